@@ -1,0 +1,23 @@
+"""One file a prober: the module's name is the prober's name, ``probe`` its function."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import cache
+from importlib import import_module
+
+from monitor.model import Attempt, Target
+from monitor.probes.tools import Tools
+
+Probe = Callable[[Target, Tools], Awaitable[Attempt]]
+
+
+@cache
+def prober(name: str) -> Probe:
+    """Return the ``probe`` function of ``monitor/probes/<name>.py``, imported on first use.
+
+    Raises:
+        ModuleNotFoundError: if there is no such prober.
+    """
+    probe: Probe = import_module(f"monitor.probes.{name}").probe
+    return probe

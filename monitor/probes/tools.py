@@ -1,0 +1,52 @@
+"""What a prober is given beside its target: clock, chance, resolver, trust."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Protocol
+
+from monitor.model import Attempt, Resolution, Target
+from monitor.net.clock import Clock
+from monitor.settings import FamilyChoice, MetadataSettings
+
+if TYPE_CHECKING:
+    from monitor.net.proxy import ProxyChooser
+    from monitor.net.tls import Trust
+
+
+class Resolver(Protocol):
+    """Turns host names into addresses, and keeps every answer it got on the way."""
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The name servers in use, as ``address:port``."""
+        ...
+
+    async def resolve(self, host: str) -> Resolution:
+        """Resolve A and AAAA. Never raises for a failed lookup (see ``.failure``); is
+        bounded by the caller's ``asyncio.timeout``, which it lets through."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything a prober may use; nothing in it is global."""
+
+    clock: Clock
+    random: Random
+    resolver: Resolver
+    trust: Trust
+    proxies: ProxyChooser
+    families: FamilyChoice = FamilyChoice.AUTO
+    metadata: MetadataSettings = MetadataSettings()
+
+
+class Prober(Protocol):
+    """A prober is a module of this package with this one function.
+
+    It measures ``target`` once within ``target.timeout`` seconds and returns what it
+    saw; it raises nothing but ``asyncio.CancelledError``.
+    """
+
+    async def probe(self, target: Target, tools: Tools) -> Attempt: ...

@@ -1,0 +1,172 @@
+"""What the configuration says, as values: the result of reading config.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from monitor.model import Endpoint, Expectation, Profile, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the configuration: where, what, and what to write instead."""
+
+    file: str
+    key: str
+    what: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.key}: {self.what}; {self.cure}"
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; ``problems`` holds everything wrong with it."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSettings:
+    """Seconds, except the two bounds."""
+
+    interval: float = 30.0
+    timeout: float = 10.0
+    max_in_flight: int = 64
+    max_connections_per_second: float = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSettings:
+    """What the user overrides for every target of a group; None leaves it."""
+
+    enabled: bool | None = None
+    required: bool | None = None
+    interval: float | None = None
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSettings:
+    """What the user overrides for one target of the catalogue; None leaves it."""
+
+    enabled: bool | None = None
+    required: bool | None = None
+    interval: float | None = None
+    timeout: float | None = None
+    host: str | None = None
+    port: int | None = None
+    path: str | None = None
+    method: str | None = None
+    expect: Expectation | None = None
+    address: str | None = None
+    connect_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DnsSettings:
+    """``servers``: ``address`` or ``address:port`` (``[v6]:port``); empty means those of
+    /etc/resolv.conf. ``timeout`` is seconds for one question to one server."""
+
+    servers: tuple[str, ...] = ()
+    timeout: float = 2.0
+    attempts: int = 2
+    use_hosts_file: bool = True
+    probe_servers: bool = True
+
+
+class FamilyChoice(StrEnum):
+    """Which address families are probed. ``AUTO``: IPv4, and IPv6 where this host has a
+    route for it; ``BOTH``: both, a missing route being a failure."""
+
+    AUTO = "auto"
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """``ca_file`` is trusted beside the system's store; with ``system_store`` off, alone."""
+
+    ca_file: Path | None = None
+    system_store: bool = True
+
+
+class ProxyMode(StrEnum):
+    """``ENVIRONMENT``: HTTP_PROXY and its kin; ``NONE``: never; ``CONFIG``: as written."""
+
+    ENVIRONMENT = "environment"
+    NONE = "none"
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """``http`` and ``https`` are proxy URLs without userinfo; credentials are apart."""
+
+    mode: ProxyMode = ProxyMode.ENVIRONMENT
+    http: str = ""
+    https: str = ""
+    no_proxy: str = ""
+    username: str = ""
+    password: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    host: str = "0.0.0.0"
+    port: int = 9242
+
+
+class LogFormat(StrEnum):
+    """``AUTO``: console on a terminal, JSON elsewhere."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    format: LogFormat = LogFormat.AUTO
+    level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataSettings:
+    """``endpoint``: base URL of the instance metadata service (AWS SDKs' own variable
+    AWS_EC2_METADATA_SERVICE_ENDPOINT fills it)."""
+
+    endpoint: str = "http://169.254.169.254"
+    discover_identity: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration. ``endpoints`` are the user's own (SCM, SSO, registries,
+    metrics receiver, added ones), already complete. ``registries`` are hosts: those that
+    the catalogue knows switch its row on, others become an endpoint."""
+
+    source: Path
+    profile: Profile = Profile.STANDARD
+    region: str = ""
+    account_id: str = ""
+    runner_id: str = ""
+    schedule: ScheduleSettings = ScheduleSettings()
+    families: FamilyChoice = FamilyChoice.AUTO
+    groups: Mapping[str, GroupSettings] = field(default_factory=dict)
+    targets: Mapping[str, TargetSettings] = field(default_factory=dict)
+    endpoints: tuple[Endpoint, ...] = ()
+    registries: tuple[str, ...] = ()
+    dns: DnsSettings = DnsSettings()
+    tls: TlsSettings = TlsSettings()
+    proxy: ProxySettings = ProxySettings()
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
+    metadata: MetadataSettings = MetadataSettings()

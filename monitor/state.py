@@ -1,0 +1,70 @@
+"""What the monitor knows now: a record a target, its own vitals, and who it is."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
+
+from monitor.health import Health
+from monitor.model import Attempt, Cause, Identity, Target, Verdict
+
+DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(slots=True)
+class Histogram:
+    """Observations counted by upper bound (inclusive, as Prometheus has it)."""
+
+    bounds: tuple[float, ...] = DURATION_BUCKETS
+    counts: list[int] = field(default_factory=list)
+    total: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.counts = self.counts or [0] * (len(self.bounds) + 1)
+
+    def observe(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    @property
+    def count(self) -> int:
+        return sum(self.counts)
+
+
+@dataclass(slots=True)
+class Record:
+    """One target: how it stands and what was counted since the monitor started."""
+
+    target: Target
+    health: Health
+    attempt: Attempt | None = None
+    verdict: Verdict | None = None
+    probes: int = 0
+    skipped: int = 0
+    failures: Counter[Cause] = field(default_factory=Counter)
+    durations: Histogram = field(default_factory=Histogram)
+
+
+@dataclass(slots=True)
+class Vitals:
+    """The monitor's own health. Times are Unix seconds, the rest seconds or counts."""
+
+    started_at: float = 0.0
+    last_completed_at: float = 0.0
+    in_flight: int = 0
+    loop_lag: Histogram = field(default_factory=Histogram)
+    lateness: Histogram = field(default_factory=Histogram)
+    reloads: int = 0
+    reload_failures: int = 0
+    last_reload_ok: bool = True
+    last_reload_at: float = 0.0
+
+
+@dataclass(slots=True)
+class Board:
+    """The one place that the daemon writes and everything that is shown reads."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    vitals: Vitals = field(default_factory=Vitals)
+    identity: Identity = Identity()

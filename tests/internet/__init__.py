@@ -1,0 +1,1 @@
+"""A small internet of real servers on loopback, started and ended by the tests."""
