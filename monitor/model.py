@@ -349,6 +349,7 @@ class Connection:
 
     ``rtt`` is the best round-trip figure there is: the kernel's for TCP, by kernel
     receive timestamp for UDP. ``proxy`` is ``host:port`` of the proxy that was dialled.
+    ``sent`` and ``received`` are bytes of payload on the wire (TLS records included).
     """
 
     address: str
@@ -358,6 +359,8 @@ class Connection:
     failure: Failure | None = None
     rtt: float | None = None
     proxy: str | None = None
+    sent: int = 0
+    received: int = 0
     tcp: TcpFacts | None = None
     tls: TlsFacts | None = None
     http: HttpFacts | None = None
@@ -371,7 +374,8 @@ class Attempt:
     endpoint was reached; a connection may have failed all the same (one family of
     two). ``clock_offset`` is the peer's clock minus ours, in seconds, where the
     protocol tells it. ``loop_lag`` is how late the event loop ran meanwhile: when it
-    is not small against the phases, they are not to be trusted.
+    is not small against the phases, they are not to be trusted. ``proxy`` is ``host:port``
+    of the proxy that was to be used; ``resolution`` is then of the proxy's name.
     """
 
     target_id: str
@@ -380,6 +384,7 @@ class Attempt:
     resolution: Resolution | None = None
     connections: tuple[Connection, ...] = ()
     failure: Failure | None = None
+    proxy: str | None = None
     clock_offset: float | None = None
     loop_lag: float = 0.0
 

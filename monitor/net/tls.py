@@ -1,0 +1,156 @@
+"""TLS contexts (what is trusted) and what a finished handshake tells about the peer."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from monitor.model import Certificate, FailureKind, TlsFacts
+from monitor.net.der import spki_sha256
+from monitor.net.errors import ExchangeError
+from monitor.settings import TlsSettings
+
+_NAME_LIMIT = 256
+_NAMES_KEPT = 20
+
+
+class Trust:
+    """Makes client contexts that trust the system's store, a CA file, or both.
+
+    The system's store is OpenSSL's default, so ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``
+    are honoured. A context is made when it is first asked for: reading a store of some
+    140 CAs costs milliseconds and a megabyte.
+    """
+
+    def __init__(self, ca_file: Path | None = None, *, system_store: bool = True) -> None:
+        self._ca_file = ca_file
+        self._system_store = system_store
+        self._contexts: dict[tuple[bool, tuple[str, ...]], ssl.SSLContext] = {}
+
+    @classmethod
+    def from_settings(cls, settings: TlsSettings) -> Trust:
+        """Trust as ``[tls]`` says."""
+        return cls(settings.ca_file, system_store=settings.system_store)
+
+    def context(self, *, verify: bool = True, alpn: Sequence[str] = ()) -> ssl.SSLContext:
+        """Return the context for a handshake; with ``verify`` off any peer is accepted.
+
+        Raises:
+            OSError: if the CA file can't be read any more.
+        """
+        key = (verify, tuple(alpn))
+        if key not in self._contexts:
+            self._contexts[key] = self._make(verify=verify, alpn=alpn)
+        return self._contexts[key]
+
+    def _make(self, *, verify: bool, alpn: Sequence[str]) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            return context
+        if self._system_store:
+            context.load_default_certs()
+        if self._ca_file is not None:
+            context.load_verify_locations(cafile=self._ca_file)
+        return context
+
+
+def tls_error(error: ssl.SSLError) -> Exception:
+    """Turn OpenSSL's error into the fact it states, free of OpenSSL's file and line."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        code = str(error.verify_code)
+        return ExchangeError(FailureKind.TLS_VERIFY, error.verify_message or "not verified", code)
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return EOFError()
+    reason = error.reason or "unknown TLS error"
+    return ExchangeError(FailureKind.TLS_PROTOCOL, reason.replace("_", " ").lower(), reason)
+
+
+def tls_facts(tls: ssl.SSLObject, *, verify_error: str | None = None) -> TlsFacts:
+    """Describe a finished handshake. ``verify_error`` is given by a second look that was
+    taken without verification because the first look failed with it."""
+    verifying = tls.context.verify_mode is ssl.CERT_REQUIRED
+    cipher = tls.cipher()
+    verified = _certificates(tls, "get_verified_chain") if verifying else ()
+    return TlsFacts(
+        version=tls.version(),
+        cipher=cipher[0] if cipher else None,
+        alpn=tls.selected_alpn_protocol(),
+        verified=verifying if verifying or verify_error is None else False,
+        verify_error=verify_error,
+        chain=_certificates(tls, "get_unverified_chain"),
+        verified_expiry=min((c.not_after for c in verified), default=None),
+    )
+
+
+def _certificates(tls: ssl.SSLObject, method: str) -> tuple[Certificate, ...]:
+    # The chain is public only from Python 3.13 on; the object beneath has it since 3.10.
+    read = getattr(tls._sslobj, method, None)  # type: ignore[attr-defined]  # noqa: SLF001
+    return tuple(_certificate(_Raw(c)) for c in (read() or ())) if read else ()
+
+
+class _SslCertificate(Protocol):
+    def public_bytes(self, encoding: int, /) -> bytes | str: ...
+
+    def get_info(self) -> Mapping[str, Any]: ...
+
+
+_ENCODING_DER = 2  # the value of _ssl.ENCODING_DER
+
+
+class _Raw:
+    """A certificate of the ``_ssl`` module, hashed by its DER form."""
+
+    __slots__ = ("_certificate", "der")
+
+    def __init__(self, certificate: _SslCertificate) -> None:
+        self._certificate = certificate
+        der = certificate.public_bytes(_ENCODING_DER)
+        self.der = der if isinstance(der, bytes) else der.encode()
+
+    def info(self) -> Mapping[str, Any]:
+        """Return what ``SSLSocket.getpeercert`` would tell of it."""
+        return self._certificate.get_info()
+
+    def __hash__(self) -> int:
+        return hash(self.der)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Raw) and other.der == self.der
+
+
+@lru_cache(maxsize=256)
+def _certificate(raw: _Raw) -> Certificate:
+    info = raw.info()
+    names = tuple(value for _, value in info.get("subjectAltName", ()))
+    return Certificate(
+        subject=_name(info.get("subject", ())),
+        issuer=_name(info.get("issuer", ())),
+        names=tuple(name[:_NAME_LIMIT] for name in names[:_NAMES_KEPT]),
+        not_before=float(ssl.cert_time_to_seconds(info["notBefore"])),
+        not_after=float(ssl.cert_time_to_seconds(info["notAfter"])),
+        serial=info.get("serialNumber", "")[:64],
+        sha256=hashlib.sha256(raw.der).hexdigest(),
+        spki_sha256=spki_sha256(raw.der),
+    )
+
+
+_SHORT = {
+    "countryName": "C",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "commonName": "CN",
+}
+
+
+def _name(rdns: Sequence[Sequence[tuple[str, str]]]) -> str:
+    """Write a distinguished name in the order it stands in: ``C=US, O=Amazon, CN=…``."""
+    parts = [f"{_SHORT[key]}={value}" for rdn in rdns for key, value in rdn if key in _SHORT]
+    return "".join(c if c.isprintable() else "?" for c in ", ".join(parts))[:_NAME_LIMIT]

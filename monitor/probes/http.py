@@ -1,0 +1,139 @@
+"""HTTP and HTTPS: does the endpoint itself answer a request as it is expected to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from monitor.model import Attempt, Endpoint, FailureKind, HttpFacts, Phase, Protocol, Target
+from monitor.net.errors import ExchangeError
+from monitor.net.http1 import (
+    Head,
+    ResponseParser,
+    authority,
+    encode_request,
+    read_response,
+)
+from monitor.net.stream import Stream
+from monitor.probes.channel import channel
+from monitor.probes.measure import Wire, measure
+from monitor.probes.tools import Tools
+
+_ALPN = ("http/1.1",)
+_VALUE_LIMIT = 256
+_BODY_KEPT = 4096
+_DEFAULT_PORT = {Protocol.HTTPS: 443, Protocol.HTTP: 80}
+KEPT_HEADERS = frozenset(
+    {
+        "age",
+        "content-length",
+        "content-type",
+        "date",
+        "retry-after",
+        "server",
+        "via",
+        "x-cache",
+    }
+)
+"""What is kept of an answer beside the headers that an endpoint expects: enough to tell
+who answered, and nothing that could carry a credential."""
+
+
+async def probe(target: Target, tools: Tools) -> Attempt:
+    """Send one request and read its answer, 64 KiB of body at the most.
+
+    A redirect is an answer: it is reported (host and path, no query) and not followed.
+    """
+    proxy = tools.proxies.choose(target.endpoint.protocol, target.host, target.port)
+    return await measure(target, tools, _exchange, proxy=proxy)
+
+
+async def _exchange(wire: Wire) -> None:
+    secure = wire.target.endpoint.protocol is Protocol.HTTPS
+    async with channel(wire, secure=secure, tunnel=secure, alpn=_ALPN) as stream:
+        parser = ResponseParser(method=wire.target.endpoint.method)
+        try:
+            await _talk(wire, stream, parser)
+        finally:
+            if parser.head is not None:
+                wire.http = _facts(wire.target.endpoint, parser.head, parser)
+    if parser.head is not None:
+        _judge(wire.target.endpoint, parser.head)
+
+
+async def _talk(wire: Wire, stream: Stream, parser: ResponseParser) -> None:
+    with wire.stopwatch.phase(Phase.FIRST_BYTE):
+        await stream.send(_request(wire))
+        data = await stream.receive()
+        if not data:
+            raise EOFError
+    with wire.stopwatch.phase(Phase.TRANSFER):
+        parser.feed(data)
+        await read_response(stream, parser)
+
+
+def _request(wire: Wire) -> bytes:
+    endpoint = wire.target.endpoint
+    host = authority(endpoint.host, endpoint.port, _DEFAULT_PORT.get(endpoint.protocol))
+    headers = {}
+    target = endpoint.path
+    if wire.proxy and endpoint.protocol is Protocol.HTTP:
+        target = f"http://{host}{endpoint.path}"
+        if wire.proxy.authorization:
+            headers["Proxy-Authorization"] = wire.proxy.authorization
+    return encode_request(endpoint.method, target, host, headers)
+
+
+def _facts(endpoint: Endpoint, head: Head, parser: ResponseParser) -> HttpFacts:
+    length = head.headers.get("content-length", "")
+    return HttpFacts(
+        version=head.version,
+        status=head.status,
+        headers=_kept(head.headers, KEPT_HEADERS.union(endpoint.expect.headers)),
+        content_length=int(length) if length.isdecimal() and len(length) < 19 else None,
+        body_bytes=len(parser.body),
+        body=bytes(parser.body[:_BODY_KEPT]),
+        redirect=_redirect(endpoint, head),
+    )
+
+
+def _kept(headers: Mapping[str, str], names: frozenset[str]) -> Mapping[str, str]:
+    return {name: printable(headers[name]) for name in names if name in headers}
+
+
+def printable(text: str) -> str:
+    """Bound what a server sent and take control characters out of it."""
+    return "".join(c if c.isprintable() else "?" for c in text[:_VALUE_LIMIT])
+
+
+def _redirect(endpoint: Endpoint, head: Head) -> str | None:
+    """Return where the answer points to as scheme, host and path: a query may hold a
+    signature, and userinfo a password."""
+    location = head.headers.get("location")
+    if location is None or not 300 <= head.status <= 399:
+        return None
+    try:
+        url = urlsplit(location)
+        host, port = url.hostname or endpoint.host, url.port
+    except ValueError:
+        return "(unreadable)"
+    scheme = url.scheme or endpoint.protocol.value
+    where = authority(host, port) if port else host
+    return printable(f"{scheme}://{where}{url.path}")
+
+
+def _judge(endpoint: Endpoint, head: Head) -> None:
+    """Raise unless the answer is one that the endpoint gives.
+
+    Raises:
+        ExchangeError: HTTP_STATUS, or HTTP_UNPROVEN when the header is missing that shows
+            that the service itself answered.
+    """
+    expect = endpoint.expect
+    if head.status not in expect.statuses:
+        message = f"the answer was {head.status}, expected {expect.statuses}"
+        raise ExchangeError(FailureKind.HTTP_STATUS, message, str(head.status))
+    if expect.headers and not any(name in head.headers for name in expect.headers):
+        wanted = " or ".join(expect.headers)
+        message = f"the answer {head.status} has no {wanted} header: not the service's own"
+        raise ExchangeError(FailureKind.HTTP_UNPROVEN, message, str(head.status))

@@ -1,0 +1,199 @@
+"""One measurement from name to Attempt: resolve, pick addresses, exchange, under one deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from monitor.model import (
+    Attempt,
+    Connection,
+    Failure,
+    FailureKind,
+    Family,
+    HttpFacts,
+    Phase,
+    Resolution,
+    ResolutionSource,
+    Target,
+    TcpFacts,
+    TlsFacts,
+)
+from monitor.net.errors import failure_of
+from monitor.net.stopwatch import Stopwatch
+from monitor.net.stream import TcpStream, family_of
+from monitor.probes.tools import Tools
+from monitor.settings import FamilyChoice
+
+if TYPE_CHECKING:
+    from monitor.net.proxy import Proxy
+
+
+@dataclass(slots=True)
+class Wire:
+    """The measurement of one address in the making: an exchange fills it in.
+
+    ``blame``, when an exchange sets it, is the failure that is reported, whatever
+    happens afterwards: a second look must not cover what the first one saw.
+    """
+
+    target: Target
+    tools: Tools
+    address: str
+    port: int
+    stopwatch: Stopwatch
+    proxy: Proxy | None = None
+    blame: Failure | None = None
+    rtt: float | None = None
+    tcp: TcpFacts | None = None
+    tls: TlsFacts | None = None
+    http: HttpFacts | None = None
+    clock_offset: float | None = None
+    sent: int = 0
+    received: int = 0
+
+    @asynccontextmanager
+    async def dialled(self) -> AsyncIterator[TcpStream]:
+        """Connect for the length of the block; the kernel's figures are read at its end."""
+        stream = TcpStream(family_of(self.address))
+        try:
+            with self.stopwatch.phase(Phase.CONNECT):
+                await stream.connect(self.address, self.port)
+            yield stream
+        finally:
+            self.tcp = stream.facts()
+            self.rtt = (self.tcp.rtt or None) if self.tcp else None
+            self.sent, self.received = stream.sent, stream.received
+            stream.close()
+
+    def connection(self, failure: Failure | None) -> Connection:
+        """Return the finished value."""
+        return Connection(
+            address=self.address,
+            port=self.port,
+            family=_family(self.address),
+            phases=self.stopwatch.durations,
+            failure=failure,
+            rtt=self.rtt,
+            proxy=self.proxy.label if self.proxy else None,
+            sent=self.sent,
+            received=self.received,
+            tcp=self.tcp,
+            tls=self.tls,
+            http=self.http,
+        )
+
+
+Exchange = Callable[[Wire], Awaitable[None]]
+
+
+async def measure(
+    target: Target,
+    tools: Tools,
+    exchange: Exchange,
+    *,
+    proxy: Proxy | None = None,
+    first: Phase = Phase.CONNECT,
+) -> Attempt:
+    """Measure ``target`` once: what every prober that talks to a named host is made of.
+
+    ``exchange`` is run for one address of each family that is probed, all at once; what
+    it raises becomes the connection's failure, in the phase that was open (``first``
+    before any was). With ``proxy`` the proxy is resolved and dialled instead.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + target.timeout
+    started_at, begun = tools.clock.time(), tools.clock.monotonic()
+    resolution = await _resolve(target, tools, proxy, deadline)
+    resolve_seconds = tools.clock.monotonic() - begun
+    wires = []
+    for address in _choose(resolution.addresses, tools.families):
+        stopwatch = Stopwatch(tools.clock, first)
+        stopwatch.record(Phase.RESOLVE, resolve_seconds)
+        port = proxy.port if proxy else target.dial_port
+        wires.append(Wire(target, tools, address, port, stopwatch, proxy))
+    connections = await _run_all(wires, exchange, deadline)
+    return Attempt(
+        target_id=target.id,
+        started_at=started_at,
+        duration=tools.clock.monotonic() - begun,
+        resolution=resolution,
+        connections=connections,
+        failure=resolution.failure or _decisive(connections, tools.families),
+        proxy=proxy.label if proxy else None,
+        clock_offset=next((w.clock_offset for w in wires if w.clock_offset is not None), None),
+    )
+
+
+async def _resolve(
+    target: Target, tools: Tools, proxy: Proxy | None, deadline: float
+) -> Resolution:
+    host = proxy.host if proxy else target.host
+    if target.address and not proxy:
+        return Resolution(host, ResolutionSource.FIXED, (target.address,))
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await tools.resolver.resolve(host)
+    except TimeoutError as error:
+        failure = failure_of(error, Phase.RESOLVE)
+        return Resolution(host, ResolutionSource.DNS, (), (), failure)
+
+
+async def _run_all(
+    wires: list[Wire], exchange: Exchange, deadline: float
+) -> tuple[Connection, ...]:
+    if len(wires) == 1:
+        return (await _run(wires[0], exchange, deadline),)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_run(wire, exchange, deadline)) for wire in wires]
+    return tuple(task.result() for task in tasks)
+
+
+async def _run(wire: Wire, exchange: Exchange, deadline: float) -> Connection:
+    try:
+        async with asyncio.timeout_at(deadline):
+            await exchange(wire)
+    except Exception as error:  # noqa: BLE001 - every failure is a result; a bug is INTERNAL
+        return wire.connection(wire.blame or failure_of(error, wire.stopwatch.current))
+    return wire.connection(wire.blame)
+
+
+def _choose(addresses: tuple[str, ...], families: FamilyChoice) -> tuple[str, ...]:
+    """Pick the first address of each family that is to be probed."""
+    v4 = next((a for a in addresses if ":" not in a), None)
+    v6 = next((a for a in addresses if ":" in a), None)
+    if families is FamilyChoice.IPV4:
+        v6 = None
+    elif families is FamilyChoice.IPV6:
+        v4 = None
+    elif families is FamilyChoice.AUTO and v4 and v6 and not _has_route(v6):
+        v6 = None
+    return tuple(address for address in (v4, v6) if address)
+
+
+def _has_route(address: str) -> bool:
+    """Ask the kernel for a route: connecting a datagram socket sends nothing."""
+    try:
+        with socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:
+            sock.connect((address, 9))
+    except OSError:
+        return False
+    return True
+
+
+def _decisive(connections: tuple[Connection, ...], families: FamilyChoice) -> Failure | None:
+    """The endpoint is reached when one family reaches it; with BOTH, when both do."""
+    failures = [c.failure for c in connections if c.failure]
+    if not connections:
+        return Failure(Phase.RESOLVE, FailureKind.DNS_NODATA, "no address of the configured family")
+    if len(failures) == len(connections) or (failures and families is FamilyChoice.BOTH):
+        return failures[0]
+    return None
+
+
+def _family(address: str) -> Family:
+    return Family.IPV6 if ":" in address else Family.IPV4

@@ -1,0 +1,19 @@
+"""TLS: is the handshake for this name finished, by a peer that we trust."""
+
+from __future__ import annotations
+
+from monitor.model import Attempt, Target
+from monitor.probes.channel import channel
+from monitor.probes.measure import Wire, measure
+from monitor.probes.tools import Tools
+
+
+async def probe(target: Target, tools: Tools) -> Attempt:
+    """Connect, shake hands with the target's host as server name, and close."""
+    proxy = tools.proxies.choose("https", target.host, target.port)
+    return await measure(target, tools, _exchange, proxy=proxy)
+
+
+async def _exchange(wire: Wire) -> None:
+    async with channel(wire, secure=True):
+        pass
