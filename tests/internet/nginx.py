@@ -1,0 +1,66 @@
+"""A real nginx on loopback: sites by name and port, plain or with TLS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import Popen
+
+from tests.internet.ca import Issued
+from tests.internet.process import accepts, program, running
+
+
+@dataclass(frozen=True)
+class Site:
+    """One ``server`` block. ``body`` is nginx configuration inside it; without
+    ``certificate`` the port is plain HTTP. ``address`` is what it listens on."""
+
+    names: tuple[str, ...]
+    port: int
+    certificate: Issued | None = None
+    body: str = "location / { return 200 'hello'; }"
+    address: str = "127.0.0.1"
+
+    def block(self) -> str:
+        """Write it as nginx reads it."""
+        where = f"[{self.address}]" if ":" in self.address else self.address
+        listen = f"listen {where}:{self.port}{' ssl' if self.certificate else ''};"
+        tls = ""
+        if self.certificate:
+            tls = (
+                f"ssl_certificate {self.certificate.chain};"
+                f"ssl_certificate_key {self.certificate.key};"
+            )
+        return f"server {{ {listen} server_name {' '.join(self.names)}; {tls} {self.body} }}"
+
+
+@contextmanager
+def nginx(folder: Path, sites: Sequence[Site]) -> Iterator[Popen[bytes]]:
+    """Run nginx with ``sites`` for the length of the block, below ``folder``."""
+    folder.mkdir(exist_ok=True)
+    user = "user root;" if os.geteuid() == 0 else ""
+    temp = " ".join(
+        f"{kind}_temp_path {folder}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    blocks = "\n".join(site.block() for site in sites)
+    config = folder / "nginx.conf"
+    config.write_text(
+        f"""{user} daemon off; worker_processes 1; pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+events {{ worker_connections 512; }}
+http {{
+  access_log off; default_type text/plain; {temp}
+  {blocks}
+}}
+"""
+    )
+    command = [program("nginx"), "-c", str(config), "-p", str(folder), "-e", f"{folder}/start.log"]
+    ends = {(site.port, site.address) for site in sites}
+    with running(
+        command, folder / "nginx.log", lambda: all(accepts(port, host) for port, host in ends)
+    ) as process:
+        yield process
