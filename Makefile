@@ -1,0 +1,51 @@
+# Everything a developer or a first user does. Each target sets up what it needs itself.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CONFIG ?= config.toml
+IMAGE ?= egress-monitor
+BIN := .venv/bin
+
+.PHONY: help venv run test lint types format bench lock image clean dev packages
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: ## Make .venv with the monitor in it
+	@scripts/venv run
+
+run: venv ## Start the monitor (CONFIG=config.toml)
+	@$(BIN)/egress-monitor run --config $(CONFIG)
+
+test: dev packages ## Run every test (ARGS="-k name" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: dev ## Check style
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+types: dev ## Check types
+	@$(BIN)/mypy
+
+format: dev ## Rewrite the sources in the project's style
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format
+
+bench: dev packages ## Compare what a probe costs with other probers
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: dev ## Compile the lock files (ARGS=--upgrade for newer versions)
+	@scripts/lock $(ARGS)
+
+image: ## Build the container image (IMAGE=egress-monitor)
+	@scripts/image $(IMAGE)
+
+clean: ## Remove everything that was made here
+	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+dev:
+	@scripts/venv dev
+
+packages:
+	@scripts/install-packages $$(scripts/test-packages) || \
+	    { [[ $$? == 3 && -z "$${CI:-}" ]] && echo 'The tests that need them are skipped.' >&2; }
