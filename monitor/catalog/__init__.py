@@ -1,0 +1,9 @@
+"""What a runner has to reach, as data, and its resolution into targets."""
+
+from __future__ import annotations
+
+from monitor.catalog.loader import CatalogError, load_catalog
+from monitor.catalog.names import check_names, suggestion
+from monitor.catalog.targets import build_targets
+
+__all__ = ["CatalogError", "build_targets", "check_names", "load_catalog", "suggestion"]

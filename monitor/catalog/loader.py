@@ -1,0 +1,115 @@
+"""Reads the catalogue that is shipped as TOML, one file a provider, strictly.
+
+A file holds ``[[endpoint]]`` tables with the fields of ``monitor.model.Endpoint`` and
+``[expect.NAME]`` tables that its endpoints name in ``expect``. Only ``id``, ``group`` and
+``host`` are needed: an endpoint is HTTPS on port 443, required, on, in every profile.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from monitor.model import (
+    DEFAULT_PORTS,
+    DEFAULT_PROBERS,
+    Endpoint,
+    Expectation,
+    Profile,
+    Protocol,
+    StatusSet,
+)
+
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_Fields = dict[str, Any]
+
+
+class CatalogError(Exception):
+    """A shipped file of the catalogue is malformed: a bug of this program."""
+
+
+@cache
+def load_catalog() -> tuple[Endpoint, ...]:
+    """Return every row of the catalogue, of all profiles, in the files' order.
+
+    Raises:
+        CatalogError: if a shipped file is malformed or two rows share an id.
+    """
+    folder = resources.files("monitor.catalog")
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
+    rows = tuple(row for file in files for row in parse(file.name, file.read_text("utf-8")))
+    ids = [row.id for row in rows]
+    repeated = {name for name in ids if ids.count(name) > 1}
+    if repeated:
+        raise CatalogError(f"ids used twice: {', '.join(sorted(repeated))}")
+    return rows
+
+
+def parse(name: str, text: str) -> tuple[Endpoint, ...]:
+    """Read one file of the catalogue; ``name`` is what errors call it.
+
+    Raises:
+        CatalogError: if it is no TOML, has an unknown key or an impossible value.
+    """
+    try:
+        document = tomllib.loads(text)
+        _only(document, {"expect", "endpoint"})
+        expectations = {key: _expectation(table) for key, table in document["expect"].items()}
+        return tuple(_endpoint(table, expectations) for table in document["endpoint"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CatalogError(f"{name}: {type(error).__name__}: {error}") from error
+
+
+def _only(table: Mapping[str, Any], allowed: set[str]) -> None:
+    unknown = sorted(table.keys() - allowed)
+    if unknown:
+        raise ValueError(f"unknown keys {unknown} in {table.get('id', 'a table')}")
+
+
+def _expectation(table: Mapping[str, Any]) -> Expectation:
+    _only(table, {"statuses", "headers"})
+    headers = tuple(table.get("headers", ()))
+    if any(header != header.lower() for header in headers):
+        raise ValueError(f"header names are written in lower case: {headers}")
+    return Expectation(StatusSet.parse(table["statuses"]), headers)
+
+
+def _endpoint(table: Mapping[str, Any], expectations: Mapping[str, Expectation]) -> Endpoint:
+    _only(table, _COPIED.keys() | {"protocol", "expect", "profiles"})
+    protocol = Protocol(table.get("protocol", "https"))
+    fields: _Fields = {"prober": DEFAULT_PROBERS[protocol]}
+    # A TCP endpoint has no default port: it is a malformed row that says none.
+    fields["port"] = table["port"] if "port" in table else DEFAULT_PORTS[protocol]
+    fields |= _copied(table)
+    if "expect" in table:
+        fields["expect"] = expectations[table["expect"]]
+    profiles = frozenset(map(Profile, table.get("profiles", Profile)))
+    return Endpoint(protocol=protocol, profiles=profiles, **fields)
+
+
+def _copied(table: Mapping[str, Any]) -> _Fields:
+    for key in _COPIED.keys() & table.keys():
+        if not _COPIED[key](table[key]):
+            raise ValueError(f"{table.get('id')}: {key} = {table[key]!r}")
+    return {key: table[key] for key in _COPIED if key in table or key in _NEEDED}
+
+
+_NEEDED = ("id", "group", "host")
+_COPIED: Mapping[str, Callable[[Any], bool]] = {
+    "id": lambda v: _ID.fullmatch(v) is not None,
+    "group": lambda v: isinstance(v, str) and v != "",
+    "host": lambda v: isinstance(v, str) and v != "" and "*" not in v,
+    "port": lambda v: type(v) is int and 1 <= v <= 65_535,
+    "prober": lambda v: isinstance(v, str) and v.isidentifier(),
+    "path": lambda v: isinstance(v, str) and v.startswith("/") and "*" not in v,
+    "method": lambda v: v in {"GET", "HEAD"},
+    "required": lambda v: isinstance(v, bool),
+    "enabled": lambda v: isinstance(v, bool),
+    "wildcard": lambda v: isinstance(v, str) and "*" in v,
+    "note": lambda v: isinstance(v, str) and v != "",
+}
+"""The keys that are copied as they are, each with what its value has to be."""

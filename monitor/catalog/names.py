@@ -1,0 +1,99 @@
+"""Checks what the configuration says of groups and targets against what exists: pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from monitor.catalog.loader import load_catalog
+from monitor.catalog.targets import RESOLVER, endpoints_of, schedule_of
+from monitor.model import Endpoint
+from monitor.settings import GroupSettings, Problem, Settings, TargetSettings
+
+USER_GROUPS = frozenset({"scm", "sso", "metrics"})
+"""Groups of the requirement that only the configuration fills."""
+
+
+def check_names(settings: Settings) -> tuple[Problem, ...]:
+    """Return what only the catalogue can tell to be wrong with the configuration.
+
+    That is: groups and targets that do not exist, ids used twice, and a timeout that is
+    not shorter than the interval once all overrides are applied.
+    """
+    rows = endpoints_of(settings)
+    return (
+        *_unknown_groups(settings, rows),
+        *_unknown_targets(settings, rows),
+        *_repeated_ids(settings, rows),
+        *_impossible_schedules(settings, rows),
+    )
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return a cure for a name that does not exist: the nearest one, or where to look."""
+    near = get_close_matches(name, sorted(known), n=1)
+    if near:
+        return f'did you mean "{near[0]}"?'
+    return "`egress-monitor endpoints` lists the names"
+
+
+def _unknown_groups(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[Problem]:
+    known = {row.group for row in (*rows, *load_catalog())} | USER_GROUPS | {RESOLVER}
+    for name in settings.groups:
+        if name not in known:
+            cure = suggestion(name, known)
+            yield _problem(settings, f"groups.{name}", "there is no such group", cure)
+
+
+def _unknown_targets(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[Problem]:
+    # A row of the other profile may be named: one file can serve both.
+    known = {row.id for row in (*rows, *load_catalog())}
+    for name in settings.targets:
+        if name not in known and not _is_name_server(name):
+            cure = suggestion(name, known)
+            yield _problem(settings, f"targets.{name}", "there is no such target", cure)
+
+
+def _is_name_server(name: str) -> bool:
+    """Tell whether it is the id of a name server, which are only known once we run."""
+    prefix, _, rest = name.partition("-")
+    address, _, _ = rest.partition("-")
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return prefix == "dns"
+
+
+def _repeated_ids(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[Problem]:
+    times = Counter(row.id for row in rows)
+    for name in (name for name, count in times.items() if count > 1):
+        what = f"{times[name]} endpoints have the id {name!r}"
+        yield _problem(settings, "endpoints", what, "give each endpoint an id of its own")
+
+
+def _impossible_schedules(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[Problem]:
+    seen = set()
+    for row in rows:
+        interval, timeout = schedule_of(row, settings)
+        key = _schedule_key(row, settings)
+        # Without an override it is [schedule] itself that is wrong, which its reader tells.
+        if timeout >= interval and key is not None and key not in seen:
+            seen.add(key)
+            what = f"the timeout is {timeout:g} s, which is not shorter than the interval"
+            cure = f"write a timeout below {interval:g} s"
+            yield _problem(settings, f"{key}.timeout", f"{what} of {interval:g} s", cure)
+
+
+def _schedule_key(row: Endpoint, settings: Settings) -> str | None:
+    target = settings.targets.get(row.id, TargetSettings())
+    group = settings.groups.get(row.group, GroupSettings())
+    if (target.interval, target.timeout) != (None, None):
+        return f"targets.{row.id}"
+    return None if (group.interval, group.timeout) == (None, None) else f"groups.{row.group}"
+
+
+def _problem(settings: Settings, key: str, what: str, cure: str) -> Problem:
+    return Problem(str(settings.source), key, what, cure)

@@ -1,0 +1,161 @@
+"""Resolves the catalogue and the configuration into the targets of one monitor: pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from monitor.catalog.loader import load_catalog
+from monitor.catalog.templating import fill, fill_host, unknown_in, values_of
+from monitor.model import (
+    DEFAULT_PROBERS,
+    Endpoint,
+    Expectation,
+    Identity,
+    Protocol,
+    Source,
+    StatusSet,
+    Target,
+)
+from monitor.settings import GroupSettings, Settings, TargetSettings
+
+EXTRA_REGISTRIES = "extra_registries"
+MANAGEMENT_PLANE = "management_plane"
+RESOLVER = "resolver"
+
+_REGISTRY_ANSWER = Expectation(StatusSet(((200, 200), (401, 401))))
+_ENDPOINT_OVERRIDES = ("enabled", "required", "host", "port", "path", "method", "expect")
+
+
+def build_targets(
+    settings: Settings,
+    identity: Identity,
+    servers: Sequence[str] = (),
+    include_disabled: bool = False,
+) -> tuple[Target, ...]:
+    """Return every target of the profile, overridden and filled in.
+
+    ``servers`` are the name servers in use, as ``address:port``. With
+    ``include_disabled`` those that are switched off are among the targets, their
+    ``endpoint.enabled`` being False.
+
+    Raises:
+        CatalogError: if the shipped catalogue is malformed.
+    """
+    values = values_of(settings, identity)
+    rows = [_overridden(row, settings) for row in endpoints_of(settings)]
+    if settings.dns.probe_servers:
+        query = _management_host(rows)
+        rows += [_overridden(row, settings) for row in _resolver_rows(servers, query)]
+    chosen = (row for row in rows if include_disabled or row.enabled)
+    return tuple(_target(row, settings, values) for row in chosen)
+
+
+def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
+    """Return the rows of the profile: the catalogue's, the named registries', the user's.
+
+    A row's overrides are not applied yet, except that a named registry is switched on.
+    """
+    named = {host.lower() for host in settings.registries}
+    known = load_catalog()
+    catalog = [_switched_on(row, named) for row in known]
+    hosts = {row.host for row in known if row.group == EXTRA_REGISTRIES}
+    added = [_registry(host) for host in dict.fromkeys(settings.registries) if host not in hosts]
+    rows = (*catalog, *added, *settings.endpoints)
+    return tuple(row for row in rows if settings.profile in row.profiles)
+
+
+def schedule_of(endpoint: Endpoint, settings: Settings) -> tuple[float, float]:
+    """Return interval and timeout (seconds): the target's, else the group's, else all's."""
+    target = settings.targets.get(endpoint.id, TargetSettings())
+    group = settings.groups.get(endpoint.group, GroupSettings())
+    return (
+        _first(target.interval, group.interval, settings.schedule.interval),
+        _first(target.timeout, group.timeout, settings.schedule.timeout),
+    )
+
+
+def _first(*choices: float | None) -> float:
+    return next(choice for choice in choices if choice is not None)
+
+
+def _switched_on(row: Endpoint, named: set[str]) -> Endpoint:
+    chosen = row.group == EXTRA_REGISTRIES and row.host in named
+    return replace(row, enabled=True) if chosen else row
+
+
+def _registry(host: str) -> Endpoint:
+    name, port = _split_port(host)
+    return Endpoint(
+        id=f"registry-{_slug(host)}",
+        group=EXTRA_REGISTRIES,
+        host=name,
+        port=port or 443,
+        protocol=Protocol.HTTPS,
+        prober=DEFAULT_PROBERS[Protocol.HTTPS],
+        path="/v2/",
+        expect=_REGISTRY_ANSWER,
+        source=Source.CONFIG,
+        note="A registry that the configuration names.",
+    )
+
+
+def _slug(host: str) -> str:
+    return "-".join("".join(c if c.isalnum() else " " for c in host.lower()).split())
+
+
+def _split_port(host: str) -> tuple[str, int | None]:
+    """Split ``name:port``, ``[v6]:port`` or a bare name or address."""
+    name, colon, port = host.rpartition(":")
+    if colon and port.isdecimal() and (":" not in name or name.endswith("]")):
+        return name.strip("[]"), int(port)
+    return host.strip("[]"), None
+
+
+def _resolver_rows(servers: Iterable[str], query: str) -> Iterator[Endpoint]:
+    split = [_split_port(server) for server in dict.fromkeys(servers)]
+    times = Counter(address for address, _ in split)
+    for address, port in split:
+        yield Endpoint(
+            id=f"dns-{address}" if times[address] == 1 else f"dns-{address}-{port or 53}",
+            group=RESOLVER,
+            host=address,
+            port=port or 53,
+            protocol=Protocol.DNS,
+            prober=DEFAULT_PROBERS[Protocol.DNS],
+            required=False,
+            query=query,
+            source=Source.DERIVED,
+            note="A name server in use. Not required by itself: another one may answer.",
+        )
+
+
+def _management_host(rows: Iterable[Endpoint]) -> str:
+    ranked = sorted((r for r in rows if r.group == MANAGEMENT_PLANE), key=lambda r: not r.enabled)
+    return ranked[0].host
+
+
+def _overridden(row: Endpoint, settings: Settings) -> Endpoint:
+    changes: dict[str, Any] = {}
+    for override in (settings.groups.get(row.group), settings.targets.get(row.id)):
+        for name in _ENDPOINT_OVERRIDES:
+            value = getattr(override, name, None)
+            if value is not None:
+                changes[name] = value
+    return replace(row, **changes) if changes else row
+
+
+def _target(row: Endpoint, settings: Settings, values: Mapping[str, str]) -> Target:
+    override = settings.targets.get(row.id, TargetSettings())
+    interval, timeout = schedule_of(row, settings)
+    filled = replace(row, host=fill_host(row.host, values), path=fill(row.path, values))
+    return Target(
+        endpoint=filled,
+        interval=interval,
+        timeout=timeout,
+        address=override.address,
+        connect_port=override.connect_port,
+        unknown=unknown_in(f"{row.host} {row.path}", values),
+    )

@@ -1,0 +1,62 @@
+"""Fills ``{region}`` and ``{account_id}`` into hosts and paths, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from monitor.model import Identity
+from monitor.settings import Settings
+
+_SHAPES = {
+    "region": re.compile(r"[a-z]{2,5}(-[a-z]{1,12}){1,3}-\d{1,2}"),
+    "account_id": re.compile(r"\d{12}"),
+}
+"""What a value may look like: one from instance metadata goes into a host name, so
+anything else is as good as unknown."""
+
+_PLACEHOLDER = re.compile(r"\{(region|account_id)\}")
+
+_SUFFIX = ".amazonaws.com"
+
+DNS_SUFFIXES: Mapping[str, str] = MappingProxyType(
+    {
+        "cn-": ".amazonaws.com.cn",
+        "eusc-": ".amazonaws.eu",
+        "us-iso-": ".c2s.ic.gov",
+        "us-isob-": ".sc2s.sgov.gov",
+    }
+)
+"""AWS's DNS suffix by the start of a region's name where it is not amazonaws.com (the
+partitions of the AWS SDKs' endpoint data). GovCloud keeps amazonaws.com."""
+
+
+def values_of(settings: Settings, identity: Identity) -> Mapping[str, str]:
+    """Return the values that are known: configuration first, then where we run."""
+    found = {
+        "region": settings.region or identity.region,
+        "account_id": settings.account_id or identity.account_id,
+    }
+    return {name: value for name, value in found.items() if _SHAPES[name].fullmatch(value)}
+
+
+def unknown_in(text: str, values: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the names of placeholders in ``text`` that ``values`` cannot fill."""
+    names = dict.fromkeys(_PLACEHOLDER.findall(text))
+    return tuple(name for name in names if name not in values)
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Fill what is known; an unknown placeholder stays as written."""
+    return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)
+
+
+def fill_host(host: str, values: Mapping[str, str]) -> str:
+    """Fill a host; a regional AWS name gets the DNS suffix of the region's partition."""
+    region = values.get("region", "")
+    if "{region}" in host and host.endswith(_SUFFIX):
+        for prefix, suffix in DNS_SUFFIXES.items():
+            if region.startswith(prefix):
+                host = host.removesuffix(_SUFFIX) + suffix
+    return fill(host, values)

@@ -1,0 +1,135 @@
+"""The catalogue and docs/requirements.md say the same, in both directions."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from monitor.catalog import build_targets, load_catalog
+from monitor.model import Endpoint, Identity, Profile
+from monitor.settings import Settings
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "requirements.md"
+MARKS = {"": frozenset(Profile), "S": {Profile.STANDARD}, "E": {Profile.ENTERPRISE}}
+
+
+@dataclass(frozen=True)
+class Row:
+    id: str
+    group: str
+    as_required: str
+    host: str
+    port: str
+    protocol: str
+    path: str
+    mark: str
+    required: str
+
+
+def table() -> list[Row]:
+    lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("| id |"))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append(Row(*(cell.strip().strip("`") for cell in line.strip("|").split("|"))))
+    return rows
+
+
+def need_of(endpoint: Endpoint) -> str:
+    if not endpoint.enabled:
+        return "when named"
+    return "yes" if endpoint.required else "no"
+
+
+def path_of(endpoint: Endpoint) -> str:
+    return endpoint.path if endpoint.prober in {"http", "imds"} else ""
+
+
+@pytest.mark.parametrize("profile", list(Profile))
+def test_each_profile_lists_every_required_row_and_nothing_else(profile: Profile) -> None:
+    documented = {
+        (r.id, r.group, r.host, r.port, r.protocol, r.path, r.required)
+        for r in table()
+        if profile in MARKS[r.mark]
+    }
+    targets = build_targets(
+        Settings(source=Path("config.toml"), profile=profile), Identity(), include_disabled=True
+    )
+    listed = {
+        (t.id, t.group, t.host, str(t.port), str(t.endpoint.protocol), path_of(t.endpoint),
+         need_of(t.endpoint))
+        for t in targets
+    }  # fmt: skip
+    assert listed == documented
+    assert len(targets) == len(listed)
+
+
+def test_the_marks_are_those_of_the_table() -> None:
+    marks = {row.id: MARKS[row.mark] for row in table()}
+    assert {row.id: row.profiles for row in load_catalog()} == marks
+
+
+def test_a_wildcard_row_says_so_as_the_requirement_writes_it() -> None:
+    required = {row.id: row.as_required for row in table() if "*" in row.as_required}
+    assert {row.id: row.wildcard for row in load_catalog() if row.wildcard} == required
+
+
+def test_a_row_without_wildcard_is_the_host_and_path_that_is_required() -> None:
+    for row in table():
+        host, _, path = row.as_required.partition("/")
+        if "*" not in row.as_required:
+            assert row.host == host, row.id
+        if path and row.id != "registry-mcr":
+            assert row.path == f"/{path}" or "*" in path, row.id
+
+
+def test_a_stand_in_is_one_of_the_names_that_the_wildcard_covers() -> None:
+    for row in load_catalog():
+        if row.wildcard is None:
+            continue
+        whole = row.host if "/" not in row.wildcard else row.host + row.path
+        before, _, after = row.wildcard.partition("*")
+        assert whole.startswith(before), row.id
+        assert whole.endswith(after), row.id
+        assert row.note.startswith("Stand-in: "), row.id
+
+
+def test_the_numbers_of_the_requirement() -> None:
+    counts = {
+        group: [r.group for r in table()].count(group) for group in {r.group for r in table()}
+    }
+    assert counts == {
+        "management_plane": 2,
+        "gateway": 4,
+        "gateway_lighthouse": 4,
+        "vscode": 7,
+        "jetbrains": 4,
+        "release_artifacts": 16,
+        "container_registries": 3,
+        "extra_registries": 4,
+        "instance_metadata": 1,
+        "aws_api": 11,
+    }
+
+
+def test_every_row_says_what_it_is_for() -> None:
+    assert [row.id for row in load_catalog() if not row.note] == []
+
+
+def test_a_403_never_counts_without_proof_that_the_service_said_it() -> None:
+    unproven = [r.id for r in load_catalog() if 403 in r.expect.statuses and not r.expect.headers]
+    assert unproven == []
+
+
+def test_every_aws_api_has_to_show_its_request_id_or_challenge() -> None:
+    proofs = {row.id: row.expect.headers for row in load_catalog() if row.group == "aws_api"}
+    assert all("x-amzn-requestid" in headers for id_, headers in proofs.items() if id_ != "aws-ecr")
+    assert "www-authenticate" in proofs["aws-ecr"]
+
+
+def test_binaries_are_not_downloaded() -> None:
+    large = [r for r in load_catalog() if r.path.endswith((".xz", ".vsix", "-amd64", "-arm64"))]
+    assert len(large) == 8
+    assert {row.method for row in large} == {"HEAD"}
