@@ -1,0 +1,319 @@
+"""Turns many failing targets into the few incidents that explain them: pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from monitor.diagnosis.incident_texts import describe
+from monitor.diagnosis.standing import RESOLVER_GROUP, Finding, Standing
+from monitor.model import Cause, Family, Incident, ResolutionSource, Scope, State
+
+C = Cause
+
+HOST_CAUSES = frozenset({C.LOCAL_PORT_EXHAUSTED, C.LOCAL_RESOURCE_EXHAUSTED, C.INTERNAL_ERROR})
+RESOLVER_CAUSES = frozenset({C.DNS_TIMEOUT, C.DNS_SERVFAIL, C.DNS_REFUSED})
+PROXY_CAUSES = frozenset(
+    {C.PROXY_UNREACHABLE, C.PROXY_AUTH_REQUIRED, C.PROXY_DENIED, C.PROXY_UPSTREAM_FAILED}
+)
+TRUST_CAUSES = frozenset({C.TLS_INTERCEPTED, C.TLS_UNTRUSTED})
+PATH_CAUSES = frozenset(
+    {
+        C.DNS_TIMEOUT,
+        C.NETWORK_UNREACHABLE,
+        C.HOST_UNREACHABLE,
+        C.ADMIN_PROHIBITED,
+        C.TCP_TIMEOUT,
+        C.TCP_REFUSED,
+        C.UDP_NO_REPLY,
+        C.UDP_PORT_UNREACHABLE,
+    }
+)
+"""Causes that a path which carries nothing shows, whoever is at its end."""
+
+K = TypeVar("K")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
+_SPREAD = 2
+_ALL_EGRESS_SPREAD = 3
+_REGIONAL_GROUP = "aws_api"
+
+
+def correlate(
+    standings: Sequence[Standing], open_incidents: Sequence[Incident], now: float
+) -> tuple[Incident, ...]:
+    """Return the incidents that hold at ``now`` (Unix seconds), the oldest first.
+
+    An incident that was open and still explains a failure keeps its id and start: it
+    grows, shrinks and changes scope, and is gone from the result once all is well.
+    """
+    findings = explain(standings)
+    incidents = _carry_over(findings, open_incidents, now)
+    return tuple(sorted(incidents, key=lambda i: (i.started_at, i.id)))
+
+
+def explain(standings: Sequence[Standing]) -> tuple[Finding, ...]:
+    """Return the findings for everything that fails; no failing target is in two.
+
+    Scopes are tried from the widest to the narrowest. A wide one is only believed when
+    its failures are spread over several hosts and no target within it was seen to work
+    since the first of them failed.
+    """
+    findings: list[Finding] = list(_address_families(standings))
+    left = {s.target.id: s for s in standings if s.failing}
+    for rule in _RULES:
+        for finding in rule(tuple(left.values()), standings):
+            findings.append(finding)
+            for member in finding.members:
+                left.pop(member.target.id, None)
+    return tuple(findings)
+
+
+Rule = Callable[[Sequence[Standing], Sequence[Standing]], Iterable[Finding]]
+
+
+def _host(failing: Sequence[Standing], _: Sequence[Standing]) -> Iterable[Finding]:
+    for cause, members in _by(failing, lambda s: s.cause if s.cause in HOST_CAUSES else None):
+        yield _finding(Scope.HOST, cause.value, members)
+    skewed = [s for s in failing if s.cause in {C.CLOCK_SKEW, C.TLS_NOT_YET_VALID}]
+    if any(s.cause is C.CLOCK_SKEW for s in skewed) or _hosts(skewed) >= _ALL_EGRESS_SPREAD:
+        yield _finding(Scope.HOST, "clock", skewed, C.CLOCK_SKEW)
+
+
+def _all_egress(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
+    members = [s for s in failing if not s.local and s.cause in PATH_CAUSES]
+    scope = [s for s in every if not s.local]
+    if _hosts(members) < _ALL_EGRESS_SPREAD or _works(scope, members):
+        return
+    past_names = [s for s in members if s.cause is not C.DNS_TIMEOUT]
+    if past_names:
+        yield _finding(Scope.ALL_EGRESS, "egress", members, _most(past_names))
+
+
+def _resolver(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
+    servers = [s for s in failing if s.target.group == RESOLVER_GROUP]
+    names = [s for s in failing if s not in servers and s.cause in RESOLVER_CAUSES]
+    resolved = [s for s in every if s.target.group != RESOLVER_GROUP and _was_resolved(s)]
+    broken = [s for s in servers if s.cause in RESOLVER_CAUSES | PATH_CAUSES]
+    shared = _hosts(names) >= _SPREAD and not _works(resolved, names)
+    if names and (shared or broken) and not _works(resolved, names):
+        members = [*broken, *names]
+        subject = ", ".join(sorted({s.target.host for s in broken})) or _servers_asked(names)
+        yield _finding(Scope.RESOLVER, subject, members, _most(names))
+        return
+    for server in servers:
+        yield _finding(Scope.RESOLVER, server.target.host, [server])
+
+
+def _proxy(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
+    def proxy_of(s: Standing) -> str | None:
+        return s.attempt.proxy if s.attempt and s.cause in PROXY_CAUSES else None
+
+    for proxy, members in _by(failing, proxy_of):
+        users = [s for s in every if s.attempt and s.attempt.proxy == proxy]
+        itself = members[0].cause in {C.PROXY_UNREACHABLE, C.PROXY_AUTH_REQUIRED}
+        shared = _hosts(members) >= _SPREAD and not _works(users, members)
+        if itself or shared:
+            yield _finding(Scope.PROXY, proxy, members)
+
+
+def _interception(failing: Sequence[Standing], _: Sequence[Standing]) -> Iterable[Finding]:
+    for issuer, members in _by(failing, lambda s: _issuer(s) if s.cause in TRUST_CAUSES else None):
+        intercepted = any(s.cause is C.TLS_INTERCEPTED for s in members)
+        if intercepted or _hosts(members) >= _SPREAD:
+            yield _finding(Scope.TLS_INTERCEPTION, issuer, members, C.TLS_INTERCEPTED)
+
+
+def _port(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
+    path = [s for s in failing if s.cause in PATH_CAUSES - RESOLVER_CAUSES and not s.local]
+    for transport, members in _by(path, lambda s: s.transport):
+        peers = [s for s in every if s.transport == transport and not s.local]
+        if _hosts(members) >= _SPREAD and not _works(peers, members):
+            yield _finding(Scope.PORT, transport, members)
+
+
+def _region(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
+    members = [s for s in failing if s.target.group == _REGIONAL_GROUP]
+    peers = [s for s in every if s.target.group == _REGIONAL_GROUP]
+    if _hosts(members) >= _ALL_EGRESS_SPREAD and not _works(peers, members):
+        yield _finding(Scope.REGION, _region_of(members), members)
+
+
+def _group(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
+    for (group, _), members in _by(failing, lambda s: (s.target.group, s.cause)):
+        peers = [s for s in every if s.target.group == group]
+        if _hosts(members) >= _SPREAD and not _works(peers, members):
+            yield _finding(Scope.GROUP, group, members)
+
+
+def _endpoint(failing: Sequence[Standing], _: Sequence[Standing]) -> Iterable[Finding]:
+    for (host, _cause), members in _by(failing, lambda s: (s.target.host, s.cause)):
+        yield _finding(Scope.ENDPOINT, host, members)
+
+
+_RULES: tuple[Rule, ...] = (
+    _host,
+    _all_egress,
+    _resolver,
+    _proxy,
+    _interception,
+    _port,
+    _region,
+    _group,
+    _endpoint,
+)
+
+
+def _address_families(standings: Sequence[Standing]) -> Iterable[Finding]:
+    """A family is broken when every connection over it fails while the other works."""
+    for family in Family:
+        tried = [s for s in standings if _family_result(s, family) is not None]
+        broken = [s for s in tried if s.state is State.UP and _family_result(s, family) is False]
+        if _hosts(broken) >= _SPREAD and len(broken) == len(tried):
+            cause = C.NETWORK_UNREACHABLE if _unrouted(broken, family) else C.TCP_TIMEOUT
+            yield _finding(Scope.ADDRESS_FAMILY, family.value, broken, cause)
+
+
+def _family_result(standing: Standing, family: Family) -> bool | None:
+    connections = standing.attempt.connections if standing.attempt else ()
+    if len({c.family for c in connections}) < len(Family):
+        return None
+    return next((c.failure is None for c in connections if c.family is family), None)
+
+
+def _unrouted(standings: Sequence[Standing], family: Family) -> bool:
+    failures = [
+        c.failure
+        for s in standings
+        for c in (s.attempt.connections if s.attempt else ())
+        if c.family is family and c.failure
+    ]
+    return all(f.code in {"ENETUNREACH", "EHOSTUNREACH"} for f in failures)
+
+
+def _finding(
+    scope: Scope, subject: str, members: Sequence[Standing], cause: Cause | None = None
+) -> Finding:
+    chosen = cause or _most(members)
+    speaker = next((s for s in members if s.cause is chosen), members[0])
+    evidence = dict(speaker.verdict.evidence) if speaker.verdict else {}
+    return Finding(scope, subject, tuple(members), chosen, evidence)
+
+
+def _works(scope: Sequence[Standing], failed: Sequence[Standing]) -> bool:
+    """Whether anything within ``scope`` was seen to work since the failures began."""
+    began = min((s.attempt.started_at for s in failed if s.attempt), default=0.0)
+    return any(s.attempt and s.attempt.ok and s.attempt.started_at >= began for s in scope)
+
+
+def _hosts(standings: Iterable[Standing]) -> int:
+    return len({s.target.host for s in standings})
+
+
+def _most(standings: Sequence[Standing]) -> Cause:
+    """The commonest cause; of equals, the one that comes first in the closed set."""
+    counts: dict[Cause, int] = defaultdict(int)
+    for standing in standings:
+        if standing.cause is not None:
+            counts[standing.cause] += 1
+    order = list(Cause)
+    return max(counts, key=lambda cause: (counts[cause], -order.index(cause)))
+
+
+def _was_resolved(standing: Standing) -> bool:
+    resolution = standing.attempt.resolution if standing.attempt else None
+    return resolution is not None and resolution.source is ResolutionSource.DNS
+
+
+def _servers_asked(standings: Sequence[Standing]) -> str:
+    servers = {
+        answer.server
+        for s in standings
+        if s.attempt and s.attempt.resolution
+        for answer in s.attempt.resolution.answers
+    }
+    return ", ".join(sorted(servers)) or "name servers"
+
+
+def _issuer(standing: Standing) -> str | None:
+    primary = standing.attempt.primary if standing.attempt else None
+    chain = primary.tls.chain if primary and primary.tls else ()
+    return chain[-1].issuer if chain else None
+
+
+def _region_of(members: Sequence[Standing]) -> str:
+    labels = [label for s in members for label in s.target.host.split(".")]
+    return next((label for label in labels if _REGION.fullmatch(label)), _REGIONAL_GROUP)
+
+
+def _by(
+    standings: Iterable[Standing], key: Callable[[Standing], K | None]
+) -> list[tuple[K, list[Standing]]]:
+    """Sort standings into groups by key, in order of appearance; None is left out."""
+    groups: dict[K, list[Standing]] = {}
+    for standing in standings:
+        value = key(standing)
+        if value is not None:
+            groups.setdefault(value, []).append(standing)
+    return list(groups.items())
+
+
+def _carry_over(
+    findings: Sequence[Finding], opened: Sequence[Incident], now: float
+) -> list[Incident]:
+    """Give each finding the id and start of the open incident that it goes on with: the
+    same breakage first, else the oldest one whose targets it took over."""
+    unclaimed = sorted(opened, key=lambda i: (i.started_at, i.id))
+    result: list[Incident] = []
+    pending: list[Finding] = []
+    for finding in findings:
+        same = next((i for i in unclaimed if _same(i, finding)), None)
+        if same is None:
+            pending.append(finding)
+            continue
+        unclaimed.remove(same)
+        result.append(_incident(finding, same.id, same.started_at))
+    for finding in pending:
+        ids = {s.target.id for s in finding.members}
+        heir = next((i for i in unclaimed if ids.intersection(i.affected)), None)
+        if heir is not None:
+            unclaimed.remove(heir)
+        started = heir.started_at if heir else min((s.since for s in finding.members), default=now)
+        result.append(_incident(finding, heir.id if heir else _new_id(finding, started), started))
+    return result
+
+
+def _same(incident: Incident, finding: Finding) -> bool:
+    return (incident.scope, incident.subject, incident.cause) == (
+        finding.scope,
+        finding.subject,
+        finding.cause,
+    )
+
+
+def _new_id(finding: Finding, started: float) -> str:
+    text = f"{finding.scope}|{finding.subject}|{finding.cause}|{started:.3f}"
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def _incident(finding: Finding, incident_id: str, started_at: float) -> Incident:
+    detail, cure = describe(finding)
+    return Incident(
+        id=incident_id,
+        cause=finding.cause,
+        scope=finding.scope,
+        subject=finding.subject,
+        state=_severity(finding),
+        started_at=started_at,
+        affected=tuple(sorted(s.target.id for s in finding.members)),
+        detail=detail,
+        cure=cure,
+        evidence=finding.evidence,
+    )
+
+
+def _severity(finding: Finding) -> State:
+    down = any(s.state is State.DOWN for s in finding.members)
+    return State.DOWN if down else State.DEGRADED

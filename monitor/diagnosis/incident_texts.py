@@ -1,0 +1,150 @@
+"""One sentence and one cure for an incident, by its scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from monitor.diagnosis.standing import Finding
+from monitor.model import Cause, Scope
+
+_NAMED = 4
+
+
+def describe(finding: Finding) -> tuple[str, str]:
+    """Return the sentence that says what broke, and the one thing to do about it."""
+    return _WRITERS[finding.scope](finding)
+
+
+def _endpoint(finding: Finding) -> tuple[str, str]:
+    verdict = next((s.verdict for s in finding.members if s.cause is finding.cause), None)
+    if verdict is None:
+        return f"{finding.subject} is not reachable.", "Look at its last attempt."
+    return verdict.detail, verdict.cure
+
+
+def _host(finding: Finding) -> tuple[str, str]:
+    match finding.cause:
+        case Cause.LOCAL_PORT_EXHAUSTED:
+            return (
+                "This host has no free source port left for new connections.",
+                "Find the process with most connections (`ss -s`, `ss -tan`), or widen "
+                "net.ipv4.ip_local_port_range.",
+            )
+        case Cause.LOCAL_RESOURCE_EXHAUSTED:
+            return (
+                "This host or the monitor is out of file descriptors or memory for sockets.",
+                "Raise the limit (`ulimit -n`, the task's nofile) and look for a leak.",
+            )
+        case Cause.CLOCK_SKEW | Cause.TLS_NOT_YET_VALID:
+            return (
+                "This host's clock is wrong: certificates and signed requests are refused.",
+                "Set the clock (`chronyc makestep`) and allow NTP to 169.254.169.123.",
+            )
+        case _:
+            return _endpoint(finding)
+
+
+def _all_egress(finding: Finding) -> tuple[str, str]:
+    return (
+        f"Nothing outside this subnet answers: all {_hosts(finding)} hosts tried fail, "
+        f"most with {finding.cause}.",
+        "Check the subnet's route to the NAT or transit gateway, then the network ACL and "
+        "the security group's outbound rules.",
+    )
+
+
+def _resolver(finding: Finding) -> tuple[str, str]:
+    return (
+        f"Name server {finding.subject} does not resolve names ({finding.cause}): "
+        f"{_names(finding)}.",
+        "Check the VPC's resolver (DNS support, DHCP option set, Route 53 Resolver rules and "
+        "DNS Firewall) and that UDP and TCP 53 to it are allowed.",
+    )
+
+
+def _proxy(finding: Finding) -> tuple[str, str]:
+    return (
+        f"Proxy {finding.subject} fails what goes through it ({finding.cause}): {_names(finding)}.",
+        _PROXY_CURES.get(finding.cause, "Ask the proxy's owners for its log of these requests."),
+    )
+
+
+_PROXY_CURES: Mapping[Cause, str] = MappingProxyType(
+    {
+        Cause.PROXY_UNREACHABLE: "Check that the proxy runs and that its port is allowed from "
+        "this subnet.",
+        Cause.PROXY_AUTH_REQUIRED: "Configure the proxy's user and password for the runner.",
+        Cause.PROXY_DENIED: "Ask the proxy's owners to allow CONNECT to these hosts.",
+        Cause.PROXY_UPSTREAM_FAILED: "Ask the proxy's owners why it can't reach these hosts.",
+    }
+)
+
+
+def _interception(finding: Finding) -> tuple[str, str]:
+    return (
+        f"TLS is opened on the way by \u201c{finding.subject}\u201d: {_names(finding)}.",
+        "Exempt these hosts from TLS inspection, or have the runner trust that CA (its CA "
+        "bundle, AWS_CA_BUNDLE, SSL_CERT_FILE).",
+    )
+
+
+def _address_family(finding: Finding) -> tuple[str, str]:
+    other = "IPv4" if finding.subject == "ipv6" else "IPv6"
+    family = "IPv6" if finding.subject == "ipv6" else "IPv4"
+    return (
+        f"{family} is broken while {other} works: {_names(finding)}.",
+        f"Repair the subnet's {family} route and rules, or take {family} away from the host so "
+        "that clients do not try it first.",
+    )
+
+
+def _port(finding: Finding) -> tuple[str, str]:
+    transport, _, port = finding.subject.partition("/")
+    return (
+        f"Outbound {transport.upper()} port {port} is blocked to every host that needs it "
+        f"({finding.cause}): {_names(finding)}.",
+        f"Open outbound {transport.upper()} {port} from the runner's subnet in the security "
+        "group, the network ACL (with its return ports) and the firewall.",
+    )
+
+
+def _region(finding: Finding) -> tuple[str, str]:
+    return (
+        f"No AWS API of {finding.subject} answers ({finding.cause}): {_names(finding)}.",
+        "Check the VPC endpoints (security group, policy, private DNS) or the public path to "
+        "AWS, then the AWS Health Dashboard.",
+    )
+
+
+def _group(finding: Finding) -> tuple[str, str]:
+    return (
+        f"Everything in {finding.subject} fails the same way ({finding.cause}): {_names(finding)}.",
+        _endpoint(finding)[1],
+    )
+
+
+def _hosts(finding: Finding) -> int:
+    return len({s.target.host for s in finding.members})
+
+
+def _names(finding: Finding) -> str:
+    hosts = sorted({s.target.host for s in finding.members})
+    more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
+    return ", ".join(hosts[:_NAMED]) + more
+
+
+_WRITERS: Mapping[Scope, Callable[[Finding], tuple[str, str]]] = MappingProxyType(
+    {
+        Scope.HOST: _host,
+        Scope.ALL_EGRESS: _all_egress,
+        Scope.RESOLVER: _resolver,
+        Scope.PROXY: _proxy,
+        Scope.TLS_INTERCEPTION: _interception,
+        Scope.ADDRESS_FAMILY: _address_family,
+        Scope.PORT: _port,
+        Scope.REGION: _region,
+        Scope.GROUP: _group,
+        Scope.ENDPOINT: _endpoint,
+    }
+)

@@ -1,0 +1,61 @@
+"""What the correlator looks at, and what it finds: values only."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from monitor.model import Attempt, Cause, Protocol, Scope, State, Target, Verdict
+
+RESOLVER_GROUP = "resolver"
+_UDP = frozenset({Protocol.UDP, Protocol.DNS, Protocol.NTP})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the correlator looks at of one target: how it stands and its last attempt."""
+
+    target: Target
+    state: State
+    since: float = 0.0
+    verdict: Verdict | None = None
+    attempt: Attempt | None = None
+
+    @property
+    def cause(self) -> Cause | None:
+        """The cause of the last attempt."""
+        return self.verdict.cause if self.verdict else None
+
+    @property
+    def failing(self) -> bool:
+        """Whether the target is confirmed not to be well, for a cause that is known."""
+        return self.state in {State.DOWN, State.DEGRADED} and self.cause is not None
+
+    @property
+    def transport(self) -> str:
+        """``tcp/443``: what a firewall rule says."""
+        kind = "udp" if self.target.endpoint.protocol in _UDP else "tcp"
+        return f"{kind}/{self.target.port}"
+
+    @property
+    def local(self) -> bool:
+        """Whether no egress is crossed: name servers and link-local services."""
+        if self.target.group == RESOLVER_GROUP:
+            return True
+        try:
+            address = ipaddress.ip_address(self.target.host)
+        except ValueError:
+            return False
+        return address.is_link_local or address.is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One explanation: a scope, what is broken in it, and the failing targets it covers."""
+
+    scope: Scope
+    subject: str
+    members: tuple[Standing, ...]
+    cause: Cause
+    evidence: Mapping[str, str]

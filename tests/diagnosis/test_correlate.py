@@ -1,0 +1,253 @@
+"""The correlator: what failures share, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.diagnosis.correlate import correlate
+from monitor.diagnosis.standing import Standing
+from monitor.model import (
+    DEFAULT_PROBERS,
+    Attempt,
+    Cause,
+    Certificate,
+    Connection,
+    Endpoint,
+    Failure,
+    FailureKind,
+    Family,
+    Incident,
+    Phase,
+    Protocol,
+    Resolution,
+    ResolutionSource,
+    Scope,
+    State,
+    Target,
+    TlsFacts,
+    Verdict,
+)
+
+HTTPS, TCP, UDP, DNS, HTTP = (
+    Protocol.HTTPS,
+    Protocol.TCP,
+    Protocol.UDP,
+    Protocol.DNS,
+    Protocol.HTTP,
+)
+CATALOG = {
+    "app": ("management_plane", "app.test", 443, HTTPS),
+    "app2": ("management_plane", "app2.test", 443, HTTPS),
+    "gw-us": ("gateway", "us.gw.test", 8443, HTTPS),
+    "gw-eu": ("gateway", "eu.gw.test", 8443, HTTPS),
+    "lh-us-udp": ("gateway_lighthouse", "lh.us.test", 4242, UDP),
+    "lh-eu-udp": ("gateway_lighthouse", "lh.eu.test", 4242, UDP),
+    "lh-us-tcp": ("gateway_lighthouse", "lh.us.test", 4242, TCP),
+    "lh-eu-tcp": ("gateway_lighthouse", "lh.eu.test", 4242, TCP),
+    "releases-a": ("release_artifacts", "releases.test", 443, HTTPS),
+    "releases-b": ("release_artifacts", "releases.test", 443, HTTPS),
+    "ec2": ("aws_api", "ec2.eu-west-1.amazonaws.com", 443, HTTPS),
+    "s3": ("aws_api", "s3.eu-west-1.amazonaws.com", 443, HTTPS),
+    "sts": ("aws_api", "sts.eu-west-1.amazonaws.com", 443, HTTPS),
+    "imds": ("instance_metadata", "169.254.169.254", 80, HTTP),
+    "dns-1": ("resolver", "10.0.0.2", 53, DNS),
+    "dns-2": ("resolver", "10.0.0.3", 53, DNS),
+}
+
+
+def target(name: str) -> Target:
+    group, host, port, protocol = CATALOG[name]
+    return Target(Endpoint(name, group, host, port, protocol, DEFAULT_PROBERS[protocol]), 30, 10)
+
+
+def standing(name: str, cause: Cause | None = None, **facts: object) -> Standing:
+    """A target that is up, or down with ``cause``."""
+    failure = None if cause is None else Failure(Phase.CONNECT, FailureKind.TIMEOUT, "x")
+    connection = Connection("192.0.2.1", 443, Family.IPV4, {}, failure)
+    if issuer := facts.get("issuer"):
+        chain = (replace(CERTIFICATE, issuer=str(issuer)),)
+        connection = replace(connection, tls=TlsFacts(None, None, None, False, "x", chain))
+    host = CATALOG[name][1]
+    source = ResolutionSource.LITERAL if host[0].isdigit() else ResolutionSource.DNS
+    resolution = Resolution(host, source, ("192.0.2.1",))
+    attempt = Attempt(
+        name,
+        float(facts.get("at", 100.0)),  # type: ignore[arg-type]
+        1.0,
+        resolution,
+        (connection,),
+        failure,
+        proxy=facts.get("proxy"),  # type: ignore[arg-type]
+    )
+    state = State.UP if cause is None else State.DOWN
+    verdict = Verdict(cause, f"{name} fails", f"mend {name}") if cause else Verdict(None)
+    return Standing(target(name), state, 105.0, verdict, attempt)
+
+
+CERTIFICATE = Certificate("CN=a", "CN=b", ("a",), 0.0, 1.0, "01", "00")
+
+
+def world(failing: Mapping[str, Cause], **facts: object) -> list[Standing]:
+    return [standing(name, failing.get(name), **facts) for name in CATALOG]
+
+
+def every(cause: Cause, *names: str) -> dict[str, Cause]:
+    return dict.fromkeys(names, cause)
+
+
+EGRESS = tuple(n for n in CATALOG if n not in {"imds", "dns-1", "dns-2"})
+
+
+def one(incidents: tuple[Incident, ...]) -> Incident:
+    assert len(incidents) == 1, [(i.scope, i.subject, i.affected) for i in incidents]
+    return incidents[0]
+
+
+CASES = {
+    "nothing fails": ({}, None, ""),
+    "one endpoint": (every(Cause.TCP_TIMEOUT, "app"), Scope.ENDPOINT, "app.test"),
+    "all paths of one host are one endpoint": (
+        every(Cause.HTTP_STATUS, "releases-a", "releases-b"),
+        Scope.ENDPOINT,
+        "releases.test",
+    ),
+    "all egress dropped": (
+        every(Cause.TCP_TIMEOUT, *EGRESS) | every(Cause.UDP_NO_REPLY, "lh-us-udp", "lh-eu-udp"),
+        Scope.ALL_EGRESS,
+        "egress",
+    ),
+    "no route": (every(Cause.NETWORK_UNREACHABLE, *EGRESS), Scope.ALL_EGRESS, "egress"),
+    "resolver silent": (
+        every(Cause.DNS_TIMEOUT, *EGRESS, "dns-1", "dns-2"),
+        Scope.RESOLVER,
+        "10.0.0.2, 10.0.0.3",
+    ),
+    "resolver fails names alone": (every(Cause.DNS_SERVFAIL, *EGRESS), Scope.RESOLVER, ""),
+    "one of two name servers dead": (
+        every(Cause.DNS_TIMEOUT, "dns-2"),
+        Scope.RESOLVER,
+        "10.0.0.3",
+    ),
+    "udp 4242 everywhere": (
+        every(Cause.UDP_NO_REPLY, "lh-us-udp", "lh-eu-udp"),
+        Scope.PORT,
+        "udp/4242",
+    ),
+    "tcp 8443 everywhere": (every(Cause.TCP_TIMEOUT, "gw-us", "gw-eu"), Scope.PORT, "tcp/8443"),
+    "one gateway of two": (every(Cause.TCP_TIMEOUT, "gw-us"), Scope.ENDPOINT, "us.gw.test"),
+    "region": (every(Cause.TCP_TIMEOUT, "ec2", "s3", "sts"), Scope.REGION, "eu-west-1"),
+    "group": (every(Cause.TLS_RESET_ON_HELLO, "app", "app2"), Scope.GROUP, "management_plane"),
+    "ports exhausted": (
+        every(Cause.LOCAL_PORT_EXHAUSTED, "app", "s3"),
+        Scope.HOST,
+        "local_port_exhausted",
+    ),
+    "metadata alone": (every(Cause.IMDS_HOP_LIMIT, "imds"), Scope.ENDPOINT, "169.254.169.254"),
+    "clock": (every(Cause.TLS_NOT_YET_VALID, "app", "s3", "gw-us"), Scope.HOST, "clock"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_failures_share_is_one_incident(case: str):
+    failing, scope, subject = CASES[case]
+    incidents = correlate(world(failing), (), 110.0)
+    if scope is None:
+        assert incidents == ()
+        return
+    incident = one(incidents)
+    assert (incident.scope, incident.affected) == (scope, tuple(sorted(failing)))
+    assert not subject or incident.subject == subject
+    assert incident.detail
+    assert incident.cure
+    assert incident.started_at == 105.0
+
+
+def test_a_proxy_that_is_down_is_one_incident():
+    incident = one(
+        correlate(
+            world(every(Cause.PROXY_UNREACHABLE, *EGRESS[:4]), proxy="proxy.test:3128"), (), 110.0
+        )
+    )
+    assert (incident.scope, incident.subject) == (Scope.PROXY, "proxy.test:3128")
+
+
+def test_a_proxy_that_denies_one_host_is_that_hosts_incident():
+    incident = one(correlate(world(every(Cause.PROXY_DENIED, "app"), proxy="p:1"), (), 110.0))
+    assert incident.scope is Scope.ENDPOINT
+
+
+def test_interception_is_named_by_its_issuer():
+    incident = one(
+        correlate(
+            world(every(Cause.TLS_INTERCEPTED, "app", "s3"), issuer="CN=Corp Proxy"), (), 110.0
+        )
+    )
+    assert (incident.scope, incident.subject) == (Scope.TLS_INTERCEPTION, "CN=Corp Proxy")
+
+
+def test_two_breakages_at_once_are_two_incidents():
+    failing = every(Cause.UDP_NO_REPLY, "lh-us-udp", "lh-eu-udp") | every(Cause.HTTP_STATUS, "app")
+    incidents = correlate(world(failing), (), 110.0)
+    assert {(i.scope, i.affected) for i in incidents} == {
+        (Scope.PORT, ("lh-eu-udp", "lh-us-udp")),
+        (Scope.ENDPOINT, ("app",)),
+    }
+
+
+def test_a_broken_family_is_degraded_and_named():
+    broken = Failure(Phase.CONNECT, FailureKind.OS_ERROR, "x", 101, "ENETUNREACH")
+    standings = [
+        replace(
+            s,
+            attempt=replace(
+                s.attempt,
+                connections=(
+                    Connection("192.0.2.1", 443, Family.IPV4, {}),
+                    Connection("2001:db8::1", 443, Family.IPV6, {}, broken),
+                ),
+            ),
+        )
+        for s in world({})
+        if s.attempt
+    ]
+    incident = one(correlate(standings, (), 110.0))
+    assert (incident.scope, incident.subject) == (Scope.ADDRESS_FAMILY, "ipv6")
+    assert (incident.cause, incident.state) == (Cause.NETWORK_UNREACHABLE, State.DEGRADED)
+
+
+def test_an_incident_grows_into_a_wider_scope_and_keeps_its_id():
+    first = one(correlate(world(every(Cause.TCP_TIMEOUT, "app")), (), 110.0))
+    wider = one(correlate(world(every(Cause.TCP_TIMEOUT, *EGRESS)), (first,), 115.0))
+    assert wider.scope is Scope.ALL_EGRESS
+    assert (wider.id, wider.started_at) == (first.id, first.started_at)
+
+
+def test_an_incident_shrinks_and_closes():
+    whole = one(correlate(world(every(Cause.TCP_TIMEOUT, *EGRESS)), (), 110.0))
+    rest = one(correlate(world(every(Cause.TCP_TIMEOUT, "app")), (whole,), 120.0))
+    assert (rest.scope, rest.affected, rest.id) == (Scope.ENDPOINT, ("app",), whole.id)
+    assert correlate(world({}), (rest,), 130.0) == ()
+
+
+def test_a_success_from_before_the_failures_does_not_contradict_a_wide_scope():
+    failing = every(Cause.TCP_TIMEOUT, *EGRESS[:5])
+    stale = [standing(n, failing.get(n), at=100.0 if n in failing else 90.0) for n in CATALOG]
+    assert one(correlate(stale, (), 110.0)).scope is Scope.ALL_EGRESS
+    fresh = [standing(n, failing.get(n), at=100.0 if n in failing else 101.0) for n in CATALOG]
+    assert all(i.scope is not Scope.ALL_EGRESS for i in correlate(fresh, (), 110.0))
+
+
+@given(st.dictionaries(st.sampled_from(sorted(CATALOG)), st.sampled_from(list(Cause))))
+def test_every_failing_target_is_in_exactly_one_incident(failing: dict[str, Cause]):
+    incidents = correlate(world(failing), (), 110.0)
+    affected = [name for incident in incidents for name in incident.affected]
+    assert sorted(affected) == sorted(failing)
+    assert len({i.id for i in incidents}) == len(incidents)
+    again = correlate(world(failing), incidents, 140.0)
+    assert {i.id for i in again} == {i.id for i in incidents}
+    assert again == incidents
