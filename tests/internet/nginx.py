@@ -53,7 +53,7 @@ def nginx(folder: Path, sites: Sequence[Site]) -> Iterator[Popen[bytes]]:
 error_log {folder}/error.log warn;
 events {{ worker_connections 512; }}
 http {{
-  access_log off; default_type text/plain; {temp}
+  ssl_protocols TLSv1.2 TLSv1.3; access_log off; default_type text/plain; {temp}
   {blocks}
 }}
 """

@@ -1,0 +1,91 @@
+"""What tests of probers share: targets and tools without a network of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+
+from monitor.model import (
+    DEFAULT_PORTS,
+    DEFAULT_PROBERS,
+    Endpoint,
+    Expectation,
+    Failure,
+    FailureKind,
+    Phase,
+    Protocol,
+    Resolution,
+    ResolutionSource,
+    Target,
+)
+from monitor.net.clock import SystemClock
+from monitor.net.proxy import ProxyChooser
+from monitor.net.tls import Trust
+from monitor.probes.tools import Tools
+from monitor.settings import FamilyChoice, MetadataSettings, ProxySettings
+
+
+class TableResolver:
+    """Resolves the names of a table, and fails for every other with NXDOMAIN."""
+
+    def __init__(self, table: Mapping[str, tuple[str, ...]]) -> None:
+        self._table = table
+        self.servers = ()
+
+    async def resolve(self, host: str) -> Resolution:
+        addresses = self._table.get(host, ())
+        failure = None
+        if not addresses:
+            failure = Failure(Phase.RESOLVE, FailureKind.DNS_RCODE, "no such name", code="NXDOMAIN")
+        return Resolution(host, ResolutionSource.DNS, addresses, (), failure)
+
+
+def make_tools(
+    *,
+    table: Mapping[str, tuple[str, ...]] | None = None,
+    ca_file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    families: FamilyChoice = FamilyChoice.AUTO,
+    metadata: MetadataSettings | None = None,
+) -> Tools:
+    """Make tools that trust ``ca_file`` alone and know the names of ``table``."""
+    return Tools(
+        clock=SystemClock(),
+        random=Random(7),
+        resolver=TableResolver(table or {}),
+        trust=Trust(ca_file, system_store=False),
+        proxies=ProxyChooser.from_settings(ProxySettings(), environ or {}),
+        families=families,
+        metadata=metadata or MetadataSettings(),
+    )
+
+
+def make_target(
+    protocol: Protocol,
+    host: str,
+    port: int | None = None,
+    *,
+    timeout: float = 5.0,
+    address: str | None = None,
+    connect_port: int | None = None,
+    path: str = "/",
+    method: str = "GET",
+    expect: Expectation | None = None,
+    prober: str | None = None,
+    query: str = "",
+) -> Target:
+    """Make a target as the catalogue would."""
+    endpoint = Endpoint(
+        id="under-test",
+        group="tests",
+        host=host,
+        port=port or DEFAULT_PORTS[protocol],
+        protocol=protocol,
+        prober=prober or DEFAULT_PROBERS[protocol],
+        path=path,
+        method=method,
+        expect=expect or Expectation(),
+        query=query,
+    )
+    return Target(endpoint, 30.0, timeout, address, connect_port)

@@ -1,0 +1,288 @@
+"""The TCP, TLS and HTTP probers against a real nginx and against rude servers."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.model import (
+    Attempt,
+    Expectation,
+    FailureKind,
+    Family,
+    Phase,
+    Protocol,
+    ResolutionSource,
+    StatusSet,
+)
+from monitor.probes import prober
+from monitor.settings import FamilyChoice
+from tests.internet.ca import DAY, Authority, Issued
+from tests.internet.nginx import Site, nginx
+from tests.internet.process import free_port
+from tests.internet.rude import babbling, closing, resetting, rude, saying, silent
+from tests.probes.support import make_target, make_tools
+
+HTTPS, HTTP, TLS, TCP = Protocol.HTTPS, Protocol.HTTP, Protocol.TLS, Protocol.TCP
+
+
+class Web:
+    """An nginx with one port a fault, shared by the tests of this file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = Authority(folder)
+        self.folder = folder
+        self.ports: dict[str, int] = {}
+        self.good = self.authority.issue("good.test", send_root=True, not_after=30 * DAY)
+
+    def sites(self) -> list[Site]:
+        other = Authority(self.folder, "Somebody Else CA")
+        return [
+            self._site("plain", None, "location / { return 302 https://good.test/x?secret=1; }"),
+            self._site("good", self.good, "location / { return 200 'hello'; }"),
+            self._site("wrong-name", self.authority.issue("other.test")),
+            self._site("expired", self.authority.issue("good.test", not_after=-timedelta(hours=1))),
+            self._site("future", self.authority.issue("good.test", not_before=DAY)),
+            self._site("self-signed", self.authority.issue("good.test", self_signed=True)),
+            self._site("untrusted", other.issue("good.test")),
+            self._site("tls12", self.good, "ssl_protocols TLSv1.2; location / { return 404; }"),
+        ]
+
+    def _site(self, key: str, certificate: Issued | None, body: str = "") -> Site:
+        self.ports[key] = free_port()
+        site = Site(("good.test",), self.ports[key], certificate)
+        return Site(site.names, site.port, certificate, body or site.body)
+
+    async def probe(self, protocol: Protocol, key: str, **options: object) -> Attempt:
+        target = make_target(
+            protocol,
+            "good.test",
+            8443,
+            address="127.0.0.1",
+            connect_port=self.ports[key],
+            **options,
+        )
+        tools = make_tools(ca_file=self.authority.file)
+        return await prober(target.endpoint.prober)(target, tools)
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    folder = tmp_path_factory.mktemp("web")
+    result = Web(folder)
+    with nginx(folder / "nginx", result.sites()):
+        yield result
+
+
+async def test_https_tells_every_phase_the_certificate_and_the_kernels_figures(web: Web):
+    attempt = await web.probe(HTTPS, "good")
+    assert attempt.failure is None
+    connection = attempt.primary
+    assert connection is not None
+    assert connection.family is Family.IPV4
+    assert set(connection.phases) == {
+        Phase.RESOLVE,
+        Phase.CONNECT,
+        Phase.TLS,
+        Phase.FIRST_BYTE,
+        Phase.TRANSFER,
+    }
+    assert sum(connection.phases.values()) <= attempt.duration
+    assert connection.rtt is not None
+    assert 0 < connection.rtt < 1
+    assert connection.tcp is not None
+    assert connection.tcp.retransmits == 0
+    assert connection.sent > 0
+    assert connection.received > 0
+    tls = connection.tls
+    assert tls is not None
+    assert (tls.version, tls.alpn, tls.verified) == ("TLSv1.3", "http/1.1", True)
+    leaf, root = tls.chain
+    assert leaf.issuer == "CN=Egress Monitor Test CA"
+    assert leaf.names == ("good.test",)
+    assert leaf.not_after == web.good.certificate.not_valid_after_utc.timestamp()
+    assert leaf.spki_sha256 is not None
+    assert tls.verified_expiry == leaf.not_after < root.not_after
+    assert connection.http is not None
+    assert (connection.http.status, connection.http.body) == (200, b"hello")
+    assert connection.http.headers["server"].startswith("nginx")
+
+
+async def test_a_redirect_is_reported_without_its_query_and_not_followed(web: Web):
+    attempt = await web.probe(HTTP, "plain")
+    assert attempt.failure is None
+    assert attempt.primary is not None
+    assert attempt.primary.http is not None
+    assert attempt.primary.http.redirect == "https://good.test/x"
+
+
+async def test_an_unexpected_status_is_a_failure_that_keeps_the_facts(web: Web):
+    attempt = await web.probe(HTTPS, "tls12")
+    assert attempt.failure is not None
+    assert (attempt.failure.kind, attempt.failure.code) == (FailureKind.HTTP_STATUS, "404")
+    assert attempt.primary is not None
+    assert attempt.primary.tls is not None
+    assert attempt.primary.tls.version == "TLSv1.2"
+    assert attempt.primary.http is not None
+
+
+async def test_a_missing_proof_header_is_not_the_services_answer(web: Web):
+    any_answer = StatusSet(((200, 499),))
+    for header, kind in {"x-amz-request-id": FailureKind.HTTP_UNPROVEN, "server": None}.items():
+        attempt = await web.probe(HTTPS, "good", expect=Expectation(any_answer, (header,)))
+        assert (attempt.failure and attempt.failure.kind) is kind
+
+
+@pytest.mark.parametrize(
+    ("key", "code", "issuer"),
+    [
+        ("wrong-name", "62", "CN=Egress Monitor Test CA"),
+        ("expired", "10", "CN=Egress Monitor Test CA"),
+        ("future", "9", "CN=Egress Monitor Test CA"),
+        ("self-signed", "18", "CN=good.test"),
+        ("untrusted", "20", "CN=Somebody Else CA"),
+    ],
+)
+async def test_an_untrusted_certificate_is_shown_by_a_second_look(
+    web: Web, key: str, code: str, issuer: str
+):
+    for protocol in (HTTPS, TLS):
+        attempt = await web.probe(protocol, key)
+        assert attempt.failure is not None
+        assert (attempt.failure.phase, attempt.failure.kind) == (Phase.TLS, FailureKind.TLS_VERIFY)
+        assert attempt.failure.code == code
+        assert attempt.primary is not None
+        assert attempt.primary.tls is not None
+        assert attempt.primary.tls.verified is False
+        assert attempt.primary.tls.verify_error
+        assert attempt.primary.tls.chain[0].issuer == issuer
+
+
+async def test_plain_http_where_tls_is_due_is_a_protocol_error(web: Web):
+    attempt = await web.probe(TLS, "plain")
+    assert attempt.failure is not None
+    assert attempt.failure.kind is FailureKind.TLS_PROTOCOL
+    assert attempt.failure.code == "WRONG_VERSION_NUMBER"
+
+
+async def test_tcp_needs_no_more_than_the_handshake(web: Web):
+    attempt = await web.probe(TCP, "good")
+    assert attempt.failure is None
+    assert set(attempt.phases) == {Phase.RESOLVE, Phase.CONNECT}
+
+
+async def test_a_closed_port_is_refused_at_once():
+    target = make_target(TCP, "127.0.0.1", free_port(), address="127.0.0.1")
+    attempt = await prober("tcp")(target, make_tools())
+    assert attempt.failure is not None
+    assert (attempt.failure.phase, attempt.failure.errno) == (Phase.CONNECT, errno.ECONNREFUSED)
+    assert attempt.duration < 1
+
+
+async def test_an_unknown_name_fails_in_the_resolve_phase():
+    attempt = await prober("tcp")(make_target(TCP, "nowhere.test", 443), make_tools())
+    assert attempt.failure is not None
+    assert (attempt.failure.phase, attempt.failure.code) == (Phase.RESOLVE, "NXDOMAIN")
+    assert attempt.connections == ()
+
+
+@pytest.mark.parametrize(
+    ("families", "expected", "ok"),
+    [
+        (FamilyChoice.AUTO, ["127.0.0.1", "::1"], True),
+        (FamilyChoice.IPV4, ["127.0.0.1"], True),
+        (FamilyChoice.IPV6, ["::1"], False),
+        (FamilyChoice.BOTH, ["127.0.0.1", "::1"], False),
+    ],
+)
+async def test_each_family_that_a_name_has_is_probed(
+    families: FamilyChoice, expected: list[str], ok: bool
+):
+    async with rude(silent) as port:  # listens on IPv4 alone
+        tools = make_tools(table={"dual.test": ("127.0.0.1", "::1")}, families=families)
+        attempt = await prober("tcp")(make_target(TCP, "dual.test", port), tools)
+    assert [c.address for c in attempt.connections] == expected
+    assert attempt.ok is ok
+    assert attempt.resolution is not None
+    assert attempt.resolution.source is ResolutionSource.DNS
+
+
+@pytest.mark.parametrize("protocol", [TLS, HTTPS])
+async def test_a_silent_server_is_a_timeout_in_the_tls_phase(protocol: Protocol):
+    async with rude(silent) as port:
+        target = make_target(protocol, "good.test", port, address="127.0.0.1", timeout=0.3)
+        started = time.monotonic()
+        attempt = await prober(target.endpoint.prober)(target, make_tools())
+    assert time.monotonic() - started < 2
+    assert attempt.failure is not None
+    assert (attempt.failure.phase, attempt.failure.kind) == (Phase.TLS, FailureKind.TIMEOUT)
+    assert attempt.primary is not None
+    assert attempt.primary.sent > 100
+    assert attempt.primary.received == 0
+
+
+async def test_a_reset_on_hello_keeps_its_errno_and_the_bytes():
+    async with rude(resetting) as port:
+        target = make_target(TLS, "good.test", port, address="127.0.0.1")
+        attempt = await prober("tls")(target, make_tools())
+    assert attempt.failure is not None
+    assert (attempt.failure.phase, attempt.failure.errno) == (Phase.TLS, errno.ECONNRESET)
+
+
+async def test_a_polite_end_on_hello_is_told_from_a_reset():
+    async with rude(closing) as port:
+        target = make_target(TLS, "good.test", port, address="127.0.0.1")
+        attempt = await prober("tls")(target, make_tools())
+    assert attempt.failure is not None
+    assert (attempt.failure.phase, attempt.failure.kind) == (Phase.TLS, FailureKind.CLOSED)
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("habit", "phase", "kind"),
+    [
+        (silent, Phase.FIRST_BYTE, FailureKind.TIMEOUT),
+        (closing, Phase.FIRST_BYTE, FailureKind.CLOSED),
+        (saying(OK + b"X-A: b\r\n", hold=True), Phase.TRANSFER, FailureKind.TIMEOUT),
+        (saying(OK + b"Content-Length: 9\r\n\r\nabc"), Phase.TRANSFER, FailureKind.HTTP_TRUNCATED),
+        (saying(b"220 mail ESMTP\r\n\r\n"), Phase.TRANSFER, FailureKind.HTTP_FORMAT),
+        (babbling(b"X-Endless: yes\r\n"), Phase.TRANSFER, FailureKind.HTTP_FORMAT),
+        (babbling(OK[:-2] + b"\r\n\r\n\r\n\r\n"), None, None),
+    ],
+)
+async def test_a_rude_http_server_is_named_for_what_it_did(
+    habit: object, phase: Phase | None, kind: FailureKind | None
+):
+    async with rude(habit) as port:  # type: ignore[arg-type]
+        target = make_target(HTTP, "good.test", port, address="127.0.0.1", timeout=0.5)
+        attempt = await prober("http")(target, make_tools())
+    assert (attempt.failure and attempt.failure.phase) is phase
+    assert (attempt.failure and attempt.failure.kind) is kind
+
+
+async def test_endless_blank_lines_between_chunks_are_bounded():
+    head = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+    sent_head = False
+
+    async def habit(reader: object, writer: object) -> None:
+        nonlocal sent_head
+        await reader.read(100)  # type: ignore[attr-defined]
+        writer.write(head)  # type: ignore[attr-defined]
+        sent_head = True
+        while True:
+            writer.write(b"\r\n" * 1000)  # type: ignore[attr-defined]
+            await writer.drain()  # type: ignore[attr-defined]
+
+    async with rude(habit) as port:  # type: ignore[arg-type]
+        target = make_target(HTTP, "good.test", port, address="127.0.0.1", timeout=3)
+        attempt = await prober("http")(target, make_tools())
+    assert sent_head
+    assert attempt.failure is not None
+    assert attempt.failure.kind is FailureKind.HTTP_FORMAT
