@@ -1,0 +1,10 @@
+"""Makes ``python -m monitor`` the same as the command ``egress-monitor``."""
+
+from __future__ import annotations
+
+import sys
+
+from monitor.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""Measures every target once, and a failed one a second time before it is called down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from monitor.diagnosis.correlate import correlate
+from monitor.diagnosis.standing import Standing
+from monitor.health import Health, HealthPolicy, advance
+from monitor.model import Attempt, Incident, State, Target, Verdict
+
+Measure = Callable[[Target], Awaitable[tuple[Attempt, Verdict]]]
+
+RETRY_AFTER = 1.0
+"""Seconds before a failed target is measured again: a lost packet is not an outage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one target stands after the check; no attempt where it is unknown."""
+
+    target: Target
+    state: State
+    attempt: Attempt | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many targets stand how. ``required_missing`` counts required ones that were
+    not shown to be reachable: those that are down, and those nobody could probe."""
+
+    targets: int
+    up: int
+    degraded: int
+    down: int
+    unknown: int
+    required_missing: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether every required endpoint was reached."""
+        return self.required_missing == 0
+
+
+async def check_all(
+    targets: Sequence[Target],
+    measure: Measure,
+    on_result: Callable[[Result], None] = lambda _: None,
+    retry_after: float = RETRY_AFTER,
+) -> tuple[Result, ...]:
+    """Return a result a target, in the order given.
+
+    ``measure`` bounds how many run at once. ``on_result`` is called as each one is done.
+    """
+
+    async def one(target: Target) -> Result:
+        result = await _check(target, measure, retry_after)
+        on_result(result)
+        return result
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(target)) for target in targets]
+    return tuple(task.result() for task in tasks)
+
+
+def summarize(results: Sequence[Result]) -> Summary:
+    """Count the results."""
+    states = [result.state for result in results]
+    missing = (State.DOWN, State.UNKNOWN)
+    return Summary(
+        targets=len(results),
+        up=states.count(State.UP),
+        degraded=states.count(State.DEGRADED),
+        down=states.count(State.DOWN),
+        unknown=states.count(State.UNKNOWN),
+        required_missing=sum(r.target.endpoint.required and r.state in missing for r in results),
+    )
+
+
+def incidents_of(results: Sequence[Result], now: float) -> tuple[Incident, ...]:
+    """Return what the failures share; ``now`` is Unix seconds.
+
+    A check is one moment: what was measured again only because it failed does not count
+    as later than what worked at once.
+    """
+    standings = [
+        Standing(
+            target=result.target,
+            state=result.state,
+            since=now,
+            verdict=result.verdict,
+            attempt=replace(result.attempt, started_at=now) if result.attempt else None,
+        )
+        for result in results
+    ]
+    return correlate(standings, (), now)
+
+
+async def _check(target: Target, measure: Measure, retry_after: float) -> Result:
+    if target.unknown:
+        return Result(target, State.UNKNOWN)
+    attempt, verdict = await measure(target)
+    health = _after(Health(), verdict, attempt)
+    while health.state is State.UNKNOWN:
+        await asyncio.sleep(retry_after)
+        attempt, verdict = await measure(target)
+        health = _after(health, verdict, attempt)
+    return Result(target, health.state, attempt, verdict)
+
+
+def _after(health: Health, verdict: Verdict, attempt: Attempt) -> Health:
+    return advance(health, verdict, attempt.started_at, HealthPolicy())

@@ -1,0 +1,29 @@
+"""One file a command: its name is the command's, ``main`` its function.
+
+A command is imported when it is run, so that none pays for what another one needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Format(StrEnum):
+    """How a command prints."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says. ``port`` is None where the configuration decides."""
+
+    config: Path
+    environ: Mapping[str, str]
+    format: Format = Format.TEXT
+    only: tuple[str, ...] = ()
+    port: int | None = None

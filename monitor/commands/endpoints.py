@@ -1,0 +1,35 @@
+"""``egress-monitor endpoints``: the resolved catalogue, what is switched off included."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from random import SystemRandom
+
+from monitor.catalog import build_targets
+from monitor.commands import Format, Options
+from monitor.commands.selection import configuration, select
+from monitor.identity import discover
+from monitor.net.clock import SystemClock
+from monitor.net.resolver import DnsResolver
+from monitor.report import encode, endpoints_document
+
+
+def main(options: Options) -> int:
+    """Print every endpoint of the profile and return 0.
+
+    Raises:
+        ConfigError: if the configuration or ``--only`` is wrong.
+    """
+    settings = configuration(options)
+    identity = asyncio.run(discover(settings, options.environ))
+    resolver = DnsResolver.from_settings(settings.dns, SystemClock(), SystemRandom())
+    targets = build_targets(settings, identity, resolver.servers, include_disabled=True)
+    chosen = select(targets, options.only)
+    if options.format is Format.JSON:
+        print(encode(endpoints_document(settings, chosen)))
+        return 0
+    from monitor.terminal import console_for, print_endpoints  # noqa: PLC0415 - costs rich
+
+    print_endpoints(console_for(sys.stdout), chosen)
+    return 0

@@ -1,0 +1,27 @@
+"""``egress-monitor validate``: whether the configuration can be used, without any traffic."""
+
+from __future__ import annotations
+
+from monitor.catalog import build_targets
+from monitor.commands import Format, Options
+from monitor.commands.selection import configuration, select
+from monitor.identity import from_environment
+from monitor.report import encode, validation_document, validation_lines, warnings_of
+
+
+def main(options: Options) -> int:
+    """Print what the configuration comes to, and return 0.
+
+    Raises:
+        ConfigError: if the configuration or ``--only`` is wrong.
+    """
+    settings = configuration(options)
+    identity = from_environment(settings, options.environ)
+    everything = build_targets(settings, identity, settings.dns.servers, include_disabled=True)
+    targets = select(everything, options.only)
+    warnings = warnings_of(settings, targets)
+    if options.format is Format.JSON:
+        print(encode(validation_document(settings, targets, warnings)))
+    else:
+        print("\n".join(validation_lines(settings, targets, warnings)))
+    return 0

@@ -1,0 +1,239 @@
+"""What the commands print, as values: the JSON documents and the lines of text."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from monitor.check import Result, Summary, summarize
+from monitor.model import Attempt, Incident, Target, Verdict
+from monitor.settings import Problem, Settings
+
+VERSION = 1
+"""The version of the documents' shape: goes up when a key changes its meaning."""
+
+Json = Mapping[str, object]
+
+
+def encode(document: Json) -> str:
+    """Write a document as text that ends a terminal's line."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def check_document(results: Sequence[Result], incidents: Iterable[Incident]) -> Json:
+    """What ``check --format json`` prints; times are seconds."""
+    return {
+        "version": VERSION,
+        "summary": _summary(summarize(results)),
+        "targets": [_result(result) for result in results],
+        "incidents": [_incident(incident) for incident in incidents],
+    }
+
+
+def endpoints_document(settings: Settings, targets: Iterable[Target]) -> Json:
+    """What ``endpoints --format json`` prints; times are seconds."""
+    return {
+        "version": VERSION,
+        "profile": settings.profile.value,
+        "endpoints": [_endpoint(target) for target in targets],
+    }
+
+
+def validation_document(
+    settings: Settings, targets: Sequence[Target], warnings: Sequence[str]
+) -> Json:
+    """What ``validate --format json`` prints."""
+    return {
+        "version": VERSION,
+        "ok": True,
+        "config": str(settings.source),
+        "profile": settings.profile.value,
+        "targets": _counts(targets),
+        "warnings": list(warnings),
+    }
+
+
+def error_document(problems: Iterable[Problem]) -> Json:
+    """What any command prints with ``--format json`` when it can't start."""
+    listed = [
+        {"file": p.file, "key": p.key, "what": p.what, "cure": p.cure, "message": str(p)}
+        for p in problems
+    ]
+    return {"version": VERSION, "error": {"problems": listed}}
+
+
+def summary_line(summary: Summary) -> str:
+    """Say in one line how the check ended."""
+    counts = f"{summary.up} up, {summary.degraded} degraded, {summary.down} down"
+    line = f"{summary.targets} targets: {counts}, {summary.unknown} unknown"
+    if summary.ok:
+        return f"{line}. Every required endpoint was reached."
+    return f"{line}. {summary.required_missing} required ones were not reached."
+
+
+def validation_lines(
+    settings: Settings, targets: Sequence[Target], warnings: Sequence[str]
+) -> tuple[str, ...]:
+    """Say that the configuration is usable, what it comes to, and what to look at."""
+    counts = _counts(targets)
+    parts = f"{counts['enabled']} targets ({counts['required']} required)"
+    first = f"{settings.source}: ok, profile {settings.profile}, {parts}, {counts['off']} off"
+    return (first, *(f"warning: {warning}" for warning in warnings))
+
+
+def warnings_of(settings: Settings, targets: Iterable[Target]) -> tuple[str, ...]:
+    """Return what is allowed but probably not meant, each as one sentence with a cure."""
+    probed = [target for target in targets if target.endpoint.enabled]
+    return (*unknown_lines(probed), *_too_much(settings, probed))
+
+
+def unknown_lines(targets: Iterable[Target]) -> tuple[str, ...]:
+    """Say once for each value that nobody knows how many targets wait for it."""
+    counts = Counter(name for target in targets for name in target.unknown)
+    return tuple(_unknown_line(name, count) for name, count in counts.items())
+
+
+def _unknown_line(name: str, count: int) -> str:
+    stay = "1 target stays" if count == 1 else f"{count} targets stay"
+    return f"{name} is not known here, so {stay} unknown; {unknown_cure([name])}"
+
+
+def shown_path(target: Target) -> str:
+    """Return the path without its query, which may hold a secret of the user's."""
+    return target.endpoint.path.partition("?")[0]
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Write a duration for a table; empty when there is none."""
+    if seconds is None:
+        return ""
+    return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
+
+
+def _summary(summary: Summary) -> Json:
+    return {
+        "ok": summary.ok,
+        "targets": summary.targets,
+        "up": summary.up,
+        "degraded": summary.degraded,
+        "down": summary.down,
+        "unknown": summary.unknown,
+        "required_missing": summary.required_missing,
+    }
+
+
+def _result(result: Result) -> Json:
+    target, attempt = result.target, result.attempt
+    verdict = result.verdict or _no_verdict(target)
+    primary = attempt.primary if attempt else None
+    return {
+        "id": target.id,
+        "group": target.group,
+        "host": target.host,
+        "port": target.port,
+        "protocol": target.endpoint.protocol.value,
+        "required": target.endpoint.required,
+        "state": result.state.value,
+        "cause": verdict.cause.value if verdict.cause else None,
+        "detail": verdict.detail,
+        "cure": verdict.cure,
+        "addresses": _addresses(attempt),
+        "phases": _phases(attempt),
+        "rtt_seconds": _rounded(primary.rtt) if primary else None,
+    }
+
+
+def _no_verdict(target: Target) -> Verdict:
+    names = " and ".join(target.unknown)
+    return Verdict(None, f"not probed: {names} is not known", unknown_cure(target.unknown))
+
+
+def unknown_cure(names: Iterable[str]) -> str:
+    """Return how to make template values known."""
+    return f"set {' and '.join(names)} in config.toml, or let instance metadata be reached"
+
+
+def _incident(incident: Incident) -> Json:
+    return {
+        "id": incident.id,
+        "cause": incident.cause.value,
+        "scope": incident.scope.value,
+        "subject": incident.subject,
+        "state": incident.state.value,
+        "affected": list(incident.affected),
+        "detail": incident.detail,
+        "cure": incident.cure,
+    }
+
+
+def _addresses(attempt: Attempt | None) -> list[str]:
+    if attempt is None:
+        return []
+    if attempt.resolution is not None:
+        return list(attempt.resolution.addresses)
+    return [connection.address for connection in attempt.connections]
+
+
+def _phases(attempt: Attempt | None) -> Json:
+    phases = attempt.phases if attempt else {}
+    return {phase.value: _rounded(seconds) for phase, seconds in phases.items()}
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)
+
+
+def _endpoint(target: Target) -> Json:
+    endpoint = target.endpoint
+    return {
+        "id": endpoint.id,
+        "group": endpoint.group,
+        "host": endpoint.host,
+        "port": endpoint.port,
+        "protocol": endpoint.protocol.value,
+        "prober": endpoint.prober,
+        "method": endpoint.method,
+        "path": shown_path(target),
+        "query": endpoint.query,
+        "wildcard": endpoint.wildcard,
+        "required": endpoint.required,
+        "enabled": endpoint.enabled,
+        "expect": {
+            "statuses": str(endpoint.expect.statuses),
+            "headers": list(endpoint.expect.headers),
+        },
+        "interval_seconds": target.interval,
+        "timeout_seconds": target.timeout,
+        "address": target.address,
+        "connect_port": target.connect_port,
+        "unknown": list(target.unknown),
+        "source": endpoint.source.value,
+        "note": endpoint.note,
+    }
+
+
+def _counts(targets: Sequence[Target]) -> Mapping[str, int]:
+    enabled = [target for target in targets if target.endpoint.enabled]
+    return {
+        "enabled": len(enabled),
+        "required": sum(target.endpoint.required for target in enabled),
+        "unknown": sum(bool(target.unknown) for target in enabled),
+        "off": len(targets) - len(enabled),
+    }
+
+
+def _too_much(settings: Settings, targets: Sequence[Target]) -> Iterable[str]:
+    schedule = settings.schedule
+    worst = sum(target.timeout / target.interval for target in targets)
+    rate = sum(1 / target.interval for target in targets)
+    if worst > schedule.max_in_flight:
+        yield (
+            f"when nothing answers, {worst:.0f} probes wait at once, which is more than "
+            f"schedule.max_in_flight = {schedule.max_in_flight}; raise it, or the intervals"
+        )
+    if rate > schedule.max_connections_per_second:
+        yield (
+            f"{rate:.0f} probes a second are more than schedule.max_connections_per_second = "
+            f"{schedule.max_connections_per_second:g}; raise it, or the intervals"
+        )
