@@ -237,18 +237,25 @@ class FailureKind(StrEnum):
     HTTP_TRUNCATED = "http_truncated"  # fewer body bytes than announced; code: none
     UDP_FORMAT = "udp_format"  # a datagram that is not the protocol's; code: none
     CLOCK_SKEW = "clock_skew"  # code: offset in seconds, "+12.3"
+    IMDS_HOP_LIMIT = "imds_hop_limit"  # the token never came, yet a GET was answered
+    IMDS_DISABLED = "imds_disabled"  # code: the status, 403
+    IMDS_V1_ONLY = "imds_v1_only"  # code: the status of the token request
     INTERNAL = "internal"  # a bug of ours; code: the exception's class
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Where and how a measurement failed. ``message`` is safe to print: no secret."""
+    """Where and how a measurement failed. ``message`` is safe to print: no secret.
+
+    ``icmp`` is the (type, code) of the ICMP error that the kernel kept, where it did.
+    """
 
     phase: Phase
     kind: FailureKind
     message: str
     errno: int | None = None
     code: str | None = None
+    icmp: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,265 @@
+"""From what was seen in one attempt to exactly one cause: a table of rules, read in order."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from monitor.diagnosis.evidence import evidence_of
+from monitor.diagnosis.texts import explain
+from monitor.model import (
+    Attempt,
+    Cause,
+    Connection,
+    Failure,
+    FailureKind,
+    HttpFacts,
+    Phase,
+    Target,
+    Verdict,
+)
+
+C = Cause
+K = FailureKind
+
+CLOCK_TOLERANCE = 5.0
+"""Seconds by which clocks may differ: AWS refuses signatures at 300, but 5 is never right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a rule looks at: the failure, and the connection that it happened on."""
+
+    target: Target
+    attempt: Attempt
+    failure: Failure
+    connection: Connection | None
+
+    @property
+    def http(self) -> HttpFacts | None:
+        return self.connection.http if self.connection else None
+
+    @property
+    def to_proxy(self) -> bool:
+        """Whether the proxy itself was being reached."""
+        return self.attempt.proxy is not None and self.failure.phase in {
+            Phase.RESOLVE,
+            Phase.CONNECT,
+        }
+
+
+Rule = tuple[Callable[[Case], bool], Cause | Callable[[Case], Cause]]
+
+
+def diagnose(target: Target, attempt: Attempt) -> Verdict:
+    """Name the one cause of an attempt; a verdict without cause when all is well.
+
+    Pure and total: every attempt that can be made has a verdict.
+    """
+    cause = _cause(target, attempt)
+    evidence = evidence_of(target, attempt)
+    if cause is None:
+        return Verdict(None, evidence=evidence)
+    detail, cure = explain(cause, target, attempt)
+    return Verdict(cause, detail, cure, evidence)
+
+
+def _cause(target: Target, attempt: Attempt) -> Cause | None:
+    failure = attempt.failure
+    if failure is None:
+        offset = attempt.clock_offset
+        skewed = offset is not None and abs(offset) > CLOCK_TOLERANCE
+        return C.CLOCK_SKEW if skewed else None
+    connection = next((c for c in attempt.connections if c.failure == failure), attempt.primary)
+    case = Case(target, attempt, failure, connection)
+    return next(
+        (cause(case) if callable(cause) else cause for applies, cause in _RULES if applies(case)),
+        C.INTERNAL_ERROR,
+    )
+
+
+def _errno_cause(case: Case) -> Cause:
+    """What the kernel's error says wherever it happens, else what the phase says."""
+    number = case.failure.errno or 0
+    if number in _LOCAL_ERRNOS:
+        return _LOCAL_ERRNOS[number]
+    if case.failure.icmp is not None and case.failure.icmp in _PROHIBITED:
+        return C.ADMIN_PROHIBITED
+    if case.to_proxy:
+        return C.PROXY_UNREACHABLE
+    if case.failure.phase is Phase.EXCHANGE and number == errno.ECONNREFUSED:
+        return C.UDP_PORT_UNREACHABLE
+    if number in _ROUTE_ERRNOS:
+        return _ROUTE_ERRNOS[number]
+    return _BROKEN.get(case.failure.phase, C.TCP_RESET)
+
+
+_LOCAL_ERRNOS: Mapping[int, Cause] = MappingProxyType(
+    {
+        errno.EADDRNOTAVAIL: C.LOCAL_PORT_EXHAUSTED,
+        errno.EAGAIN: C.LOCAL_PORT_EXHAUSTED,
+        errno.EMFILE: C.LOCAL_RESOURCE_EXHAUSTED,
+        errno.ENFILE: C.LOCAL_RESOURCE_EXHAUSTED,
+        errno.ENOBUFS: C.LOCAL_RESOURCE_EXHAUSTED,
+        errno.ENOMEM: C.LOCAL_RESOURCE_EXHAUSTED,
+    }
+)
+_ROUTE_ERRNOS: Mapping[int, Cause] = MappingProxyType(
+    {
+        errno.ENETUNREACH: C.NETWORK_UNREACHABLE,
+        errno.ENETDOWN: C.NETWORK_UNREACHABLE,
+        errno.EHOSTUNREACH: C.HOST_UNREACHABLE,
+        errno.EHOSTDOWN: C.HOST_UNREACHABLE,
+        errno.EACCES: C.ADMIN_PROHIBITED,
+        errno.EPERM: C.ADMIN_PROHIBITED,
+        errno.ECONNREFUSED: C.TCP_REFUSED,
+        errno.ETIMEDOUT: C.TCP_TIMEOUT,
+    }
+)
+_PROHIBITED = frozenset({(3, 9), (3, 10), (3, 13), (1, 1)})
+"""ICMP (type, code) of administrative prohibition: RFC 1122 3.2.2.1, RFC 1812 5.2.7.1, and
+ICMPv6's (RFC 4443 3.1)."""
+
+_BROKEN: Mapping[Phase, Cause] = MappingProxyType(
+    {
+        Phase.TLS: C.TLS_RESET_ON_HELLO,
+        Phase.PROXY: C.PROXY_UPSTREAM_FAILED,
+        Phase.RESOLVE: C.DNS_TIMEOUT,
+    }
+)
+"""What a connection that is reset or closed means by phase; elsewhere tcp_reset."""
+
+_TIMEOUTS: Mapping[Phase, Cause] = MappingProxyType(
+    {
+        Phase.RESOLVE: C.DNS_TIMEOUT,
+        Phase.CONNECT: C.TCP_TIMEOUT,
+        Phase.PROXY: C.PROXY_UPSTREAM_FAILED,
+        Phase.TLS: C.TLS_TIMEOUT_ON_HELLO,
+        Phase.FIRST_BYTE: C.HTTP_TIMEOUT,
+        Phase.TRANSFER: C.HTTP_TIMEOUT,
+        Phase.TOKEN: C.IMDS_HOP_LIMIT,
+        Phase.IDENTITY: C.HTTP_TIMEOUT,
+        Phase.EXCHANGE: C.UDP_NO_REPLY,
+    }
+)
+
+
+def _timeout_cause(case: Case) -> Cause:
+    if case.to_proxy:
+        return C.PROXY_UNREACHABLE
+    if case.failure.phase is Phase.EXCHANGE and case.target.endpoint.prober == "dns":
+        return C.DNS_TIMEOUT
+    return _TIMEOUTS[case.failure.phase]
+
+
+def _rcode_cause(case: Case) -> Cause:
+    rcodes = {"NXDOMAIN": C.DNS_NXDOMAIN, "REFUSED": C.DNS_REFUSED}
+    return rcodes.get(case.failure.code or "", C.DNS_SERVFAIL)
+
+
+def _verify_cause(case: Case) -> Cause:
+    """By OpenSSL's X509_V_ERR number (x509_vfy.h); whose certificate it is decides first."""
+    if _issued_by_a_middlebox(case.connection):
+        return C.TLS_INTERCEPTED
+    return _VERIFY_CODES.get(case.failure.code or "", C.TLS_UNTRUSTED)
+
+
+_VERIFY_CODES: Mapping[str, Cause] = MappingProxyType(
+    {
+        "9": C.TLS_NOT_YET_VALID,
+        "10": C.TLS_EXPIRED,
+        "62": C.TLS_NAME_MISMATCH,
+        "64": C.TLS_NAME_MISMATCH,
+    }
+)
+_MIDDLEBOXES = re.compile(
+    r"zscaler|netskope|palo ?alto|fortinet|fortigate|fortiguard|blue ?coat|symantec web|"
+    r"mcafee|skyhigh|check ?point|sophos|barracuda|forcepoint|websense|cisco umbrella|"
+    r"iboss|menlo|cato networks|watchguard|sonicwall|squid|mitm|untrusted ca|ssl inspection|"
+    r"tls inspection|web gateway|firewall|proxy",
+    re.IGNORECASE,
+)
+"""Words by which inspecting products and the people who run them name their CAs."""
+
+
+def _issued_by_a_middlebox(connection: Connection | None) -> bool:
+    chain = connection.tls.chain if connection and connection.tls else ()
+    return any(_MIDDLEBOXES.search(certificate.issuer) for certificate in chain)
+
+
+def _proxy_cause(case: Case) -> Cause:
+    status = case.failure.code or ""
+    if status == "407":
+        return C.PROXY_AUTH_REQUIRED
+    return C.PROXY_UPSTREAM_FAILED if status.startswith("5") else C.PROXY_DENIED
+
+
+def _status_cause(case: Case) -> Cause:
+    if case.failure.code == "407":
+        return C.PROXY_AUTH_REQUIRED
+    return C.HTTP_BLOCKED_PAGE if is_block_page(case.http) else C.HTTP_STATUS
+
+
+def _unproven_cause(case: Case) -> Cause:
+    """A web page where a service's own answer was due is somebody else's page."""
+    return C.HTTP_BLOCKED_PAGE if _is_page(case.http) else C.HTTP_STATUS
+
+
+_BLOCK_WORDS = re.compile(
+    rb"blocked|access denied|access to this (?:web)?site|web ?filter|url filter|category|"
+    rb"not permitted|policy violation|acceptable use|forbidden by|security policy|"
+    rb"administrator",
+    re.IGNORECASE,
+)
+
+
+def is_block_page(http: HttpFacts | None) -> bool:
+    """Whether an answer reads like the page of a filter rather than of a service."""
+    return _is_page(http) and http is not None and bool(_BLOCK_WORDS.search(http.body))
+
+
+def _is_page(http: HttpFacts | None) -> bool:
+    if http is None:
+        return False
+    kind = http.headers.get("content-type", "").lower()
+    return "html" in kind or b"<html" in http.body[:512].lower()
+
+
+def _closed_cause(case: Case) -> Cause:
+    if case.to_proxy:
+        return C.PROXY_UNREACHABLE
+    if case.failure.phase in {Phase.FIRST_BYTE, Phase.TRANSFER, Phase.TOKEN, Phase.IDENTITY}:
+        return C.HTTP_PROTOCOL
+    return _BROKEN.get(case.failure.phase, C.TCP_RESET)
+
+
+def _kind(*kinds: FailureKind) -> Callable[[Case], bool]:
+    wanted = frozenset(kinds)
+    return lambda case: case.failure.kind in wanted
+
+
+_RULES: tuple[Rule, ...] = (
+    (_kind(K.INTERNAL), C.INTERNAL_ERROR),
+    (_kind(K.TIMEOUT), _timeout_cause),
+    (_kind(K.OS_ERROR), _errno_cause),
+    (_kind(K.CLOSED), _closed_cause),
+    (_kind(K.DNS_RCODE), _rcode_cause),
+    (_kind(K.DNS_NODATA), C.DNS_NODATA),
+    (_kind(K.DNS_SINKHOLE), C.DNS_SINKHOLED),
+    (_kind(K.DNS_FORMAT), C.DNS_SERVFAIL),
+    (_kind(K.TLS_VERIFY), _verify_cause),
+    (_kind(K.TLS_PROTOCOL), C.TLS_PROTOCOL),
+    (_kind(K.PROXY_STATUS), _proxy_cause),
+    (_kind(K.HTTP_STATUS), _status_cause),
+    (_kind(K.HTTP_UNPROVEN), _unproven_cause),
+    (_kind(K.HTTP_FORMAT), C.HTTP_PROTOCOL),
+    (_kind(K.HTTP_TRUNCATED), C.HTTP_TRUNCATED),
+    (_kind(K.UDP_FORMAT), C.UDP_NO_REPLY),
+    (_kind(K.CLOCK_SKEW), C.CLOCK_SKEW),
+    (_kind(K.IMDS_HOP_LIMIT), C.IMDS_HOP_LIMIT),
+    (_kind(K.IMDS_DISABLED), C.IMDS_DISABLED),
+    (_kind(K.IMDS_V1_ONLY), C.IMDS_V1_ONLY),
+)

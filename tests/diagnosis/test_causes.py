@@ -1,0 +1,191 @@
+"""Every failure that can be seen has one cause, one sentence and one cure."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.diagnosis import diagnose
+from monitor.diagnosis.causes import CLOCK_TOLERANCE
+from monitor.diagnosis.texts import TEXTS
+from monitor.model import (
+    DEFAULT_PROBERS,
+    Attempt,
+    Cause,
+    Certificate,
+    Connection,
+    Endpoint,
+    Failure,
+    FailureKind,
+    Family,
+    HttpFacts,
+    Phase,
+    Protocol,
+    Target,
+    TlsFacts,
+)
+
+K, P, C = FailureKind, Phase, Cause
+NOT_YET_PROBED = {
+    C.AWS_NO_CREDENTIALS,
+    C.AWS_PERMISSION_DENIED,
+    C.AMI_NOT_VISIBLE,
+    C.AMI_NOT_LAUNCHABLE,
+    C.VPC_ENDPOINT_DENIED,
+    C.SLOW,
+}
+
+
+def target(protocol: Protocol = Protocol.HTTPS, prober: str | None = None) -> Target:
+    name = prober or DEFAULT_PROBERS[protocol]
+    return Target(Endpoint("t", "g", "host.test", 443, protocol, name), 30.0, 10.0)
+
+
+def attempt(
+    failure: Failure | None,
+    *,
+    issuer: str | None = None,
+    page: bytes | None = None,
+    proxy: str | None = None,
+    offset: float | None = None,
+) -> Attempt:
+    tls = None
+    if issuer:
+        chain = (Certificate("CN=host.test", issuer, (), 0.0, 1.0, "1", "0"),)
+        tls = TlsFacts(None, None, None, False, "no", chain)
+    http = HttpFacts("1.1", 403, {}, None, len(page), page) if page is not None else None
+    connection = Connection("192.0.2.9", 443, Family.IPV4, {}, failure, tls=tls, http=http)
+    return Attempt("t", 0.0, 1.0, None, (connection,), failure, proxy, offset)
+
+
+def os_error(phase: Phase, number: int, icmp: tuple[int, int] | None = None) -> Failure:
+    return Failure(phase, K.OS_ERROR, "it broke", number, errno.errorcode[number], icmp)
+
+
+def kind(phase: Phase, what: FailureKind, code: str | None = None) -> Failure:
+    return Failure(phase, what, "it broke", code=code)
+
+
+CASES = [
+    (kind(P.RESOLVE, K.TIMEOUT), {}, C.DNS_TIMEOUT),
+    (kind(P.RESOLVE, K.DNS_RCODE, "NXDOMAIN"), {}, C.DNS_NXDOMAIN),
+    (kind(P.RESOLVE, K.DNS_RCODE, "SERVFAIL"), {}, C.DNS_SERVFAIL),
+    (kind(P.RESOLVE, K.DNS_RCODE, "NOTIMP"), {}, C.DNS_SERVFAIL),
+    (kind(P.RESOLVE, K.DNS_FORMAT), {}, C.DNS_SERVFAIL),
+    (kind(P.RESOLVE, K.DNS_RCODE, "REFUSED"), {}, C.DNS_REFUSED),
+    (kind(P.RESOLVE, K.DNS_NODATA), {}, C.DNS_NODATA),
+    (kind(P.RESOLVE, K.DNS_SINKHOLE, "0.0.0.0"), {}, C.DNS_SINKHOLED),
+    (kind(P.CONNECT, K.TIMEOUT), {}, C.TCP_TIMEOUT),
+    (os_error(P.CONNECT, errno.ETIMEDOUT), {}, C.TCP_TIMEOUT),
+    (os_error(P.CONNECT, errno.ECONNREFUSED), {}, C.TCP_REFUSED),
+    (os_error(P.CONNECT, errno.ENETUNREACH), {}, C.NETWORK_UNREACHABLE),
+    (os_error(P.CONNECT, errno.EHOSTUNREACH), {}, C.HOST_UNREACHABLE),
+    (os_error(P.CONNECT, errno.EHOSTUNREACH, (3, 13)), {}, C.ADMIN_PROHIBITED),
+    (os_error(P.CONNECT, errno.EACCES), {}, C.ADMIN_PROHIBITED),
+    (os_error(P.CONNECT, errno.EADDRNOTAVAIL), {}, C.LOCAL_PORT_EXHAUSTED),
+    (os_error(P.CONNECT, errno.EMFILE), {}, C.LOCAL_RESOURCE_EXHAUSTED),
+    (os_error(P.FIRST_BYTE, errno.ECONNRESET), {}, C.TCP_RESET),
+    (os_error(P.TLS, errno.ECONNRESET), {}, C.TLS_RESET_ON_HELLO),
+    (kind(P.TLS, K.CLOSED), {}, C.TLS_RESET_ON_HELLO),
+    (kind(P.TLS, K.TIMEOUT), {}, C.TLS_TIMEOUT_ON_HELLO),
+    (kind(P.TLS, K.TLS_VERIFY, "10"), {}, C.TLS_EXPIRED),
+    (kind(P.TLS, K.TLS_VERIFY, "9"), {}, C.TLS_NOT_YET_VALID),
+    (kind(P.TLS, K.TLS_VERIFY, "62"), {}, C.TLS_NAME_MISMATCH),
+    (kind(P.TLS, K.TLS_VERIFY, "18"), {"issuer": "CN=host.test"}, C.TLS_UNTRUSTED),
+    (kind(P.TLS, K.TLS_VERIFY, "20"), {"issuer": "O=Zscaler Inc."}, C.TLS_INTERCEPTED),
+    (kind(P.TLS, K.TLS_PROTOCOL, "TLSV1_ALERT_PROTOCOL_VERSION"), {}, C.TLS_PROTOCOL),
+    (kind(P.CONNECT, K.TIMEOUT), {"proxy": "p:1"}, C.PROXY_UNREACHABLE),
+    (os_error(P.CONNECT, errno.ECONNREFUSED), {"proxy": "p:1"}, C.PROXY_UNREACHABLE),
+    (kind(P.PROXY, K.PROXY_STATUS, "407"), {"proxy": "p:1"}, C.PROXY_AUTH_REQUIRED),
+    (kind(P.PROXY, K.PROXY_STATUS, "403"), {"proxy": "p:1"}, C.PROXY_DENIED),
+    (kind(P.PROXY, K.PROXY_STATUS, "502"), {"proxy": "p:1"}, C.PROXY_UPSTREAM_FAILED),
+    (kind(P.PROXY, K.TIMEOUT), {"proxy": "p:1"}, C.PROXY_UPSTREAM_FAILED),
+    (kind(P.PROXY, K.CLOSED), {"proxy": "p:1"}, C.PROXY_UPSTREAM_FAILED),
+    (kind(P.FIRST_BYTE, K.TIMEOUT), {}, C.HTTP_TIMEOUT),
+    (kind(P.TRANSFER, K.TIMEOUT), {}, C.HTTP_TIMEOUT),
+    (kind(P.TRANSFER, K.HTTP_STATUS, "503"), {}, C.HTTP_STATUS),
+    (
+        kind(P.TRANSFER, K.HTTP_STATUS, "403"),
+        {"page": b"<html><title>Web Page Blocked</title>"},
+        C.HTTP_BLOCKED_PAGE,
+    ),
+    (kind(P.TRANSFER, K.HTTP_STATUS, "403"), {"page": b'{"denied": true}'}, C.HTTP_STATUS),
+    (kind(P.TRANSFER, K.HTTP_UNPROVEN, "200"), {"page": b"<html>hi"}, C.HTTP_BLOCKED_PAGE),
+    (kind(P.FIRST_BYTE, K.CLOSED), {}, C.HTTP_PROTOCOL),
+    (kind(P.TRANSFER, K.HTTP_FORMAT), {}, C.HTTP_PROTOCOL),
+    (kind(P.TRANSFER, K.HTTP_TRUNCATED), {}, C.HTTP_TRUNCATED),
+    (kind(P.EXCHANGE, K.TIMEOUT), {}, C.UDP_NO_REPLY),
+    (kind(P.EXCHANGE, K.UDP_FORMAT), {}, C.UDP_NO_REPLY),
+    (os_error(P.EXCHANGE, errno.ECONNREFUSED), {}, C.UDP_PORT_UNREACHABLE),
+    (kind(P.TOKEN, K.IMDS_HOP_LIMIT), {}, C.IMDS_HOP_LIMIT),
+    (kind(P.TOKEN, K.IMDS_DISABLED, "403"), {}, C.IMDS_DISABLED),
+    (kind(P.TOKEN, K.IMDS_V1_ONLY, "404"), {}, C.IMDS_V1_ONLY),
+    (None, {"offset": CLOCK_TOLERANCE + 1}, C.CLOCK_SKEW),
+    (None, {"offset": CLOCK_TOLERANCE - 1}, None),
+    (None, {}, None),
+    (kind(P.TLS, K.INTERNAL, "KeyError"), {}, C.INTERNAL_ERROR),
+]
+
+
+@pytest.mark.parametrize(("failure", "facts", "cause"), CASES)
+def test_what_is_seen_names_the_cause(
+    failure: Failure | None, facts: dict[str, object], cause: Cause | None
+):
+    verdict = diagnose(target(), attempt(failure, **facts))  # type: ignore[arg-type]
+    assert verdict.cause is cause
+    assert bool(verdict.detail) == bool(verdict.cure) == (cause is not None)
+
+
+def test_every_cause_that_a_prober_can_meet_has_a_case_and_every_cause_has_a_text():
+    assert {cause for *_, cause in CASES if cause} == set(Cause) - NOT_YET_PROBED
+    assert set(TEXTS) == set(Cause)
+
+
+def test_silence_on_a_dns_exchange_is_a_dns_timeout():
+    verdict = diagnose(target(Protocol.DNS), attempt(kind(P.EXCHANGE, K.TIMEOUT)))
+    assert verdict.cause is C.DNS_TIMEOUT
+
+
+def test_the_sentence_names_the_host_and_the_cure_the_port():
+    verdict = diagnose(target(), attempt(kind(P.CONNECT, K.TIMEOUT)))
+    assert verdict.detail == "TCP 443 to host.test (192.0.2.9) is dropped silently."
+    assert "outbound TCP 443" in verdict.cure
+    assert verdict.evidence["phase"] == "connect"
+
+
+texts = st.text(max_size=300)
+failures = st.builds(
+    Failure,
+    st.sampled_from(Phase),
+    st.sampled_from(FailureKind),
+    texts,
+    st.one_of(st.none(), st.sampled_from(sorted(errno.errorcode))),
+    st.one_of(st.none(), texts),
+    st.one_of(st.none(), st.tuples(st.integers(0, 255), st.integers(0, 255))),
+)
+pages = st.one_of(st.none(), st.binary(max_size=200))
+offsets = st.one_of(st.none(), st.floats(allow_nan=False))
+proxies = st.one_of(st.none(), st.just("proxy.test:3128"))
+
+
+@given(st.one_of(st.none(), failures), texts, pages, proxies, offsets, st.sampled_from(Protocol))
+def test_any_attempt_has_a_verdict_that_is_fit_to_print(
+    failure: Failure | None,
+    issuer: str,
+    page: bytes | None,
+    proxy: str | None,
+    offset: float | None,
+    protocol: Protocol,
+):
+    verdict = diagnose(
+        target(protocol),
+        attempt(failure, issuer=issuer, page=page, proxy=proxy, offset=offset),
+    )
+    if failure is not None:
+        assert verdict.cause is not None
+    for text in (verdict.detail, verdict.cure, *verdict.evidence.values()):
+        assert len(text) <= 400
+    assert all(v.isprintable() for v in verdict.evidence.values())
