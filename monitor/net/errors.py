@@ -18,6 +18,15 @@ class ExchangeError(Exception):
         self.code = code
 
 
+class IcmpOSError(OSError):
+    """A kernel error together with the ICMP (type, code) behind it and who sent that."""
+
+    def __init__(self, number: int, text: str, icmp: tuple[int, int], sender: str) -> None:
+        super().__init__(number, text)
+        self.icmp = icmp
+        self.sender = sender
+
+
 def failure_of(error: BaseException, phase: Phase) -> Failure:
     """Turn whatever ended a phase into a ``Failure``: facts, no judgement.
 
@@ -32,7 +41,10 @@ def failure_of(error: BaseException, phase: Phase) -> Failure:
         return Failure(phase, FailureKind.CLOSED, "the peer closed the connection")
     if isinstance(error, OSError) and error.errno is not None:
         name = errno.errorcode.get(error.errno, str(error.errno))
-        text = os.strerror(error.errno)
-        return Failure(phase, FailureKind.OS_ERROR, text, errno=error.errno, code=name)
+        text, icmp = os.strerror(error.errno), None
+        if isinstance(error, IcmpOSError):
+            icmp = error.icmp
+            text += f" (ICMP type {icmp[0]} code {icmp[1]} from {error.sender or 'a router'})"
+        return Failure(phase, FailureKind.OS_ERROR, text, error.errno, name, icmp)
     name = type(error).__name__
     return Failure(phase, FailureKind.INTERNAL, f"unexpected {name}", code=name)

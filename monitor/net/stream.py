@@ -9,7 +9,8 @@ import ssl
 from typing import Protocol
 
 from monitor.model import FailureKind, TcpFacts
-from monitor.net.errors import ExchangeError
+from monitor.net.errors import ExchangeError, IcmpOSError
+from monitor.net.icmp import keep_icmp_errors, read_icmp_error
 from monitor.net.tcp_info import tcp_facts
 from monitor.net.tls import tls_error
 
@@ -61,7 +62,18 @@ class TcpStream:
             OSError: what the kernel made of the peer's answer or of an ICMP error.
         """
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await self._loop.sock_connect(self._sock, (address, port))
+        keep_icmp_errors(self._sock)
+        try:
+            await self._loop.sock_connect(self._sock, (address, port))
+        except OSError as error:
+            icmp = read_icmp_error(self._sock)
+            if icmp is None:
+                raise
+            raise IcmpOSError(
+                icmp.errno, error.strerror or "", (icmp.type, icmp.code), icmp.sender
+            ) from None
+        # From here on an ICMP error is a hint, as for any other client, and ends nothing.
+        keep_icmp_errors(self._sock, on=False)
 
     async def send(self, data: bytes) -> None:
         await self._loop.sock_sendall(self._sock, data)

@@ -34,6 +34,8 @@ class TableResolver:
         self.servers = ()
 
     async def resolve(self, host: str) -> Resolution:
+        if host[0].isdigit():
+            return Resolution(host, ResolutionSource.LITERAL, (host,))
         addresses = self._table.get(host, ())
         failure = None
         if not addresses:

@@ -1,0 +1,105 @@
+"""Instance metadata v2: a token, then the identity document; which of the two fails says why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from monitor.model import Attempt, Failure, FailureKind, HttpFacts, Phase, Target
+from monitor.net.errors import ExchangeError
+from monitor.net.http1 import Head, ResponseParser, authority, encode_request, read_response
+from monitor.net.stopwatch import Stopwatch
+from monitor.probes.measure import Wire, measure
+from monitor.probes.tools import Tools
+
+ADDRESS = "169.254.169.254"
+TOKEN_PATH = "/latest/api/token"
+DOCUMENT_PATH = "/latest/dynamic/instance-identity/document"
+_TTL = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+_TOKEN_LIMIT = 1024
+
+
+async def probe(target: Target, tools: Tools) -> Attempt:
+    """Get a token (PUT) and with it the identity document (AWS: instance metadata v2).
+
+    When the token does not come, a GET without one tells a hop limit of 1 (it is answered
+    401), a disabled service (403) and one that knows version 1 only (200) apart. The
+    token is not kept, and no credentials are ever asked for. AWS's own variable
+    AWS_EC2_METADATA_SERVICE_ENDPOINT redirects the well-known address.
+    """
+    return await measure(_redirected(target, tools.metadata.endpoint), tools, _exchange)
+
+
+def _redirected(target: Target, endpoint: str) -> Target:
+    url = urlsplit(endpoint)
+    if target.host != ADDRESS or target.address or url.hostname in {None, ADDRESS}:
+        return target
+    dialled = replace(target.endpoint, host=url.hostname or ADDRESS, port=url.port or 80)
+    return replace(target, endpoint=dialled)
+
+
+async def _exchange(wire: Wire) -> None:
+    try:
+        async with asyncio.timeout(wire.target.timeout / 2):
+            head, body = await _request(wire, Phase.TOKEN, "PUT", TOKEN_PATH, _TTL)
+    except TimeoutError:
+        if wire.sent and not wire.received:
+            await _look_without_token(wire)
+        raise
+    headers = {"X-aws-ec2-metadata-token": _token(head, body)}
+    head, _ = await _request(wire, Phase.IDENTITY, "GET", DOCUMENT_PATH, headers)
+    wire.http = HttpFacts(head.version, head.status, {}, None, 0)
+    if head.status != 200:
+        raise _status(head.status)
+
+
+async def _request(
+    wire: Wire, phase: Phase, method: str, path: str, headers: Mapping[str, str]
+) -> tuple[Head, bytes]:
+    host = authority(wire.target.host, wire.target.port, 80)
+    parser = ResponseParser(method=method)
+    async with wire.dialled() as stream:
+        with wire.stopwatch.phase(phase):
+            await stream.send(encode_request(method, path, host, headers))
+            head = await read_response(stream, parser)
+    return head, bytes(parser.body)
+
+
+def _token(head: Head, body: bytes) -> str:
+    """Return the token of an answer to the PUT.
+
+    Raises:
+        ExchangeError: IMDS_DISABLED, IMDS_V1_ONLY, HTTP_STATUS or HTTP_FORMAT.
+    """
+    if head.status in {404, 405, 501}:
+        raise ExchangeError(FailureKind.IMDS_V1_ONLY, "tokens are not supported", str(head.status))
+    if head.status != 200:
+        raise _status(head.status)
+    token = body.decode("latin-1").strip()
+    if not token or len(token) > _TOKEN_LIMIT or not token.isprintable():
+        raise ExchangeError(FailureKind.HTTP_FORMAT, "the token is none")
+    return token
+
+
+def _status(status: int) -> ExchangeError:
+    if status == 403:
+        return ExchangeError(FailureKind.IMDS_DISABLED, "instance metadata is disabled", "403")
+    message = f"instance metadata answered {status}"
+    return ExchangeError(FailureKind.HTTP_STATUS, message, str(status))
+
+
+async def _look_without_token(wire: Wire) -> None:
+    """Ask without a token: any HTTP answer shows that only the token's own way is cut."""
+    wire.blame = Failure(Phase.TOKEN, FailureKind.TIMEOUT, "the token request got no answer")
+    look = Wire(
+        wire.target,
+        wire.tools,
+        wire.address,
+        wire.port,
+        Stopwatch(wire.tools.clock, Phase.IDENTITY),
+    )
+    head, _ = await _request(look, Phase.IDENTITY, "GET", DOCUMENT_PATH, {})
+    message = f"the token request got no answer, a GET without token {head.status}"
+    wire.blame = Failure(Phase.TOKEN, FailureKind.IMDS_HOP_LIMIT, message, code=str(head.status))
