@@ -10,6 +10,7 @@ from monitor.diagnosis.correlate import correlate
 from monitor.diagnosis.standing import Standing
 from monitor.health import Health, HealthPolicy, advance
 from monitor.model import Attempt, Incident, State, Target, Verdict
+from monitor.view import Summary, tally
 
 Measure = Callable[[Target], Awaitable[tuple[Attempt, Verdict]]]
 
@@ -25,24 +26,6 @@ class Result:
     state: State
     attempt: Attempt | None = None
     verdict: Verdict | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """How many targets stand how. ``required_missing`` counts required ones that were
-    not shown to be reachable: those that are down, and those nobody could probe."""
-
-    targets: int
-    up: int
-    degraded: int
-    down: int
-    unknown: int
-    required_missing: int
-
-    @property
-    def ok(self) -> bool:
-        """Whether every required endpoint was reached."""
-        return self.required_missing == 0
 
 
 async def check_all(
@@ -68,16 +51,7 @@ async def check_all(
 
 def summarize(results: Sequence[Result]) -> Summary:
     """Count the results."""
-    states = [result.state for result in results]
-    missing = (State.DOWN, State.UNKNOWN)
-    return Summary(
-        targets=len(results),
-        up=states.count(State.UP),
-        degraded=states.count(State.DEGRADED),
-        down=states.count(State.DOWN),
-        unknown=states.count(State.UNKNOWN),
-        required_missing=sum(r.target.endpoint.required and r.state in missing for r in results),
-    )
+    return tally((result.target, result.state) for result in results)
 
 
 def incidents_of(results: Sequence[Result], now: float) -> tuple[Incident, ...]:

@@ -6,12 +6,18 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from monitor.check import Result, Summary, summarize
-from monitor.model import Attempt, Incident, Target, Verdict
+from monitor.check import Result, summarize
+from monitor.model import Incident, Target
 from monitor.settings import Problem, Settings
-
-VERSION = 1
-"""The version of the documents' shape: goes up when a key changes its meaning."""
+from monitor.view import (
+    SHAPE_VERSION,
+    Summary,
+    incident_view,
+    shown_path,
+    summary_view,
+    target_view,
+    unknown_cure,
+)
 
 Json = Mapping[str, object]
 
@@ -24,17 +30,17 @@ def encode(document: Json) -> str:
 def check_document(results: Sequence[Result], incidents: Iterable[Incident]) -> Json:
     """What ``check --format json`` prints; times are seconds."""
     return {
-        "version": VERSION,
-        "summary": _summary(summarize(results)),
-        "targets": [_result(result) for result in results],
-        "incidents": [_incident(incident) for incident in incidents],
+        "version": SHAPE_VERSION,
+        "summary": summary_view(summarize(results)),
+        "targets": [target_view(r.target, r.state, r.attempt, r.verdict) for r in results],
+        "incidents": [incident_view(incident) for incident in incidents],
     }
 
 
 def endpoints_document(settings: Settings, targets: Iterable[Target]) -> Json:
     """What ``endpoints --format json`` prints; times are seconds."""
     return {
-        "version": VERSION,
+        "version": SHAPE_VERSION,
         "profile": settings.profile.value,
         "endpoints": [_endpoint(target) for target in targets],
     }
@@ -45,7 +51,7 @@ def validation_document(
 ) -> Json:
     """What ``validate --format json`` prints."""
     return {
-        "version": VERSION,
+        "version": SHAPE_VERSION,
         "ok": True,
         "config": str(settings.source),
         "profile": settings.profile.value,
@@ -60,7 +66,7 @@ def error_document(problems: Iterable[Problem]) -> Json:
         {"file": p.file, "key": p.key, "what": p.what, "cure": p.cure, "message": str(p)}
         for p in problems
     ]
-    return {"version": VERSION, "error": {"problems": listed}}
+    return {"version": SHAPE_VERSION, "error": {"problems": listed}}
 
 
 def summary_line(summary: Summary) -> str:
@@ -99,89 +105,11 @@ def _unknown_line(name: str, count: int) -> str:
     return f"{name} is not known here, so {stay} unknown; {unknown_cure([name])}"
 
 
-def shown_path(target: Target) -> str:
-    """Return the path without its query, which may hold a secret of the user's."""
-    return target.endpoint.path.partition("?")[0]
-
-
 def milliseconds(seconds: float | None) -> str:
     """Write a duration for a table; empty when there is none."""
     if seconds is None:
         return ""
     return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
-
-
-def _summary(summary: Summary) -> Json:
-    return {
-        "ok": summary.ok,
-        "targets": summary.targets,
-        "up": summary.up,
-        "degraded": summary.degraded,
-        "down": summary.down,
-        "unknown": summary.unknown,
-        "required_missing": summary.required_missing,
-    }
-
-
-def _result(result: Result) -> Json:
-    target, attempt = result.target, result.attempt
-    verdict = result.verdict or _no_verdict(target)
-    primary = attempt.primary if attempt else None
-    return {
-        "id": target.id,
-        "group": target.group,
-        "host": target.host,
-        "port": target.port,
-        "protocol": target.endpoint.protocol.value,
-        "required": target.endpoint.required,
-        "state": result.state.value,
-        "cause": verdict.cause.value if verdict.cause else None,
-        "detail": verdict.detail,
-        "cure": verdict.cure,
-        "addresses": _addresses(attempt),
-        "phases": _phases(attempt),
-        "rtt_seconds": _rounded(primary.rtt) if primary else None,
-    }
-
-
-def _no_verdict(target: Target) -> Verdict:
-    names = " and ".join(target.unknown)
-    return Verdict(None, f"not probed: {names} is not known", unknown_cure(target.unknown))
-
-
-def unknown_cure(names: Iterable[str]) -> str:
-    """Return how to make template values known."""
-    return f"set {' and '.join(names)} in config.toml, or let instance metadata be reached"
-
-
-def _incident(incident: Incident) -> Json:
-    return {
-        "id": incident.id,
-        "cause": incident.cause.value,
-        "scope": incident.scope.value,
-        "subject": incident.subject,
-        "state": incident.state.value,
-        "affected": list(incident.affected),
-        "detail": incident.detail,
-        "cure": incident.cure,
-    }
-
-
-def _addresses(attempt: Attempt | None) -> list[str]:
-    if attempt is None:
-        return []
-    if attempt.resolution is not None:
-        return list(attempt.resolution.addresses)
-    return [connection.address for connection in attempt.connections]
-
-
-def _phases(attempt: Attempt | None) -> Json:
-    phases = attempt.phases if attempt else {}
-    return {phase.value: _rounded(seconds) for phase, seconds in phases.items()}
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 6)
 
 
 def _endpoint(target: Target) -> Json:

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from monitor.check import Result, summarize
 from monitor.model import Attempt, Incident, State, Target
-from monitor.report import milliseconds, shown_path, summary_line, unknown_lines
+from monitor.report import milliseconds, summary_line, unknown_lines
+from monitor.view import shown_path
 
 T = TypeVar("T")
 _PLAIN_WIDTH = 160

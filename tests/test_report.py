@@ -51,7 +51,7 @@ def test_the_check_document_has_the_agreed_shape() -> None:
         "required_missing": 2,
     }
     assert isinstance(read["targets"], list)
-    assert read["targets"][1] == {
+    agreed = {
         "id": "down",
         "group": "jetbrains",
         "host": "down.example",
@@ -66,6 +66,7 @@ def test_the_check_document_has_the_agreed_shape() -> None:
         "phases": {"resolve": 0.001, "connect": 0.012346},
         "rtt_seconds": 0.0119,
     }
+    assert {key: read["targets"][1][key] for key in agreed} == agreed
 
 
 def test_an_unknown_target_says_what_is_missing_and_has_no_cause() -> None:
