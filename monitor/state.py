@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from monitor.health import Health
-from monitor.model import Attempt, Cause, Identity, Target, Verdict
+from monitor.model import Attempt, Cause, Identity, Incident, Target, Verdict
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -37,7 +37,7 @@ class Record:
     """One target: how it stands and what was counted since the monitor started."""
 
     target: Target
-    health: Health
+    health: Health = Health()
     attempt: Attempt | None = None
     verdict: Verdict | None = None
     probes: int = 0
@@ -68,3 +68,4 @@ class Board:
     records: dict[str, Record] = field(default_factory=dict)
     vitals: Vitals = field(default_factory=Vitals)
     identity: Identity = Identity()
+    incidents: tuple[Incident, ...] = ()

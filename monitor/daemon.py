@@ -1,0 +1,380 @@
+"""The daemon: probes every target in its slot, keeps the board, until it is told to stop.
+
+The main loop is ``Monitor.probe_forever``; what happens to each result is ``Monitor.record``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import structlog
+
+from monitor import __version__, identity
+from monitor.catalog import build_targets
+from monitor.config import load_settings
+from monitor.diagnosis import Standing, correlate
+from monitor.engine import Engine, make_tools
+from monitor.health import HealthPolicy, advance
+from monitor.lag import LagMeter
+from monitor.logs import configure
+from monitor.model import Attempt, Connection, Identity, Incident, State, Target, Verdict
+from monitor.net.clock import Clock, SystemClock
+from monitor.schedule import Agenda, TokenBucket, next_slot, phase_of, slots_between
+from monitor.settings import ConfigError, Problem, Settings
+from monitor.state import Board, Record
+from monitor.web.server import build_app, serve
+
+RAMP = 5.0
+"""Seconds over which targets are spread that are all due at once: at the start, and after
+the machine stood still."""
+
+CONFIRM_AFTER = (1.0, 2.0)
+"""Seconds after which a failure is confirmed by another probe."""
+
+CONFIRMATIONS_PER_SECOND = 10.0
+LATE = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+def run(path: Path, environ: Mapping[str, str]) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit status.
+
+    Raises:
+        ConfigError: if the configuration can't be used; nothing was started then.
+    """
+    settings = load_settings(path, environ)
+    configure(settings.log)
+    return asyncio.run(_run(settings, environ))
+
+
+async def _run(settings: Settings, environ: Mapping[str, str]) -> int:
+    monitor = Monitor(settings, environ)
+    stop, reload = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    app = build_app(monitor.board, monitor.clock)
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(serve(app, settings.web))
+        except OSError as error:
+            raise ConfigError((_not_listening(settings, error),)) from None
+        await monitor.run(stop, reload)
+    return 0
+
+
+class _StoppedError(Exception):
+    """Ends the task group: the daemon was told to stop."""
+
+
+class Monitor:
+    """Probes on a schedule and keeps the board. ``run`` is its whole life."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        *,
+        clock: Clock | None = None,
+        random: Random | None = None,
+        engine: Engine | None = None,
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self.board = Board(identity=identity.from_environment(settings, environ))
+        self._settings = settings
+        self._environ = environ
+        self._random = random or Random()  # noqa: S311 - jitter, not secrets
+        self._policy = HealthPolicy()
+        self._agenda = Agenda()
+        self._changed = asyncio.Event()
+        self._respread: set[str] = set()
+        self._confirmations = TokenBucket(CONFIRMATIONS_PER_SECOND, CONFIRMATIONS_PER_SECOND)
+        self._lag = LagMeter(self.board.vitals.loop_lag.observe)
+        self._engine = engine or self._make_engine(settings)
+        self._said_unknown: tuple[str, ...] = ()
+
+    async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
+        """Probe until ``stop`` is set; read the configuration anew when ``reload`` is."""
+        self.board.vitals.started_at = self.clock.time()
+        self.apply(self._settings)
+        log.info(
+            "started",
+            version=__version__,
+            profile=self._settings.profile.value,
+            targets=len(self.board.records),
+            listen=f"{self._settings.web.host}:{self._settings.web.port}",
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._lag.run())
+                group.create_task(self._find_identity())
+                group.create_task(self._reload_when_told(reload))
+                group.create_task(self.probe_forever(group))
+                await stop.wait()
+                raise _StoppedError
+        except* _StoppedError:
+            log.info("stopped")
+
+    async def probe_forever(self, group: asyncio.TaskGroup) -> None:
+        """The main loop: wait for the next target that is due, start its probe, again.
+
+        A target is on the agenda only while it is not being probed, so it never overlaps
+        itself; its probe puts it back.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            self._changed.clear()
+            due = self._agenda.next_due()
+            if due is None or due > loop.time():
+                await self._sleep_until(due)
+                continue
+            for target_id, planned in self._agenda.pop_due(loop.time()):
+                if not self._put_off(target_id, planned, loop.time()):
+                    group.create_task(self._probe(target_id, planned))
+
+    async def _sleep_until(self, due: float | None) -> None:
+        """Sleep until ``due`` or until the agenda has changed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(due):
+                await self._changed.wait()
+
+    def _put_off(self, target_id: str, planned: float, now: float) -> bool:
+        """Spread what a stall of the machine made due all at once; once a target only."""
+        if now - planned <= LATE or target_id in self._respread:
+            self._respread.discard(target_id)
+            return False
+        self._respread.add(target_id)
+        self._agenda.set(target_id, now + phase_of(target_id, RAMP))
+        return True
+
+    async def _probe(self, target_id: str, planned: float) -> None:
+        record = self.board.records.get(target_id)
+        if record is None:
+            return
+        loop = asyncio.get_running_loop()
+        target = record.target
+        self.board.vitals.lateness.observe(max(0.0, loop.time() - planned))
+        self.board.vitals.in_flight += 1
+        try:
+            attempt, verdict = await self._engine.measure(target)
+        finally:
+            self.board.vitals.in_flight -= 1
+        current = self.board.records.get(target_id)
+        if current is not record or current.target is not target:
+            return  # a reload replaced it meanwhile, and put the new one on the agenda
+        phase = phase_of(target_id, target.interval)
+        record.skipped += slots_between(planned, loop.time(), target.interval, phase)
+        self.record(record, attempt, verdict)
+        self._set_due(record, loop.time())
+
+    def record(self, record: Record, attempt: Attempt, verdict: Verdict) -> None:
+        """Take in one result: counters, health, incidents, and a line when a state changed."""
+        record.attempt, record.verdict = _without_body(attempt), verdict
+        record.probes += 1
+        record.durations.observe(attempt.duration)
+        if verdict.cause is not None:
+            record.failures[verdict.cause] += 1
+        before, now = record.health, self.clock.time()
+        record.health = advance(before, verdict, now, self._policy)
+        self.board.vitals.last_completed_at = now
+        log.debug(
+            "probed",
+            target=record.target.id,
+            ok=attempt.ok,
+            cause=verdict.cause,
+            seconds=round(attempt.duration, 4),
+        )
+        if record.health.state is not before.state:
+            _say_state(record, verdict)
+        self._correlate(now)
+
+    def _correlate(self, now: float) -> None:
+        records = self.board.records.values()
+        if not self.board.incidents and all(r.health.state is State.UP for r in records):
+            return
+        standings = [
+            Standing(r.target, r.health.state, r.health.since, r.verdict, r.attempt)
+            for r in records
+        ]
+        incidents = correlate(standings, self.board.incidents, now)
+        _say_incidents(self.board.incidents, incidents)
+        self.board.incidents = incidents
+
+    def _set_due(self, record: Record, now: float) -> None:
+        """Put a target back on the agenda: in its next slot, or soon after a failure that
+        nothing has confirmed yet."""
+        target, health = record.target, record.health
+        due = next_slot(now, target.interval, phase_of(target.id, target.interval))
+        if health.failures_in_row and health.state is not State.DOWN:
+            soon = now + self._random.uniform(*CONFIRM_AFTER)
+            if soon < due and self._confirmations.try_take(now):
+                due = soon
+        self._agenda.set(target.id, due)
+        self._changed.set()
+
+    def apply(self, settings: Settings) -> None:
+        """Make the board and the agenda those of ``settings``. A target that is probed as
+        before keeps its record."""
+        self._settings = settings
+        now = asyncio.get_running_loop().time()
+        servers = self._engine.tools.resolver.servers
+        targets = build_targets(settings, self.board.identity, servers)
+        old = self.board.records
+        records: dict[str, Record] = {}
+        for target in targets:
+            kept = old.get(target.id)
+            if kept is not None and _same_probe(kept.target, target):
+                if kept.target != target:
+                    kept.target = target
+                    self._start(target, now)
+                records[target.id] = kept
+            else:
+                records[target.id] = Record(target)
+                self._start(target, now)
+        for gone in old.keys() - records.keys():
+            self._agenda.remove(gone)
+        self.board.records = records
+        self._correlate(self.clock.time())
+        self._say_unknown(targets)
+        self._changed.set()
+
+    def _start(self, target: Target, now: float) -> None:
+        if not target.unknown:
+            self._agenda.set(target.id, now + phase_of(target.id, min(RAMP, target.interval)))
+
+    def _make_engine(self, settings: Settings) -> Engine:
+        tools = make_tools(settings, self._environ, self.clock)
+        return Engine(tools, settings.schedule, lag=self._lag)
+
+    def _say_unknown(self, targets: tuple[Target, ...]) -> None:
+        unknown = tuple(sorted({name for target in targets for name in target.unknown}))
+        if unknown and unknown != self._said_unknown:
+            log.warning(
+                "not known yet, so some targets are not probed",
+                values=unknown,
+                targets=[target.id for target in targets if target.unknown],
+                cure="set them in the configuration, or let instance metadata tell them",
+            )
+        self._said_unknown = unknown
+
+    async def _find_identity(self) -> None:
+        """Learn from instance metadata or the task's metadata where this is; then probe
+        what could not be named before."""
+        found = await identity.discover(self._settings, self._environ)
+        merged = identity.merge(self.board.identity, found)
+        if merged != self.board.identity:
+            self.board.identity = merged
+            log.info("identity found", **_identity_fields(merged))
+            self.apply(self._settings)
+
+    async def _reload_when_told(self, reload: asyncio.Event) -> None:
+        while True:
+            await reload.wait()
+            reload.clear()
+            await self._reload()
+
+    async def _reload(self) -> None:
+        """Read the configuration anew; a wrong one changes nothing and is said."""
+        vitals = self.board.vitals
+        vitals.last_reload_at = self.clock.time()
+        vitals.reloads += 1
+        try:
+            settings = await asyncio.to_thread(load_settings, self._settings.source, self._environ)
+            engine = await asyncio.to_thread(self._make_engine, settings)
+        except (ConfigError, OSError, ValueError) as error:
+            vitals.last_reload_ok = False
+            vitals.reload_failures += 1
+            for problem in getattr(error, "problems", None) or (error,):
+                log.error("configuration kept: the new one is wrong", problem=str(problem))
+            return
+        vitals.last_reload_ok = True
+        if settings.web != self._settings.web:
+            log.warning("web.listen takes a restart to change")
+        configure(settings.log)
+        self._engine = engine
+        self.board.identity = identity.merge(
+            identity.from_environment(settings, self._environ), self.board.identity
+        )
+        self.apply(settings)
+        log.info("configuration reloaded", targets=len(self.board.records))
+
+
+def _not_listening(settings: Settings, error: OSError) -> Problem:
+    where = f"{settings.web.host}:{settings.web.port}"
+    return Problem(
+        file=str(settings.source),
+        key="web.listen",
+        what=f"can't listen on {where}: {error.strerror or error}",
+        cure="write another address or port, or end what uses it",
+    )
+
+
+def _same_probe(one: Target, other: Target) -> bool:
+    """Whether two targets are probed the same way, however often."""
+    return replace(one, interval=other.interval, timeout=other.timeout) == other
+
+
+def _without_body(attempt: Attempt) -> Attempt:
+    """Drop answers' bodies: diagnosis has read them, and they need not stay in memory."""
+    connections = tuple(_bodyless(connection) for connection in attempt.connections)
+    return replace(attempt, connections=connections)
+
+
+def _bodyless(connection: Connection) -> Connection:
+    if connection.http is None or not connection.http.body:
+        return connection
+    return replace(connection, http=replace(connection.http, body=b""))
+
+
+def _say_state(record: Record, verdict: Verdict) -> None:
+    target, state = record.target, record.health.state
+    fields = {"target": target.id, "group": target.group, "state": state.value}
+    if verdict.cause is None:
+        log.info("target is up", **fields)
+    else:
+        log.warning(
+            f"target is {state.value}",
+            **fields,
+            cause=verdict.cause.value,
+            detail=verdict.detail,
+            cure=verdict.cure,
+        )
+
+
+def _say_incidents(before: tuple[Incident, ...], after: tuple[Incident, ...]) -> None:
+    old = {incident.id: incident for incident in before}
+    new = {incident.id: incident for incident in after}
+    for incident in after:
+        known = old.get(incident.id)
+        if known is None or (known.scope, known.cause) != (incident.scope, incident.cause):
+            log.warning(
+                "incident opened" if known is None else "incident changed", **_told(incident)
+            )
+    for incident in before:
+        if incident.id not in new:
+            log.info("incident closed", incident=incident.id, scope=incident.scope.value)
+
+
+def _told(incident: Incident) -> dict[str, object]:
+    return {
+        "incident": incident.id,
+        "scope": incident.scope.value,
+        "subject": incident.subject,
+        "cause": incident.cause.value,
+        "affected": len(incident.affected),
+        "detail": incident.detail,
+        "cure": incident.cure,
+    }
+
+
+def _identity_fields(found: Identity) -> dict[str, str]:
+    names = ("region", "availability_zone", "account_id", "vpc_id", "subnet_id", "instance_id")
+    return {name: value for name in names if (value := getattr(found, name))}

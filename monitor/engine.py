@@ -1,0 +1,101 @@
+"""Runs one measurement within the limits: so many at once, so many a second, never for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from random import Random
+
+import structlog
+
+from monitor.diagnosis import diagnose
+from monitor.lag import LagMeter
+from monitor.model import Attempt, Failure, FailureKind, Phase, Target, Verdict
+from monitor.net.clock import Clock, SystemClock
+from monitor.net.proxy import ProxyChooser
+from monitor.net.resolver import DnsResolver
+from monitor.net.tls import Trust
+from monitor.probes import Probe, prober
+from monitor.probes.tools import Tools
+from monitor.schedule import TokenBucket
+from monitor.settings import ScheduleSettings, Settings
+
+GRACE = 2.0
+"""Seconds that a prober may take beyond its deadline before it is cut off as hung."""
+
+log = structlog.get_logger(__name__)
+
+
+def make_tools(
+    settings: Settings,
+    environ: Mapping[str, str],
+    clock: Clock | None = None,
+    random: Random | None = None,
+) -> Tools:
+    """Make what probers work with, as the configuration says.
+
+    Raises:
+        ValueError: if a proxy in the environment can't be read.
+        OSError: if the CA file can't be read.
+    """
+    clock = clock or SystemClock()
+    random = random or Random()  # noqa: S311 - ids against stray answers, not secrets
+    trust = Trust.from_settings(settings.tls)
+    trust.context()
+    return Tools(
+        clock=clock,
+        random=random,
+        resolver=DnsResolver.from_settings(settings.dns, clock, random),
+        trust=trust,
+        proxies=ProxyChooser.from_settings(settings.proxy, environ),
+        families=settings.families,
+        metadata=settings.metadata,
+    )
+
+
+class Engine:
+    """Measures targets: bounds how many are in flight and how many start in a second."""
+
+    def __init__(
+        self,
+        tools: Tools,
+        limits: ScheduleSettings,
+        *,
+        lag: LagMeter | None = None,
+        find_prober: Callable[[str], Probe] = prober,
+    ) -> None:
+        self.tools = tools
+        self._places = asyncio.Semaphore(limits.max_in_flight)
+        rate = limits.max_connections_per_second
+        self._starts = TokenBucket(rate, burst=max(1.0, rate / 5))
+        self._lag = lag or LagMeter()
+        self._find_prober = find_prober
+        self.in_flight = 0
+
+    async def measure(self, target: Target) -> tuple[Attempt, Verdict]:
+        """Measure ``target`` once and say what it means. Raises nothing but cancellation."""
+        loop = asyncio.get_running_loop()
+        async with self._places:
+            await asyncio.sleep(self._starts.reserve(loop.time()))
+            self.in_flight += 1
+            begun = loop.time()
+            try:
+                attempt = await self._guarded(target)
+            finally:
+                self.in_flight -= 1
+        attempt = replace(attempt, loop_lag=self._lag.worst_since(begun))
+        return attempt, diagnose(target, attempt)
+
+    async def _guarded(self, target: Target) -> Attempt:
+        """Run the prober; a bug in it, or one that hangs, is an attempt that says so."""
+        clock = self.tools.clock
+        started_at, begun = clock.time(), clock.monotonic()
+        try:
+            async with asyncio.timeout(target.timeout + GRACE):
+                return await self._find_prober(target.endpoint.prober)(target, self.tools)
+        except Exception as error:
+            log.exception("prober failed", target=target.id, prober=target.endpoint.prober)
+            name = type(error).__name__
+            failure = Failure(Phase.CONNECT, FailureKind.INTERNAL, f"unexpected {name}", code=name)
+            return Attempt(target.id, started_at, clock.monotonic() - begun, failure=failure)

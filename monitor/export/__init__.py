@@ -1,0 +1,1 @@
+"""Takes what the board says out of the process."""

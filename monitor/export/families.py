@@ -1,0 +1,526 @@
+"""Every metric family, declared as data: its name, type, help, labels, and where it comes from.
+
+Names that blackbox_exporter has for the same thing are its names. No label holds what a
+server sent, so that their number is bounded by the configuration alone: a chain's issuer
+and subject, which blackbox_exporter puts into labels, are on the page and in the API.
+"""
+
+from __future__ import annotations
+
+import platform
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from prometheus_client.core import Metric
+
+from monitor import __version__
+from monitor.model import Attempt, Connection, Family, Identity, Phase, State
+from monitor.state import Board, Histogram, Record
+
+Sample = tuple[tuple[str, ...], float]
+"""Values of the family's labels, and the sample's value."""
+
+
+class Kind(StrEnum):
+    """The type of a family."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFamily:
+    """A family with samples for each target. ``take`` gives the labels behind ``target``
+    and ``group`` with their value."""
+
+    name: str
+    kind: Kind
+    help: str
+    take: Callable[[Record], Iterable[Sample]]
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramFamily:
+    """A histogram for each target."""
+
+    name: str
+    help: str
+    take: Callable[[Record], Histogram]
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorFamily:
+    """A family about the monitor itself."""
+
+    name: str
+    kind: Kind
+    help: str
+    take: Callable[[Board], Iterable[Sample]]
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorHistogram:
+    """A histogram about the monitor itself."""
+
+    name: str
+    help: str
+    take: Callable[[Board], Histogram]
+
+
+def families(board: Board) -> Iterator[Metric]:
+    """Return every family with its samples, as of now."""
+    records = [r for r in board.records.values() if not r.target.unknown]
+    every = list(board.records.values())
+    for family in TARGET_FAMILIES:
+        labels = ("target", "group", *family.labels)
+        metric = Metric(family.name, family.help, family.kind.value)
+        for record in every if family.name in _FOR_EVERY_TARGET else records:
+            own = (record.target.id, record.target.group)
+            for values, value in family.take(record):
+                _add(metric, family, dict(zip(labels, (*own, *values), strict=True)), value)
+        yield metric
+    for histogram in HISTOGRAM_FAMILIES:
+        metric = Metric(histogram.name, histogram.help, Kind.HISTOGRAM.value)
+        for record in records:
+            if record.probes:
+                mine = {"target": record.target.id, "group": record.target.group}
+                _add_histogram(metric, mine, histogram.take(record))
+        yield metric
+    yield from _about_the_monitor(board)
+
+
+def _about_the_monitor(board: Board) -> Iterator[Metric]:
+    for family in MONITOR_FAMILIES:
+        metric = Metric(family.name, family.help, family.kind.value)
+        for values, value in family.take(board):
+            _add(metric, family, dict(zip(family.labels, values, strict=True)), value)
+        yield metric
+    for histogram in MONITOR_HISTOGRAMS:
+        metric = Metric(histogram.name, histogram.help, Kind.HISTOGRAM.value)
+        _add_histogram(metric, {}, histogram.take(board))
+        yield metric
+
+
+def _add(
+    metric: Metric, family: TargetFamily | MonitorFamily, labels: dict[str, str], value: float
+) -> None:
+    suffix = "_total" if family.kind is Kind.COUNTER else ""
+    metric.add_sample(f"{family.name}{suffix}", labels, value)
+
+
+def _add_histogram(metric: Metric, labels: Mapping[str, str], histogram: Histogram) -> None:
+    total = 0
+    for bound, count in zip((*histogram.bounds, None), histogram.counts, strict=True):
+        total += count
+        le = "+Inf" if bound is None else str(bound)
+        metric.add_sample(f"{metric.name}_bucket", {**labels, "le": le}, total)
+    metric.add_sample(f"{metric.name}_count", dict(labels), total)
+    metric.add_sample(f"{metric.name}_sum", dict(labels), histogram.total)
+
+
+def _one(value: float | None) -> Iterable[Sample]:
+    return () if value is None else (((), value),)
+
+
+def _of_attempt(take: Callable[[Attempt], float | None]) -> Callable[[Record], Iterable[Sample]]:
+    return lambda record: _one(take(record.attempt)) if record.attempt else ()
+
+
+def _of_primary(
+    take: Callable[[Connection], float | None],
+) -> Callable[[Record], Iterable[Sample]]:
+    def samples(record: Record) -> Iterable[Sample]:
+        primary = record.attempt.primary if record.attempt else None
+        return _one(take(primary)) if primary else ()
+
+    return samples
+
+
+def _info(record: Record) -> Iterable[Sample]:
+    endpoint = record.target.endpoint
+    values = (
+        endpoint.host,
+        str(endpoint.port),
+        endpoint.protocol.value,
+        str(endpoint.required).lower(),
+        endpoint.wildcard or "",
+    )
+    yield values, 1.0
+
+
+def _states(record: Record) -> Iterable[Sample]:
+    return [((state.value,), float(record.health.state is state)) for state in State]
+
+
+def _ip_address_hash(connection: Connection) -> float:
+    """FNV-1a of 32 bits over the address's bytes, as blackbox_exporter has it: tells that
+    an address changed without an unbounded label."""
+    family = socket.AF_INET6 if ":" in connection.address else socket.AF_INET
+    value = 0x811C9DC5
+    for byte in socket.inet_pton(family, connection.address):
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return float(value)
+
+
+_BLACKBOX_PHASES = {
+    Phase.RESOLVE: "resolve",
+    Phase.CONNECT: "connect",
+    Phase.TLS: "tls",
+    Phase.FIRST_BYTE: "processing",
+    Phase.TRANSFER: "transfer",
+}
+
+
+def _http_phases(record: Record) -> Iterable[Sample]:
+    if record.attempt is None or record.target.endpoint.prober != "http":
+        return []
+    phases = record.attempt.phases
+    return [((name,), phases.get(phase, 0.0)) for phase, name in _BLACKBOX_PHASES.items()]
+
+
+def _phases(record: Record) -> Iterable[Sample]:
+    phases = record.attempt.phases if record.attempt else {}
+    return [((phase.value,), seconds) for phase, seconds in phases.items()]
+
+
+def _family_results(record: Record) -> Iterable[Sample]:
+    connections = record.attempt.connections if record.attempt else ()
+    for family in Family:
+        results = [c.failure is None for c in connections if c.family is family]
+        if results:
+            yield (family.value,), float(any(results))
+
+
+def _tls_version(record: Record) -> Iterable[Sample]:
+    primary = record.attempt.primary if record.attempt else None
+    if primary and primary.tls and primary.tls.version in _TLS_VERSIONS:
+        yield (_TLS_VERSIONS[primary.tls.version],), 1.0
+
+
+_TLS_VERSIONS = {
+    "TLSv1": "TLS 1.0",
+    "TLSv1.1": "TLS 1.1",
+    "TLSv1.2": "TLS 1.2",
+    "TLSv1.3": "TLS 1.3",
+}
+
+
+def _tls_cipher(record: Record) -> Iterable[Sample]:
+    primary = record.attempt.primary if record.attempt else None
+    if primary and primary.tls and primary.tls.cipher:
+        yield (primary.tls.cipher,), 1.0
+
+
+def _earliest_expiry(connection: Connection) -> float | None:
+    chain = connection.tls.chain if connection.tls else ()
+    return min((certificate.not_after for certificate in chain), default=None)
+
+
+def _failure_info(record: Record) -> Iterable[Sample]:
+    cause = record.verdict.cause if record.verdict else None
+    return [((cause.value,), 1.0)] if cause else []
+
+
+def _failures(record: Record) -> Iterable[Sample]:
+    return [((cause.value,), float(count)) for cause, count in record.failures.items()]
+
+
+def _http_version(connection: Connection) -> float | None:
+    versions = {"1.0": 1.0, "1.1": 1.1}
+    return versions.get(connection.http.version) if connection.http else None
+
+
+def _content_length(connection: Connection) -> float | None:
+    if connection.http is None:
+        return None
+    length = connection.http.content_length
+    return -1.0 if length is None else float(length)
+
+
+G, N = Kind.GAUGE, Kind.COUNTER
+
+TARGET_FAMILIES: tuple[TargetFamily, ...] = (
+    TargetFamily(
+        "egress_target_info",
+        G,
+        "What a target is: always 1, joined on `target`.",
+        _info,
+        ("host", "port", "protocol", "required", "wildcard"),
+    ),
+    TargetFamily(
+        "egress_target_state",
+        G,
+        "1 for the state that the target is in, 0 for the others.",
+        _states,
+        ("state",),
+    ),
+    TargetFamily(
+        "probe_success",
+        G,
+        "Whether the last probe reached the endpoint.",
+        _of_attempt(lambda a: float(a.ok)),
+    ),
+    TargetFamily(
+        "probe_duration_seconds",
+        G,
+        "How long the last probe took.",
+        _of_attempt(lambda a: a.duration),
+    ),
+    TargetFamily(
+        "probe_dns_lookup_time_seconds",
+        G,
+        "How long the name's lookup took in the last probe.",
+        _of_attempt(lambda a: a.phases.get(Phase.RESOLVE)),
+    ),
+    TargetFamily(
+        "probe_ip_protocol",
+        G,
+        "The IP version (4 or 6) that the last probe was made with.",
+        _of_primary(lambda c: 6.0 if c.family is Family.IPV6 else 4.0),
+    ),
+    TargetFamily(
+        "probe_ip_addr_hash",
+        G,
+        "A hash of the address that was probed, to see that it changed.",
+        _of_primary(_ip_address_hash),
+    ),
+    TargetFamily(
+        "probe_http_status_code",
+        G,
+        "The status of the last HTTP answer.",
+        _of_primary(lambda c: float(c.http.status) if c.http else None),
+    ),
+    TargetFamily(
+        "probe_http_version",
+        G,
+        "The HTTP version of the last answer.",
+        _of_primary(_http_version),
+    ),
+    TargetFamily(
+        "probe_http_content_length",
+        G,
+        "The Content-Length of the last HTTP answer in bytes, -1 when not announced.",
+        _of_primary(_content_length),
+    ),
+    TargetFamily(
+        "probe_http_ssl",
+        G,
+        "Whether TLS was used for the last HTTP answer.",
+        _of_primary(lambda c: float(c.tls is not None) if c.http else None),
+    ),
+    TargetFamily(
+        "probe_http_duration_seconds",
+        G,
+        "How long each phase of the last HTTP probe took.",
+        _http_phases,
+        ("phase",),
+    ),
+    TargetFamily(
+        "probe_ssl_earliest_cert_expiry",
+        G,
+        "The earliest expiry among the certificates that were sent, in Unix time.",
+        _of_primary(_earliest_expiry),
+    ),
+    TargetFamily(
+        "probe_ssl_last_chain_expiry_timestamp_seconds",
+        G,
+        "The expiry of the verified chain, in Unix time.",
+        _of_primary(lambda c: c.tls.verified_expiry if c.tls else None),
+    ),
+    TargetFamily(
+        "probe_tls_version_info",
+        G,
+        "The TLS version of the last probe: always 1.",
+        _tls_version,
+        ("version",),
+    ),
+    TargetFamily(
+        "probe_tls_cipher_info",
+        G,
+        "The cipher suite of the last probe: always 1.",
+        _tls_cipher,
+        ("cipher",),
+    ),
+    TargetFamily(
+        "probe_failure_info",
+        G,
+        "1 while the last probe failed or was degraded, with its cause.",
+        _failure_info,
+        ("cause",),
+    ),
+    TargetFamily(
+        "probe_failures",
+        N,
+        "Probes that failed or were degraded, by cause.",
+        _failures,
+        ("cause",),
+    ),
+    TargetFamily("egress_probes", N, "Probes made.", lambda r: _one(float(r.probes))),
+    TargetFamily(
+        "egress_probes_skipped",
+        N,
+        "Slots that passed while the target's probe was still going on.",
+        lambda r: _one(float(r.skipped)),
+    ),
+    TargetFamily(
+        "egress_target_state_since_timestamp_seconds",
+        G,
+        "When the target came into its state, in Unix time.",
+        lambda r: _one(r.health.since or None),
+    ),
+    TargetFamily(
+        "egress_last_probe_timestamp_seconds",
+        G,
+        "When the last probe began, in Unix time.",
+        _of_attempt(lambda a: a.started_at),
+    ),
+    TargetFamily(
+        "egress_phase_duration_seconds",
+        G,
+        "How long each phase of the last probe took.",
+        _phases,
+        ("phase",),
+    ),
+    TargetFamily(
+        "egress_tcp_rtt_seconds",
+        G,
+        "The kernel's smoothed round-trip time of the last probe's connection.",
+        _of_primary(lambda c: c.tcp.rtt or None if c.tcp else None),
+    ),
+    TargetFamily(
+        "egress_tcp_retransmits",
+        G,
+        "Segments that the kernel sent again on the last probe's connection.",
+        _of_primary(lambda c: float(c.tcp.retransmits) if c.tcp else None),
+    ),
+    TargetFamily(
+        "egress_udp_rtt_seconds",
+        G,
+        "The round-trip time of the last probe's datagram, by kernel receive time.",
+        _of_primary(lambda c: c.rtt if c.tcp is None else None),
+    ),
+    TargetFamily(
+        "egress_family_success",
+        G,
+        "Whether the last probe reached the endpoint over each address family.",
+        _family_results,
+        ("family",),
+    ),
+    TargetFamily(
+        "egress_clock_offset_seconds",
+        G,
+        "The endpoint's clock minus this host's.",
+        _of_attempt(lambda a: a.clock_offset),
+    ),
+    TargetFamily(
+        "egress_probe_loop_lag_seconds",
+        G,
+        "How late the event loop ran during the last probe: the error of its phases.",
+        _of_attempt(lambda a: a.loop_lag),
+    ),
+)
+_FOR_EVERY_TARGET = frozenset({"egress_target_info", "egress_target_state"})
+
+HISTOGRAM_FAMILIES: tuple[HistogramFamily, ...] = (
+    HistogramFamily(
+        "egress_probe_duration_seconds", "How long probes took.", lambda record: record.durations
+    ),
+)
+
+
+_IDENTITY_LABELS = tuple(field.name for field in fields(Identity))
+
+
+def _identity(board: Board) -> Iterable[Sample]:
+    yield tuple(getattr(board.identity, name) for name in _IDENTITY_LABELS), 1.0
+
+
+def _build(_: Board) -> Iterable[Sample]:
+    yield (__version__, platform.python_version(), ssl.OPENSSL_VERSION.split(" ")[1]), 1.0
+
+
+def _targets(board: Board) -> Iterable[Sample]:
+    counts = Counter((r.target.group, r.health.state) for r in board.records.values())
+    groups = dict.fromkeys(r.target.group for r in board.records.values())
+    return [((g, state.value), float(counts[g, state])) for g in groups for state in State]
+
+
+def _incidents(board: Board) -> Iterable[Sample]:
+    counts = Counter((i.cause.value, i.scope.value) for i in board.incidents)
+    return [(key, float(count)) for key, count in counts.items()]
+
+
+MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
+    MonitorFamily(
+        "egress_build_info",
+        G,
+        "What runs: always 1.",
+        _build,
+        ("version", "python", "openssl"),
+    ),
+    MonitorFamily(
+        "egress_identity_info",
+        G,
+        "Where it runs, as far as it is known: always 1.",
+        _identity,
+        _IDENTITY_LABELS,
+    ),
+    MonitorFamily(
+        "egress_incident_active",
+        G,
+        "Open incidents, by cause and by what their failures share.",
+        _incidents,
+        ("cause", "scope"),
+    ),
+    MonitorFamily("egress_targets", G, "Targets by group and state.", _targets, ("group", "state")),
+    MonitorFamily(
+        "egress_probes_in_flight",
+        G,
+        "Probes going on, those waiting for a place among them.",
+        lambda b: _one(float(b.vitals.in_flight)),
+    ),
+    MonitorFamily(
+        "egress_last_completed_timestamp_seconds",
+        G,
+        "When a probe was last finished, in Unix time.",
+        lambda b: _one(b.vitals.last_completed_at or None),
+    ),
+    MonitorFamily(
+        "egress_config_last_reload_successful",
+        G,
+        "Whether the last reload of the configuration worked.",
+        lambda b: _one(float(b.vitals.last_reload_ok)),
+    ),
+    MonitorFamily(
+        "egress_config_reloads",
+        N,
+        "Reloads of the configuration that were asked for.",
+        lambda b: _one(float(b.vitals.reloads)),
+    ),
+    MonitorFamily(
+        "egress_config_reload_failures",
+        N,
+        "Reloads that kept the old configuration because the new one was wrong.",
+        lambda b: _one(float(b.vitals.reload_failures)),
+    ),
+)
+
+MONITOR_HISTOGRAMS: tuple[MonitorHistogram, ...] = (
+    MonitorHistogram(
+        "egress_loop_lag_seconds",
+        "How late the event loop ran, measured ten times a second.",
+        lambda b: b.vitals.loop_lag,
+    ),
+    MonitorHistogram(
+        "egress_schedule_lateness_seconds",
+        "How long after its time a probe was started.",
+        lambda b: b.vitals.lateness,
+    ),
+)
