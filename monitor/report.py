@@ -10,7 +10,7 @@ from monitor.check import Result, summarize
 from monitor.model import Incident, Target
 from monitor.settings import Problem, Settings
 from monitor.view import (
-    SHAPE_VERSION,
+    VERSION,
     Summary,
     incident_view,
     shown_path,
@@ -30,7 +30,7 @@ def encode(document: Json) -> str:
 def check_document(results: Sequence[Result], incidents: Iterable[Incident]) -> Json:
     """What ``check --format json`` prints; times are seconds."""
     return {
-        "version": SHAPE_VERSION,
+        "version": VERSION,
         "summary": summary_view(summarize(results)),
         "targets": [target_view(r.target, r.state, r.attempt, r.verdict) for r in results],
         "incidents": [incident_view(incident) for incident in incidents],
@@ -40,7 +40,7 @@ def check_document(results: Sequence[Result], incidents: Iterable[Incident]) -> 
 def endpoints_document(settings: Settings, targets: Iterable[Target]) -> Json:
     """What ``endpoints --format json`` prints; times are seconds."""
     return {
-        "version": SHAPE_VERSION,
+        "version": VERSION,
         "profile": settings.profile.value,
         "endpoints": [_endpoint(target) for target in targets],
     }
@@ -51,7 +51,7 @@ def validation_document(
 ) -> Json:
     """What ``validate --format json`` prints."""
     return {
-        "version": SHAPE_VERSION,
+        "version": VERSION,
         "ok": True,
         "config": str(settings.source),
         "profile": settings.profile.value,
@@ -66,7 +66,7 @@ def error_document(problems: Iterable[Problem]) -> Json:
         {"file": p.file, "key": p.key, "what": p.what, "cure": p.cure, "message": str(p)}
         for p in problems
     ]
-    return {"version": SHAPE_VERSION, "error": {"problems": listed}}
+    return {"version": VERSION, "error": {"problems": listed}}
 
 
 def summary_line(summary: Summary) -> str:

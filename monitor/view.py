@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 
 from monitor.model import (
     Attempt,
@@ -20,6 +21,44 @@ VERSION = 1
 """The version of the documents' shape: goes up when a key changes its meaning."""
 
 Json = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many targets stand how. ``required_missing`` counts required ones that were
+    not shown to be reachable: those that are down, and those nobody could probe."""
+
+    targets: int
+    up: int
+    degraded: int
+    down: int
+    unknown: int
+    required_missing: int
+
+    @property
+    def ok(self) -> bool:
+        """Whether every required endpoint was reached."""
+        return self.required_missing == 0
+
+
+def tally(standings: Iterable[tuple[Target, State]]) -> Summary:
+    """Count how targets stand."""
+    pairs = list(standings)
+    states = [state for _, state in pairs]
+    missing = (State.DOWN, State.UNKNOWN)
+    return Summary(
+        targets=len(pairs),
+        up=states.count(State.UP),
+        degraded=states.count(State.DEGRADED),
+        down=states.count(State.DOWN),
+        unknown=states.count(State.UNKNOWN),
+        required_missing=sum(t.endpoint.required and state in missing for t, state in pairs),
+    )
+
+
+def summary_view(summary: Summary) -> dict[str, object]:
+    """Return the sum of all targets."""
+    return {"ok": summary.ok, **asdict(summary)}
 
 
 def target_view(
