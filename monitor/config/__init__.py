@@ -1,0 +1,162 @@
+"""Reads config.toml and the environment into Settings, or says everything that is wrong."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from monitor.config.endpoints import user_endpoints
+from monitor.config.reader import Reading, read_document, read_environment
+from monitor.model import Expectation, Secret
+from monitor.net.proxy import ProxyChooser
+from monitor.settings import (
+    ConfigError,
+    DnsSettings,
+    GroupSettings,
+    LogSettings,
+    MetadataSettings,
+    Problem,
+    ProxyMode,
+    ProxySettings,
+    ScheduleSettings,
+    Settings,
+    TargetSettings,
+    TlsSettings,
+    WebSettings,
+)
+
+_SECRET_LIMIT = 4096
+
+
+def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
+    """Read the configuration at ``path``; environment variables come before it.
+
+    Raises:
+        ConfigError: with everything that is wrong, at once.
+    """
+    reading = Reading(str(path))
+    read_document(_parse(path), reading)
+    read_environment(environ, reading)
+    settings = _settings(path, reading, environ)
+    told = {problem.key for problem in reading.problems}
+    reading.problems += [p for p in _contradictions(settings, environ) if p.key not in told]
+    if not reading.problems:
+        from monitor.catalog import check_names  # noqa: PLC0415 - the catalogue is read then
+
+        reading.problems += check_names(settings)
+    if reading.problems:
+        raise ConfigError(tuple(reading.problems))
+    return settings
+
+
+def _parse(path: Path) -> Mapping[str, object]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = (error.strerror or "can't be read").lower()
+        cure = "give the path of a configuration with --config"
+        raise ConfigError((Problem(str(path), "(file)", reason, cure),)) from None
+    except UnicodeDecodeError as error:
+        what = f"byte {error.start} is not UTF-8"
+        raise ConfigError((Problem(str(path), "(file)", what, "save it as UTF-8"),)) from None
+    except tomllib.TOMLDecodeError as error:
+        cure = "mend the TOML there"
+        raise ConfigError((Problem(str(path), "(syntax)", str(error), cure),)) from None
+
+
+def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Settings:
+    top = reading.table("")
+    endpoints, own_targets = user_endpoints(reading)
+    targets = {name: _target_settings(values) for name, values in reading.below("targets.")}
+    groups = {name: GroupSettings(**values) for name, values in reading.below("groups.")}
+    region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
+    settings = Settings(
+        source=path,
+        region=region,
+        runner_id=environ.get("RUNNER_ID", ""),
+        schedule=ScheduleSettings(**reading.table("schedule")),
+        groups=groups,
+        targets={**own_targets, **targets},
+        endpoints=endpoints,
+        registries=top.get("registries", ()),
+        dns=DnsSettings(**reading.table("dns")),
+        tls=TlsSettings(**reading.table("tls")),
+        proxy=_proxy(reading),
+        web=_web(reading),
+        log=LogSettings(**reading.table("log")),
+        metadata=_metadata(reading, environ),
+    )
+    plain = {name: top[name] for name in ("profile", "account_id") if name in top}
+    for name in ("region", "runner_id"):
+        plain |= {name: top[name]} if top.get(name) else {}
+    if "address_family" in top:
+        plain["families"] = top["address_family"]
+    return replace(settings, **plain)
+
+
+def _target_settings(values: Mapping[str, Any]) -> TargetSettings:
+    rest = {k: v for k, v in values.items() if k not in {"expect_status", "expect_headers"}}
+    return TargetSettings(**rest, expect=expectation(values))
+
+
+def expectation(values: Mapping[str, Any]) -> Expectation | None:
+    """Return what the keys say of the expected answer; None when they say nothing."""
+    if not values.keys() & {"expect_status", "expect_headers"}:
+        return None
+    default = Expectation()
+    return Expectation(
+        values.get("expect_status", default.statuses),
+        values.get("expect_headers", default.headers),
+    )
+
+
+def _proxy(reading: Reading) -> ProxySettings:
+    values = dict(reading.table("proxy"))
+    file = values.pop("password_file", None)
+    if file is not None:
+        try:
+            text = file.read_text(encoding="utf-8")[:_SECRET_LIMIT].strip()
+            values["password"] = Secret(text)
+        except (OSError, UnicodeDecodeError):
+            what, cure = "its content can't be read as text", "write the password into it"
+            reading.problem("proxy.password_file", what, cure)
+    return ProxySettings(**values)
+
+
+def _web(reading: Reading) -> WebSettings:
+    listen = reading.table("web").get("listen")
+    return WebSettings(listen.host, listen.port) if listen else WebSettings()
+
+
+def _metadata(reading: Reading, environ: Mapping[str, str]) -> MetadataSettings:
+    values = dict(reading.table("metadata"))
+    if "endpoint" not in values and (given := environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")):
+        values["endpoint"] = given.rstrip("/")
+    return MetadataSettings(**values)
+
+
+def _contradictions(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """What no single key can tell to be wrong."""
+    file, proxy, schedule = str(settings.source), settings.proxy, settings.schedule
+    if schedule.timeout >= schedule.interval:
+        what = f"{schedule.timeout:g} s is not less than the interval, {schedule.interval:g} s"
+        yield Problem(file, "schedule.timeout", what, "write a shorter timeout")
+    if proxy.mode is not ProxyMode.CONFIG and (proxy.http or proxy.https):
+        yield Problem(
+            file, "proxy.mode", f'with "{proxy.mode}" the URLs are ignored', 'write mode = "config"'
+        )
+    if proxy.mode is ProxyMode.CONFIG and not (proxy.http or proxy.https):
+        yield Problem(file, "proxy.https", "it is missing", 'write https = "http://host:port"')
+    if proxy.mode is ProxyMode.ENVIRONMENT:
+        try:
+            ProxyChooser.from_settings(proxy, environ)
+        except ValueError as error:
+            cure = "write http://host:port into HTTP_PROXY and HTTPS_PROXY"
+            yield Problem("environment", "HTTPS_PROXY, HTTP_PROXY", str(error), cure)
+    if not settings.tls.system_store and settings.tls.ca_file is None:
+        yield Problem(
+            file, "tls.ca_file", "nothing is trusted without it", "name one, or use system_store"
+        )

@@ -1,0 +1,103 @@
+"""Turns the user's own hosts and added endpoints into rows like those of the catalogue. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from monitor.config.reader import Reading
+from monitor.config.values import Url
+from monitor.model import (
+    DEFAULT_PORTS,
+    DEFAULT_PROBERS,
+    Endpoint,
+    Expectation,
+    Protocol,
+    Source,
+    StatusSet,
+)
+from monitor.settings import TargetSettings
+
+OWN_GROUPS = ("scm", "sso", "metrics")
+REACHED = Expectation(StatusSet(((200, 402), (404, 406), (408, 499))))
+"""A host named without a path has no known good one: whatever it says itself is an answer,
+but for 403 and 407, which a filter or proxy says in its place."""
+
+
+def user_endpoints(reading: Reading) -> tuple[tuple[Endpoint, ...], dict[str, TargetSettings]]:
+    """Return the user's endpoints, and what is said of them beside their row."""
+    rows: list[Endpoint] = []
+    for group in OWN_GROUPS:
+        rows += [_own(group, url) for url in reading.table("").get(group, ())]
+    beside: dict[str, TargetSettings] = {}
+    for number, values in reading.below("endpoint["):
+        row = _added(f"endpoint[{number}", values, reading)
+        if row is not None:
+            rows.append(row)
+            beside[row.id] = TargetSettings(
+                interval=values.get("interval"),
+                timeout=values.get("timeout"),
+                address=values.get("address"),
+                connect_port=values.get("connect_port"),
+            )
+    return tuple(rows), beside
+
+
+def _own(group: str, url: Url) -> Endpoint:
+    protocol = Protocol(url.scheme)
+    port = url.port or DEFAULT_PORTS[protocol]
+    usual = url.port is None or url.port == DEFAULT_PORTS[protocol]
+    name = f"{group}-{url.host}{'' if usual else f'-{port}'}"
+    path = url.path.strip("/").lower()
+    if path:
+        name += "-" + "".join(c if c.isalnum() else "-" for c in path)[:40]
+    return Endpoint(
+        id=name.replace(":", "-"),
+        group=group,
+        host=url.host,
+        port=port,
+        protocol=protocol,
+        prober=DEFAULT_PROBERS[protocol],
+        path=url.path,
+        expect=REACHED,
+        required=group != "metrics",
+        source=Source.CONFIG,
+    )
+
+
+def _added(path: str, values: Mapping[str, Any], reading: Reading) -> Endpoint | None:
+    """Return the row; None when what is missing was told already."""
+    if "id" not in values or "host" not in values:
+        return None
+    protocol: Protocol = values.get("protocol", Protocol.HTTPS)
+    port = values.get("port") or DEFAULT_PORTS.get(protocol)
+    if port is None:
+        reading.problem(f"{path}.port", "it is missing", f"{protocol} has no usual port: write one")
+        return None
+    if protocol is Protocol.DNS and "query" not in values:
+        reading.problem(f"{path}.query", "it is missing", 'write query = "the.name.to.ask.for"')
+        return None
+    return Endpoint(
+        id=values["id"],
+        group=values.get("group", "custom"),
+        host=values["host"],
+        port=port,
+        protocol=protocol,
+        prober=DEFAULT_PROBERS[protocol],
+        path=values.get("path", "/"),
+        method=str(values.get("method", "GET")),
+        expect=_expectation(values),
+        required=values.get("required", True),
+        enabled=values.get("enabled", True),
+        query=values.get("query", ""),
+        source=Source.CONFIG,
+        note=values.get("note", ""),
+    )
+
+
+def _expectation(values: Mapping[str, Any]) -> Expectation:
+    default = Expectation() if "path" in values else REACHED
+    return Expectation(
+        values.get("expect_status", default.statuses),
+        values.get("expect_headers", default.headers),
+    )

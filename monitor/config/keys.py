@@ -1,0 +1,138 @@
+"""Every key of config.toml, declared once: its kind, its default, and what it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from monitor.config import values as v
+from monitor.config.values import Kind, list_of, one_of
+from monitor.model import Profile, Protocol
+from monitor.settings import FamilyChoice, LogFormat, ProxyMode
+
+
+class Level(StrEnum):
+    """Log levels."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Method(StrEnum):
+    """Request methods that change nothing."""
+
+    GET = "GET"
+    HEAD = "HEAD"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key. ``default`` is as it is written in the file; "" means there is none."""
+
+    name: str
+    kind: Kind
+    doc: str
+    default: str = ""
+    required: bool = False
+
+
+_PER_TARGET = (
+    Key("enabled", v.BOOLEAN, "Whether it is probed."),
+    Key("required", v.BOOLEAN, "Whether `check` fails when it is not reached."),
+    Key("interval", v.DURATION, "How often it is probed."),
+    Key("timeout", v.DURATION, "How long one probe may take."),
+)
+_PLACE = (
+    Key("path", v.PATH, "What is asked for over HTTP.", '"/"'),
+    Key("method", one_of(Method), "The request's method.", '"GET"'),
+    Key("expect_status", v.STATUSES, "Statuses that count as its answer.", '"200-399"'),
+    Key(
+        "expect_headers",
+        list_of(v.HEADER),
+        "One of these headers has to be in the answer: proof that the service itself replied.",
+        "[]",
+    ),
+    Key("address", v.ADDRESS, "Connect to this address instead of resolving the host."),
+    Key("connect_port", v.PORT, "Connect to this port instead of the one in name and URL."),
+)
+
+TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
+    {
+        "": (
+            Key("profile", one_of(Profile), "The kind of runner.", '"standard"'),
+            Key("region", v.REGION, "AWS region; else AWS_REGION, else instance metadata."),
+            Key("account_id", v.ACCOUNT, "AWS account; else instance metadata."),
+            Key("runner_id", v.RUNNER, "The runner's id, for labels; else RUNNER_ID."),
+            Key("address_family", one_of(FamilyChoice), "Families probed.", '"auto"'),
+            Key("scm", list_of(v.URL), "Your source control hosts.", "[]"),
+            Key("sso", list_of(v.URL), "Your identity provider's hosts.", "[]"),
+            Key("metrics", list_of(v.URL), "Your metrics receivers.", "[]"),
+            Key("registries", list_of(v.HOST), "Your other container registries.", "[]"),
+        ),
+        "schedule": (
+            Key("interval", v.DURATION, "How often each target is probed.", '"30s"'),
+            Key("timeout", v.DURATION, "How long one probe may take.", '"10s"'),
+            Key("max_in_flight", v.COUNT, "Probes going on at once.", "64"),
+            Key("max_connections_per_second", v.NUMBER, "Probes started a second.", "50"),
+        ),
+        "dns": (
+            Key("servers", list_of(v.SERVER), "Name servers; else /etc/resolv.conf's.", "[]"),
+            Key("timeout", v.DURATION, "For one question to one server.", '"2s"'),
+            Key("attempts", v.COUNT, "Rounds through the servers.", "2"),
+            Key("use_hosts_file", v.BOOLEAN, "Whether /etc/hosts is honoured.", "true"),
+            Key("probe_servers", v.BOOLEAN, "Whether each server is a target too.", "true"),
+        ),
+        "tls": (
+            Key("ca_file", v.CA_FILE, "PEM file of CAs that are trusted too."),
+            Key("system_store", v.BOOLEAN, "Whether the system's CAs are trusted.", "true"),
+        ),
+        "proxy": (
+            Key("mode", one_of(ProxyMode), "Where the proxy's URL comes from.", '"environment"'),
+            Key("http", v.PROXY_URL, "Proxy for http://, with mode config.", '""'),
+            Key("https", v.PROXY_URL, "Proxy for https:// and TLS, with mode config.", '""'),
+            Key("no_proxy", v.TEXT, "Hosts reached directly, as in NO_PROXY.", '""'),
+            Key("username", v.TEXT, "The proxy's user, with mode config.", '""'),
+            Key("password_file", v.FILE, "File that holds the proxy's password."),
+        ),
+        "web": (Key("listen", v.LISTEN, "Where the monitor serves.", '"0.0.0.0:9242"'),),
+        "log": (
+            Key("format", one_of(LogFormat), "How log lines look.", '"auto"'),
+            Key("level", one_of(Level), "The least level that is logged.", '"info"'),
+        ),
+        "metadata": (
+            Key(
+                "endpoint",
+                v.BASE_URL,
+                "Instance metadata; else AWS_EC2_METADATA_SERVICE_ENDPOINT.",
+                '"http://169.254.169.254"',
+            ),
+            Key(
+                "discover_identity", v.BOOLEAN, "Whether region and account are asked for.", "true"
+            ),
+        ),
+        "groups.*": _PER_TARGET,
+        "targets.*": (
+            *_PER_TARGET,
+            Key("host", v.HOST, "Another host, for a wildcard's stand-in for example."),
+            Key("port", v.PORT, "Another port."),
+            *_PLACE,
+        ),
+        "endpoint[]": (
+            Key("id", v.ID, "Its name in metrics and on the page.", required=True),
+            Key("host", v.HOST, "Host name, or an address.", required=True),
+            Key("protocol", one_of(Protocol), "What is spoken with it.", '"https"'),
+            Key("port", v.PORT, "Its port; each protocol but tcp has a usual one."),
+            Key("group", v.GROUP, "The group it is shown in.", '"custom"'),
+            *_PER_TARGET,
+            *_PLACE,
+            Key("query", v.HOST, 'With protocol = "dns": the name to ask for.'),
+            Key("note", v.TEXT, "What it is for, shown with it.", '""'),
+        ),
+    }
+)
+"""Tables by their path: ``groups.*`` is any table below ``groups``, ``endpoint[]`` each of
+the list of tables."""

@@ -1,0 +1,273 @@
+"""config.toml: what it may say, and that whatever is wrong is said all at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.config import load_settings
+from monitor.config.keys import TABLES
+from monitor.config.reader import Reading, read_document, read_environment
+from monitor.model import Profile, Protocol, Secret
+from monitor.settings import ConfigError, FamilyChoice, LogFormat, ProxyMode, Settings
+from tests.internet.ca import Authority
+
+SHIPPED = Path(__file__).parents[2] / "config.toml"
+
+
+def load(tmp_path: Path, text: str = "", **environ: str) -> Settings:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return load_settings(path, environ)
+
+
+def problems(tmp_path: Path, text: str = "", **environ: str) -> dict[str, str]:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text, **environ)
+    assert all(p.what and p.cure and p.file for p in caught.value.problems)
+    return {p.key: f"{p.what}; {p.cure}" for p in caught.value.problems}
+
+
+def uncommented() -> str:
+    """The shipped file with every commented key switched on."""
+    lines = SHIPPED.read_text().splitlines()
+    return "\n".join(re.sub(r"^# (?=\[|[a-z_]+ = )", "", line) for line in lines)
+
+
+def test_the_shipped_file_loads_and_says_what_the_defaults_are():
+    settings = load_settings(SHIPPED, {})
+    assert settings == Settings(SHIPPED)
+
+
+def test_every_key_is_documented_in_the_shipped_file_and_no_other_is():
+    document = tomllib.loads(uncommented())
+    shipped = {
+        "": {k for k, v in document.items() if not isinstance(v, dict) and k != "endpoint"},
+        "groups.*": set(next(iter(document["groups"].values()))),
+        "targets.*": set(next(iter(document["targets"].values()))),
+        "endpoint[]": set(document["endpoint"][0]),
+    }
+    for table in TABLES:
+        keys = shipped.get(table) or set(document[table])
+        assert keys == {key.name for key in TABLES[table]}, table
+
+
+def test_the_shipped_file_with_every_key_switched_on_is_read_without_a_problem(tmp_path: Path):
+    password = tmp_path / "password"
+    password.write_text("hunter2\n")
+    authority = Authority(tmp_path)
+    text = uncommented().replace('mode = "environment"', 'mode = "config"')
+    text = text.replace("/run/secrets/proxy-password", str(password))
+    text = text.replace("/etc/ssl/certs/corporate-ca.pem", str(authority.file))
+    settings = load(tmp_path, text)
+    assert settings.proxy.password == Secret("hunter2")
+    assert "hunter2" not in repr(settings)
+    assert [e.group for e in settings.endpoints] == ["scm", "scm", "sso", "metrics", "custom"]
+    assert settings.targets["artifacts"].address == "192.0.2.10"
+
+
+def test_values_become_settings(tmp_path: Path):
+    settings = load(
+        tmp_path,
+        """
+        profile = "enterprise"
+        address_family = "both"
+        scm = ["git.example.com", "https://gl.example.com:8443/users/sign_in"]
+        [schedule]
+        interval = "1m30s"
+        timeout = 2.5
+        [dns]
+        servers = ["127.0.0.1:5300", "[::1]:53"]
+        [web]
+        listen = "127.0.0.1:9300"
+        [groups.jetbrains]
+        enabled = false
+        [[endpoint]]
+        id = "ssh"
+        host = "192.0.2.7"
+        port = 22
+        protocol = "tcp"
+        interval = "5s"
+        timeout = "1s"
+        """,
+    )
+    assert settings.profile is Profile.ENTERPRISE
+    assert settings.families is FamilyChoice.BOTH
+    assert (settings.schedule.interval, settings.schedule.timeout) == (90.0, 2.5)
+    assert settings.dns.servers == ("127.0.0.1:5300", "[::1]:53")
+    assert (settings.web.host, settings.web.port) == ("127.0.0.1", 9300)
+    assert settings.groups["jetbrains"].enabled is False
+    first, second, ssh = settings.endpoints
+    assert (first.id, first.port, first.path) == ("scm-git.example.com", 443, "/")
+    assert (second.port, second.path) == (8443, "/users/sign_in")
+    assert (ssh.protocol, ssh.prober, ssh.port) == (Protocol.TCP, "tcp", 22)
+    assert settings.targets["ssh"].interval == 5.0
+
+
+def test_the_environment_comes_before_the_file(tmp_path: Path):
+    settings = load(
+        tmp_path,
+        'region = "eu-west-1"\n[log]\nformat = "console"',
+        EGRESS_MONITOR_REGION="us-east-2",
+        EGRESS_MONITOR_LOG__FORMAT="json",
+        EGRESS_MONITOR_SCHEDULE__INTERVAL="20s",
+        EGRESS_MONITOR_SCHEDULE__MAX_IN_FLIGHT="7",
+        EGRESS_MONITOR_DNS__SERVERS="127.0.0.1, ::1",
+        EGRESS_MONITOR_DNS__PROBE_SERVERS="false",
+        EGRESS_MONITOR_CONFIG="/not/a/key",
+        AWS_REGION="eu-north-1",
+        AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:1338/",
+    )
+    assert settings.region == "us-east-2"
+    assert settings.log.format is LogFormat.JSON
+    assert (settings.schedule.interval, settings.schedule.max_in_flight) == (20.0, 7)
+    assert settings.dns.servers == ("127.0.0.1", "::1")
+    assert settings.dns.probe_servers is False
+    assert settings.metadata.endpoint == "http://127.0.0.1:1338"
+
+
+def test_aws_and_the_runner_tell_what_the_file_leaves_open(tmp_path: Path):
+    settings = load(tmp_path, AWS_REGION="eu-north-1", RUNNER_ID="r-7")
+    assert (settings.region, settings.runner_id) == ("eu-north-1", "r-7")
+
+
+WRONG = {
+    'profil = "standard"': ("profil", 'did you mean "profile"'),
+    'interval = "30s"': ("interval", "belongs into [schedule]"),
+    'profile = "enterprize"': ("profile", 'did you mean "enterprise"'),
+    "region = 7": ("region", "is not an AWS region"),
+    'region = "Frankfurt"': ("region", "eu-central-1"),
+    'account_id = "12"': ("account_id", "12 digits"),
+    "[schedule]\ntimeout = true": ("schedule.timeout", "is not a duration"),
+    '[schedule]\ninterval = "0s"': ("schedule.interval", "more than 0"),
+    '[schedule]\ninterval = "soon"': ("schedule.interval", "no duration"),
+    "[schedule]\nmax_in_flight = 0": ("schedule.max_in_flight", "too small"),
+    "schedule = 7": ("schedule", "no table"),
+    "endpoint = 7": ("endpoint", "[[endpoint]]"),
+    "groups = 7": ("groups", "[groups.NAME]"),
+    '[dns]\nservers = ["dns.example.com"]': ("dns.servers", "no IP address"),
+    '[dns]\nservers = "127.0.0.1"': ("dns.servers", "is not a list"),
+    '[tls]\nca_file = "/does/not/exist"': ("tls.ca_file", "no such file"),
+    "[tls]\nsystem_store = false": ("tls.ca_file", "nothing is trusted"),
+    '[web]\nlisten = "localhost"': ("web.listen", "port is missing"),
+    '[web]\nlisten = "0.0.0.0:70000"': ("web.listen", "70000 is no port"),
+    '[proxy]\nmode = "config"': ("proxy.https", "missing"),
+    '[proxy]\nhttps = "http://p:1"': ("proxy.mode", 'mode = "config"'),
+    '[proxy]\nmode = "config"\nhttps = "socks5://p:1"': ("proxy.https", "neither http"),
+    'scm = ["*.example.com"]': ("scm", "wildcard"),
+    'scm = ["abc.gitpod.remote"]': ("scm", "alias of SSH"),
+    'scm = ["bad_host!"]': ("scm", "no host name"),
+    '[[endpoint]]\nid = "x"': ("endpoint[1].host", "missing"),
+    '[[endpoint]]\nid = "x"\nhost = "a.b"\nport = 70000': ("endpoint[1].port", "no port"),
+    '[[endpoint]]\nid = "x"\nhost = "a.b"\nprotocol = "tcp"': ("endpoint[1].port", "usual port"),
+    '[[endpoint]]\nid = "X y"\nhost = "a.b"': ("endpoint[1].id", "no id"),
+    '[[endpoint]]\nid = "x"\nhost = "e.gitpod.environment"': ("endpoint[1].host", "SSH"),
+    '[[endpoint]]\nid = "x"\nhost = "::1"\nprotocol = "dns"': ("endpoint[1].query", "missing"),
+    '[[endpoint]]\nid = "x"\nhost = "a"\npath = "a b"': ("endpoint[1].path", "begins with /"),
+    '[[endpoint]]\nid = "x"\nhost = "a"\nexpect_status = "2xx"': (
+        "endpoint[1].expect_status",
+        "200-399",
+    ),
+    "[groups.jetbrain]\nenabled = false": ("groups.jetbrain", "did you mean"),
+    "[targets.aws-s4]\nenabled = false": ("targets.aws-s4", "did you mean"),
+    '[targets.aws-s3]\ntimeout = "40s"': ("targets.aws-s3.timeout", "30"),
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_what_is_wrong_is_said_with_its_key_and_cure(tmp_path: Path, text: str):
+    key, words = WRONG[text]
+    found = problems(tmp_path, text)
+    assert list(found) == [key]
+    assert words in found[key]
+
+
+def test_a_timeout_longer_than_the_interval_is_impossible(tmp_path: Path):
+    found = problems(tmp_path, '[schedule]\ninterval = "5s"\ntimeout = "5s"')
+    assert list(found) == ["schedule.timeout"]
+
+
+def test_everything_wrong_is_said_at_once(tmp_path: Path):
+    text = 'profile = "x"\nfoo = 1\n[web]\nlisten = "7"\n[[endpoint]]\nid = "a"\nport = 0'
+    found = problems(tmp_path, text, EGRESS_MONITOR_LOG__LEVL="info")
+    assert set(found) == {
+        "profile",
+        "foo",
+        "web.listen",
+        "endpoint[1].port",
+        "endpoint[1].host",
+        "EGRESS_MONITOR_LOG__LEVL",
+    }
+    assert "EGRESS_MONITOR_LOG__LEVEL" in found["EGRESS_MONITOR_LOG__LEVL"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'scm = ["https://user:hunter2@git.example.com"]',
+        'scm = ["https://git.example.com/?token=hunter2"]',
+        '[proxy]\nmode = "config"\nhttps = "http://user:hunter2@proxy:3128"',
+        '[[endpoint]]\nid = "x"\nhost = "user:hunter2@git.example.com"',
+        '[metadata]\nendpoint = "http://u:hunter2@169.254.169.254"',
+    ],
+)
+def test_a_secret_in_the_wrong_place_is_refused_and_not_repeated(tmp_path: Path, text: str):
+    assert "hunter2" not in str(problems(tmp_path, text))
+
+
+def test_a_broken_proxy_in_the_environment_is_named_without_its_password(tmp_path: Path):
+    found = problems(tmp_path, HTTPS_PROXY="socks5://user:hunter2@proxy:1080")
+    assert "hunter2" not in str(found)
+    assert list(found) == ["HTTPS_PROXY, HTTP_PROXY"]
+
+
+def test_a_proxy_in_the_environment_is_used(tmp_path: Path):
+    settings = load(tmp_path, HTTPS_PROXY="http://user:hunter2@proxy:3128")
+    assert settings.proxy.mode is ProxyMode.ENVIRONMENT
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [(b"a = [1", "(syntax)"), (b"\xff\xfe", "(file)"), (None, "(file)")],
+)
+def test_a_file_that_can_not_be_read_is_one_problem(
+    tmp_path: Path, content: bytes | None, key: str
+):
+    path = tmp_path / "c.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path, {})
+    assert [p.key for p in caught.value.problems] == [key]
+
+
+def test_a_ca_file_without_a_certificate_is_refused(tmp_path: Path):
+    path = tmp_path / "ca.pem"
+    path.write_text("nothing")
+    assert "PEM" in problems(tmp_path, f'[tls]\nca_file = "{path}"')["tls.ca_file"]
+
+
+names = [*sorted({key.name for keys in TABLES.values() for key in keys}), *TABLES, "x"]
+scalars = st.one_of(st.booleans(), st.integers(), st.floats(), st.text(max_size=20))
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(names), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(names), values), st.dictionaries(st.text(), st.text()))
+def test_rubbish_is_problems_and_never_a_crash(
+    document: dict[str, object], variables: dict[str, str]
+):
+    reading = Reading("x")
+    read_document(document, reading)
+    read_environment({f"EGRESS_MONITOR_{k}": v for k, v in variables.items()}, reading)
+    assert all(str(problem) for problem in reading.problems)
