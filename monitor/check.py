@@ -14,6 +14,8 @@ from monitor.view import Summary, tally
 
 Measure = Callable[[Target], Awaitable[tuple[Attempt, Verdict]]]
 
+OnResult = Callable[["Result"], None]
+
 RETRY_AFTER = 1.0
 """Seconds before a failed target is measured again: a lost packet is not an outage."""
 
@@ -31,7 +33,7 @@ class Result:
 async def check_all(
     targets: Sequence[Target],
     measure: Measure,
-    on_result: Callable[[Result], None] = lambda _: None,
+    on_result: OnResult = lambda _: None,
     retry_after: float = RETRY_AFTER,
 ) -> tuple[Result, ...]:
     """Return a result a target, in the order given.

@@ -16,6 +16,9 @@ C = Cause
 
 HOST_CAUSES = frozenset({C.LOCAL_PORT_EXHAUSTED, C.LOCAL_RESOURCE_EXHAUSTED, C.INTERNAL_ERROR})
 RESOLVER_CAUSES = frozenset({C.DNS_TIMEOUT, C.DNS_SERVFAIL, C.DNS_REFUSED})
+ANSWER_CAUSES = frozenset({C.DNS_NXDOMAIN, C.DNS_NODATA, C.DNS_SINKHOLED})
+"""Causes that are an answer: wrong for all names, it is the resolver's fault."""
+
 PROXY_CAUSES = frozenset(
     {C.PROXY_UNREACHABLE, C.PROXY_AUTH_REQUIRED, C.PROXY_DENIED, C.PROXY_UPSTREAM_FAILED}
 )
@@ -94,17 +97,27 @@ def _all_egress(failing: Sequence[Standing], every: Sequence[Standing]) -> Itera
 
 def _resolver(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
     servers = [s for s in failing if s.target.group == RESOLVER_GROUP]
-    names = [s for s in failing if s not in servers and s.cause in RESOLVER_CAUSES]
-    resolved = [s for s in every if s.target.group != RESOLVER_GROUP and _was_resolved(s)]
-    broken = [s for s in servers if s.cause in RESOLVER_CAUSES | PATH_CAUSES]
-    shared = _hosts(names) >= _SPREAD and not _works(resolved, names)
-    if names and (shared or broken) and not _works(resolved, names):
-        members = [*broken, *names]
+    names = _unresolved(failing, every)
+    broken = [s for s in servers if s.cause in RESOLVER_CAUSES | PATH_CAUSES | ANSWER_CAUSES]
+    if names and (broken or _hosts(names) >= _SPREAD):
         subject = ", ".join(sorted({s.target.host for s in broken})) or _servers_asked(names)
-        yield _finding(Scope.RESOLVER, subject, members, _most(names))
-        return
+        yield _finding(Scope.RESOLVER, subject, [*broken, *names], _most(names))
+        servers = [s for s in servers if s not in broken]
     for server in servers:
         yield _finding(Scope.RESOLVER, server.target.host, [server])
+
+
+def _unresolved(failing: Sequence[Standing], every: Sequence[Standing]) -> list[Standing]:
+    """The failing names, if it is the resolver's fault: no name resolves any more. That a
+    name does not exist is believed of one zone, but not of every name there is."""
+    resolved = [s for s in every if s.target.group != RESOLVER_GROUP and _was_resolved(s)]
+    members = [s for s in resolved if s in failing and s.cause in RESOLVER_CAUSES | ANSWER_CAUSES]
+    if _works(resolved, members):
+        return []
+    groups = {s.target.group for s in members}
+    if _hosts(members) >= _ALL_EGRESS_SPREAD and len(groups) >= _SPREAD:
+        return members
+    return [s for s in members if s.cause in RESOLVER_CAUSES]
 
 
 def _proxy(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:

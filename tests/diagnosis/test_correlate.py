@@ -128,6 +128,16 @@ CASES = {
         "10.0.0.2, 10.0.0.3",
     ),
     "resolver fails names alone": (every(Cause.DNS_SERVFAIL, *EGRESS), Scope.RESOLVER, ""),
+    "no name exists any more": (
+        every(Cause.DNS_NXDOMAIN, *EGRESS) | every(Cause.DNS_TIMEOUT, "app", "s3", "dns-1"),
+        Scope.RESOLVER,
+        "10.0.0.2",
+    ),
+    "one zone does not exist": (
+        every(Cause.DNS_NXDOMAIN, "gw-us", "gw-eu"),
+        Scope.GROUP,
+        "gateway",
+    ),
     "one of two name servers dead": (
         every(Cause.DNS_TIMEOUT, "dns-2"),
         Scope.RESOLVER,
