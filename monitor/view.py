@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from math import isfinite
 
 from monitor.model import (
     Attempt,
@@ -155,8 +156,8 @@ def phases_view(phases: Mapping[Phase, float]) -> dict[str, float | None]:
 
 
 def rounded(seconds: float | None) -> float | None:
-    """Round to the microsecond: more digits are noise."""
-    return None if seconds is None else round(seconds, 6)
+    """Round to the microsecond: more digits are noise. JSON has no infinite numbers."""
+    return None if seconds is None or not isfinite(seconds) else round(seconds, 6)
 
 
 def _answer(answer: DnsAnswer) -> Json:
@@ -196,6 +197,6 @@ def _tls(tls: TlsFacts) -> Json:
         "verify_error": tls.verify_error,
         "subject": leaf.subject if leaf else None,
         "issuer": leaf.issuer if leaf else None,
-        "expires_at": min((c.not_after for c in tls.chain), default=None),
+        "expires_at": rounded(min((c.not_after for c in tls.chain), default=None)),
         "spki_sha256": leaf.spki_sha256 if leaf else None,
     }

@@ -7,13 +7,14 @@ and subject, which blackbox_exporter puts into labels, are on the page and in th
 
 from __future__ import annotations
 
+import ipaddress
 import platform
-import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from math import isfinite
 
 from prometheus_client.core import Metric
 
@@ -75,7 +76,11 @@ class MonitorHistogram:
 
 
 def families(board: Board) -> Iterator[Metric]:
-    """Return every family with its samples, as of now."""
+    """Return every family that has samples, as of now. No sample is infinite or no number."""
+    return (metric for metric in _all(board) if metric.samples)
+
+
+def _all(board: Board) -> Iterator[Metric]:
     records = [r for r in board.records.values() if not r.target.unknown]
     every = list(board.records.values())
     for family in TARGET_FAMILIES:
@@ -84,7 +89,7 @@ def families(board: Board) -> Iterator[Metric]:
         for record in every if family.name in _FOR_EVERY_TARGET else records:
             own = (record.target.id, record.target.group)
             for values, value in family.take(record):
-                _add(metric, family, dict(zip(labels, (*own, *values), strict=True)), value)
+                _add(metric, family, _named(labels, (*own, *values)), value)
         yield metric
     for histogram in HISTOGRAM_FAMILIES:
         metric = Metric(histogram.name, histogram.help, Kind.HISTOGRAM.value)
@@ -100,7 +105,7 @@ def _about_the_monitor(board: Board) -> Iterator[Metric]:
     for family in MONITOR_FAMILIES:
         metric = Metric(family.name, family.help, family.kind.value)
         for values, value in family.take(board):
-            _add(metric, family, dict(zip(family.labels, values, strict=True)), value)
+            _add(metric, family, _named(family.labels, values), value)
         yield metric
     for histogram in MONITOR_HISTOGRAMS:
         metric = Metric(histogram.name, histogram.help, Kind.HISTOGRAM.value)
@@ -112,7 +117,18 @@ def _add(
     metric: Metric, family: TargetFamily | MonitorFamily, labels: dict[str, str], value: float
 ) -> None:
     suffix = "_total" if family.kind is Kind.COUNTER else ""
-    metric.add_sample(f"{family.name}{suffix}", labels, value)
+    if isfinite(value):
+        metric.add_sample(f"{family.name}{suffix}", labels, value)
+
+
+def _named(names: Iterable[str], values: Iterable[str]) -> dict[str, str]:
+    return dict(zip(names, map(_printable, values), strict=True))
+
+
+def _printable(value: str) -> str:
+    """Take out what does not print: a lone surrogate of the environment has no encoding, and
+    would cost the whole scrape."""
+    return value if value.isprintable() else "".join(c if c.isprintable() else "?" for c in value)
 
 
 def _add_histogram(metric: Metric, labels: Mapping[str, str], histogram: Histogram) -> None:
@@ -159,12 +175,15 @@ def _states(record: Record) -> Iterable[Sample]:
     return [((state.value,), float(record.health.state is state)) for state in State]
 
 
-def _ip_address_hash(connection: Connection) -> float:
+def _ip_address_hash(connection: Connection) -> float | None:
     """FNV-1a of 32 bits over the address's bytes, as blackbox_exporter has it: tells that
     an address changed without an unbounded label."""
-    family = socket.AF_INET6 if ":" in connection.address else socket.AF_INET
+    try:
+        packed = ipaddress.ip_address(connection.address).packed
+    except ValueError:
+        return None
     value = 0x811C9DC5
-    for byte in socket.inet_pton(family, connection.address):
+    for byte in packed:
         value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
     return float(value)
 
@@ -232,6 +251,36 @@ def _failures(record: Record) -> Iterable[Sample]:
     return [((cause.value,), float(count)) for cause, count in record.failures.items()]
 
 
+def _http_status(record: Record) -> Iterable[Sample]:
+    if record.attempt is None:
+        return ()
+    primary = record.attempt.primary
+    if primary is not None and primary.http is not None:
+        return _one(float(primary.http.status))
+    return _one(0.0 if record.target.endpoint.prober == "http" else None)
+
+
+def _dns_lookups(record: Record) -> Iterable[Sample]:
+    """The slowest answer of each name server that gave one. Servers are configured ones."""
+    resolution = record.attempt.resolution if record.attempt else None
+    slowest: dict[str, float] = {}
+    for answer in resolution.answers if resolution else ():
+        if answer.rcode is not None:
+            slowest[answer.server] = max(answer.seconds, slowest.get(answer.server, 0.0))
+    return [((server,), seconds) for server, seconds in slowest.items()]
+
+
+def _verified(connection: Connection) -> float | None:
+    verified = connection.tls.verified if connection.tls else None
+    return None if verified is None else float(verified)
+
+
+def _certificate_hash(connection: Connection) -> float | None:
+    """The first 32 bits of the leaf's SHA-256: what a label would tell without bound."""
+    chain = connection.tls.chain if connection.tls else ()
+    return float(int(chain[0].sha256[:8], 16)) if chain else None
+
+
 def _http_version(connection: Connection) -> float | None:
     versions = {"1.0": 1.0, "1.1": 1.1}
     return versions.get(connection.http.version) if connection.http else None
@@ -294,8 +343,8 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "probe_http_status_code",
         G,
-        "The status of the last HTTP answer.",
-        _of_primary(lambda c: float(c.http.status) if c.http else None),
+        "The status of the last HTTP answer, 0 when none came.",
+        _http_status,
     ),
     TargetFamily(
         "probe_http_version",
@@ -347,6 +396,18 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         "The cipher suite of the last probe: always 1.",
         _tls_cipher,
         ("cipher",),
+    ),
+    TargetFamily(
+        "egress_tls_verified",
+        G,
+        "Whether the chain of the last probe was trusted; absent when it was not looked at.",
+        _of_primary(_verified),
+    ),
+    TargetFamily(
+        "egress_tls_certificate_hash",
+        G,
+        "The first 32 bits of the certificate's SHA-256, to see that it changed.",
+        _of_primary(_certificate_hash),
     ),
     TargetFamily(
         "probe_failure_info",
@@ -401,6 +462,12 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         _of_primary(lambda c: float(c.tcp.retransmits) if c.tcp else None),
     ),
     TargetFamily(
+        "egress_tcp_path_mtu_bytes",
+        G,
+        "The path MTU of the last probe's connection as the kernel knows it.",
+        _of_primary(lambda c: float(c.tcp.path_mtu) if c.tcp else None),
+    ),
+    TargetFamily(
         "egress_udp_rtt_seconds",
         G,
         "The round-trip time of the last probe's datagram, by kernel receive time.",
@@ -412,6 +479,13 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         "Whether the last probe reached the endpoint over each address family.",
         _family_results,
         ("family",),
+    ),
+    TargetFamily(
+        "egress_dns_lookup_duration_seconds",
+        G,
+        "The slowest answer of each name server to the last probe's questions.",
+        _dns_lookups,
+        ("server",),
     ),
     TargetFamily(
         "egress_clock_offset_seconds",

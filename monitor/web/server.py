@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from monitor.export.prometheus import Exposition
-from monitor.model import State
+from monitor.export.prometheus import negotiate, render_politely
 from monitor.net.clock import Clock
 from monitor.settings import WebSettings
-from monitor.state import Board, Record
-from monitor.view import VERSION, incident_view, target_details, target_view
+from monitor.state import Board
+from monitor.view import VERSION
+from monitor.web import api
 from monitor.web.page import STYLE, render
 
-STALLED_AFTER = 3
-"""So many of the longest interval without a finished probe, and the monitor is not well."""
-
 _SHUTDOWN_SECONDS = 1.0
+_IDLE_SECONDS = 75.0
 _REQUEST_LIMIT = 4096
+_HEADERS_LIMIT = 64
+_COMPRESSED_ASIDE = 4096
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -28,12 +29,12 @@ _SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Server": "egress-monitor",
 }
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def build_app(board: Board, clock: Clock) -> web.Application:
-    """Make the application that shows ``board``."""
-    app = web.Application(middlewares=[_guard], client_max_size=_REQUEST_LIMIT)
+    """Make the application that shows ``board``: GET and HEAD of what is listed here."""
+    app = web.Application(client_max_size=_REQUEST_LIMIT)
+    app.on_response_prepare.append(_secure)
     views = _Views(board, clock)
     app.router.add_get("/", views.page)
     app.router.add_get("/style.css", views.style)
@@ -48,12 +49,23 @@ def build_app(board: Board, clock: Clock) -> web.Application:
 
 @asynccontextmanager
 async def serve(app: web.Application, settings: WebSettings) -> AsyncIterator[None]:
-    """Serve ``app`` for the length of the block.
+    """Serve ``app`` for the length of the block, and end within 2 s after it.
+
+    A connection that sends no whole request is closed after 75 s.
 
     Raises:
         OSError: if it can't listen there.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=_SHUTDOWN_SECONDS,
+        keepalive_timeout=_IDLE_SECONDS,
+        lingering_time=0.0,
+        max_line_size=_REQUEST_LIMIT,
+        max_field_size=_REQUEST_LIMIT,
+        max_headers=_HEADERS_LIMIT,
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.host, settings.port).start()
@@ -62,15 +74,9 @@ async def serve(app: web.Application, settings: WebSettings) -> AsyncIterator[No
         await runner.cleanup()
 
 
-@web.middleware
-async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        response = await handler(request)
-    except web.HTTPException as error:
-        error.headers.update(_SECURITY_HEADERS)
-        raise
+async def _secure(_: web.Request, response: web.StreamResponse) -> None:
+    """Put the headers on every answer, errors included."""
     response.headers.update(_SECURITY_HEADERS)
-    return response
 
 
 class _Views:
@@ -79,77 +85,55 @@ class _Views:
     def __init__(self, board: Board, clock: Clock) -> None:
         self._board = board
         self._clock = clock
-        self._exposition = Exposition(board)
 
     async def metrics(self, request: web.Request) -> web.Response:
-        body, content_type = self._exposition.render(request.headers.get("Accept", ""))
-        response = web.Response(body=body, headers={"Content-Type": content_type})
-        response.enable_compression()
+        form = negotiate(request.headers.get("Accept", ""))
+        body = await render_politely(self._board, form)
+        # A thread compresses it: that, too, would be time taken from the probes' clock.
+        response = web.Response(
+            body=body,
+            headers={"Content-Type": form.value},
+            zlib_executor_size=_COMPRESSED_ASIDE,
+        )
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            response.enable_compression(web.ContentCoding.gzip)
         return response
 
-    async def healthz(self, _: web.Request) -> web.Response:
-        age = self._silence()
-        well = age <= self._patience()
-        text = "ok" if well else f"no probe was finished for {age:.0f} s"
-        return web.Response(text=f"{text}\n", status=200 if well else 503)
+    async def healthz(self, request: web.Request) -> web.Response:
+        return _condition(request, api.health(self._board, self._clock.time()))
 
-    def _silence(self) -> float:
-        vitals = self._board.vitals
-        last = vitals.last_completed_at or vitals.started_at
-        return self._clock.time() - last if last and self._probed() else 0.0
-
-    def _patience(self) -> float:
-        longest = max((r.target.interval + r.target.timeout for r in self._probed()), default=0.0)
-        return STALLED_AFTER * longest
-
-    def _probed(self) -> list[Record]:
-        return [r for r in self._board.records.values() if not r.target.unknown]
-
-    async def readyz(self, _: web.Request) -> web.Response:
-        waiting = sum(r.attempt is None for r in self._probed())
-        text = f"{waiting} targets have no result yet\n" if waiting else "ok\n"
-        return web.Response(text=text, status=503 if waiting else 200)
+    async def readyz(self, request: web.Request) -> web.Response:
+        return _condition(request, api.readiness(self._board))
 
     async def targets(self, _: web.Request) -> web.Response:
-        records = self._board.records.values()
-        return web.json_response(
-            {
-                "version": VERSION,
-                "generated_at": round(self._clock.time(), 3),
-                "targets": [_target(record) for record in records],
-            }
-        )
+        return _json(api.targets_document(self._board, self._clock.time()))
 
     async def target(self, request: web.Request) -> web.Response:
         record = self._board.records.get(request.match_info["id"])
         if record is None:
-            return web.json_response({"version": VERSION, "error": "no such target"}, status=404)
-        return web.json_response(
-            {"version": VERSION, **_target(record), **target_details(record.attempt)}
-        )
+            return _json({"version": VERSION, "error": "no such target"}, 404)
+        return _json(api.target_document(record))
 
     async def incidents(self, _: web.Request) -> web.Response:
-        return web.json_response(
-            {
-                "version": VERSION,
-                "generated_at": round(self._clock.time(), 3),
-                "incidents": [incident_view(incident) for incident in self._board.incidents],
-            }
-        )
+        return _json(api.incidents_document(self._board, self._clock.time()))
 
     async def page(self, _: web.Request) -> web.Response:
-        return web.Response(text=render(self._board, self._clock.time()), content_type="text/html")
+        text = render(self._board, self._clock.time())
+        body = text.encode("utf-8", "replace")
+        return web.Response(body=body, content_type="text/html", charset="utf-8")
 
     async def style(self, _: web.Request) -> web.Response:
         return web.Response(text=STYLE, content_type="text/css")
 
 
-def _target(record: Record) -> dict[str, object]:
-    attempt = record.attempt
-    view = target_view(record.target, record.health.state, attempt, record.verdict)
-    known = record.health.state is not State.UNKNOWN
-    view["since"] = round(record.health.since, 3) if known else None
-    view["last_probe_at"] = round(attempt.started_at, 3) if attempt else None
-    view["interval_seconds"] = record.target.interval
-    view["probes"] = record.probes
-    return view
+def _condition(request: web.Request, condition: api.Condition) -> web.Response:
+    """Answer in plain text, or with the figures where JSON is asked for."""
+    status = 200 if condition.ok else 503
+    if "application/json" in request.headers.get("Accept", ""):
+        return _json(condition.document, status)
+    return web.Response(text=f"{condition.text}\n", status=status)
+
+
+def _json(document: api.Json, status: int = 200) -> web.Response:
+    text = json.dumps(document, allow_nan=False)
+    return web.Response(text=text, status=status, content_type="application/json")

@@ -1,0 +1,101 @@
+"""What the HTTP server answers, as values: documents of the API, health and readiness. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from monitor.model import State
+from monitor.state import Board, Record
+from monitor.view import (
+    VERSION,
+    incident_view,
+    rounded,
+    summary_view,
+    tally,
+    target_details,
+    target_view,
+)
+
+Json = dict[str, object]
+
+STALLED_AFTER = 3
+"""So many of the longest interval without a finished probe, and the monitor is not well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Whether the monitor is well (or ready), in a line of text, and by the figures."""
+
+    ok: bool
+    text: str
+    detail: Json
+
+    @property
+    def document(self) -> Json:
+        """The condition as the API has it."""
+        return {"version": VERSION, "ok": self.ok, "text": self.text, **self.detail}
+
+
+def targets_document(board: Board, now: float) -> Json:
+    """Every target as ``check --format json`` shows it, and when it was looked at. Times
+    are Unix seconds."""
+    records = list(board.records.values())
+    return {
+        "version": VERSION,
+        "generated_at": rounded(now),
+        "summary": summary_view(tally((r.target, r.health.state) for r in records)),
+        "targets": [record_view(record) for record in records],
+    }
+
+
+def target_document(record: Record) -> Json:
+    """One target with every fact of its last attempt."""
+    return {"version": VERSION, **record_view(record), **target_details(record.attempt)}
+
+
+def incidents_document(board: Board, now: float) -> Json:
+    """The open incidents."""
+    incidents = [incident_view(incident) for incident in board.incidents]
+    return {"version": VERSION, "generated_at": rounded(now), "incidents": incidents}
+
+
+def record_view(record: Record) -> Json:
+    """A target's shape, with what only somebody who keeps on looking knows."""
+    health, attempt = record.health, record.attempt
+    view = target_view(record.target, health.state, attempt, record.verdict)
+    view["since"] = rounded(health.since) if health.state is not State.UNKNOWN else None
+    view["last_probe_at"] = rounded(attempt.started_at) if attempt else None
+    view["interval_seconds"] = record.target.interval
+    view["probes"] = record.probes
+    return view
+
+
+def health(board: Board, now: float) -> Condition:
+    """Whether probes are still being finished; a monitor with nothing to probe is well."""
+    vitals, probed = board.vitals, _probed(board)
+    longest = max((r.target.interval + r.target.timeout for r in probed), default=0.0)
+    patience = STALLED_AFTER * longest
+    last = vitals.last_completed_at or vitals.started_at
+    silence = max(0.0, now - last) if last and probed else 0.0
+    ok = silence <= patience
+    text = "ok" if ok else f"no probe was finished for {silence:.0f} s"
+    detail: Json = {
+        "seconds_since_last_probe": rounded(silence),
+        "seconds_allowed": rounded(patience),
+        "probes_in_flight": vitals.in_flight,
+    }
+    return Condition(ok, text, detail)
+
+
+def readiness(board: Board) -> Condition:
+    """Whether every target that can be probed has had its first result."""
+    waiting = sum(record.attempt is None for record in _probed(board))
+    detail: Json = {"targets": len(board.records), "waiting": waiting}
+    if not board.vitals.started_at:
+        return Condition(False, "not started yet", detail)
+    text = f"{waiting} targets have no result yet" if waiting else "ok"
+    return Condition(not waiting, text, detail)
+
+
+def _probed(board: Board) -> list[Record]:
+    return [record for record in board.records.values() if not record.target.unknown]

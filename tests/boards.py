@@ -1,0 +1,173 @@
+"""Boards for tests of what is shown: realistic ones, and ones that a hostile peer made."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from monitor.catalog import build_targets
+from monitor.health import Health
+from monitor.model import (
+    Attempt,
+    Cause,
+    Certificate,
+    Connection,
+    DnsAnswer,
+    Endpoint,
+    Failure,
+    FailureKind,
+    Family,
+    HttpFacts,
+    Identity,
+    Incident,
+    Phase,
+    Protocol,
+    Resolution,
+    ResolutionSource,
+    Scope,
+    State,
+    Target,
+    TcpFacts,
+    TlsFacts,
+    Verdict,
+)
+from monitor.settings import Settings
+from monitor.state import Board, Record, Vitals
+
+NOW = 1_800_000_000.0
+REGION = "eu-central-1"
+HOSTILE = '"\n\\{}</td><script>alert(1)</script>\u202e\udcff\x00'
+"""What a server might send to break out of a label, a page or a document."""
+
+
+def realistic_board() -> Board:
+    """The whole catalogue a minute after the start: mostly up, some down, one degraded, one
+    not probed yet."""
+    settings = Settings(Path("config.toml"), region=REGION, account_id="123456789012")
+    targets = build_targets(settings, Identity(), servers=("10.0.0.2:53",))
+    records = [_record(number, target) for number, target in enumerate(targets)]
+    records.append(Record(_target("not-yet", "scm")))
+    records.append(Record(replace(_target("nameless", "aws_api"), unknown=("region",))))
+    vitals = Vitals(
+        NOW - 60, NOW - 1, in_flight=3, reloads=2, reload_failures=1, last_reload_at=NOW
+    )
+    for lag in (0.0001, 0.2, 30.0):
+        vitals.loop_lag.observe(lag)
+        vitals.lateness.observe(lag)
+    identity = Identity(REGION, "eu-central-1a", "123456789012", "vpc-1", "subnet-1", "i-1", "r-1")
+    return Board({r.target.id: r for r in records}, vitals, identity, tuple(_incidents(records)))
+
+
+def hostile_board() -> Board:
+    """One target whose peer sent the worst of everything that is kept."""
+    chain = (Certificate(HOSTILE, HOSTILE, (HOSTILE,), 0, float("inf"), HOSTILE, "f" * 64),)
+    tls = TlsFacts(HOSTILE, None, HOSTILE, False, HOSTILE, chain, float("nan"))
+    http = HttpFacts("9.9", 599, {"server": HOSTILE}, 10**17, 0, redirect=HOSTILE)
+    failure = Failure(Phase.FIRST_BYTE, FailureKind.HTTP_STATUS, HOSTILE, code="599")
+    phases = {Phase.CONNECT: float("nan"), Phase.TLS: float("inf")}
+    connection = Connection(
+        "fe80::1%eth0", 443, Family.IPV6, phases, failure, float("nan"), tls=tls, http=http
+    )
+    attempt = Attempt("hostile", NOW, 1.0, None, (connection,), failure, clock_offset=float("-inf"))
+    verdict = Verdict(Cause.HTTP_STATUS, HOSTILE, HOSTILE, {"server": HOSTILE})
+    record = Record(_target("hostile", "scm"), Health(State.DOWN, NOW), attempt, verdict, probes=1)
+    return Board({"hostile": record}, Vitals(NOW, NOW), Identity(runner_id="r\udcff"))
+
+
+def _target(name: str, group: str) -> Target:
+    endpoint = Endpoint(
+        name, group, f"{name}.example", 443, Protocol.HTTPS, "http", "/p?token=hunter2"
+    )
+    return Target(endpoint, 30.0, 10.0)
+
+
+def _record(number: int, target: Target) -> Record:
+    attempt, verdict = _down(target) if number % 10 == 9 else _up(target)
+    state = State.DOWN if verdict.cause else State.UP
+    if number == 1:
+        state, verdict = State.DEGRADED, Verdict(Cause.SLOW, "Slow.", "Look.")
+    record = Record(target, Health(state, NOW - 50), attempt, verdict, probes=2, skipped=1)
+    if verdict.cause:
+        record.failures[verdict.cause] += 2
+    for _ in range(2):
+        record.durations.observe(attempt.duration)
+    return record
+
+
+def _down(target: Target) -> tuple[Attempt, Verdict]:
+    failure = Failure(Phase.CONNECT, FailureKind.TIMEOUT, "no answer in time")
+    phases = {Phase.RESOLVE: 0.002, Phase.CONNECT: 9.99}
+    connection = Connection("192.0.2.1", target.port, Family.IPV4, phases, failure)
+    resolution = _resolution(target)
+    attempt = Attempt(target.id, NOW - 30, 10.0, resolution, (connection,), failure)
+    return attempt, Verdict(Cause.TCP_TIMEOUT, "Nothing answers.", "Open the port.")
+
+
+def _up(target: Target) -> tuple[Attempt, Verdict]:
+    protocol = target.endpoint.protocol
+    tcp = (
+        None if protocol in {Protocol.UDP, Protocol.DNS} else TcpFacts(0.011, 0.001, 0.01, 1, 1500)
+    )
+    tls = _tls() if protocol in {Protocol.HTTPS, Protocol.TLS} else None
+    web = protocol in {Protocol.HTTPS, Protocol.HTTP}
+    http = HttpFacts("1.1", 200, {"server": "x"}, 512, 512, b"{}") if web else None
+    connections = tuple(
+        Connection(
+            address=address,
+            port=target.port,
+            family=family,
+            phases=_phases_of(protocol),
+            rtt=0.011,
+            tcp=tcp,
+            tls=tls,
+            http=http,
+        )
+        for address, family in (("192.0.2.1", Family.IPV4), ("2001:db8::1", Family.IPV6))
+    )
+    attempt = Attempt(
+        target.id, NOW - 30, 0.25, _resolution(target), connections, clock_offset=0.01
+    )
+    return attempt, Verdict(None)
+
+
+def _phases_of(protocol: Protocol) -> dict[Phase, float]:
+    if protocol in {Protocol.UDP, Protocol.DNS}:
+        return {Phase.RESOLVE: 0.002, Phase.EXCHANGE: 0.011}
+    phases = {Phase.RESOLVE: 0.002, Phase.CONNECT: 0.011}
+    if protocol is Protocol.HTTPS:
+        phases[Phase.TLS] = 0.03
+    if protocol in {Protocol.HTTPS, Protocol.HTTP}:
+        phases |= {Phase.FIRST_BYTE: 0.02, Phase.TRANSFER: 0.001}
+    return phases
+
+
+def _tls() -> TlsFacts:
+    leaf = Certificate(
+        "CN=a", "O=CA", ("a.example",), NOW - 9, NOW + 9e6, "01", "0123456789abcdef" * 4
+    )
+    root = replace(leaf, subject="O=CA", not_after=NOW + 9e7)
+    chain = (leaf, root)
+    return TlsFacts("TLSv1.3", "TLS_AES_256_GCM_SHA384", "http/1.1", True, None, chain, NOW + 9e6)
+
+
+def _resolution(target: Target) -> Resolution:
+    answers = (
+        DnsAnswer("10.0.0.2:53", "A", "NOERROR", ("192.0.2.1",), 0.002),
+        DnsAnswer("10.0.0.2:53", "AAAA", "NOERROR", ("2001:db8::1",), 0.003),
+    )
+    found = ("192.0.2.1", "2001:db8::1")
+    return Resolution(target.host, ResolutionSource.DNS, found, answers)
+
+
+def _incidents(records: list[Record]) -> Iterator[Incident]:
+    affected = tuple(r.target.id for r in records if r.health.state is State.DOWN)
+    yield Incident(
+        "i-1",
+        Cause.TCP_TIMEOUT,
+        Scope.PORT,
+        "tcp/443",
+        State.DOWN,
+        NOW - 50,
+        affected,
+        "Nothing answers on tcp/443.",
+        "Open the port.",
+    )

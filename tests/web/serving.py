@@ -1,0 +1,44 @@
+"""A server on loopback for the length of a block, on a clock that stands still."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import ClientSession
+
+from monitor.settings import WebSettings
+from monitor.state import Board
+from monitor.web.server import build_app, serve
+from tests.boards import NOW
+from tests.internet.process import free_port
+
+
+@dataclass
+class StoppedClock:
+    now: float = NOW
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@asynccontextmanager
+async def serving(board: Board, clock: StoppedClock | None = None) -> AsyncIterator[int]:
+    """Serve ``board``; yields the port."""
+    port = free_port()
+    async with serve(build_app(board, clock or StoppedClock()), WebSettings("127.0.0.1", port)):
+        yield port
+
+
+@asynccontextmanager
+async def client_of(
+    board: Board, clock: StoppedClock | None = None
+) -> AsyncIterator[ClientSession]:
+    """A client of a server of ``board``: paths are enough as URLs."""
+    async with (
+        serving(board, clock) as port,
+        ClientSession(f"http://127.0.0.1:{port}", auto_decompress=False) as session,
+    ):
+        yield session

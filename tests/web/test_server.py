@@ -1,0 +1,214 @@
+"""The server over real sockets: what is served, how it is guarded, how it ends."""
+
+import asyncio
+import errno
+import gzip
+import json
+import time
+
+import pytest
+
+from monitor.settings import WebSettings
+from monitor.state import Board
+from monitor.web.server import build_app, serve
+from tests.boards import NOW, hostile_board, realistic_board
+from tests.web.serving import StoppedClock, client_of, serving
+
+PATHS = (
+    "/",
+    "/style.css",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+    "/api/v1/targets",
+    "/api/v1/targets/vscode-marketplace",
+    "/api/v1/incidents",
+    "/nothing-here",
+)
+
+
+async def exchange(port: int, data: bytes) -> bytes:
+    """Send bytes as they are, and return all that comes until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(data)
+        async with asyncio.timeout(5):
+            return await reader.read(1_000_000)
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_every_answer_has_the_security_headers_and_no_version(path: str) -> None:
+    async with client_of(realistic_board()) as client, client.get(path) as answer:
+        headers = answer.headers
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'; ")
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["Server"] == "egress-monitor"
+
+
+@pytest.mark.parametrize("path", PATHS[:-1])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+async def test_nothing_but_get_and_head_is_allowed(path: str, method: str) -> None:
+    async with client_of(realistic_board()) as client, client.request(method, path) as answer:
+        assert answer.status == 405
+        assert answer.headers["Allow"] == "GET,HEAD"
+
+
+async def test_head_is_get_without_a_body() -> None:
+    async with client_of(realistic_board()) as client, client.head("/api/v1/targets") as answer:
+        assert answer.status == 200
+        assert int(answer.headers["Content-Length"]) > 1000
+        assert await answer.read() == b""
+
+
+async def test_metrics_come_as_text_as_openmetrics_and_compressed() -> None:
+    asked = "application/openmetrics-text;version=1.0.0"
+    async with client_of(realistic_board()) as client:
+        async with client.get("/metrics", headers={"Accept-Encoding": "identity"}) as answer:
+            assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+            text = await answer.read()
+        async with client.get("/metrics", headers={"Accept": asked}) as answer:
+            kind = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            assert answer.headers["Content-Type"] == kind
+        async with client.get("/metrics", headers={"Accept-Encoding": "gzip"}) as answer:
+            assert answer.headers["Content-Encoding"] == "gzip"
+            packed = await answer.read()
+    assert text.startswith(b"# HELP ")
+    assert len(packed) * 5 < len(text)
+    assert gzip.decompress(packed).count(b"\nprobe_success{") == text.count(b"\nprobe_success{")
+
+
+async def test_an_odd_accept_header_is_answered() -> None:
+    odd = {"Accept": "application/openmetrics-text;version=abc;escaping=\xe9"}
+    async with (
+        client_of(realistic_board()) as client,
+        client.get("/metrics", headers=odd) as answer,
+    ):
+        assert answer.status == 200
+        assert "abc" not in answer.headers["Content-Type"]
+
+
+async def test_the_api_shows_all_targets_and_one() -> None:
+    board = realistic_board()
+    name = next(n for n, r in board.records.items() if r.attempt and r.attempt.connections[0].http)
+    async with client_of(board) as client:
+        async with client.get("/api/v1/targets") as answer:
+            assert answer.content_type == "application/json"
+            listed = await answer.json()
+        async with client.get(f"/api/v1/targets/{name}") as answer:
+            one = await answer.json()
+        async with client.get("/api/v1/targets/none") as answer:
+            missing = (answer.status, await answer.json())
+    assert [t["id"] for t in listed["targets"]] == list(board.records)
+    assert one["attempt"]["connections"][0]["http"]["status"] == 200
+    (shown,) = [target for target in listed["targets"] if target["id"] == name]
+    assert {key: one[key] for key in shown} == shown
+    assert missing == (404, {"version": 1, "error": "no such target"})
+
+
+async def test_health_is_text_or_json_and_says_503_when_nothing_moves() -> None:
+    clock = StoppedClock()
+    async with client_of(realistic_board(), clock) as client:
+        async with client.get("/healthz") as answer:
+            assert (answer.status, await answer.text()) == (200, "ok\n")
+        clock.now += 10_000
+        async with client.get("/healthz") as answer:
+            assert (answer.status, await answer.text()) == (
+                503,
+                "no probe was finished for 10001 s\n",
+            )
+        async with client.get("/healthz", headers={"Accept": "application/json"}) as answer:
+            assert answer.status == 503
+            document = await answer.json()
+    assert (document["ok"], document["seconds_since_last_probe"]) == (False, 10_001)
+
+
+async def test_ready_once_every_target_has_a_result() -> None:
+    board = realistic_board()
+    async with client_of(board) as client:
+        async with client.get("/readyz") as answer:
+            assert (answer.status, await answer.text()) == (503, "1 targets have no result yet\n")
+        board.records["not-yet"].attempt = next(iter(board.records.values())).attempt
+        async with client.get("/readyz") as answer:
+            assert (answer.status, await answer.text()) == (200, "ok\n")
+
+
+async def test_the_page_shows_state_groups_and_incidents_and_runs_nothing() -> None:
+    async with client_of(realistic_board()) as client, client.get("/") as answer:
+        assert answer.content_type == "text/html"
+        page = await answer.text()
+    assert "1 open incident" in page
+    assert "Nothing answers on tcp/443." in page
+    assert "<h2>jetbrains</h2>" in page
+    assert "vscode-marketplace" in page
+    assert "<script" not in page.lower()
+
+
+async def test_hostile_values_break_neither_page_nor_documents() -> None:
+    async with client_of(hostile_board()) as client:
+        for path in ("/metrics", "/api/v1/targets", "/api/v1/targets/hostile", "/"):
+            async with client.get(path) as answer:
+                assert answer.status == 200
+                body = await answer.read()
+                assert b"<script" not in body or answer.content_type != "text/html"
+                assert b"hunter2" not in body
+                if answer.content_type == "application/json":
+                    assert json.loads(body)["version"] == 1
+
+
+async def test_requests_have_a_limit() -> None:
+    async with serving(realistic_board()) as port:
+        line = await exchange(port, b"GET /" + b"a" * 8192 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        field = await exchange(
+            port, b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 8192 + b"\r\n\r\n"
+        )
+        many = b"".join(b"X-%d: y\r\n" % number for number in range(100))
+        fields = await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n" + many + b"\r\n")
+    for answer in (line, field, fields):
+        assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+
+
+async def test_a_body_is_not_waited_for() -> None:
+    async with serving(realistic_board()) as port:
+        begun = time.monotonic()
+        head = b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+        answer = await exchange(port, head)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert time.monotonic() - begun < 2
+
+
+async def test_it_ends_within_two_seconds_though_clients_stay() -> None:
+    async with serving(realistic_board()) as port:
+        idle = await asyncio.open_connection("127.0.0.1", port)
+        half = await asyncio.open_connection("127.0.0.1", port)
+        half[1].write(b"GET / HTTP/1.1\r\nHo")
+        deaf = await asyncio.open_connection("127.0.0.1", port)
+        deaf[1].write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
+        await asyncio.sleep(0.1)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 2
+    with pytest.raises(OSError, match=r".*"):
+        await asyncio.open_connection("127.0.0.1", port)
+    for _, writer in (idle, half, deaf):
+        writer.close()
+
+
+async def test_a_port_in_use_is_one_clear_error() -> None:
+    async with serving(Board()) as port:
+        settings = WebSettings("127.0.0.1", port)
+        with pytest.raises(OSError, match="address already in use") as caught:
+            async with serve(build_app(Board(), StoppedClock(NOW)), settings):
+                raise AssertionError("it listens twice")
+    assert caught.value.errno == errno.EADDRINUSE
+
+
+async def test_nothing_that_is_served_changes_the_board() -> None:
+    board, same = realistic_board(), realistic_board()
+    async with client_of(board) as client:
+        for path in PATHS:
+            async with client.get(path) as answer:
+                await answer.read()
+    assert board == same
