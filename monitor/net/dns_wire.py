@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import ipaddress
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from socket import AF_INET, AF_INET6, inet_ntop
 
 UDP_PAYLOAD = 1232
 """The EDNS buffer size that is announced, in bytes: fits any path without fragments."""
 
 _HEADER = struct.Struct("!HHHHHH")
+_QUESTION = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
 _CLASS_IN = 1
 _FLAG_RESPONSE, _FLAG_TRUNCATED, _FLAG_RECURSION = 0x8000, 0x0200, 0x0100
 _NAME_LIMIT = 255
+_POINTER_LIMIT = 127  # a name of 255 bytes has no more labels than that
 _RECORD_LIMIT = 256
 
 
@@ -23,6 +26,7 @@ class QType(IntEnum):
 
     A = 1
     CNAME = 5
+    SOA = 6
     AAAA = 28
     OPT = 41
 
@@ -44,7 +48,8 @@ class DnsFormatError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record of the answer section: ``value`` is an address or a name, "" for others."""
+    """A record of the answer section. ``ttl`` is in seconds; ``value`` is an address or a
+    name, "" for types (and classes) that are not looked into."""
 
     name: str
     rtype: int
@@ -54,50 +59,61 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What of an answer matters. Names are lower-case, without the last dot."""
+    """What of an answer matters. Names are lower-case, without the last dot.
+
+    ``rcode`` is the name of the code, or ``RCODE23`` for one without. ``negative`` tells
+    that the authority section holds an SOA: what the answer lacks does not exist
+    (RFC 2308 section 2).
+    """
 
     id: int
     rcode: str
     truncated: bool
     question: tuple[str, int] | None
     answers: tuple[Record, ...]
+    negative: bool = False
 
 
-def encode_query(message_id: int, name: str, qtype: QType) -> bytes:
-    """Write a question with recursion desired and EDNS(0) (RFC 1035 4.1, RFC 6891 6.1).
+def normal_name(name: str) -> str:
+    """Return a name as names of a ``Message`` are written."""
+    return name.removesuffix(".").lower()
+
+
+def encode_query(message_id: int, name: str, qtype: QType, *, edns: bool = True) -> bytes:
+    """Write a question with recursion desired (RFC 1035 section 4.1), and EDNS(0) that
+    announces ``UDP_PAYLOAD`` (RFC 6891 section 6.1.2).
 
     Raises:
-        ValueError: if ``name`` is no host name that fits DNS.
+        DnsFormatError: if ``name`` is no host name that fits DNS.
     """
-    header = _HEADER.pack(message_id, _FLAG_RECURSION, 1, 0, 0, 1)
-    question = encode_name(name) + struct.pack("!HH", qtype, _CLASS_IN)
-    opt = b"\0" + struct.pack("!HHIH", QType.OPT, UDP_PAYLOAD, 0, 0)
-    return header + question + opt
+    header = _HEADER.pack(message_id, _FLAG_RECURSION, 1, 0, 0, int(edns))
+    query = header + encode_name(name) + _QUESTION.pack(qtype, _CLASS_IN)
+    return query + b"\0" + _RECORD.pack(QType.OPT, UDP_PAYLOAD, 0, 0) if edns else query
 
 
 def encode_name(name: str) -> bytes:
-    """Write a name as labels (RFC 1035 3.1).
+    """Write a name as labels (RFC 1035 section 3.1).
 
     Raises:
-        ValueError: if a label is empty or longer than 63 bytes, or the name than 255.
+        DnsFormatError: if a label is empty or longer than 63 bytes, or the name than 255.
     """
     try:
-        labels = [label.encode("ascii") for label in name.rstrip(".").split(".")]
+        labels = name.removesuffix(".").encode("ascii").split(b".")
     except UnicodeEncodeError:
-        raise ValueError("a DNS name takes ASCII only (write the xn-- form)") from None
+        raise DnsFormatError("a DNS name takes ASCII only (write the xn-- form)") from None
     if not all(0 < len(label) <= 63 for label in labels):
-        raise ValueError("a DNS label has 1 to 63 bytes")
-    wire = b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
+        raise DnsFormatError("a DNS label has 1 to 63 bytes")
+    wire = b"".join([bytes((len(label),)) + label for label in labels]) + b"\0"
     if len(wire) > _NAME_LIMIT:
-        raise ValueError("a DNS name has at most 255 bytes")
+        raise DnsFormatError("a DNS name has at most 255 bytes")
     return wire
 
 
 def decode(data: bytes) -> Message:
-    """Read an answer.
+    """Read an answer (RFC 1035 section 4.1). Of a truncated one the records that are whole.
 
     Raises:
-        DnsFormatError: if it is no response that can be read.
+        DnsFormatError: if it is no response that can be read, or has over 256 records.
     """
     try:
         return _decode(data)
@@ -111,80 +127,122 @@ def _decode(data: bytes) -> Message:
         raise DnsFormatError("the message is no response")
     if questions > 1 or answers + authorities + extras > _RECORD_LIMIT:
         raise DnsFormatError("the message holds too many records")
-    position = _HEADER.size
-    question = None
-    if questions:
-        name, position = decode_name(data, position)
-        question = (name, struct.unpack_from("!H", data, position)[0])
-        position += 4
+    reader = _Reader(data, _HEADER.size)
+    question = reader.question() if questions else None
     truncated = bool(flags & _FLAG_TRUNCATED)
-    records, extended = _records(data, position, answers, authorities + extras, cut=truncated)
-    rcode = flags & 0x000F | extended << 4
+    try:
+        reader.records(answers, authorities, extras)
+    except (DnsFormatError, struct.error, IndexError):
+        if not truncated:
+            raise
+    rcode = flags & 0x000F | reader.extended_rcode << 4
     return Message(
-        message_id, RCODES.get(rcode, f"RCODE{rcode}"), truncated, question, tuple(records)
+        id=message_id,
+        rcode=RCODES.get(rcode, f"RCODE{rcode}"),
+        truncated=truncated,
+        question=question,
+        answers=tuple(reader.answers),
+        negative=reader.negative,
     )
 
 
-def _records(
-    data: bytes, position: int, answers: int, others: int, *, cut: bool
-) -> tuple[list[Record], int]:
-    """Read the answer section, and the extended rcode out of the OPT record behind it."""
-    records: list[Record] = []
-    extended = 0
-    try:
-        for index in range(answers + others):
-            name, position = decode_name(data, position)
-            rtype, _, ttl, length = _RECORD.unpack_from(data, position)
-            position += _RECORD.size
-            if position + length > len(data):
-                raise DnsFormatError("a record is cut short")
-            if index < answers:
-                value = _value(data, position, rtype, length)
-                records.append(Record(name, rtype, ttl & 0x7FFFFFFF, value))
-            elif rtype == QType.OPT:
-                extended = ttl >> 24
-            position += length
-    except (DnsFormatError, struct.error, IndexError):
-        if not cut:
-            raise
-    return records, extended
+class _Reader:
+    """Goes through a message, and keeps what it found when the message breaks off."""
+
+    __slots__ = ("_data", "_position", "answers", "extended_rcode", "negative")
+
+    def __init__(self, data: bytes, position: int) -> None:
+        self._data = data
+        self._position = position
+        self.answers: list[Record] = []
+        self.extended_rcode = 0
+        self.negative = False
+
+    def question(self) -> tuple[str, int]:
+        name, position = decode_name(self._data, self._position)
+        qtype, qclass = _QUESTION.unpack_from(self._data, position)
+        if qclass != _CLASS_IN:
+            raise DnsFormatError("the question is not of class IN")
+        self._position = position + _QUESTION.size
+        return name, qtype
+
+    def records(self, answers: int, authorities: int, extras: int) -> None:
+        for _ in range(answers):
+            name, rtype, rclass, ttl, start = self._record()
+            value = _value(self._data, start, self._position, rtype) if rclass == _CLASS_IN else ""
+            self.answers.append(Record(name, rtype, ttl if ttl < 1 << 31 else 0, value))
+        for _ in range(authorities):
+            self.negative |= self._record()[1] == QType.SOA
+        for _ in range(extras):
+            _, rtype, _, ttl, _ = self._record()
+            if rtype == QType.OPT:
+                self.extended_rcode = ttl >> 24  # RFC 6891 section 6.1.3
+
+    def _record(self) -> tuple[str, int, int, int, int]:
+        """Step over a record; returns name, type, class, TTL and where its data starts."""
+        name, position = decode_name(self._data, self._position)
+        rtype, rclass, ttl, length = _RECORD.unpack_from(self._data, position)
+        start = position + _RECORD.size
+        if start + length > len(self._data):
+            raise DnsFormatError("a record is cut short")
+        self._position = start + length
+        return name, rtype, rclass, ttl, start
 
 
-def _value(data: bytes, position: int, rtype: int, length: int) -> str:
-    if rtype == QType.A and length == 4:
-        return str(ipaddress.IPv4Address(data[position : position + 4]))
-    if rtype == QType.AAAA and length == 16:
-        return str(ipaddress.IPv6Address(data[position : position + 16]))
+def _value(data: bytes, start: int, end: int, rtype: int) -> str:
     if rtype == QType.CNAME:
-        return decode_name(data, position)[0]
+        name, behind = decode_name(data, start)
+        if behind != end:
+            raise DnsFormatError("an alias is not as long as its record")
+        return name
+    if rtype in _ADDRESSES:
+        family, size = _ADDRESSES[rtype]
+        if end - start != size:
+            raise DnsFormatError("an address is not as long as its type")
+        return inet_ntop(family, data[start:end])
     return ""
 
 
+_ADDRESSES: Mapping[int, tuple[int, int]] = {QType.A: (AF_INET, 4), QType.AAAA: (AF_INET6, 16)}
+
+
 def decode_name(data: bytes, position: int) -> tuple[str, int]:
-    """Read a name and return it with the position behind it. A compression pointer may
-    only point backwards (RFC 1035 4.1.4), so no chain of them can loop.
+    """Read a name and return it with the position behind it.
+
+    A compression pointer may only point backwards (RFC 1035 section 4.1.4), so no chain
+    of them can loop. Letters become lower-case as RFC 4343 has it; a byte that no host
+    name has, a dot within a label among them, becomes ``?``.
 
     Raises:
-        DnsFormatError: if it does not, or the name is too long.
+        DnsFormatError: if a pointer does not, or the name is too long or of unknown labels.
+        IndexError: if the message ends within the name.
     """
     labels: list[bytes] = []
-    behind = 0
-    length, earliest = 0, position
+    behind = length = pointers = 0
+    earliest = position
     while size := data[position]:
-        if size & 0xC0 == 0xC0:
-            pointer = (size & 0x3F) << 8 | data[position + 1]
-            behind = behind or position + 2
-            if pointer >= earliest:
-                raise DnsFormatError("a compression pointer does not point backwards")
-            position = earliest = pointer
+        if size < 0x40:
+            position += 1
+            label = data[position : position + size]
+            position += size
+            length += size + 1
+            if len(label) < size or length >= _NAME_LIMIT:
+                raise DnsFormatError("a name is cut short or too long")
+            labels.append(label)
             continue
-        if size & 0xC0:
+        if size < 0xC0:
             raise DnsFormatError("a label of an unknown kind")
-        label = data[position + 1 : position + 1 + size]
-        length += size + 1
-        if len(label) < size or length > _NAME_LIMIT:
-            raise DnsFormatError("a name is cut short or too long")
-        labels.append(label)
-        position += size + 1
-    name = b".".join(labels).decode("latin-1").lower()
-    return "".join(c if c.isprintable() else "?" for c in name), behind or position + 1
+        pointers += 1
+        pointer = (size & 0x3F) << 8 | data[position + 1]
+        behind = behind or position + 2
+        if pointer >= earliest or pointers > _POINTER_LIMIT:
+            raise DnsFormatError("a compression pointer loops or points forwards")
+        position = earliest = pointer
+    name = ".".join([label.translate(_SAFE).decode("ascii") for label in labels])
+    return name, behind or position + 1
+
+
+_SAFE = bytes(
+    ord(chr(byte).lower()) if 0x21 <= byte <= 0x7E and byte != ord(".") else ord("?")
+    for byte in range(256)
+)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from monitor.net.dns_wire import normal_name
+
 T = TypeVar("T")
 _SIZE_LIMIT = 1_048_576
 _SERVERS_LIMIT = 3  # MAXNS of resolv.conf(5)
@@ -14,19 +16,18 @@ _SERVERS_LIMIT = 3  # MAXNS of resolv.conf(5)
 
 def parse_hosts(text: str) -> Mapping[str, tuple[str, ...]]:
     """Read hosts(5): names in lower case to their addresses, in the order of the file."""
-    table: dict[str, tuple[str, ...]] = {}
+    table: dict[str, list[str]] = {}
     for line in text.splitlines():
         address, *names = line.partition("#")[0].split() or [""]
         if _is_address(address):
             for name in names:
-                key = name.lower().rstrip(".")
-                table[key] = (*table.get(key, ()), address)
-    return table
+                table.setdefault(normal_name(name), []).append(address)
+    return {name: tuple(addresses) for name, addresses in table.items()}
 
 
 def parse_resolv_conf(text: str) -> tuple[str, ...]:
-    """Read the name servers of resolv.conf(5), three at the most; the host's own port 53
-    when it names none."""
+    """Read the name servers of resolv.conf(5), three at the most; the host's own address
+    when it names none. Search domains and options are not looked at."""
     servers = []
     for line in text.splitlines():
         words = line.split()

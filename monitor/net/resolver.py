@@ -1,61 +1,35 @@
-"""Asks name servers for addresses over plain sockets, and keeps every answer as evidence."""
+"""Turns host names into addresses, and keeps every name server's answer as evidence."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-import socket
-import struct
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 
 from monitor.model import DnsAnswer, Failure, FailureKind, Phase, Resolution, ResolutionSource
 from monitor.net.clock import Clock
-from monitor.net.dns_wire import DnsFormatError, Message, QType, decode, encode_query
-from monitor.net.errors import ExchangeError, failure_of
+from monitor.net.dns_client import DnsClient, Server, format_server, parse_server
+from monitor.net.dns_wire import QType, normal_name
 from monitor.net.hosts import WatchedFile, parse_hosts, parse_resolv_conf
-from monitor.net.stream import TcpStream, family_of
 from monitor.settings import DnsSettings
 
-Server = tuple[str, int]
+HOSTS_FILE = Path("/etc/hosts")
+RESOLV_CONF = Path("/etc/resolv.conf")
 
-_MESSAGE_LIMIT = 65_535
-_ALIAS_LIMIT = 8
-_STRAY_LIMIT = 64
-_FINAL_RCODES = frozenset({"NOERROR", "NXDOMAIN"})
-
-
-def parse_server(text: str) -> Server:
-    """Read ``address``, ``address:port`` or ``[v6]:port``; the port is 53 when not given.
-
-    Raises:
-        ValueError: if the address is no IP literal or the port no port.
-    """
-    host, port = text, "53"
-    if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
-        port = rest.removeprefix(":") or "53"
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
-    ipaddress.ip_address(host)
-    number = int(port)
-    if not 0 < number < 65536:
-        raise ValueError("a port is 1 to 65535")
-    return host, number
-
-
-def format_server(server: Server) -> str:
-    """Write a server as ``address:port``."""
-    host, port = server
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+Answers = tuple[DnsAnswer, ...]
 
 
 class DnsResolver:
-    """Resolves fully qualified names: search domains are not used, answers not cached.
+    """Resolves as the host does, but for two things: search domains are not used (every
+    name is taken as fully qualified), and nothing is cached (every lookup measures).
 
-    A name is asked of the first server, A and AAAA at once; a server that is silent,
-    broken or answers anything but NOERROR or NXDOMAIN hands on to the next one.
+    A and AAAA are asked of the first server at once. A server that is silent or broken, or
+    answers anything but NOERROR or NXDOMAIN, hands on to the next one. Both files are read
+    again when they change; without any server it is the host's own port 53.
     """
 
     def __init__(
@@ -66,13 +40,13 @@ class DnsResolver:
         *,
         timeout: float = 2.0,
         attempts: int = 2,
-        hosts_file: Path | None = Path("/etc/hosts"),
-        resolv_conf: Path = Path("/etc/resolv.conf"),
+        hosts_file: Path | None = HOSTS_FILE,
+        resolv_conf: Path = RESOLV_CONF,
     ) -> None:
         """``servers`` empty means those of ``resolv_conf``; ``timeout`` is seconds for one
         question to one server, ``attempts`` how often the list of servers is gone through."""
+        self._client = DnsClient(clock, random)
         self._clock = clock
-        self._random = random
         self._configured = tuple(servers)
         self._timeout = timeout
         self._attempts = attempts
@@ -81,14 +55,18 @@ class DnsResolver:
 
     @classmethod
     def from_settings(cls, settings: DnsSettings, clock: Clock, random: Random) -> DnsResolver:
-        """Resolve as ``[dns]`` says."""
+        """Resolve as ``[dns]`` says.
+
+        Raises:
+            ValueError: if a server is none (see ``parse_server``).
+        """
         return cls(
             clock,
             random,
             [parse_server(server) for server in settings.servers],
             timeout=settings.timeout,
             attempts=settings.attempts,
-            hosts_file=Path("/etc/hosts") if settings.use_hosts_file else None,
+            hosts_file=HOSTS_FILE if settings.use_hosts_file else None,
         )
 
     @property
@@ -99,176 +77,123 @@ class DnsResolver:
     def _current(self) -> tuple[Server, ...]:
         return self._configured or tuple((host, 53) for host in self._resolv_conf.read())
 
-    async def resolve(self, host: str) -> Resolution:
+    async def resolve(self, host: str, within: float | None = None) -> Resolution:
         """Resolve A and AAAA of ``host``; a failed lookup is told in the result.
 
-        Raises:
-            TimeoutError: only where the caller's own deadline ends the lookup.
+        With ``within`` (seconds) the lookup ends by then, and its answers are kept; a
+        deadline of the caller's own loses them.
         """
         if _is_literal(host):
             return Resolution(host, ResolutionSource.LITERAL, (host,))
-        known = self._hosts.read().get(host.lower().rstrip(".")) if self._hosts else None
+        known = self._hosts.read().get(normal_name(host)) if self._hosts else None
         if known:
-            return Resolution(host, ResolutionSource.HOSTS, _ipv4_first(known))
-        return await self._resolve_by_dns(host)
+            addresses, failure = judge_addresses(known, allow_loopback=True)
+            return Resolution(host, ResolutionSource.HOSTS, addresses, (), failure)
+        return await self._resolve_by_dns(host, math.inf if within is None else within)
 
-    async def _resolve_by_dns(self, host: str) -> Resolution:
-        answers: list[DnsAnswer] = []
+    async def _resolve_by_dns(self, host: str, within: float) -> Resolution:
+        deadline = self._clock.monotonic() + within
         servers = self._current()
-        for _ in range(self._attempts):
-            for server in servers:
-                pair = await self._ask_both(server, host)
-                answers += pair
-                if pair[0].addresses or all(answer.rcode in _FINAL_RCODES for answer in pair):
-                    return _judge(host, tuple(answers), pair, loopback=_on_loopback(servers))
-        return _judge(host, tuple(answers), answers[-2:], loopback=_on_loopback(servers))
+        rounds: list[Answers] = []
+        for server in servers * self._attempts:
+            timeout = min(self._timeout, deadline - self._clock.monotonic())
+            if rounds and timeout <= 0:
+                break
+            rounds.append(await self._ask_both(server, host, timeout))
+            if _is_final(rounds[-1]):
+                break
+        return judge(host, rounds, allow_loopback=on_loopback(servers))
 
-    async def _ask_both(self, server: Server, host: str) -> list[DnsAnswer]:
+    async def _ask_both(self, server: Server, host: str, timeout: float) -> Answers:  # noqa: ASYNC109 - of each question
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self.ask(server, host, qtype)) for qtype in (QType.A, QType.AAAA)
+                group.create_task(self._client.ask(server, host, qtype, timeout=timeout))
+                for qtype in (QType.A, QType.AAAA)
             ]
-        return [task.result() for task in tasks]
-
-    async def ask(self, server: Server, name: str, qtype: QType) -> DnsAnswer:
-        """Put one question to one server: by UDP, and by TCP when that answer is truncated
-        (RFC 7766). An alias that leads out of the answer is followed. Never raises for a
-        failed exchange."""
-        started = self._clock.monotonic()
-        transport = "udp"
-        message: Message | None = None
-        failure: Failure | None = None
-        addresses: tuple[str, ...] = ()
-        try:
-            async with asyncio.timeout(self._timeout):
-                for _ in range(_ALIAS_LIMIT):
-                    message = await self._exchange_udp(server, name, qtype)
-                    if message.truncated:
-                        transport = "tcp"
-                        message = await self._exchange_tcp(server, name, qtype)
-                    addresses, name = _follow(message, name, qtype)
-                    if addresses or not name or message.rcode != "NOERROR":
-                        break
-        except (OSError, EOFError, ExchangeError) as error:
-            failure, message = failure_of(error, Phase.RESOLVE), None
-        return DnsAnswer(
-            server=format_server(server),
-            qtype=qtype.name,
-            rcode=message.rcode if message else None,
-            addresses=addresses if message else (),
-            seconds=self._clock.monotonic() - started,
-            transport=transport,
-            failure=failure,
-        )
-
-    async def _exchange_udp(self, server: Server, name: str, qtype: QType) -> Message:
-        loop = asyncio.get_running_loop()
-        message_id = self._random.getrandbits(16)
-        query = encode_query(message_id, name, qtype)
-        sock = socket.socket(family_of(server[0]), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        with sock:
-            # Connected, so that the kernel drops other senders and tells of ICMP errors.
-            sock.connect(server)
-            sock.send(query)
-            for _ in range(_STRAY_LIMIT):
-                data = await loop.sock_recv(sock, _MESSAGE_LIMIT)
-                if (message := _matching(data, message_id, name, qtype)) is not None:
-                    return message
-        raise ExchangeError(FailureKind.DNS_FORMAT, "the server sends what was not asked for")
-
-    async def _exchange_tcp(self, server: Server, name: str, qtype: QType) -> Message:
-        message_id = self._random.getrandbits(16)
-        query = encode_query(message_id, name, qtype)
-        stream = TcpStream(family_of(server[0]))
-        try:
-            await stream.connect(*server)
-            await stream.send(struct.pack("!H", len(query)) + query)
-            buffer = bytearray()
-            while len(buffer) < 2 or len(buffer) - 2 < int.from_bytes(buffer[:2], "big"):
-                data = await stream.receive()
-                if not data:
-                    raise EOFError
-                buffer += data
-        finally:
-            stream.close()
-        length = int.from_bytes(buffer[:2], "big")
-        message = _matching(bytes(buffer[2 : 2 + length]), message_id, name, qtype)
-        if message is None:
-            raise ExchangeError(FailureKind.DNS_FORMAT, "the answer is not to the question")
-        return message
+        return tuple([task.result() for task in tasks])
 
 
-def _matching(data: bytes, message_id: int, name: str, qtype: QType) -> Message | None:
-    """Return the message if it answers the question; None for a stray or forged one.
+def _is_final(answers: Answers) -> bool:
+    """Whether no other server needs to be asked: the name has IPv4 addresses, does not
+    exist, or every question was answered."""
+    rcodes = {answer.rcode for answer in answers}
+    return bool(answers[0].addresses) or "NXDOMAIN" in rcodes or rcodes == {"NOERROR"}
 
-    Raises:
-        ExchangeError: DNS_FORMAT, if it carries the id but can't be read.
+
+def judge(host: str, rounds: Sequence[Answers], *, allow_loopback: bool) -> Resolution:
+    """Make one result of the answers of all servers, in the order they were asked.
+
+    The last round with addresses decides; without any the last one that a server answered
+    (SERVFAIL tells more than the silence of another server), else the last.
     """
-    if len(data) < 2 or int.from_bytes(data[:2], "big") != message_id:
-        return None
-    try:
-        message = decode(data)
-    except DnsFormatError as error:
-        raise ExchangeError(FailureKind.DNS_FORMAT, str(error)) from None
-    asked = (name.rstrip(".").lower(), int(qtype))
-    # Some servers leave the question out of an error (FORMERR, NOTIMP).
-    if message.question == asked or (message.question is None and message.rcode != "NOERROR"):
-        return message
-    return None
-
-
-def _follow(message: Message, name: str, qtype: QType) -> tuple[tuple[str, ...], str]:
-    """Follow the aliases within an answer. Returns the addresses at their end, or the name
-    to ask for next; neither when the answer has nothing."""
-    aliases = {r.name: r.value for r in message.answers if r.rtype == QType.CNAME}
-    end = name.rstrip(".").lower()
-    for _ in range(len(aliases)):
-        if end not in aliases:
-            break
-        end = aliases[end]
-    found = [r.value for r in message.answers if r.rtype == qtype and r.name == end and r.value]
-    moved = end != name.rstrip(".").lower()
-    return tuple(found), end if moved and not found else ""
-
-
-def _judge(
-    host: str, answers: tuple[DnsAnswer, ...], last: Sequence[DnsAnswer], *, loopback: bool
-) -> Resolution:
-    found = _ipv4_first([address for answer in last for address in answer.addresses])
-    usable = tuple(a for a in found if not is_sinkhole(a, allow_loopback=loopback))
-    failure = None if usable else _failure(last, found)
+    answers = tuple([answer for each in rounds for answer in each])
+    decisive = next(
+        (
+            each
+            for has in (_has_addresses, _has_rcode)
+            for each in reversed(rounds)
+            if any(map(has, each))
+        ),
+        rounds[-1],
+    )
+    found = tuple([address for answer in decisive for address in answer.addresses])
+    usable, failure = judge_addresses(found, allow_loopback=allow_loopback)
+    if not found:
+        failure = _first_failure(decisive)
     return Resolution(host, ResolutionSource.DNS, usable, answers, failure)
 
 
-def _failure(last: Sequence[DnsAnswer], found: Sequence[str]) -> Failure:
-    if found:
-        message = f"the answer {found[0]} can't be the address of a public service"
-        return Failure(Phase.RESOLVE, FailureKind.DNS_SINKHOLE, message, code=found[0])
-    for answer in last:
-        if answer.failure is not None:
-            return answer.failure
-        if answer.rcode not in {"NOERROR", None}:
-            message = f"{answer.server} answered {answer.rcode}"
-            return Failure(Phase.RESOLVE, FailureKind.DNS_RCODE, message, code=answer.rcode)
-    return Failure(Phase.RESOLVE, FailureKind.DNS_NODATA, "the name has no address")
+def _has_addresses(answer: DnsAnswer) -> bool:
+    return bool(answer.addresses)
 
 
+def _has_rcode(answer: DnsAnswer) -> bool:
+    return answer.rcode is not None
+
+
+def judge_addresses(
+    found: Sequence[str], *, allow_loopback: bool
+) -> tuple[tuple[str, ...], Failure | None]:
+    """Return the addresses that can be right, IPv4 first and each once, and DNS_SINKHOLE
+    when only others were given."""
+    ordered = sorted(dict.fromkeys(found), key=lambda address: ":" in address)
+    usable = tuple([a for a in ordered if not is_sinkhole(a, allow_loopback=allow_loopback)])
+    if usable or not ordered:
+        return usable, None
+    message = f"the answer {ordered[0]} can't be the address of a public service"
+    return (), Failure(Phase.RESOLVE, FailureKind.DNS_SINKHOLE, message, code=ordered[0])
+
+
+def _first_failure(answers: Answers) -> Failure:
+    """Tell why there is no address: what the first answer that failed says."""
+    failures = (answer_failure(answer) for answer in answers)
+    nodata = Failure(Phase.RESOLVE, FailureKind.DNS_NODATA, "the name has no address")
+    return next((failure for failure in failures if failure), nodata)
+
+
+def answer_failure(answer: DnsAnswer) -> Failure | None:
+    """Return how a name server failed to answer; None when it said NOERROR."""
+    if answer.failure is not None or answer.rcode == "NOERROR":
+        return answer.failure
+    message = f"{answer.server} answered {answer.rcode}"
+    return Failure(Phase.RESOLVE, FailureKind.DNS_RCODE, message, code=answer.rcode)
+
+
+@lru_cache(maxsize=512)
 def is_sinkhole(address: str, *, allow_loopback: bool = False) -> bool:
     """Whether an address can't be that of a service elsewhere: unspecified, loopback,
-    multicast, or the broadcast address."""
+    multicast, or the broadcast address (RFC 6890)."""
     ip = ipaddress.ip_address(address)
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip
     if ip.is_loopback:
         return not allow_loopback
-    return ip.is_unspecified or ip.is_multicast or address == "255.255.255.255"
+    return ip.is_unspecified or ip.is_multicast or str(ip) == "255.255.255.255"
 
 
-def _on_loopback(servers: Sequence[Server]) -> bool:
-    """Whether a name server runs on this very host: loopback answers are then its own."""
+def on_loopback(servers: Sequence[Server]) -> bool:
+    """Whether a name server runs on this very host: loopback answers can be right then."""
     return any(ipaddress.ip_address(host).is_loopback for host, _ in servers)
-
-
-def _ipv4_first(addresses: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(sorted(addresses, key=lambda a: ":" in a)))
 
 
 def _is_literal(host: str) -> bool:

@@ -3,78 +3,77 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from dataclasses import replace
 
-from monitor.model import (
-    Attempt,
-    Connection,
-    DnsAnswer,
-    Failure,
-    FailureKind,
-    Family,
-    Phase,
-    Resolution,
-    ResolutionSource,
-    Target,
-)
+from monitor.model import Attempt, DnsAnswer, Failure, FailureKind, Phase, Resolution, Target
+from monitor.net.dns_client import DnsClient, Server
 from monitor.net.dns_wire import QType
-from monitor.net.resolver import DnsResolver
+from monitor.net.resolver import Answers, answer_failure, judge, on_loopback
+from monitor.probes.measure import Wire, measure
 from monitor.probes.tools import Tools
+from monitor.settings import FamilyChoice
+
+_TRIES = 2
+_SHARE_OF_TIME = 0.45
+"""What of the target's timeout one try may take: both leave some for everything else."""
 
 
 async def probe(target: Target, tools: Tools) -> Attempt:
     """Ask the server (``target.host``) for A and AAAA of ``endpoint.query``.
 
-    A question that goes unanswered is sent once more: one lost datagram is no outage.
+    The server is reached when it answers both questions and gives an address that can be
+    right. A question that goes unanswered is sent once more: one lost datagram is no
+    outage. The attempt's resolution is that of the query, with every answer. A server is
+    asked at the address it is given by, whatever families are probed.
     """
-    started_at, begun = tools.clock.time(), tools.clock.monotonic()
-    server = (target.address or target.host, target.dial_port)
-    resolver = DnsResolver(tools.clock, tools.random, [server], timeout=target.timeout / 2.2)
+    found: list[Resolution] = []
+
+    async def exchange(wire: Wire) -> None:
+        with wire.stopwatch.phase(Phase.EXCHANGE):
+            found.append(await _ask_for_both(wire))
+
+    tools = replace(tools, families=FamilyChoice.AUTO)
+    attempt = await measure(target, tools, exchange, first=Phase.EXCHANGE)
+    if not found:
+        return attempt
+    answers = tuple(answer for resolution in found for answer in resolution.answers)
+    return replace(attempt, resolution=replace(found[0], answers=answers))
+
+
+async def _ask_for_both(wire: Wire) -> Resolution:
+    client = DnsClient(wire.tools.clock, wire.tools.random)
+    server = (wire.address, wire.port)
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_ask(resolver, server, target.endpoint.query, qtype))
+            group.create_task(_ask(client, server, wire.target, qtype))
             for qtype in (QType.A, QType.AAAA)
         ]
-    answers = tuple(task.result() for task in tasks)
-    failure = _failure(answers)
-    seconds = max(answer.seconds for answer in answers)
-    duration = tools.clock.monotonic() - begun
-    connection = Connection(
-        address=server[0],
-        port=server[1],
-        family=Family.IPV6 if ":" in server[0] else Family.IPV4,
-        phases={Phase.EXCHANGE: seconds},
-        failure=failure,
-        rtt=None if failure else min(answer.seconds for answer in answers),
-    )
-    found = tuple(address for answer in answers for address in answer.addresses)
-    resolution = Resolution(target.endpoint.query, ResolutionSource.DNS, found, answers)
-    return Attempt(target.id, started_at, duration, resolution, (connection,), failure)
+    tries = [task.result() for task in tasks]
+    last = tuple(answers[-1] for answers in tries)
+    resolution = judge(wire.target.endpoint.query, [last], allow_loopback=on_loopback([server]))
+    wire.blame = _failure(last, resolution)
+    wire.rtt = min((a.seconds for a in last if a.rcode and a.transport == "udp"), default=None)
+    return replace(resolution, answers=tuple(answer for answers in tries for answer in answers))
 
 
-async def _ask(
-    resolver: DnsResolver, server: tuple[str, int], name: str, qtype: QType
-) -> DnsAnswer:
-    answer = await resolver.ask(server, name, qtype)
-    if answer.failure is not None and answer.failure.kind is FailureKind.TIMEOUT:
-        answer = await resolver.ask(server, name, qtype)
-    return answer
+async def _ask(client: DnsClient, server: Server, target: Target, qtype: QType) -> Answers:
+    name, timeout = target.endpoint.query, target.timeout * _SHARE_OF_TIME
+    answers: list[DnsAnswer] = []
+    while len(answers) < _TRIES and not (answers and answers[-1].rcode):
+        answers.append(await client.ask(server, name, qtype, timeout=timeout))
+    return tuple(answers)
 
 
-def _failure(answers: Sequence[DnsAnswer]) -> Failure | None:
-    """The server is well when it answers both questions and has an address for one."""
+def _failure(answers: Answers, resolution: Resolution) -> Failure | None:
+    """Tell what is wrong: first what either question met, then what came of both."""
     for answer in answers:
-        if answer.failure is not None:
-            return Failure(
-                Phase.EXCHANGE,
-                answer.failure.kind,
-                answer.failure.message,
-                answer.failure.errno,
-                answer.failure.code,
-            )
-        if answer.rcode != "NOERROR":
-            message = f"the name server answered {answer.rcode}"
-            return Failure(Phase.EXCHANGE, FailureKind.DNS_RCODE, message, code=answer.rcode)
-    if not any(answer.addresses for answer in answers):
-        return Failure(Phase.EXCHANGE, FailureKind.DNS_NODATA, "the name has no address")
-    return None
+        failure = answer_failure(answer)
+        if failure is not None:
+            return replace(failure, phase=_phase_of(answer, failure))
+    return replace(resolution.failure, phase=Phase.EXCHANGE) if resolution.failure else None
+
+
+def _phase_of(answer: DnsAnswer, failure: Failure) -> Phase:
+    """A truncated answer shows that UDP works: what failed then is a TCP connection."""
+    of_the_path = failure.kind in {FailureKind.TIMEOUT, FailureKind.OS_ERROR}
+    return Phase.CONNECT if of_the_path and answer.transport == "tcp" else Phase.EXCHANGE

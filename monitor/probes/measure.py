@@ -32,6 +32,9 @@ from monitor.settings import FamilyChoice
 if TYPE_CHECKING:
     from monitor.net.proxy import Proxy
 
+_RESOLVE_SHARE = 0.95
+"""What of the timeout a lookup may take, so that its answers outlive it as evidence."""
+
 
 @dataclass(slots=True)
 class Wire:
@@ -137,7 +140,7 @@ async def _resolve(
         return Resolution(host, ResolutionSource.FIXED, (target.address,))
     try:
         async with asyncio.timeout_at(deadline):
-            return await tools.resolver.resolve(host)
+            return await tools.resolver.resolve(host, target.timeout * _RESOLVE_SHARE)
     except TimeoutError as error:
         failure = failure_of(error, Phase.RESOLVE)
         return Resolution(host, ResolutionSource.DNS, (), (), failure)

@@ -23,9 +23,10 @@ class Resolver(Protocol):
         """The name servers in use, as ``address:port``."""
         ...
 
-    async def resolve(self, host: str) -> Resolution:
-        """Resolve A and AAAA. Never raises for a failed lookup (see ``.failure``); is
-        bounded by the caller's ``asyncio.timeout``, which it lets through."""
+    async def resolve(self, host: str, within: float | None = None) -> Resolution:
+        """Resolve A and AAAA, within so many seconds if given. Never raises for a failed
+        lookup (see ``.failure``); the caller's ``asyncio.timeout`` is let through, but
+        loses the answers that came."""
         ...
 
 

@@ -33,7 +33,7 @@ class TableResolver:
         self._table = table
         self.servers = ()
 
-    async def resolve(self, host: str) -> Resolution:
+    async def resolve(self, host: str, within: float | None = None) -> Resolution:
         if host[0].isdigit():
             return Resolution(host, ResolutionSource.LITERAL, (host,))
         addresses = self._table.get(host, ())
