@@ -71,20 +71,17 @@ class Engine:
         self._starts = TokenBucket(rate, burst=max(1.0, rate / 5))
         self._lag = lag or LagMeter()
         self._find_prober = find_prober
-        self.in_flight = 0
 
     async def measure(self, target: Target) -> tuple[Attempt, Verdict]:
         """Measure ``target`` once and say what it means. Raises nothing but cancellation."""
         loop = asyncio.get_running_loop()
         async with self._places:
-            await asyncio.sleep(self._starts.reserve(loop.time()))
-            self.in_flight += 1
+            if wait := self._starts.reserve(loop.time()):
+                await asyncio.sleep(wait)
             begun = loop.time()
-            try:
-                attempt = await self._guarded(target)
-            finally:
-                self.in_flight -= 1
-        attempt = replace(attempt, loop_lag=self._lag.worst_since(begun))
+            attempt = await self._guarded(target)
+        if lag := self._lag.worst_since(begun):
+            attempt = replace(attempt, loop_lag=lag)
         return attempt, diagnose(target, attempt)
 
     async def _guarded(self, target: Target) -> Attempt:

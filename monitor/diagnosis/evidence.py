@@ -17,7 +17,8 @@ def evidence_of(target: Target, attempt: Attempt) -> Mapping[str, str]:
 
 def clean(text: str) -> str:
     """Make a text that somebody sent fit to print."""
-    return "".join(c if c.isprintable() else "?" for c in text[:_LIMIT])
+    text = text[:_LIMIT]
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _facts(target: Target, attempt: Attempt) -> Iterator[tuple[str, str]]:

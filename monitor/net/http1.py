@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -15,6 +16,7 @@ USER_AGENT = f"egress-monitor/{__version__}"
 HEAD_LIMIT = 32_768
 BODY_LIMIT = 65_536
 _INTERIM_LIMIT = 8
+_VISIBLE = re.compile(r"[!-~]+")
 _CHUNK_LINE_LIMIT = 256
 _WIRE_LIMIT = 4 * (HEAD_LIMIT + BODY_LIMIT)
 
@@ -41,9 +43,9 @@ def encode_request(
         **(headers or {}),
     }
     for part in (method, target, host):
-        if not part or not all("!" <= c <= "~" for c in part):
+        if not _VISIBLE.fullmatch(part):
             raise ValueError("a request line takes visible ASCII only")
-    if any(not c.isprintable() for value in lines.values() for c in value):
+    if not all(value.isprintable() for value in lines.values()):
         raise ValueError("a header value takes printable characters only")
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 import ssl
 from typing import Protocol
@@ -38,6 +40,14 @@ class Stream(Protocol):
         """
         ...
 
+    async def flush(self) -> None:
+        """Send what was held back to go with the next data.
+
+        Raises:
+            OSError: if the connection broke.
+        """
+        ...
+
 
 def family_of(address: str) -> socket.AddressFamily:
     """Return the socket family of an IP literal."""
@@ -45,13 +55,20 @@ def family_of(address: str) -> socket.AddressFamily:
 
 
 class TcpStream:
-    """A TCP connection. ``sent`` and ``received`` count its payload bytes."""
+    """A TCP connection. ``sent`` and ``received`` count its payload bytes.
 
-    __slots__ = ("_loop", "_sock", "received", "sent")
+    The socket stays registered with the event loop between reads: taking it in and out for
+    each one, as ``loop.sock_recv`` does, costs more than the reads themselves.
+    """
+
+    __slots__ = ("_family", "_loop", "_sock", "_waiter", "_watched", "received", "sent")
 
     def __init__(self, family: socket.AddressFamily) -> None:
         self._loop = asyncio.get_running_loop()
+        self._family = family
         self._sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self._waiter: asyncio.Future[None] | None = None
+        self._watched = False
         self.sent = 0
         self.received = 0
 
@@ -61,28 +78,77 @@ class TcpStream:
         Raises:
             OSError: what the kernel made of the peer's answer or of an ICMP error.
         """
-        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        keep_icmp_errors(self._sock)
-        try:
-            await self._loop.sock_connect(self._sock, (address, port))
-        except OSError as error:
-            icmp = read_icmp_error(self._sock)
-            if icmp is None:
-                raise
-            raise IcmpOSError(
-                icmp.errno, error.strerror or "", (icmp.type, icmp.code), icmp.sender
-            ) from None
+        sock = self._sock
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        keep_icmp_errors(sock, self._family)
+        number = sock.connect_ex((address, port))
+        if number == errno.EINPROGRESS:
+            await self._writable()
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            raise self._refusal(number)
         # From here on an ICMP error is a hint, as for any other client, and ends nothing.
-        keep_icmp_errors(self._sock, on=False)
+        keep_icmp_errors(sock, self._family, on=False)
+
+    def _refusal(self, number: int) -> OSError:
+        icmp = read_icmp_error(self._sock)
+        if icmp is None:
+            return OSError(number, os.strerror(number))
+        return IcmpOSError(number, os.strerror(number), (icmp.type, icmp.code), icmp.sender)
+
+    async def _writable(self) -> None:
+        ready: asyncio.Future[None] = self._loop.create_future()
+        descriptor = self._sock.fileno()
+        self._loop.add_writer(descriptor, _wake, ready)
+        try:
+            await ready
+        finally:
+            self._loop.remove_writer(descriptor)
+
+    async def _readable(self) -> None:
+        self._waiter = self._loop.create_future()
+        if not self._watched:
+            self._loop.add_reader(self._sock.fileno(), self._on_readable)
+            self._watched = True
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _on_readable(self) -> None:
+        if self._waiter is None:
+            self._unwatch()  # what nobody waits for must not keep the loop awake
+        else:
+            _wake(self._waiter)
+
+    def _unwatch(self) -> None:
+        if self._watched:
+            self._loop.remove_reader(self._sock.fileno())
+            self._watched = False
 
     async def send(self, data: bytes) -> None:
-        await self._loop.sock_sendall(self._sock, data)
-        self.sent += len(data)
+        view = memoryview(data)
+        while view:
+            try:
+                count = self._sock.send(view)
+            except BlockingIOError:
+                await self._writable()
+                continue
+            self.sent += count
+            view = view[count:]
 
     async def receive(self) -> bytes:
-        data = await self._loop.sock_recv(self._sock, _CHUNK)
-        self.received += len(data)
-        return data
+        while True:
+            try:
+                data = self._sock.recv(_CHUNK)
+            except BlockingIOError:
+                await self._readable()
+                continue
+            self.received += len(data)
+            return data
+
+    async def flush(self) -> None:
+        """Nothing is held back."""
 
     def facts(self) -> TcpFacts | None:
         """Return the kernel's figures of the connection so far."""
@@ -90,7 +156,13 @@ class TcpStream:
 
     def close(self) -> None:
         """Close the socket, at once and without lingering."""
+        self._unwatch()
         self._sock.close()
+
+
+def _wake(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
 
 
 class TlsStream:
@@ -106,7 +178,8 @@ class TlsStream:
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
 
     async def handshake(self) -> None:
-        """Shake hands.
+        """Shake hands. Our last message (Finished) waits for the first data to go with it,
+        or for ``flush``: one packet less.
 
         Raises:
             ExchangeError: TLS_VERIFY or TLS_PROTOCOL.
@@ -126,33 +199,37 @@ class TlsStream:
         try:
             self.tls.do_handshake()
         except ssl.SSLWantReadError:
-            await self._flush()
+            await self.flush()
             return False
         except ssl.SSLError as error:
             # The alert that says why is owed to the peer; what matters is our error.
             with contextlib.suppress(OSError):
-                await self._flush()
+                await self.flush()
             raise tls_error(error) from None
-        await self._flush()
         return True
 
     async def send(self, data: bytes) -> None:
         self.tls.write(data)
-        await self._flush()
+        await self.flush()
 
     async def receive(self) -> bytes:
         while True:
             try:
                 return self.tls.read(_CHUNK)
             except ssl.SSLWantReadError:
-                await self._flush()
+                await self.flush()
                 await self._feed()
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
             except ssl.SSLError as error:
                 raise tls_error(error) from None
 
-    async def _flush(self) -> None:
+    async def flush(self) -> None:
+        """Send what TLS has ready to be sent.
+
+        Raises:
+            OSError: if the connection broke.
+        """
         if self._outgoing.pending:
             await self._carrier.send(self._outgoing.read())
 

@@ -30,10 +30,11 @@ class UdpSocket:
         """
         self._loop = asyncio.get_running_loop()
         kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
-        self._sock = socket.socket(family_of(address), kind)
+        family = family_of(address)
+        self._sock = socket.socket(family, kind)
         self.sent = self.received = 0
         try:
-            keep_icmp_errors(self._sock)
+            keep_icmp_errors(self._sock, family)
             self._sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             self._sock.connect((address, port))
         except OSError:

@@ -103,7 +103,8 @@ def _kept(headers: Mapping[str, str], names: frozenset[str]) -> Mapping[str, str
 
 def printable(text: str) -> str:
     """Bound what a server sent and take control characters out of it."""
-    return "".join(c if c.isprintable() else "?" for c in text[:_VALUE_LIMIT])
+    text = text[:_VALUE_LIMIT]
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def _redirect(endpoint: Endpoint, head: Head) -> str | None:

@@ -15,5 +15,5 @@ async def probe(target: Target, tools: Tools) -> Attempt:
 
 
 async def _exchange(wire: Wire) -> None:
-    async with channel(wire, secure=True):
-        pass
+    async with channel(wire, secure=True) as stream:
+        await stream.flush()

@@ -1,0 +1,46 @@
+"""Memory and CPU of the daemon with the full catalogue, all endpoints answering on loopback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.probe_cost import cpu_seconds, rss_mib
+from tests.internet.process import accepts, wait_until
+from tests.internet.whole import whole_internet
+
+SECONDS = 60
+AIM_MIB = 48
+
+
+def main() -> None:
+    """Run the daemon at its default interval for a while and print what it took."""
+    with tempfile.TemporaryDirectory() as name, whole_internet(Path(name)) as internet:
+        config = internet.config(interval="30s", timeout="10s")
+        port = int(internet.url("").rpartition(":")[2])
+        environ = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "EGRESS_"))}
+        command = [sys.executable, "-m", "monitor", "run", "--config", str(config)]
+        with (Path(name) / "monitor.log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=environ)
+        try:
+            wait_until(lambda: accepts(port), "the monitor serves")
+            time.sleep(15)  # the first round and its imports are not the steady state
+            before = cpu_seconds(process.pid)
+            time.sleep(SECONDS)
+            share = (cpu_seconds(process.pid) - before) / SECONDS
+            count = len(internet.targets) + 1
+            print(
+                f"\n{count} targets every 30 s for {SECONDS} s: "
+                f"{rss_mib(process.pid):.1f} MiB RSS (aim ≤ {AIM_MIB}), {share:.2%} of one core"
+            )
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+if __name__ == "__main__":
+    main()
