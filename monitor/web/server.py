@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,26 +15,16 @@ from monitor.settings import WebSettings
 from monitor.state import Board
 from monitor.view import VERSION
 from monitor.web import api
+from monitor.web.connection import REQUEST_LIMIT, SECURITY_HEADERS, Connection
 from monitor.web.page import STYLE, render
 
 _SHUTDOWN_SECONDS = 1.0
-_IDLE_SECONDS = 75.0
-_REQUEST_LIMIT = 4096
-_HEADERS_LIMIT = 64
 _COMPRESSED_ASIDE = 4096
-_SECURITY_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Server": "egress-monitor",
-}
 
 
 def build_app(board: Board, clock: Clock) -> web.Application:
     """Make the application that shows ``board``: GET and HEAD of what is listed here."""
-    app = web.Application(client_max_size=_REQUEST_LIMIT)
+    app = web.Application(client_max_size=REQUEST_LIMIT)
     app.on_response_prepare.append(_secure)
     views = _Views(board, clock)
     app.router.add_get("/", views.page)
@@ -51,32 +42,32 @@ def build_app(board: Board, clock: Clock) -> web.Application:
 async def serve(app: web.Application, settings: WebSettings) -> AsyncIterator[None]:
     """Serve ``app`` for the length of the block, and end within 2 s after it.
 
-    A connection that sends no whole request is closed after 75 s.
-
     Raises:
         OSError: if it can't listen there.
     """
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        shutdown_timeout=_SHUTDOWN_SECONDS,
-        keepalive_timeout=_IDLE_SECONDS,
-        lingering_time=0.0,
-        max_line_size=_REQUEST_LIMIT,
-        max_field_size=_REQUEST_LIMIT,
-        max_headers=_HEADERS_LIMIT,
-    )
+    runner = web.AppRunner(app, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
-        yield
+        listener = await _listen(runner, settings)
+        try:
+            yield
+        finally:
+            listener.close()
     finally:
         await runner.cleanup()
 
 
+async def _listen(runner: web.AppRunner, settings: WebSettings) -> asyncio.Server:
+    server, loop = runner.server, asyncio.get_running_loop()
+    assert server is not None, "the runner is set up"
+    return await loop.create_server(
+        lambda: Connection(server, loop), settings.host, settings.port, reuse_address=True
+    )
+
+
 async def _secure(_: web.Request, response: web.StreamResponse) -> None:
     """Put the headers on every answer, errors included."""
-    response.headers.update(_SECURITY_HEADERS)
+    response.headers.update(SECURITY_HEADERS)
 
 
 class _Views:

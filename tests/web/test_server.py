@@ -1,15 +1,19 @@
 """The server over real sockets: what is served, how it is guarded, how it ends."""
 
 import asyncio
+import contextlib
 import errno
 import gzip
 import json
 import time
+from contextlib import AsyncExitStack
 
 import pytest
+from structlog.testing import capture_logs
 
 from monitor.settings import WebSettings
 from monitor.state import Board
+from monitor.web.connection import CONNECTIONS_LIMIT
 from monitor.web.server import build_app, serve
 from tests.boards import NOW, hostile_board, realistic_board
 from tests.web.serving import StoppedClock, client_of, serving
@@ -169,6 +173,49 @@ async def test_requests_have_a_limit() -> None:
         fields = await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n" + many + b"\r\n")
     for answer in (line, field, fields):
         assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\nBad Header\r\n\r\n"]
+)
+async def test_rubbish_learns_nothing_and_fills_no_log(
+    rubbish: bytes, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(realistic_board()) as port:
+        answer = await exchange(port, rubbish)
+    assert b" 400 " in answer.splitlines()[0]
+    assert answer.endswith(b"\r\n\r\nbad request\n")
+    assert b"\r\nServer: egress-monitor\r\n" in answer
+    assert "Traceback" not in "".join((*capfd.readouterr(), caplog.text))
+
+
+async def test_a_bug_of_ours_is_said_in_the_log_and_not_to_the_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(_board: Board, _now: float) -> str:
+        raise RuntimeError("secret inside")
+
+    monkeypatch.setattr("monitor.web.server.render", broken)
+    with capture_logs() as logs:
+        async with client_of(realistic_board()) as client, client.get("/") as answer:
+            assert (answer.status, await answer.text()) == (500, "internal error\n")
+            assert answer.headers["Server"] == "egress-monitor"
+    (line,) = [line for line in logs if line["log_level"] == "error"]
+    assert (line["event"], line["path"]) == ("request failed", "/")
+
+
+async def test_too_many_clients_at_once_are_turned_away() -> None:
+    async with serving(realistic_board()) as port, AsyncExitStack() as stack:
+        for _ in range(CONNECTIONS_LIMIT):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            stack.callback(writer.close)
+        request = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        with contextlib.suppress(ConnectionError):
+            assert await exchange(port, request) == b""
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(0.05)  # the server has to see that one went
+        assert (await exchange(port, request)).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_body_is_not_waited_for() -> None:
