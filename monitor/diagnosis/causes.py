@@ -90,8 +90,8 @@ def _errno_cause(case: Case) -> Cause:
         return C.ADMIN_PROHIBITED
     if case.to_proxy:
         return C.PROXY_UNREACHABLE
-    if case.failure.phase is Phase.EXCHANGE and number == errno.ECONNREFUSED:
-        return C.UDP_PORT_UNREACHABLE
+    if number == errno.ECONNREFUSED and case.failure.phase in _DATAGRAM_REFUSED:
+        return _DATAGRAM_REFUSED[case.failure.phase]
     if number in _ROUTE_ERRNOS:
         return _ROUTE_ERRNOS[number]
     return _BROKEN.get(case.failure.phase, C.TCP_RESET)
@@ -119,6 +119,11 @@ _ROUTE_ERRNOS: Mapping[int, Cause] = MappingProxyType(
         errno.ETIMEDOUT: C.TCP_TIMEOUT,
     }
 )
+_DATAGRAM_REFUSED: Mapping[Phase, Cause] = MappingProxyType(
+    {Phase.EXCHANGE: C.UDP_PORT_UNREACHABLE, Phase.RESOLVE: C.DNS_TIMEOUT}
+)
+"""A host that says its UDP port is closed: for a name server, one that does not answer."""
+
 _PROHIBITED = frozenset({(3, 9), (3, 10), (3, 13), (1, 1)})
 """ICMP (type, code) of administrative prohibition: RFC 1122 3.2.2.1, RFC 1812 5.2.7.1, and
 ICMPv6's (RFC 4443 3.1)."""

@@ -71,6 +71,8 @@ def kind(phase: Phase, what: FailureKind, code: str | None = None) -> Failure:
 
 CASES = [
     (kind(P.RESOLVE, K.TIMEOUT), {}, C.DNS_TIMEOUT),
+    (os_error(P.RESOLVE, errno.ECONNREFUSED), {}, C.DNS_TIMEOUT),
+    (os_error(P.RESOLVE, errno.ENETUNREACH), {}, C.NETWORK_UNREACHABLE),
     (kind(P.RESOLVE, K.DNS_RCODE, "NXDOMAIN"), {}, C.DNS_NXDOMAIN),
     (kind(P.RESOLVE, K.DNS_RCODE, "SERVFAIL"), {}, C.DNS_SERVFAIL),
     (kind(P.RESOLVE, K.DNS_RCODE, "NOTIMP"), {}, C.DNS_SERVFAIL),

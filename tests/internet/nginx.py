@@ -53,7 +53,8 @@ def nginx(folder: Path, sites: Sequence[Site]) -> Iterator[Popen[bytes]]:
 error_log {folder}/error.log warn;
 events {{ worker_connections 512; }}
 http {{
-  ssl_protocols TLSv1.2 TLSv1.3; access_log off; default_type text/plain; {temp}
+  server_names_hash_bucket_size 256; ssl_protocols TLSv1.2 TLSv1.3;
+  access_log off; default_type text/plain; {temp}
   {blocks}
 }}
 """

@@ -28,6 +28,19 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0
         return int(probe.getsockname()[1])
 
 
+def free_port_of_both(host: str = "127.0.0.1") -> int:
+    """Return a port that is free for TCP and for UDP."""
+    for _ in range(100):
+        port = free_port(host=host)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free for both")
+
+
 def accepts(port: int, host: str = "127.0.0.1") -> bool:
     """Tell whether a TCP server answers there."""
     try:
