@@ -114,13 +114,13 @@ async def test_the_time_is_the_kernels_not_the_loops(server: NameServer):
     """The answer lies in the socket while the event loop is busy: that is no latency."""
 
     async def stall() -> None:
-        time.sleep(0.3)  # noqa: ASYNC251 - the point
+        time.sleep(0.5)  # noqa: ASYNC251 - the point
 
     async with asyncio.TaskGroup() as group:
         asking = group.create_task(client().ask(server.server, "a.test", QType.A, timeout=5))
         group.create_task(stall())
     assert asking.result().rcode == "NOERROR"
-    assert asking.result().seconds < 0.2
+    assert asking.result().seconds < 0.4
 
 
 def corrupted(message: bytes, **fields: int) -> bytes:

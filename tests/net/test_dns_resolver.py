@@ -149,7 +149,7 @@ async def test_a_limit_of_time_keeps_the_answers(silent: Server):
     assert resolution.failure is not None
     assert resolution.failure.kind is FailureKind.TIMEOUT
     assert len(resolution.answers) == 4
-    assert sum(a.seconds for a in resolution.answers[::2]) == pytest.approx(0.3, abs=0.15)
+    assert sum(a.seconds for a in resolution.answers[::2]) == pytest.approx(0.3, abs=0.25)
 
 
 async def test_the_callers_deadline_is_let_through(silent: Server):
@@ -247,6 +247,7 @@ NODATA = (said("A", "NOERROR"), said("AAAA", "NOERROR"))
         ([SILENT, SERVFAIL], FailureKind.DNS_RCODE, "SERVFAIL"),
         ([SERVFAIL, NODATA], FailureKind.DNS_NODATA, None),
         ([V6_ONLY, SILENT], None, None),
+        ([V6_ONLY, SERVFAIL], None, None),
     ],
 )
 def test_the_most_telling_round_decides(

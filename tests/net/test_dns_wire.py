@@ -130,9 +130,9 @@ def test_every_cut_of_an_answer_is_noticed():
 def test_a_truncated_answer_gives_the_records_that_are_whole():
     answer = dns.message.make_response(dns.message.make_query("example.com", "A"))
     answer.flags |= dns.flags.TC
-    values = ["192.0.2.1", "192.0.2.2"]
-    answer.answer.append(dns.rrset.from_text("example.com.", 60, "IN", "A", *values))
-    assert [r.value for r in decode(answer.to_wire()[:-3]).answers] == values[:1]
+    for rtype, value in (("A", "192.0.2.1"), ("AAAA", "2001:db8::1")):
+        answer.answer.append(dns.rrset.from_text("example.com.", 60, "IN", rtype, value))
+    assert [r.value for r in decode(answer.to_wire()[:-3]).answers] == ["192.0.2.1"]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,12 @@ def test_a_name_that_breaks_the_rules_is_none(name: bytes):
         decode(HEADER + name + record)
 
 
+@pytest.mark.parametrize("wire", [b"\xc0\x00", b"\xc0\x02\1a\0", b"\1a\xc0\x00"])
+def test_a_pointer_goes_backwards_only(wire: bytes):
+    with pytest.raises(DnsFormatError, match="pointer"):
+        decode_name(wire, 0)
+
+
 def test_the_longest_name_is_one():
     longest = ".".join(["a" * 63] * 3 + ["b" * 61])
     wire = encode_name(longest)
@@ -161,6 +167,8 @@ def test_the_longest_name_is_one():
     assert decode_name(wire, 0) == (longest, 255)
     with pytest.raises(DnsFormatError):
         encode_name(longest + "b")
+    with pytest.raises(DnsFormatError):
+        decode_name(wire[:-63] + b"\x3e" + b"b" * 62 + b"\0", 0)
 
 
 def test_a_message_of_pointers_takes_no_time():
