@@ -24,7 +24,12 @@ def next_slot(now: float, interval: float, phase: float) -> float:
 
 def slots_between(earlier: float, later: float, interval: float, phase: float) -> int:
     """Return how many slots lie after ``earlier`` and not after ``later``."""
-    return math.floor((later - phase) / interval) - math.floor((earlier - phase) / interval)
+    return _slot_number(later, interval, phase) - _slot_number(earlier, interval, phase)
+
+
+def _slot_number(moment: float, interval: float, phase: float) -> int:
+    # A slot's own time must count as reached, whatever its last binary digit is.
+    return math.floor((moment - phase) / interval + 1e-6)
 
 
 @dataclass(slots=True)
