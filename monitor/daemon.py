@@ -6,8 +6,9 @@ The main loop is ``Monitor.probe_forever``; what happens to each result is ``Mon
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +17,16 @@ from random import Random
 import structlog
 
 from monitor import __version__, identity
+from monitor.announce import identity_fields, say_incidents, say_state
 from monitor.catalog import build_targets
+from monitor.companions import companions, jointly_confirmed
 from monitor.config import load_settings
 from monitor.diagnosis import Standing, correlate
 from monitor.engine import Engine, make_tools
-from monitor.health import HealthPolicy, advance
+from monitor.health import Health, HealthPolicy, advance, confirm
 from monitor.lag import LagMeter
 from monitor.logs import configure
-from monitor.model import Attempt, Connection, Identity, Incident, State, Target, Verdict
+from monitor.model import Attempt, Connection, State, Target, Verdict
 from monitor.net.clock import Clock, SystemClock
 from monitor.schedule import Agenda, TokenBucket, next_slot, phase_of, slots_between
 from monitor.settings import ConfigError, Problem, Settings
@@ -34,10 +37,20 @@ RAMP = 5.0
 """Seconds over which targets are spread that are all due at once: at the start, and after
 the machine stood still."""
 
-CONFIRM_AFTER = (1.0, 2.0)
+CONFIRM_AFTER = (0.05, 0.2)
 """Seconds after which a failure is confirmed by another probe."""
 
-CONFIRMATIONS_PER_SECOND = 10.0
+SUSPECT_AFTER = 1.0
+"""Seconds without a result after which a target that was up is in doubt."""
+
+QUICK_TIMEOUT = 1.5
+"""Seconds that a probe may take which confirms a failure or a doubt."""
+
+COMPANIONS = 8
+ROUND_PAUSE = 5.0
+"""Seconds between two rounds of companions: what is down must not make a storm."""
+
+CONFIRMATIONS_PER_SECOND = 25.0
 LATE = 1.0
 
 log = structlog.get_logger(__name__)
@@ -96,6 +109,8 @@ class Monitor:
         self._agenda = Agenda()
         self._changed = asyncio.Event()
         self._respread: set[str] = set()
+        self._quick: set[str] = set()
+        self._last_round = -math.inf
         self._confirmations = TokenBucket(CONFIRMATIONS_PER_SECOND, CONFIRMATIONS_PER_SECOND)
         self._lag = LagMeter(self.board.vitals.loop_lag.observe)
         self._engine = engine or self._make_engine(settings)
@@ -163,9 +178,11 @@ class Monitor:
         target = record.target
         self.board.vitals.lateness.observe(max(0.0, loop.time() - planned))
         self.board.vitals.in_flight += 1
+        doubt = loop.call_later(SUSPECT_AFTER, self._doubt, record)
         try:
-            attempt, verdict = await self._engine.measure(target)
+            attempt, verdict = await self._engine.measure(self._as_due(record))
         finally:
+            doubt.cancel()
             self.board.vitals.in_flight -= 1
         current = self.board.records.get(target_id)
         if current is not record or current.target is not target:
@@ -174,6 +191,33 @@ class Monitor:
         record.skipped += slots_between(planned, loop.time(), target.interval, phase)
         self.record(record, attempt, verdict)
         self._set_due(record, loop.time())
+
+    def _as_due(self, record: Record) -> Target:
+        """Return the target as it is to be measured: quickly, where it only confirms. What
+        takes long when it is well is given that time all the same."""
+        target = record.target
+        if target.id not in self._quick:
+            return target
+        self._quick.discard(target.id)
+        usual = record.attempt.duration if record.attempt and record.attempt.ok else 0.0
+        return replace(target, timeout=min(target.timeout, max(QUICK_TIMEOUT, 3 * usual)))
+
+    def _doubt(self, record: Record) -> None:
+        """Have a few targets looked at that share something with one in doubt."""
+        if record.health.state is State.UP:
+            self._look_at(companions(record, self.board.records.values(), COMPANIONS))
+
+    def _look_at(self, target_ids: Iterable[str]) -> None:
+        """Probe targets now and quickly: one round in a while, and at a bounded rate."""
+        now = asyncio.get_running_loop().time()
+        if now - self._last_round < ROUND_PAUSE:
+            return
+        self._last_round = now
+        for target_id in target_ids:
+            due = now + self._confirmations.reserve(now)
+            if self._agenda.expedite(target_id, due):
+                self._quick.add(target_id)
+        self._changed.set()
 
     def record(self, record: Record, attempt: Attempt, verdict: Verdict) -> None:
         """Take in one result: counters, health, incidents, and a line when a state changed."""
@@ -193,8 +237,24 @@ class Monitor:
             seconds=round(attempt.duration, 4),
         )
         if record.health.state is not before.state:
-            _say_state(record, verdict)
+            say_state(record, verdict)
+        self._follow_up(record, before)
+        self._confirm_jointly(now)
         self._correlate(now)
+
+    def _follow_up(self, record: Record, before: Health) -> None:
+        """Look further when a target that was up fails, or one that was down recovers."""
+        if record.health.failures_in_row:
+            self._doubt(record)
+        elif before.state is State.DOWN:
+            down = [r for r in self.board.records.values() if r.health.state is State.DOWN]
+            self._look_at(r.target.id for r in down)
+
+    def _confirm_jointly(self, now: float) -> None:
+        for record in jointly_confirmed(tuple(self.board.records.values())):
+            if record.verdict is not None:
+                record.health = confirm(record.health, record.verdict, now)
+                say_state(record, record.verdict)
 
     def _correlate(self, now: float) -> None:
         records = self.board.records.values()
@@ -205,7 +265,7 @@ class Monitor:
             for r in records
         ]
         incidents = correlate(standings, self.board.incidents, now)
-        _say_incidents(self.board.incidents, incidents)
+        say_incidents(self.board.incidents, incidents)
         self.board.incidents = incidents
 
     def _set_due(self, record: Record, now: float) -> None:
@@ -217,6 +277,7 @@ class Monitor:
             soon = now + self._random.uniform(*CONFIRM_AFTER)
             if soon < due and self._confirmations.try_take(now):
                 due = soon
+                self._quick.add(target.id)
         self._agenda.set(target.id, due)
         self._changed.set()
 
@@ -272,7 +333,7 @@ class Monitor:
         merged = identity.merge(self.board.identity, found)
         if merged != self.board.identity:
             self.board.identity = merged
-            log.info("identity found", **_identity_fields(merged))
+            log.info("identity found", **identity_fields(merged))
             self.apply(self._settings)
 
     async def _reload_when_told(self, reload: asyncio.Event) -> None:
@@ -332,49 +393,3 @@ def _bodyless(connection: Connection) -> Connection:
     if connection.http is None or not connection.http.body:
         return connection
     return replace(connection, http=replace(connection.http, body=b""))
-
-
-def _say_state(record: Record, verdict: Verdict) -> None:
-    target, state = record.target, record.health.state
-    fields = {"target": target.id, "group": target.group, "state": state.value}
-    if verdict.cause is None:
-        log.info("target is up", **fields)
-    else:
-        log.warning(
-            f"target is {state.value}",
-            **fields,
-            cause=verdict.cause.value,
-            detail=verdict.detail,
-            cure=verdict.cure,
-        )
-
-
-def _say_incidents(before: tuple[Incident, ...], after: tuple[Incident, ...]) -> None:
-    old = {incident.id: incident for incident in before}
-    new = {incident.id: incident for incident in after}
-    for incident in after:
-        known = old.get(incident.id)
-        if known is None or (known.scope, known.cause) != (incident.scope, incident.cause):
-            log.warning(
-                "incident opened" if known is None else "incident changed", **_told(incident)
-            )
-    for incident in before:
-        if incident.id not in new:
-            log.info("incident closed", incident=incident.id, scope=incident.scope.value)
-
-
-def _told(incident: Incident) -> dict[str, object]:
-    return {
-        "incident": incident.id,
-        "scope": incident.scope.value,
-        "subject": incident.subject,
-        "cause": incident.cause.value,
-        "affected": len(incident.affected),
-        "detail": incident.detail,
-        "cure": incident.cure,
-    }
-
-
-def _identity_fields(found: Identity) -> dict[str, str]:
-    names = ("region", "availability_zone", "account_id", "vpc_id", "subnet_id", "instance_id")
-    return {name: value for name in names if (value := getattr(found, name))}

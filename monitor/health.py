@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.model import Cause, State, Verdict
 
@@ -44,6 +44,13 @@ def advance(health: Health, verdict: Verdict, now: float, policy: HealthPolicy) 
     cause = verdict.cause if settled or result is health.state else health.cause
     since = now if state is not health.state else health.since
     return Health(state, since, cause, failures, successes)
+
+
+def confirm(health: Health, verdict: Verdict, now: float) -> Health:
+    """Return the health when something else than a second result confirms the last one."""
+    state = _state_of(verdict)
+    since = now if state is not health.state else health.since
+    return replace(health, state=state, since=since, cause=verdict.cause)
 
 
 def _state_of(verdict: Verdict) -> State:

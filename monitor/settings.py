@@ -36,7 +36,7 @@ class ScheduleSettings:
     """Seconds, except the two bounds."""
 
     interval: float = 30.0
-    timeout: float = 10.0
+    timeout: float = 3.0
     max_in_flight: int = 64
     max_connections_per_second: float = 50.0
 

@@ -12,11 +12,11 @@ import monitor
 
 PACKAGE = Path(monitor.__file__).parent
 LAYERS = (
-    {"__init__", "model", "settings"},
+    {"__init__", "model", "settings", "shapes"},
     {"catalog", "config", "diagnosis", "health", "lag", "net", "schedule", "state", "view"},
     {"export", "identity", "probes", "web"},
     {"engine"},
-    {"check", "daemon", "report", "terminal", "logs"},
+    {"announce", "check", "companions", "daemon", "report", "terminal", "logs"},
     {"__main__", "cli", "commands"},
 )
 """From the bottom up. A part imports its own layer and those below."""

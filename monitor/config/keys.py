@@ -75,7 +75,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
         ),
         "schedule": (
             Key("interval", v.DURATION, "How often each target is probed.", '"30s"'),
-            Key("timeout", v.DURATION, "How long one probe may take.", '"10s"'),
+            Key("timeout", v.DURATION, "How long one probe may take.", '"3s"'),
             Key("max_in_flight", v.COUNT, "Probes going on at once.", "64"),
             Key("max_connections_per_second", v.NUMBER, "Probes started a second.", "50"),
         ),

@@ -42,7 +42,7 @@ def test_misspelt_names_get_the_nearest_one() -> None:
     [
         ({"vscode": GroupSettings(timeout=30.0)}, {}, ["groups.vscode.timeout"]),
         ({"vscode": GroupSettings(timeout=29.9)}, {}, []),
-        ({}, {"aws-sts": TargetSettings(interval=5.0)}, ["targets.aws-sts.timeout"]),
+        ({}, {"aws-sts": TargetSettings(interval=3.0)}, ["targets.aws-sts.timeout"]),
         (
             {"vscode": GroupSettings(timeout=40.0, interval=60.0)},
             {"vscode-unpkg": TargetSettings(interval=20.0)},

@@ -37,9 +37,8 @@ class Site:
         return f"server {{ {listen} server_name {' '.join(self.names)}; {tls} {self.body} }}"
 
 
-@contextmanager
-def nginx(folder: Path, sites: Sequence[Site]) -> Iterator[Popen[bytes]]:
-    """Run nginx with ``sites`` for the length of the block, below ``folder``."""
+def nginx_command(folder: Path, sites: Sequence[Site]) -> list[str]:
+    """Write a configuration below ``folder`` and return the command that runs it."""
     folder.mkdir(exist_ok=True)
     user = "user root;" if os.geteuid() == 0 else ""
     temp = " ".join(
@@ -59,7 +58,13 @@ http {{
 }}
 """
     )
-    command = [program("nginx"), "-c", str(config), "-p", str(folder), "-e", f"{folder}/start.log"]
+    return [program("nginx"), "-c", str(config), "-p", str(folder), "-e", f"{folder}/start.log"]
+
+
+@contextmanager
+def nginx(folder: Path, sites: Sequence[Site]) -> Iterator[Popen[bytes]]:
+    """Run nginx with ``sites`` for the length of the block, below ``folder``."""
+    command = nginx_command(folder, sites)
     ends = {(site.port, site.address) for site in sites}
     with running(
         command, folder / "nginx.log", lambda: all(accepts(port, host) for port, host in ends)

@@ -1,0 +1,203 @@
+"""The lab's internet: real servers for the whole catalogue, and the VPC's own services."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import Popen
+
+from monitor.model import Protocol, Target
+from tests.internet.ca import Authority
+from tests.internet.imds import Mode
+from tests.internet.nebula import lighthouse_command, make_identity
+from tests.internet.nginx import Site, nginx_command
+from tests.internet.process import stop, wait_until
+from tests.internet.unbound import unbound_command
+from tests.internet.whole import IDENTITY, catalogue, sites
+from tests.lab.network import METADATA, RESOLVERS, Namespace, Network, network
+
+NAME_SERVER, SECOND_NAME_SERVER = RESOLVERS
+DUAL_STACK = ("app.gitpod.io", "app.ona.com", "releases.gitpod.io", "mcr.microsoft.com")
+BLOCK_PAGE = "198.51.100.250"
+SECURE_PORTS = (443, 8443)
+
+
+@dataclass
+class World:
+    """Everything that runs, and what a fault may do to it."""
+
+    folder: Path
+    network: Network
+    authority: Authority
+    targets: tuple[Target, ...]
+    addresses: dict[str, str]
+    addresses_v6: dict[str, str]
+    processes: dict[str, Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, name: str, space: Namespace, command: Sequence[str]) -> None:
+        """Run ``command`` in a namespace under a name; what had that name is ended first."""
+        self.end(name)
+        root = str(Path(__file__).parents[2])
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.processes[name] = Popen(
+                space.command(*command),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=root,
+                env={**os.environ, "PYTHONPATH": root},
+            )
+
+    def end(self, name: str) -> None:
+        """End what runs under a name."""
+        process = self.processes.pop(name, None)
+        if process is not None:
+            stop(process)
+
+    def end_all(self) -> None:
+        """End everything, the last first."""
+        for name in reversed(list(self.processes)):
+            self.end(name)
+
+    def program(self, module: str, *words: str) -> list[str]:
+        """Return the command that runs one of our own programs."""
+        return [sys.executable, "-m", module, *words]
+
+    def resolver(
+        self, records: Sequence[str] = (), *, host: str = NAME_SERVER, **options: object
+    ) -> None:
+        """Run a name server that knows the world; ``records`` and ``options`` change it."""
+        everything = list(records) or self.records()
+        folder = self.folder / f"unbound-{host}"
+        command = unbound_command(folder, host, 53, records=everything, **options)  # type: ignore[arg-type]
+        self.start(f"unbound-{host}", self.network.middle, command)
+
+    def records(self) -> list[str]:
+        """Return the world's records."""
+        v4 = [f"{name}. 5 A {address}" for name, address in self.addresses.items()]
+        v6 = [f"{name}. 5 AAAA {address}" for name, address in self.addresses_v6.items()]
+        return v4 + v6
+
+    def web(self, replace: Sequence[Site] = ()) -> None:
+        """Run the web servers; ``replace`` stands in for sites of the same names."""
+        names = {name for site in replace for name in site.names}
+        usual = [s for s in self.usual_sites() if not names.intersection(s.names)]
+        command = nginx_command(self.folder / "nginx", [*usual, *replace])
+        self.start("nginx", self.network.internet, command)
+
+    def usual_sites(self) -> list[Site]:
+        """Return the sites as they are when all is well, one a host, port and family."""
+        certificate = self.authority.issue(*sorted(self.addresses))
+        result = []
+        for port in SECURE_PORTS:
+            at_port = [t for t in self.targets if t.port == port]
+            for site in sites(at_port, port, certificate):
+                name = site.names[0]
+                places = [self.addresses[name], self.addresses_v6.get(name)]
+                result += [
+                    Site(site.names, port, certificate, site.body, place)
+                    for place in places
+                    if place
+                ]
+        lighthouses = {t.host for t in self.targets if t.endpoint.protocol is Protocol.TCP}
+        result += [Site((f"tcp.{h}",), 4242, address=self.addresses[h]) for h in lighthouses]
+        block = "location / { default_type text/html; return 200 '<html>Web Page Blocked</html>'; }"
+        own = self.authority.issue("filter.test")
+        result.append(Site(("filter.test",), 443, own, block, BLOCK_PAGE))
+        return result
+
+    def lighthouses(self, *, closed: bool = False) -> None:
+        """Run a Nebula node at each lighthouse's address, or none."""
+        hosts = sorted({t.host for t in self.targets if t.endpoint.protocol is Protocol.UDP})
+        for host in hosts:
+            if closed:
+                self.end(f"nebula-{host}")
+            else:
+                command = lighthouse_command(self.folder / "nebula", self.addresses[host], 4242)
+                self.start(f"nebula-{host}", self.network.internet, command)
+
+    def metadata(self, mode: Mode = Mode.NORMAL) -> None:
+        """Run instance metadata in some mood."""
+        command = self.program("tests.internet.imds", f"{METADATA}:80", mode.value)
+        self.start("imds", self.network.middle, command)
+
+    def config(self, *, interval: str, timeout: str, text: str = "", tables: str = "") -> Path:
+        """Write the monitor's configuration."""
+        path = self.folder / "config.toml"
+        path.write_text(
+            f"""region = "{IDENTITY.region}"
+account_id = "{IDENTITY.account_id}"
+{text}
+[schedule]
+interval = "{interval}"
+timeout = "{timeout}"
+[dns]
+servers = ["{NAME_SERVER}", "{SECOND_NAME_SERVER}"]
+timeout = "400ms"
+attempts = 1
+use_hosts_file = false
+[tls]
+ca_file = "{self.authority.file}"
+system_store = false
+[web]
+listen = "127.0.0.1:9242"
+[log]
+format = "json"
+{tables}
+"""
+        )
+        return path
+
+    def monitor(self, config: Path) -> None:
+        """Run the monitor, and wait until it serves."""
+        self.start(
+            "monitor",
+            self.network.monitor,
+            self.program("monitor", "run", "--config", str(config)),
+        )
+        wait_until(lambda: self.get("/healthz") is not None, "the monitor serves", 20)
+
+    def get(self, path: str) -> dict[str, object] | None:
+        """Return a JSON document of the monitor's; None when it does not answer."""
+        import urllib.request
+
+        def ask() -> bytes | None:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:9242{path}", timeout=2) as answer:
+                    return bytes(answer.read())
+            except OSError:
+                return None
+
+        text = self.network.monitor.call(ask)
+        if text is None:
+            return None
+        try:
+            return dict(json.loads(text))
+        except ValueError:
+            return {}
+
+
+@contextmanager
+def world(folder: Path) -> Iterator[World]:
+    """Lay the network and start every server for the length of the block."""
+    targets = catalogue()
+    names = sorted({t.host for t in targets if t.endpoint.prober != "imds"})
+    v4 = {name: f"198.51.100.{number}" for number, name in enumerate(names, 10)}
+    v6 = {name: f"2001:db8:100::{number}" for number, name in enumerate(DUAL_STACK, 10)}
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        space = stack.enter_context(network([*v4.values(), BLOCK_PAGE], list(v6.values())))
+        result = World(folder, space, Authority(folder), targets, v4, v6)
+        stack.callback(result.end_all)
+        make_identity(folder / "nebula")
+        result.web()
+        for server in RESOLVERS:
+            result.resolver(host=server)
+        result.lighthouses()
+        result.metadata()
+        yield result
