@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from monitor import shapes
 from monitor.model import Identity
+from monitor.net import imds_wire
 from monitor.settings import Settings
 
 if TYPE_CHECKING:
     import aiohttp
 
 _TIMEOUT = 2.0
+"""Seconds for one try at one service, all its requests together."""
+
 _TRIES = 3
 _SIZE_LIMIT = 65_536
-_TOKEN_TTL = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
-_PATTERNS = {
-    "region": re.compile(r"[a-z]{2}(-[a-z]+){1,3}-\d{1,2}"),
-    "availability_zone": re.compile(r"[a-z]{2}(-[a-z0-9]+){1,5}[a-z]?"),
-    "account_id": re.compile(r"\d{12}"),
-    "vpc_id": re.compile(r"vpc-[0-9a-f]{8,17}"),
-    "subnet_id": re.compile(r"subnet-[0-9a-f]{8,17}"),
-    "instance_id": re.compile(r"i-[0-9a-f]{8,17}"),
-    "runner_id": re.compile(r"[A-Za-z0-9._-]{1,128}"),
-}
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
-_ARN = re.compile(r"arn:aws[a-z-]*:ecs:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):task/")
+_SHAPES: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        "region": shapes.REGION,
+        "availability_zone": shapes.AVAILABILITY_ZONE,
+        "account_id": shapes.ACCOUNT_ID,
+        "vpc_id": shapes.VPC_ID,
+        "subnet_id": shapes.SUBNET_ID,
+        "instance_id": shapes.INSTANCE_ID,
+        "runner_id": shapes.RUNNER_ID,
+    }
+)
+_TASK_ARN = re.compile(
+    r"arn:aws[a-z-]{0,16}:ecs:(?P<region>[a-z0-9-]{1,40}):(?P<account_id>[0-9]{12}):task/"
+)
 
 
 def from_environment(settings: Settings, environ: Mapping[str, str]) -> Identity:
     """Return what is known without asking anybody: the configuration, else the variables
     that AWS and the runner set."""
-    return _checked(
+    return _believed(
         region=settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
         account_id=settings.account_id or environ.get("AWS_ACCOUNT_ID"),
         runner_id=settings.runner_id or environ.get("RUNNER_ID"),
@@ -50,101 +57,138 @@ def merge(known: Identity, found: Identity) -> Identity:
 async def discover(settings: Settings, environ: Mapping[str, str]) -> Identity:
     """Ask the task metadata endpoint (on ECS and Fargate) and instance metadata.
 
-    Each is tried three times at the most; what nobody tells stays "". Instance metadata
-    is absent on Fargate, and that is no fault. Whatever is told is believed only where
-    it looks like what it should be: it becomes host names and labels.
+    Each is tried three times at the most, 2 s a time; what nobody tells stays "".
+    Instance metadata is absent on Fargate, and that is no fault. Whatever is told is
+    believed only where it looks like what it should be: it becomes host names and labels.
     """
     if not settings.metadata.discover_identity:
         return Identity()
     import aiohttp  # noqa: PLC0415 - the probers do without it
 
     found = Identity()
-    limits = aiohttp.ClientTimeout(total=_TIMEOUT)
-    async with aiohttp.ClientSession(timeout=limits) as session:
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
         if task_metadata := environ.get("ECS_CONTAINER_METADATA_URI_V4"):
-            found = await _ask(_from_task, session, task_metadata)
+            found = await _patiently(_from_task, session, task_metadata)
         if environ.get("AWS_EXECUTION_ENV") != "AWS_ECS_FARGATE":
-            told = await _ask(_from_instance, session, settings.metadata.endpoint)
+            told = await _patiently(_from_instance, session, settings.metadata.endpoint)
             found = merge(found, told)
     return found
 
 
-async def _ask(
+async def _patiently(
     question: Callable[[aiohttp.ClientSession, str], Awaitable[Identity]],
     session: aiohttp.ClientSession,
     url: str,
 ) -> Identity:
-    """Put the question until it is answered, three times at the most."""
+    """Put the question, again while the service is not there yet; a refusal is an answer."""
     import aiohttp  # noqa: PLC0415
     from tenacity import (  # noqa: PLC0415 - needed once in the daemon's life
         AsyncRetrying,
-        retry_if_exception_type,
+        retry_if_exception,
         stop_after_attempt,
         wait_random_exponential,
     )
 
-    passing = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
+    async def ask() -> Identity:
+        async with asyncio.timeout(_TIMEOUT):
+            return await question(session, url)
+
+    def may_pass(error: BaseException) -> bool:
+        if isinstance(error, aiohttp.ClientResponseError):
+            return error.status >= 500 or error.status == 429
+        return isinstance(error, (aiohttp.ClientConnectionError, OSError))
+
     retrying = AsyncRetrying(
         stop=stop_after_attempt(_TRIES),
         wait=wait_random_exponential(multiplier=0.5, max=5),
-        retry=retry_if_exception_type(passing),
-        retry_error_callback=lambda _: Identity(),
+        retry=retry_if_exception(may_pass),
+        reraise=True,
     )
-    found: Identity = await retrying(question, session, url)
+    try:
+        found: Identity = await retrying(ask)
+    except (aiohttp.ClientError, OSError, ValueError):
+        return Identity()
     return found
 
 
 async def _from_task(session: aiohttp.ClientSession, uri: str) -> Identity:
-    """Read the task metadata endpoint, version 4 (AWS: Amazon ECS task metadata)."""
-    task = json.loads(await _get(session, f"{uri}/task", {}))
-    arn = _ARN.match(str(task.get("TaskARN", "")))
-    return _checked(
-        region=arn["region"] if arn else None,
-        account_id=arn["account"] if arn else None,
+    """Read the task metadata endpoint, version 4 (Amazon ECS developer guide, "Amazon ECS
+    task metadata V4 JSON response")."""
+    task = imds_wire.json_object(await _fetch(session, "GET", f"{uri}/task"))
+    arn = _TASK_ARN.match(str(task.get("TaskARN", "")))
+    return _believed(
+        **(arn.groupdict() if arn else {}),
         availability_zone=task.get("AvailabilityZone"),
+        vpc_id=task.get("VPCID"),
     )
 
 
 async def _from_instance(session: aiohttp.ClientSession, endpoint: str) -> Identity:
-    """Read instance metadata, version 2 (AWS: use IMDSv2)."""
-    base = f"{endpoint.rstrip('/')}/latest"
-    async with session.put(
-        f"{base}/api/token", headers=_TOKEN_TTL, allow_redirects=False
-    ) as answer:
-        answer.raise_for_status()
-        token = (await answer.content.read(1024)).decode("ascii")
-    headers = {"X-aws-ec2-metadata-token": token}
-    document = json.loads(
-        await _get(session, f"{base}/dynamic/instance-identity/document", headers)
+    """Read instance metadata, version 2."""
+    base = endpoint.rstrip("/")
+    token = await _fetch(session, "PUT", base + imds_wire.TOKEN_PATH, imds_wire.TOKEN_REQUEST)
+    headers = imds_wire.token_headers(token)
+    document = imds_wire.json_object(
+        await _fetch(session, "GET", base + imds_wire.DOCUMENT_PATH, headers)
     )
-    mac = (await _get(session, f"{base}/meta-data/mac", headers)).strip()
-    vpc_id = subnet_id = None
-    if _MAC.fullmatch(mac):
-        interface = f"{base}/meta-data/network/interfaces/macs/{mac}"
-        vpc_id = (await _get(session, f"{interface}/vpc-id", headers)).strip()
-        subnet_id = (await _get(session, f"{interface}/subnet-id", headers)).strip()
-    return _checked(
+    found = _believed(
         region=document.get("region"),
         availability_zone=document.get("availabilityZone"),
         account_id=document.get("accountId"),
         instance_id=document.get("instanceId"),
-        vpc_id=vpc_id,
-        subnet_id=subnet_id,
     )
+    return merge(found, await _from_interface(session, base, headers))
 
 
-async def _get(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> str:
-    async with session.get(url, headers=headers, allow_redirects=False) as answer:
+async def _from_interface(
+    session: aiohttp.ClientSession, base: str, headers: Mapping[str, str]
+) -> Identity:
+    """Ask which network the first interface is in. Emulators may not know: that is no
+    reason to doubt the rest."""
+    import aiohttp  # noqa: PLC0415
+
+    async def ask(path: str) -> str:
+        return (await _fetch(session, "GET", base + path, headers)).decode("ascii").strip()
+
+    try:
+        mac = await ask(imds_wire.MAC_PATH)
+        if not shapes.MAC.fullmatch(mac):
+            return Identity()
+        return _believed(
+            vpc_id=await ask(imds_wire.interface_path(mac, "vpc-id")),
+            subnet_id=await ask(imds_wire.interface_path(mac, "subnet-id")),
+        )
+    except (aiohttp.ClientResponseError, ValueError):
+        return Identity()
+
+
+async def _fetch(
+    session: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str] | None = None
+) -> bytes:
+    """Return the body of an answer 200.
+
+    Raises:
+        aiohttp.ClientError, OSError: if the service can't be asked or refuses.
+        ValueError: if it answers with something else, or with more than 64 KiB.
+    """
+    async with session.request(method, url, headers=headers, allow_redirects=False) as answer:
         answer.raise_for_status()
-        return (await answer.content.read(_SIZE_LIMIT)).decode("utf-8", "replace")
+        if answer.status != 200:
+            raise ValueError(f"status {answer.status} where 200 was due")
+        body = bytearray()
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > _SIZE_LIMIT:
+                raise ValueError(f"more than {_SIZE_LIMIT} bytes")
+        return bytes(body)
 
 
-def _checked(**values: object) -> Identity:
+def _believed(**values: object) -> Identity:
     """Keep the values that look like what they should be."""
     return Identity(
         **{
             name: value
             for name, value in values.items()
-            if isinstance(value, str) and _PATTERNS[name].fullmatch(value)
+            if isinstance(value, str) and _SHAPES[name].fullmatch(value)
         }
     )

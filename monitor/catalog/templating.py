@@ -6,13 +6,11 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from monitor import shapes
 from monitor.model import Identity
 from monitor.settings import Settings
 
-_SHAPES = {
-    "region": re.compile(r"[a-z]{2,5}(-[a-z]{1,12}){1,3}-\d{1,2}"),
-    "account_id": re.compile(r"\d{12}"),
-}
+_SHAPES = {"region": shapes.REGION, "account_id": shapes.ACCOUNT_ID}
 """What a value may look like: one from instance metadata goes into a host name, so
 anything else is as good as unknown."""
 

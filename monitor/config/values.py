@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from monitor import shapes
 from monitor.model import StatusSet
 
 
@@ -254,12 +255,11 @@ def parse_header(text: str) -> str:
     return text.lower()
 
 
-def parse_template(pattern: str, what: str, cure: str) -> Callable[[str], str]:
-    """Return a parser of texts that match ``pattern``, or are empty."""
-    expression = re.compile(pattern)
+def parse_shape(shape: re.Pattern[str], what: str, cure: str) -> Callable[[str], str]:
+    """Return a parser of texts that match ``shape``, or are empty."""
 
     def parse(text: str) -> str:
-        if text and not expression.fullmatch(text):
+        if text and not shape.fullmatch(text):
             raise BadValueError(f"{text[:40]!r} is no {what}", cure)
         return text
 
@@ -369,16 +369,18 @@ FILE = text_kind("a file's path", parse_file, "/run/secrets/proxy-password")
 CA_FILE = text_kind("a PEM file's path", parse_ca_file, "/etc/ssl/certs/ca-certificates.crt")
 REGION = text_kind(
     "an AWS region",
-    parse_template(r"[a-z]{2}(-[a-z]+){1,3}-\d{1,2}", "AWS region", 'write e.g. "eu-central-1"'),
+    parse_shape(shapes.REGION, "AWS region", 'write e.g. "eu-central-1"'),
     "eu-central-1",
 )
 ACCOUNT = text_kind(
     "an AWS account id",
-    parse_template(r"\d{12}", "AWS account id", 'write its 12 digits in quotes: "123456789012"'),
+    parse_shape(
+        shapes.ACCOUNT_ID, "AWS account id", 'write its 12 digits in quotes: "123456789012"'
+    ),
     "123456789012",
 )
 RUNNER = text_kind(
     "a runner's id",
-    parse_template(r"[A-Za-z0-9._-]{1,128}", "runner id", "use letters, digits, '.', '_', '-'"),
+    parse_shape(shapes.RUNNER_ID, "runner id", "use letters, digits, '.', '_', '-'"),
     "runner-1",
 )

@@ -133,6 +133,7 @@ _BROKEN: Mapping[Phase, Cause] = MappingProxyType(
         Phase.TLS: C.TLS_RESET_ON_HELLO,
         Phase.PROXY: C.PROXY_UPSTREAM_FAILED,
         Phase.RESOLVE: C.DNS_TIMEOUT,
+        Phase.EXCHANGE: C.UDP_NO_REPLY,
     }
 )
 """What a connection that is reset or closed means by phase; elsewhere tcp_reset."""
@@ -145,7 +146,7 @@ _TIMEOUTS: Mapping[Phase, Cause] = MappingProxyType(
         Phase.TLS: C.TLS_TIMEOUT_ON_HELLO,
         Phase.FIRST_BYTE: C.HTTP_TIMEOUT,
         Phase.TRANSFER: C.HTTP_TIMEOUT,
-        Phase.TOKEN: C.IMDS_HOP_LIMIT,
+        Phase.TOKEN: C.HTTP_TIMEOUT,
         Phase.IDENTITY: C.HTTP_TIMEOUT,
         Phase.EXCHANGE: C.UDP_NO_REPLY,
     }

@@ -188,7 +188,7 @@ TEXTS: Mapping[Cause, Text] = MappingProxyType(
             "Look for a proxy or firewall that limits size or time of downloads.",
         ),
         Cause.UDP_NO_REPLY: Text(
-            "{host} ({address}) gave no reply on UDP {port}.",
+            "{host} ({address}) gave no valid reply on UDP {port}: {error}.",
             "Allow outbound UDP {port} from the runner's subnet to {host} and the answers back "
             "(network ACL: UDP from port {port} to 1024-65535).",
         ),

@@ -10,15 +10,18 @@ from urllib.parse import urlsplit
 from monitor.model import Attempt, Failure, FailureKind, HttpFacts, Phase, Target
 from monitor.net.errors import ExchangeError
 from monitor.net.http1 import Head, ResponseParser, authority, encode_request, read_response
+from monitor.net.imds_wire import (
+    DOCUMENT_PATH,
+    TOKEN_PATH,
+    TOKEN_REQUEST,
+    json_object,
+    token_headers,
+)
 from monitor.net.stopwatch import Stopwatch
 from monitor.probes.measure import Wire, measure
 from monitor.probes.tools import Tools
 
 ADDRESS = "169.254.169.254"
-TOKEN_PATH = "/latest/api/token"
-DOCUMENT_PATH = "/latest/dynamic/instance-identity/document"
-_TTL = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
-_TOKEN_LIMIT = 1024
 
 
 async def probe(target: Target, tools: Tools) -> Attempt:
@@ -43,16 +46,17 @@ def _redirected(target: Target, endpoint: str) -> Target:
 async def _exchange(wire: Wire) -> None:
     try:
         async with asyncio.timeout(wire.target.timeout / 2):
-            head, body = await _request(wire, Phase.TOKEN, "PUT", TOKEN_PATH, _TTL)
+            head, body = await _request(wire, Phase.TOKEN, "PUT", TOKEN_PATH, TOKEN_REQUEST)
     except TimeoutError:
         if wire.sent and not wire.received:
             await _look_without_token(wire)
         raise
-    headers = {"X-aws-ec2-metadata-token": _token(head, body)}
-    head, _ = await _request(wire, Phase.IDENTITY, "GET", DOCUMENT_PATH, headers)
-    wire.http = HttpFacts(head.version, head.status, {}, None, 0)
+    headers = _headers_with_token(head, body)
+    head, body = await _request(wire, Phase.IDENTITY, "GET", DOCUMENT_PATH, headers)
+    wire.http = HttpFacts(head.version, head.status, {}, None, len(body))
     if head.status != 200:
         raise _status(head.status)
+    _check_document(body)
 
 
 async def _request(
@@ -67,8 +71,8 @@ async def _request(
     return head, bytes(parser.body)
 
 
-def _token(head: Head, body: bytes) -> str:
-    """Return the token of an answer to the PUT.
+def _headers_with_token(head: Head, body: bytes) -> Mapping[str, str]:
+    """Return the headers of the next request, from the answer to the PUT.
 
     Raises:
         ExchangeError: IMDS_DISABLED, IMDS_V1_ONLY, HTTP_STATUS or HTTP_FORMAT.
@@ -77,10 +81,23 @@ def _token(head: Head, body: bytes) -> str:
         raise ExchangeError(FailureKind.IMDS_V1_ONLY, "tokens are not supported", str(head.status))
     if head.status != 200:
         raise _status(head.status)
-    token = body.decode("latin-1").strip()
-    if not token or len(token) > _TOKEN_LIMIT or not token.isprintable():
-        raise ExchangeError(FailureKind.HTTP_FORMAT, "the token is none")
-    return token
+    try:
+        return token_headers(body)
+    except ValueError as error:
+        raise ExchangeError(FailureKind.HTTP_FORMAT, str(error)) from None
+
+
+def _check_document(body: bytes) -> None:
+    """Anything may answer 200 to anything; the document is what only the service sends.
+
+    Raises:
+        ExchangeError: HTTP_FORMAT.
+    """
+    try:
+        json_object(body)
+    except ValueError as error:
+        message = f"the identity document can't be read: {error}"
+        raise ExchangeError(FailureKind.HTTP_FORMAT, message) from None
 
 
 def _status(status: int) -> ExchangeError:

@@ -122,6 +122,8 @@ CASES = [
     (kind(P.EXCHANGE, K.TIMEOUT), {}, C.UDP_NO_REPLY),
     (kind(P.EXCHANGE, K.UDP_FORMAT), {}, C.UDP_NO_REPLY),
     (os_error(P.EXCHANGE, errno.ECONNREFUSED), {}, C.UDP_PORT_UNREACHABLE),
+    (os_error(P.EXCHANGE, errno.EPROTO, (12, 0)), {}, C.UDP_NO_REPLY),
+    (kind(P.TOKEN, K.TIMEOUT), {}, C.HTTP_TIMEOUT),
     (kind(P.TOKEN, K.IMDS_HOP_LIMIT), {}, C.IMDS_HOP_LIMIT),
     (kind(P.TOKEN, K.IMDS_DISABLED, "403"), {}, C.IMDS_DISABLED),
     (kind(P.TOKEN, K.IMDS_V1_ONLY, "404"), {}, C.IMDS_V1_ONLY),

@@ -1,9 +1,12 @@
-"""An instance metadata service of our own: ``python -m tests.internet.imds PORT MODE``."""
+"""An instance metadata service of our own, in a test or as a program of its own.
+
+``python -m tests.internet.imds --port 8254 --mode hop-limit``
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -106,6 +109,15 @@ def metadata(mode: Mode = Mode.NORMAL) -> Iterator[Server]:
         server.server_close()
 
 
+def main() -> None:
+    """Serve until the process is ended."""
+    parser = argparse.ArgumentParser(prog="tests.internet.imds")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--mode", type=Mode, choices=list(Mode), default=Mode.NORMAL)
+    options = parser.parse_args()
+    Server((options.host, options.port), options.mode).serve_forever()
+
+
 if __name__ == "__main__":
-    where, _, port = sys.argv[1].rpartition(":")
-    Server((where or "127.0.0.1", int(port)), Mode(sys.argv[2])).serve_forever()
+    main()

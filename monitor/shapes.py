@@ -1,0 +1,15 @@
+"""What AWS's identifiers look like: what does not is believed from nobody."""
+
+from __future__ import annotations
+
+import re
+
+# Each is bounded in length and ASCII only: they become host names and label values.
+REGION = re.compile(r"[a-z]{2,5}(-[a-z]{1,12}){1,3}-[0-9]{1,2}")
+AVAILABILITY_ZONE = re.compile(r"[a-z]{2,5}(-[a-z0-9]{1,12}){2,6}")
+ACCOUNT_ID = re.compile(r"[0-9]{12}")
+VPC_ID = re.compile(r"vpc-[0-9a-f]{8,17}")
+SUBNET_ID = re.compile(r"subnet-[0-9a-f]{8,17}")
+INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
+RUNNER_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
