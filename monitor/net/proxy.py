@@ -1,7 +1,10 @@
 """Which proxy a request goes through: the rules of Go's net/http, for the runner is Go.
 
-The rules are those of golang.org/x/net/http/httpproxy (``Config``, ``useProxy``), which
-net/http's ProxyFromEnvironment uses. Go does not read ALL_PROXY; neither do we.
+The rules are those of golang.org/x/net/http/httpproxy (``Config``, ``useProxy``; an IPv6
+zone is no domain, as since 0.36), which net/http's ProxyFromEnvironment uses. Go's net/http
+does not read ALL_PROXY; neither do we, for the monitor must not take a way that the runner
+does not take. In two things we are stricter: a proxy's URL that Go silently ignores, and one
+of a SOCKS proxy, which Go would use and we can't, are errors.
 """
 
 from __future__ import annotations
@@ -42,10 +45,10 @@ class Proxy:
     @property
     def authorization(self) -> str | None:
         """The value of Proxy-Authorization (RFC 7617, in UTF-8), for sending only."""
-        if not self.username:
+        if not self.username and self.password is None:
             return None
         password = self.password.reveal() if self.password else ""
-        raw = f"{self.username}:{password}".encode()
+        raw = f"{self.username}:{password}".encode("utf-8", "surrogateescape")
         return "Basic " + base64.b64encode(raw).decode()
 
 
@@ -62,8 +65,15 @@ class _Entry:
         if self.network is not None:
             inside = address is not None and address in self.network
         else:
-            inside = host.endswith(self.suffix) or (self.itself and host == self.suffix[1:])
+            named = host.endswith(self.suffix) or (self.itself and host == self.suffix[1:])
+            inside = named and address is None
         return inside and self.port in {"", port}
+
+    def contains(self, other: _Entry) -> bool:
+        """Whether a domain entry covers every name that another one covers."""
+        if not self.suffix or not other.suffix.endswith(self.suffix):
+            return False
+        return self.itself or not other.itself or self.suffix != other.suffix
 
 
 class NoProxy:
@@ -79,8 +89,18 @@ class NoProxy:
         address = _address(host)
         if host == "localhost" or (address is not None and address.is_loopback):
             return True
-        name = host.strip().lower()
+        name = _ascii(host.strip().lower())
         return self._all or any(e.covers(name, str(port), address) for e in self._entries)
+
+    def includes(self, text: str) -> bool:
+        """Whether every host that the entry ``text`` covers is covered, at every port."""
+        wanted = _entry(text)
+        if wanted is None or self._all:
+            return True
+        entries = [e for e in self._entries if e.port in {"", wanted.port}]
+        if wanted.network is None:
+            return any(e.contains(wanted) for e in entries)
+        return _within(wanted.network, [e.network for e in entries if e.network])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +156,25 @@ def parse_proxy(text: str) -> Proxy | None:
     """
     if not text:
         return None
+    if any(c <= " " or c == "\x7f" for c in text):  # urlsplit would take some of them out
+        raise ValueError("the proxy's URL holds a space or control character")
     try:
         url = urlsplit(text if "://" in text else f"http://{text}")
-        port = url.port
+        port = _DEFAULT_PORTS.get(url.scheme, 0) if url.port is None else url.port
     except ValueError:
         raise ValueError("the proxy's URL can't be read") from None
-    if url.scheme not in _DEFAULT_PORTS or not url.hostname:
+    if url.scheme.startswith("socks"):
+        raise ValueError("the proxy's URL is that of a SOCKS proxy, which is not supported")
+    if url.scheme not in _DEFAULT_PORTS or not url.hostname or not port:
         raise ValueError("the proxy's URL is not http://host:port or https://host:port")
+    host = _ascii(url.hostname)
+    if not all("!" <= c <= "~" for c in host):
+        raise ValueError("the proxy's host is no name and no address")
     password = Secret(unquote(url.password)) if url.password is not None else None
     return Proxy(
         url.scheme,
-        url.hostname,
-        port or _DEFAULT_PORTS[url.scheme],
+        host,
+        port,
         unquote(url.username or ""),
         password,
     )
@@ -177,44 +204,61 @@ def missing_no_proxy(
 ) -> tuple[str, ...]:
     """Return the required NO_PROXY entries that nothing in the given NO_PROXY covers.
 
-    An entry is covered by itself or by a wider one (``*``, ``amazonaws.com`` for
-    ``.amazonaws.com``). Empty when no proxy is in use.
+    An entry is covered by itself, by a wider one (``*``, ``amazonaws.com`` for
+    ``.amazonaws.com``), or by several networks together; an entry for one port covers no
+    whole host. Empty when no proxy is in use.
     """
     if not chooser.in_use:
         return ()
-    return tuple(entry for entry in required if not _covered(chooser.no_proxy, entry))
-
-
-def _covered(no_proxy: NoProxy, entry: str) -> bool:
-    if "/" in entry:
-        network = ipaddress.ip_network(entry)
-        ends = (network[0], network[1], network[-1])
-        return all(no_proxy.covers(str(a), p) for a in ends for p in _SAMPLES)
-    names = [f"any-name{entry}", f"a.b{entry}"] if entry.startswith(".") else [entry]
-    return all(no_proxy.covers(name, port) for name in names for port in _SAMPLES)
-
-
-_SAMPLES = (80, 443)
+    return tuple(entry for entry in required if not chooser.no_proxy.includes(entry))
 
 
 def _entry(text: str) -> _Entry | None:
     """Read one entry as Go does; None for what Go ignores."""
     if not text or text == "*":
         return None
-    if "/" in text:
-        try:
-            return _Entry(network=ipaddress.ip_network(text, strict=False))
-        except ValueError:
-            pass
+    network = _network(text)
+    if network is not None:
+        return _Entry(network=network)
     host, port = _split_port(text)
     if not host:
         return None
-    address = _address(host)
+    address = None if "%" in host else _address(host)
     if address is not None:
         return _Entry(network=ipaddress.ip_network(address), port=port)
     host = host.removeprefix("*") if host.startswith("*.") else host
     itself = not host.startswith(".")
-    return _Entry(suffix=f".{host}" if itself else host, itself=itself, port=port)
+    suffix = "." + _ascii(host.removeprefix("."))
+    return _Entry(suffix=suffix, itself=itself, port=port)
+
+
+def _network(text: str) -> IpNetwork | None:
+    """Read what Go's net.ParseCIDR reads: a length behind the slash, no netmask, no zone."""
+    address, _, length = text.partition("/")
+    if "%" in address or not (length.isascii() and length.isdecimal()):
+        return None
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+    first = network.network_address
+    mapped = first.ipv4_mapped if isinstance(first, ipaddress.IPv6Address) else None
+    if mapped is not None and network.prefixlen >= _MAPPED_BITS:
+        return ipaddress.IPv4Network((mapped, network.prefixlen - _MAPPED_BITS))
+    return network
+
+
+_MAPPED_BITS = 96
+"""How many bits stand before the IPv4 address in ``::ffff:0:0/96`` (RFC 4291 2.5.5.2)."""
+
+
+def _within(wanted: IpNetwork, networks: Sequence[IpNetwork]) -> bool:
+    """Whether networks, joined where they are neighbours, hold all of ``wanted``."""
+    if isinstance(wanted, ipaddress.IPv4Network):
+        v4 = [n for n in networks if isinstance(n, ipaddress.IPv4Network)]
+        return any(wanted.subnet_of(n) for n in ipaddress.collapse_addresses(v4))
+    v6 = [n for n in networks if isinstance(n, ipaddress.IPv6Network)]
+    return any(wanted.subnet_of(n) for n in ipaddress.collapse_addresses(v6))
 
 
 def _split_port(text: str) -> tuple[str, str]:
@@ -233,8 +277,19 @@ def _address(host: str) -> IpAddress | None:
         address = ipaddress.ip_address(host)
     except ValueError:
         return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.ipv4_mapped or ipaddress.IPv6Address(int(address))  # without its zone
+    return address
+
+
+def _ascii(name: str) -> str:
+    """Write an internationalised name as it stands in DNS; what is none stays as it is."""
+    if name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode()
+    except UnicodeError:
+        return name
 
 
 def _either(environ: Mapping[str, str], name: str) -> str:
