@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import isfinite
 
+from monitor.diagnosis.network_path import network_path
 from monitor.model import (
     Attempt,
     Connection,
@@ -68,6 +69,7 @@ def target_view(
     """Return what ``check --format json`` says of a target; times are seconds."""
     said = verdict or no_verdict(target)
     primary = attempt.primary if attempt else None
+    way = network_path(target, attempt)
     return {
         "id": target.id,
         "group": target.group,
@@ -85,6 +87,7 @@ def target_view(
         "path": shown_path(target),
         "wildcard": target.endpoint.wildcard,
         "proxy": attempt.proxy if attempt else None,
+        "network_path": way.value if way else None,
         "evidence": dict(said.evidence),
     }
 
@@ -182,7 +185,7 @@ def _connection(connection: Connection) -> Json:
         "error": connection.failure.message if connection.failure else None,
         "phases": phases_view(connection.phases),
         "rtt_seconds": rounded(connection.rtt),
-        "retransmits": tcp.retransmits if tcp else None,
+        "retransmits": tcp.retransmits if tcp else connection.resends,
         "tls": _tls(connection.tls) if connection.tls else None,
         "http": {"status": http.status, "redirect": http.redirect} if http else None,
     }

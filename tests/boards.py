@@ -110,6 +110,10 @@ def _up(target: Target) -> tuple[Attempt, Verdict]:
     tls = _tls() if protocol in {Protocol.HTTPS, Protocol.TLS} else None
     web = protocol in {Protocol.HTTPS, Protocol.HTTP}
     http = HttpFacts("1.1", 200, {"server": "x"}, 512, 512, b"{}") if web else None
+    addresses = (
+        ("8.8.8.8" if target.group == "aws_api" else "192.0.2.1", Family.IPV4),
+        ("2001:db8::1", Family.IPV6),
+    )
     connections = tuple(
         Connection(
             address=address,
@@ -121,7 +125,7 @@ def _up(target: Target) -> tuple[Attempt, Verdict]:
             tls=tls,
             http=http,
         )
-        for address, family in (("192.0.2.1", Family.IPV4), ("2001:db8::1", Family.IPV6))
+        for address, family in addresses
     )
     attempt = Attempt(
         target.id, NOW - 30, 0.25, _resolution(target), connections, clock_offset=0.01

@@ -19,6 +19,7 @@ from math import isfinite
 from prometheus_client.core import Metric
 
 from monitor import __version__
+from monitor.diagnosis.network_path import network_path
 from monitor.model import Attempt, Connection, Family, Identity, Phase, State
 from monitor.state import Board, Histogram, Record
 
@@ -242,6 +243,11 @@ def _earliest_expiry(connection: Connection) -> float | None:
     return min((certificate.not_after for certificate in chain), default=None)
 
 
+def _network_path(record: Record) -> Iterable[Sample]:
+    path = network_path(record.target, record.attempt)
+    return [((path.value,), 1.0)] if path else []
+
+
 def _failure_info(record: Record) -> Iterable[Sample]:
     cause = record.verdict.cause if record.verdict else None
     return [((cause.value,), 1.0)] if cause else []
@@ -410,6 +416,13 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         _of_primary(_certificate_hash),
     ),
     TargetFamily(
+        "egress_network_path_info",
+        G,
+        "How an AWS API was reached, by the address that answered: always 1.",
+        _network_path,
+        ("path",),
+    ),
+    TargetFamily(
         "probe_failure_info",
         G,
         "1 while the last probe failed or was degraded, with its cause.",
@@ -472,6 +485,12 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         G,
         "The round-trip time of the last probe's datagram, by kernel receive time.",
         _of_primary(lambda c: c.rtt if c.tcp is None else None),
+    ),
+    TargetFamily(
+        "egress_udp_resends",
+        G,
+        "Datagrams that the last probe sent again because no reply came.",
+        _of_primary(lambda c: None if c.resends is None else float(c.resends)),
     ),
     TargetFamily(
         "egress_family_success",

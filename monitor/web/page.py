@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from html import escape
 from itertools import groupby
 
+from monitor.diagnosis.network_path import SENTENCES, network_path
 from monitor.model import Incident, State
 from monitor.state import Board, Record
 from monitor.view import no_verdict
@@ -96,6 +97,8 @@ def _row(record: Record, now: float) -> str:
     took = f"{record.attempt.duration * 1000:.0f} ms" if record.attempt else ""
     since = f" for {_ago(now - record.health.since)}" if record.health.since else ""
     where = f"{target.endpoint.protocol.value} {target.host}:{target.port}"
+    if way := network_path(target, record.attempt):
+        where += f", {SENTENCES[way]}"
     why = f"{escape(verdict.detail)} <small>{escape(verdict.cure)}</small>"
     return (
         f'<tr><td class="{state.value}">{_MARKS[state]} {state.value}<small>{since}</small></td>'

@@ -1,0 +1,66 @@
+"""Which way an AWS API was reached, by the address that answered: pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from enum import StrEnum
+
+from monitor.model import Attempt, Target
+
+AWS_GROUP = "aws_api"
+"""The group of the catalogue whose endpoints have VPC endpoints."""
+
+
+class NetworkPath(StrEnum):
+    """How a request left the VPC, or that it did not. Stable label values."""
+
+    VPC_ENDPOINT = "vpc_endpoint"
+    PUBLIC = "public"
+    PUBLIC_OR_GATEWAY_ENDPOINT = "public_or_gateway_endpoint"
+    PROXY = "proxy"
+
+
+SENTENCES = {
+    NetworkPath.VPC_ENDPOINT: "by VPC endpoint",
+    NetworkPath.PUBLIC: "by its public address",
+    NetworkPath.PUBLIC_OR_GATEWAY_ENDPOINT: "by its public address or a gateway endpoint",
+    NetworkPath.PROXY: "through a proxy",
+}
+
+_OWN_NETWORKS = tuple(
+    ipaddress.ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+"""Addresses that only a network of one's own has: RFC 1918, RFC 6598 and RFC 4193. AWS gives
+interface endpoints addresses of the subnet they are in (VPC user guide, "Interface endpoints")."""
+
+_GATEWAY_SERVICES = frozenset({"s3", "dynamodb"})
+"""The services that have gateway endpoints: a route in the route table that leaves name and
+public address as they are, and so can't be told from the public path."""
+
+
+def network_path(target: Target, attempt: Attempt | None) -> NetworkPath | None:
+    """Return the way that the last answer took; None where nothing of AWS has answered, or
+    where the address tells nothing (loopback, link-local)."""
+    if target.group != AWS_GROUP or attempt is None:
+        return None
+    connection = attempt.primary
+    if connection is None or (connection.failure is not None and not connection.received):
+        return None
+    if connection.proxy is not None:
+        return NetworkPath.PROXY
+    return _of_address(connection.address, target.host)
+
+
+def _of_address(text: str, host: str) -> NetworkPath | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if any(address in network for network in _OWN_NETWORKS):
+        return NetworkPath.VPC_ENDPOINT
+    if not address.is_global:
+        return None
+    if _GATEWAY_SERVICES.intersection(host.split(".")):
+        return NetworkPath.PUBLIC_OR_GATEWAY_ENDPOINT
+    return NetworkPath.PUBLIC
