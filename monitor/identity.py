@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from monitor import shapes
-from monitor.model import Identity
+from monitor.model import FARGATE, Identity
 from monitor.net import imds_wire
 from monitor.settings import Settings
 
@@ -31,8 +31,14 @@ _SHAPES: Mapping[str, re.Pattern[str]] = MappingProxyType(
         "subnet_id": shapes.SUBNET_ID,
         "instance_id": shapes.INSTANCE_ID,
         "runner_id": shapes.RUNNER_ID,
+        "launch_type": shapes.LAUNCH_TYPE,
     }
 )
+_EXECUTION_ENVIRONMENTS: Mapping[str, str] = MappingProxyType(
+    {"AWS_ECS_FARGATE": FARGATE, "AWS_ECS_EC2": "ec2"}
+)
+"""What ECS sets AWS_EXECUTION_ENV to in a container."""
+
 _TASK_ARN = re.compile(
     r"arn:aws[a-z-]{0,16}:ecs:(?P<region>[a-z0-9-]{1,40}):(?P<account_id>[0-9]{12}):task/"
 )
@@ -45,6 +51,7 @@ def from_environment(settings: Settings, environ: Mapping[str, str]) -> Identity
         region=settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
         account_id=settings.account_id or environ.get("AWS_ACCOUNT_ID"),
         runner_id=settings.runner_id or environ.get("RUNNER_ID"),
+        launch_type=_EXECUTION_ENVIRONMENTS.get(environ.get("AWS_EXECUTION_ENV", "")),
     )
 
 
@@ -65,11 +72,11 @@ async def discover(settings: Settings, environ: Mapping[str, str]) -> Identity:
         return Identity()
     import aiohttp  # noqa: PLC0415 - the probers do without it
 
-    found = Identity()
+    found = from_environment(settings, environ)
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         if task_metadata := environ.get("ECS_CONTAINER_METADATA_URI_V4"):
-            found = await _patiently(_from_task, session, task_metadata)
-        if environ.get("AWS_EXECUTION_ENV") != "AWS_ECS_FARGATE":
+            found = merge(found, await _patiently(_from_task, session, task_metadata))
+        if found.launch_type != FARGATE:
             told = await _patiently(_from_instance, session, settings.metadata.endpoint)
             found = merge(found, told)
     return found
@@ -120,6 +127,7 @@ async def _from_task(session: aiohttp.ClientSession, uri: str) -> Identity:
         **(arn.groupdict() if arn else {}),
         availability_zone=task.get("AvailabilityZone"),
         vpc_id=task.get("VPCID"),
+        launch_type=str(task.get("LaunchType", "")).lower(),
     )
 
 

@@ -355,7 +355,8 @@ class Connection:
     """The measurement of one address of the target, phase by phase (seconds).
 
     ``rtt`` is the best round-trip figure there is: the kernel's for TCP, by kernel
-    receive timestamp for UDP. ``proxy`` is ``host:port`` of the proxy that was dialled.
+    receive timestamp for UDP. ``resends`` counts datagrams sent again for want of a reply,
+    None where none are sent. ``proxy`` is ``host:port`` of the proxy that was dialled.
     ``sent`` and ``received`` are bytes of payload on the wire (TLS records included).
     """
 
@@ -365,6 +366,7 @@ class Connection:
     phases: Mapping[Phase, float]
     failure: Failure | None = None
     rtt: float | None = None
+    resends: int | None = None
     proxy: str | None = None
     sent: int = 0
     received: int = 0
@@ -526,9 +528,14 @@ class Incident:
     evidence: Mapping[str, str] = field(default_factory=dict)
 
 
+FARGATE = "fargate"
+"""The launch type of a task that has no instance of the user's below it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Where this monitor runs, as far as it is known ("" is not known)."""
+    """Where this monitor runs, as far as it is known ("" is not known). ``launch_type`` is
+    that of its ECS task: ``FARGATE`` or "ec2"."""
 
     region: str = ""
     availability_zone: str = ""
@@ -537,3 +544,4 @@ class Identity:
     subnet_id: str = ""
     instance_id: str = ""
     runner_id: str = ""
+    launch_type: str = ""

@@ -121,6 +121,7 @@ def _up(target: Target) -> tuple[Attempt, Verdict]:
             family=family,
             phases=_phases_of(protocol),
             rtt=0.011,
+            resends=0 if protocol is Protocol.UDP else None,
             tcp=tcp,
             tls=tls,
             http=http,

@@ -6,6 +6,7 @@ import asyncio
 import json
 import string
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from tests.internet.imds import Mode, metadata
 from tests.internet.rude import Habit, rude, saying, silent
 
 HERE = Path("config.toml")
+TASK_UNKNOWN = Identity(launch_type="fargate")
+"""What the environment alone tells on Fargate."""
 
 
 def settings(endpoint: str = "http://127.0.0.1:1", **values: str) -> Settings:
@@ -78,7 +81,9 @@ def taking_turns(*answers: bytes) -> Habit:
 async def test_a_service_that_is_not_ready_yet_is_asked_again():
     told = page('{"AvailabilityZone": "eu-west-1b"}')
     async with rude(taking_turns(page("", "503 Unavailable"), b"", told)) as port:
-        assert await discover(settings(), fargate(port)) == Identity(availability_zone="eu-west-1b")
+        assert await discover(settings(), fargate(port)) == replace(
+            TASK_UNKNOWN, availability_zone="eu-west-1b"
+        )
 
 
 async def test_an_emulator_that_knows_no_interfaces_still_tells_the_region():
@@ -103,7 +108,10 @@ async def test_on_fargate_the_task_metadata_tells_and_instance_metadata_is_not_a
     async with rude(saying(page(json.dumps(task)))) as port:
         found = await discover(settings(), fargate(port))
     assert found == Identity(
-        region="us-west-2", account_id="111122223333", availability_zone="us-west-2d"
+        region="us-west-2",
+        account_id="111122223333",
+        availability_zone="us-west-2d",
+        launch_type="fargate",
     )
 
 
@@ -137,7 +145,7 @@ HOSTILE = [
 @pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
 async def test_a_hostile_metadata_service_injects_nothing(body: str):
     async with rude(saying(page(body))) as port:
-        assert await discover(settings(), fargate(port)) == Identity()
+        assert await discover(settings(), fargate(port)) == TASK_UNKNOWN
 
 
 @pytest.mark.parametrize("token", ["a\r\nX-Evil: 1", "", "t" * 2000])
@@ -158,7 +166,7 @@ async def test_who_never_answers_is_left_within_the_patience(monkeypatch: pytest
     monkeypatch.setattr("monitor.identity._TIMEOUT", 0.05)
     started = time.monotonic()
     async with rude(silent) as port:
-        assert await discover(settings(), fargate(port)) == Identity()
+        assert await discover(settings(), fargate(port)) == TASK_UNKNOWN
     assert time.monotonic() - started < 5
 
 

@@ -59,6 +59,8 @@ def _connection(connection: Connection) -> Iterator[tuple[str, str]]:
         yield "bytes", f"{connection.sent} sent, {connection.received} received"
     if connection.tcp and connection.tcp.retransmits:
         yield "retransmits", str(connection.tcp.retransmits)
+    if connection.resends:
+        yield "resends", str(connection.resends)
     if connection.tls and connection.tls.chain:
         yield "issuer", connection.tls.chain[-1].issuer
         yield "subject", connection.tls.chain[0].subject

@@ -27,9 +27,7 @@ class IcmpError:
     sender: str
 
 
-def keep_icmp_errors(
-    sock: socket.socket, family: socket.AddressFamily, *, on: bool = True
-) -> None:
+def keep_icmp_errors(sock: socket.socket, family: socket.AddressFamily, *, on: bool = True) -> None:
     """Have the kernel queue ICMP errors for ``read_icmp_error`` (IP_RECVERR, ip(7))."""
     level, option = _OPTIONS[family]
     sock.setsockopt(level, option, int(on))

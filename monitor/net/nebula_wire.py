@@ -9,6 +9,7 @@ import struct
 
 _HEADER = struct.Struct("!BBHIQ")  # version and type, subtype, reserved, index, counter
 HEADER_SIZE = _HEADER.size
+INDEX_BITS = 32
 _VERSION = 1
 _RECV_ERROR, _TEST = 2, 4
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
+NONCE_BITS = 64
 _PACKET = struct.Struct("!BBbb3I4Q")  # RFC 5905 figure 8, without extension fields
 PACKET_SIZE = _PACKET.size
 _CLIENT, _SERVER = 3, 4
 _VERSION = 4
 _ALARM = 3  # leap indicator: the server's own clock is not set
+_UNSYNCHRONIZED = 16  # stratum; what is above is reserved (figure 11)
 _EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 _ERA = 2**32
 
@@ -17,42 +19,54 @@ _ERA = 2**32
 @dataclass(frozen=True, slots=True)
 class NtpAnswer:
     """A server's answer. ``received_at`` and ``sent_at`` are Unix seconds of its clock;
-    ``kiss`` is the kiss-o'-death code, "" when there is none."""
+    ``refusal`` says why they are not to be believed, "" when they are: a kiss-o'-death
+    code (section 7.4), or that the server is not synchronized."""
 
-    stratum: int
     received_at: float
     sent_at: float
-    kiss: str
+    refusal: str
+
+    def offset(self, sent_at: float, arrived_at: float) -> float:
+        """Return the server's clock minus ours in seconds (section 8), our request having
+        been sent and the answer having arrived at those Unix times."""
+        return ((self.received_at - sent_at) + (self.sent_at - arrived_at)) / 2
+
+    def round_trip(self, sent_at: float, arrived_at: float) -> float:
+        """Return the round trip without the time that the server took, in seconds
+        (section 8: the delay)."""
+        return max(0.0, (arrived_at - sent_at) - (self.sent_at - self.received_at))
 
 
 def encode_request(nonce: int) -> bytes:
     """Write a client request whose transmit timestamp is 64 random bits: the server sends
-    them back, and they tell nothing about our clock (RFC 5905 7.3; RFC 9109 idea)."""
+    them back, and they tell nothing about our clock (draft-ietf-ntp-data-minimization-04)."""
     return _PACKET.pack(_VERSION << 3 | _CLIENT, 0, 0, 0, 0, 0, 0, 0, 0, 0, nonce)
 
 
-def decode_answer(packet: bytes, nonce: int) -> NtpAnswer | None:
-    """Read an answer to the request of ``nonce``; None if it is none."""
+def nonce_of(packet: bytes) -> int | None:
+    """Return the nonce that a server's packet answers; None if it is no such packet."""
     if len(packet) < PACKET_SIZE:
         return None
-    flags, stratum, _, _, _, _, reference, _, origin, received, sent = _PACKET.unpack_from(packet)
-    if flags & 7 != _SERVER or origin != nonce:
-        return None
-    kiss = ""
+    flags, *_, origin, _, _ = _PACKET.unpack_from(packet)
+    version = flags >> 3 & 7
+    return int(origin) if flags & 7 == _SERVER and 1 <= version <= _VERSION else None
+
+
+def decode_answer(packet: bytes) -> NtpAnswer:
+    """Read a packet for which ``nonce_of`` gave a nonce."""
+    flags, stratum, _, _, _, _, reference, _, _, received, sent = _PACKET.unpack_from(packet)
+    refusal = ""
     if stratum == 0:
-        code = reference.to_bytes(4, "big").decode("latin-1").strip("\0")
-        kiss = "".join(c if c.isalnum() else "?" for c in code) or "?"
-    elif flags >> 6 == _ALARM:
-        kiss = "UNSYNCHRONISED"
-    return NtpAnswer(stratum, _unix(received), _unix(sent), kiss)
+        refusal = _kiss_code(reference)
+    elif flags >> 6 == _ALARM or stratum >= _UNSYNCHRONIZED or not received or not sent:
+        refusal = "UNSYNCHRONIZED"
+    return NtpAnswer(_unix(received), _unix(sent), refusal)
 
 
-def offset_and_delay(answer: NtpAnswer, sent_at: float, received_at: float) -> tuple[float, float]:
-    """Return the server's clock minus ours, and the round trip without the server's own
-    time, in seconds (RFC 5905 section 8)."""
-    there, back = answer.received_at - sent_at, answer.sent_at - received_at
-    delay = (received_at - sent_at) - (answer.sent_at - answer.received_at)
-    return (there + back) / 2, max(0.0, delay)
+def _kiss_code(reference: int) -> str:
+    """Read the four ASCII letters that a server of stratum 0 has in its reference id."""
+    code = reference.to_bytes(4, "big").decode("latin-1").rstrip("\0")
+    return "".join(c if c.isascii() and c.isalnum() else "?" for c in code) or "?"
 
 
 def _unix(timestamp: int) -> float:

@@ -56,6 +56,7 @@ class Wire:
     tls: TlsFacts | None = None
     http: HttpFacts | None = None
     clock_offset: float | None = None
+    resends: int | None = None
     sent: int = 0
     received: int = 0
 
@@ -82,6 +83,7 @@ class Wire:
             phases=self.stopwatch.durations,
             failure=failure,
             rtt=self.rtt,
+            resends=self.resends,
             proxy=self.proxy.label if self.proxy else None,
             sent=self.sent,
             received=self.received,

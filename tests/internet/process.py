@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -39,6 +40,11 @@ def free_port_of_both(host: str = "127.0.0.1") -> int:
                 continue
             return port
     raise AssertionError("no port is free for both")
+
+
+def open_descriptors() -> int:
+    """Return how many files and sockets this process has open."""
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a number, no paths
 
 
 def accepts(port: int, host: str = "127.0.0.1") -> bool:

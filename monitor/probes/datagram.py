@@ -1,0 +1,102 @@
+"""Asks one thing by datagram until it is answered: one lost packet is no outage."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from monitor.model import Failure, FailureKind, Phase
+from monitor.net.errors import ExchangeError
+from monitor.net.udp import UdpSocket
+from monitor.probes.measure import Wire
+
+RESENDS = 2
+"""How often a question is put again before silence is called silence."""
+
+_SPACING = 0.5
+"""Seconds between two sends at the least: losses come in bursts."""
+
+_JUNK_LIMIT = 64
+_JUNK = "what answers does not speak the protocol, or answers somebody else"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply, and when the question that it names was sent and the kernel got the reply
+    (Unix seconds)."""
+
+    packet: bytes
+    sent_at: float
+    arrived_at: float
+
+    @property
+    def rtt(self) -> float:
+        """The round trip in seconds."""
+        return max(0.0, self.arrived_at - self.sent_at)
+
+
+async def ask(
+    wire: Wire,
+    bits: int,
+    encode: Callable[[int], bytes],
+    token_of: Callable[[bytes], int | None],
+) -> Reply:
+    """Send ``encode(token)`` and wait for a packet whose ``token_of`` is that token.
+
+    Tokens are ``bits`` random bits, another one each time: a reply names the send that it
+    answers, and nobody off the path can fake it. Sends are a share of the target's timeout
+    apart, and the last one waits for as long as the caller does. Everything else that the
+    peer sends is ignored; if nothing but that comes, it is the failure.
+
+    Raises:
+        OSError: a local error, or what an ICMP error means.
+        ExchangeError: UDP_FORMAT, if there is no end of what is no reply.
+    """
+    sock = UdpSocket(wire.address, wire.port)
+    try:
+        with wire.stopwatch.phase(Phase.EXCHANGE):
+            reply = await _until_answered(wire, sock, bits, encode, token_of)
+    except OSError:
+        wire.blame = None  # an ICMP error says more than junk before it
+        raise
+    finally:
+        wire.sent, wire.received = sock.sent, sock.received
+        sock.close()
+    wire.blame = None
+    return reply
+
+
+async def _until_answered(
+    wire: Wire,
+    sock: UdpSocket,
+    bits: int,
+    encode: Callable[[int], bytes],
+    token_of: Callable[[bytes], int | None],
+) -> Reply:
+    pause = max(_SPACING, wire.target.timeout / (RESENDS + 2))
+    sent_at: dict[int, float] = {}
+    wire.resends = 0
+    while True:
+        token = wire.tools.random.getrandbits(bits)
+        sent_at[token] = sock.send(encode(token))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause if wire.resends < RESENDS else None):
+                return await _reply(wire, sock, sent_at, token_of)
+        wire.resends += 1
+
+
+async def _reply(
+    wire: Wire,
+    sock: UdpSocket,
+    sent_at: Mapping[int, float],
+    token_of: Callable[[bytes], int | None],
+) -> Reply:
+    for _ in range(_JUNK_LIMIT):
+        packet, arrived_at = await sock.receive()
+        token = token_of(packet)
+        if token is not None and token in sent_at:
+            return Reply(packet, sent_at[token], arrived_at)
+        wire.blame = Failure(Phase.EXCHANGE, FailureKind.UDP_FORMAT, _JUNK)
+    raise ExchangeError(FailureKind.UDP_FORMAT, _JUNK)
