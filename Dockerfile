@@ -34,8 +34,6 @@ COPY config.toml /etc/egress-monitor/config.toml
 ENV PATH=/opt/egress-monitor/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
-# config.toml is looked for where the program is started, also by the health check.
-WORKDIR /etc/egress-monitor
 USER 65532:65532
 EXPOSE 9242
 STOPSIGNAL SIGTERM
