@@ -92,6 +92,11 @@ class Network:
         table = f"table inet fault {{\n{blocks}\n}}\n"
         self.middle.run("nft -f -", text=f"table inet fault {{}}\ndelete table inet fault\n{table}")
 
+    def route_monitor(self) -> None:
+        """Give the monitor's host its default routes."""
+        self.monitor.run(f"ip route add default via {MIDDLE_IN_V4}")
+        self.monitor.run(f"ip -6 route add default via {MIDDLE_IN_V6}")
+
     def clear(self) -> None:
         """Let everything through again."""
         self.rules()
@@ -148,8 +153,9 @@ def _route(spaces: Network) -> None:
     # The rate limit on ICMP errors would hide every other rejection from the monitor.
     for space in (spaces.middle, spaces.internet):
         space.run("sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0")
-    spaces.monitor.run(f"ip route add default via {MIDDLE_IN_V4}")
-    spaces.monitor.run(f"ip -6 route add default via {MIDDLE_IN_V6}")
+    spaces.route_monitor()
+    for address in (METADATA, *RESOLVERS):
+        spaces.monitor.run(f"ip route add {address}/32 via {MIDDLE_IN_V4}")
     spaces.middle.run(f"ip route add {PUBLIC_V4} via {INTERNET_V4}")
     spaces.middle.run(f"ip -6 route add {PUBLIC_V6} via {INTERNET_V6}")
     spaces.internet.run(f"ip route add default via {MIDDLE_OUT_V4}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import subprocess
@@ -39,6 +40,7 @@ class World:
     addresses: dict[str, str]
     addresses_v6: dict[str, str]
     processes: dict[str, Popen[bytes]] = field(default_factory=dict)
+    client: http.client.HTTPConnection | None = None
 
     def start(self, name: str, space: Namespace, command: Sequence[str]) -> None:
         """Run ``command`` in a namespace under a name; what had that name is ended first."""
@@ -163,23 +165,28 @@ format = "json"
         wait_until(lambda: self.get("/healthz") is not None, "the monitor serves", 20)
 
     def get(self, path: str) -> dict[str, object] | None:
-        """Return a JSON document of the monitor's; None when it does not answer."""
-        import urllib.request
+        """Return a JSON document of the monitor's; None when it does not answer.
 
-        def ask() -> bytes | None:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:9242{path}", timeout=2) as answer:
-                    return bytes(answer.read())
-            except OSError:
-                return None
-
-        text = self.network.monitor.call(ask)
-        if text is None:
+        One connection is kept, from a port of its own: some faults leave no new ones.
+        """
+        try:
+            if self.client is None:
+                self.client = self.network.monitor.call(_connect)
+            self.client.request("GET", path)
+            text = self.client.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            self.client = None
             return None
         try:
             return dict(json.loads(text))
         except ValueError:
             return {}
+
+
+def _connect() -> http.client.HTTPConnection:
+    client = http.client.HTTPConnection("127.0.0.1", 9242, timeout=5)
+    client.connect()
+    return client
 
 
 @contextmanager
