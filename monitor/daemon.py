@@ -118,7 +118,8 @@ class Monitor:
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
         """Probe until ``stop`` is set; read the configuration anew when ``reload`` is."""
-        self.board.vitals.started_at = self.clock.time()
+        vitals = self.board.vitals
+        vitals.started_at = vitals.last_reload_success_at = self.clock.time()
         self.apply(self._settings)
         log.info(
             "started",
@@ -345,7 +346,6 @@ class Monitor:
     async def _reload(self) -> None:
         """Read the configuration anew; a wrong one changes nothing and is said."""
         vitals = self.board.vitals
-        vitals.last_reload_at = self.clock.time()
         vitals.reloads += 1
         try:
             settings = await asyncio.to_thread(load_settings, self._settings.source, self._environ)
@@ -357,6 +357,7 @@ class Monitor:
                 log.error("configuration kept: the new one is wrong", problem=str(problem))
             return
         vitals.last_reload_ok = True
+        vitals.last_reload_success_at = self.clock.time()
         if settings.web != self._settings.web:
             log.warning("web.listen takes a restart to change")
         configure(settings.log)

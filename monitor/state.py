@@ -58,7 +58,7 @@ class Vitals:
     reloads: int = 0
     reload_failures: int = 0
     last_reload_ok: bool = True
-    last_reload_at: float = 0.0
+    last_reload_success_at: float = 0.0
 
 
 @dataclass(slots=True)

@@ -48,7 +48,7 @@ def realistic_board() -> Board:
     records.append(Record(_target("not-yet", "scm")))
     records.append(Record(replace(_target("nameless", "aws_api"), unknown=("region",))))
     vitals = Vitals(
-        NOW - 60, NOW - 1, in_flight=3, reloads=2, reload_failures=1, last_reload_at=NOW
+        NOW - 60, NOW - 1, in_flight=3, reloads=2, reload_failures=1, last_reload_success_at=NOW
     )
     for lag in (0.0001, 0.2, 30.0):
         vitals.loop_lag.observe(lag)

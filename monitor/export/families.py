@@ -592,6 +592,12 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         lambda b: _one(float(b.vitals.last_reload_ok)),
     ),
     MonitorFamily(
+        "egress_config_last_reload_success_timestamp_seconds",
+        G,
+        "When the configuration in force was read, in Unix time.",
+        lambda b: _one(b.vitals.last_reload_success_at or None),
+    ),
+    MonitorFamily(
         "egress_config_reloads",
         N,
         "Reloads of the configuration that were asked for.",
