@@ -1,7 +1,13 @@
-"""Our engine as the benchmarks drive it: the daemon's own, without its schedule."""
+"""Our engine as the benchmarks drive it: the daemon's own, without its schedule.
+
+``python -m benchmarks.engine PORT CA`` probes as each line of its standard input says,
+``PROTOCOL COUNT``, and answers ``ok`` or what failed.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
 
 from monitor.engine import Engine, make_tools
@@ -41,3 +47,21 @@ def make_targets(port: int) -> dict[str, Target]:
         )
         for protocol in (Protocol.TCP, Protocol.HTTPS)
     }
+
+
+async def serve(port: int, ca: Path) -> None:
+    """Probe as often as each line of standard input says."""
+    engine = make_engine(ca)
+    targets = make_targets(port)
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        protocol, count = line.split()
+        failure = None
+        for _ in range(int(count)):
+            attempt, _ = await engine.measure(targets[protocol])
+            failure = failure or attempt.failure
+        print("ok" if failure is None else failure, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))

@@ -7,7 +7,6 @@ connection. CPU is user plus system time of the prober's process alone, from /pr
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import os
 import statistics
@@ -66,7 +65,7 @@ class Ours:
     name = "egress-monitor"
 
     def __init__(self, place: Place) -> None:
-        command = [sys.executable, "-m", "benchmarks.probe_cost", str(place.port), str(place.ca)]
+        command = [sys.executable, "-m", "benchmarks.engine", str(place.port), str(place.ca)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -157,24 +156,5 @@ def main() -> None:
         compare(place, Blackbox(place, process.pid, port))
 
 
-async def serve(port: int, ca: Path) -> None:
-    """Our side: probe as often as each line of standard input says."""
-    from benchmarks.engine import make_engine, make_targets  # noqa: PLC0415
-
-    engine = make_engine(ca)
-    targets = make_targets(port)
-    loop = asyncio.get_running_loop()
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
-        protocol, count = line.split()
-        failure = None
-        for _ in range(int(count)):
-            attempt, _ = await engine.measure(targets[protocol])
-            failure = failure or attempt.failure
-        print("ok" if failure is None else failure, flush=True)
-
-
 if __name__ == "__main__":
-    if len(sys.argv) > 1:
-        asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2])))
-    else:
-        main()
+    main()
