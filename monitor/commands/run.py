@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from monitor import daemon
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from monitor.commands import Options
 
 
 def main(options: Options) -> int:
     """Run the daemon and return its exit status."""
+    with _left_out("rich"):
+        from monitor import daemon  # noqa: PLC0415 - structlog takes rich along: 4 MiB unused
     return daemon.run(options.config, options.environ)
+
+
+@contextmanager
+def _left_out(package: str) -> Iterator[None]:
+    """Have imports of ``package`` fail for the length of the block, as if it were missing."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
