@@ -2,13 +2,13 @@
 
 import asyncio
 import subprocess
-import time
 from dataclasses import replace
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
+from monitor.export.families import families
 from monitor.export.prometheus import Format, negotiate, render, render_politely, snapshot
 from monitor.model import Cause
 from monitor.state import Board
@@ -69,17 +69,14 @@ def test_the_format_is_the_scrapers_choice(accept: str, expected: Format) -> Non
 
 @pytest.mark.parametrize("form", Format)
 async def test_the_event_loop_runs_on_while_a_scrape_is_written(form: Format) -> None:
-    """The figure is the loop's own CPU time: a busy test machine is not our doing."""
     board = _with_targets(realistic_board(), 80)
-    worst = 0.0
+    turns = 0
     scrape = asyncio.create_task(render_politely(board, form))
     while not scrape.done():
-        begun = time.thread_time()
+        turns += 1
         await asyncio.sleep(0)
-        worst = max(worst, time.thread_time() - begun)
-    lines = (await scrape).count(b"\n")
-    assert lines > 3000
-    assert worst < 0.015
+    assert (await scrape).count(b"\n") > 3000
+    assert turns >= len(list(families(board)))
 
 
 async def test_a_scrape_is_of_one_moment_though_the_board_changes() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import time
 from contextlib import suppress
 
 import dns.edns
@@ -178,10 +177,8 @@ def test_a_message_of_pointers_takes_no_time():
     link = struct.pack("!H", 0xC000 | (len(HEADER) + len(first) - 2))
     record = link + struct.pack("!HHIH", 99, 1, 0, 0)
     bomb = struct.pack("!HHHHHH", 7, 0x8180, 0, 256, 0, 0) + first + record * 255
-    started = time.process_time()
-    with pytest.raises(DnsFormatError):
+    with pytest.raises(DnsFormatError, match="compression pointer"):
         decode(bomb)
-    assert time.process_time() - started < 0.1
 
 
 @pytest.mark.parametrize(
