@@ -24,8 +24,10 @@ from monitor.config import load_settings
 from monitor.diagnosis import Standing, correlate
 from monitor.engine import Engine, make_tools
 from monitor.health import Health, HealthPolicy, advance, confirm
+from monitor.history import awaiting, chronicle, observe
 from monitor.lag import LagMeter
 from monitor.logs import configure
+from monitor.memory import Memory
 from monitor.model import Attempt, Connection, State, Target, Verdict
 from monitor.net.clock import Clock, SystemClock
 from monitor.schedule import Agenda, TokenBucket, next_slot, phase_of, slots_between
@@ -115,11 +117,13 @@ class Monitor:
         self._lag = LagMeter(self.board.vitals.loop_lag.observe)
         self._engine = engine or self._make_engine(settings)
         self._said_unknown: tuple[str, ...] = ()
+        self._memory = Memory(settings.state.directory, self.board, self.clock)
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
         """Probe until ``stop`` is set; read the configuration anew when ``reload`` is."""
         vitals = self.board.vitals
         vitals.started_at = vitals.last_reload_success_at = self.clock.time()
+        self._memory.recall()
         self.apply(self._settings)
         log.info(
             "started",
@@ -131,12 +135,14 @@ class Monitor:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._lag.run())
+                group.create_task(self._memory.run())
                 group.create_task(self._find_identity())
                 group.create_task(self._reload_when_told(reload))
                 group.create_task(self.probe_forever(group))
                 await stop.wait()
                 raise _StoppedError
         except* _StoppedError:
+            self._memory.save()
             log.info("stopped")
 
     async def probe_forever(self, group: asyncio.TaskGroup) -> None:
@@ -229,6 +235,8 @@ class Monitor:
             record.failures[verdict.cause] += 1
         before, now = record.health, self.clock.time()
         record.health = advance(before, verdict, now, self._policy)
+        latency = sum(attempt.phases.values()) if attempt.ok else None
+        record.trace = observe(record.trace, record.health.state, latency, now)
         self.board.vitals.last_completed_at = now
         log.debug(
             "probed",
@@ -265,9 +273,13 @@ class Monitor:
             Standing(r.target, r.health.state, r.health.since, r.verdict, r.attempt)
             for r in records
         ]
-        incidents = correlate(standings, self.board.incidents, now)
-        say_incidents(self.board.incidents, incidents)
+        before = self.board.incidents
+        incidents = correlate(standings, before, now)
+        unmeasured = [s.target.id for s in standings if _awaits_result(s)]
+        incidents += awaiting(before, incidents, unmeasured)
+        say_incidents(before, incidents)
         self.board.incidents = incidents
+        self.board.chapters = chronicle(self.board.chapters, incidents, now)
 
     def _set_due(self, record: Record, now: float) -> None:
         """Put a target back on the agenda: in its next slot, or soon after a failure that
@@ -299,7 +311,7 @@ class Monitor:
                     self._start(target, now)
                 records[target.id] = kept
             else:
-                records[target.id] = Record(target)
+                records[target.id] = Record(target, trace=self._memory.trace_of(target))
                 self._start(target, now)
         for gone in old.keys() - records.keys():
             self._agenda.remove(gone)
@@ -358,8 +370,8 @@ class Monitor:
             return
         vitals.last_reload_ok = True
         vitals.last_reload_success_at = self.clock.time()
-        if settings.web != self._settings.web:
-            log.warning("web.listen takes a restart to change")
+        if (settings.web, settings.state) != (self._settings.web, self._settings.state):
+            log.warning("web and state take a restart to change")
         configure(settings.log)
         self._engine = engine
         self.board.identity = identity.merge(
@@ -377,6 +389,10 @@ def _not_listening(settings: Settings, error: OSError) -> Problem:
         what=f"can't listen on {where}: {error.strerror or error}",
         cure="write another address or port, or end what uses it",
     )
+
+
+def _awaits_result(standing: Standing) -> bool:
+    return standing.state is State.UNKNOWN and not standing.target.unknown
 
 
 def _same_probe(one: Target, other: Target) -> bool:

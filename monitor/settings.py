@@ -148,6 +148,13 @@ class MetadataSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StateSettings:
+    """``directory`` is where what has to outlive a restart is kept; None: nowhere."""
+
+    directory: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole configuration. ``endpoints`` are the user's own (SCM, SSO, registries,
     metrics receiver, added ones), already complete. ``registries`` are hosts: those that
@@ -170,3 +177,4 @@ class Settings:
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     metadata: MetadataSettings = MetadataSettings()
+    state: StateSettings = StateSettings()

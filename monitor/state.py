@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from monitor.health import Health
+from monitor.history import Chapter, Trace
 from monitor.model import Attempt, Cause, Identity, Incident, Target, Verdict
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -44,6 +45,7 @@ class Record:
     skipped: int = 0
     failures: Counter[Cause] = field(default_factory=Counter)
     durations: Histogram = field(default_factory=Histogram)
+    trace: Trace = Trace()
 
 
 @dataclass(slots=True)
@@ -63,9 +65,11 @@ class Vitals:
 
 @dataclass(slots=True)
 class Board:
-    """The one place that the daemon writes and everything that is shown reads."""
+    """The one place that the daemon writes and everything that is shown reads. ``incidents``
+    are those that are open, ``chapters`` tell of these and of past ones."""
 
     records: dict[str, Record] = field(default_factory=dict)
     vitals: Vitals = field(default_factory=Vitals)
     identity: Identity = Identity()
     incidents: tuple[Incident, ...] = ()
+    chapters: tuple[Chapter, ...] = ()

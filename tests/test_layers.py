@@ -13,12 +13,15 @@ import monitor
 PACKAGE = Path(monitor.__file__).parent
 LAYERS = (
     {"__init__", "model", "settings", "shapes"},
-    {"catalog", "config", "diagnosis", "health", "lag", "net", "schedule", "state", "view"},
+    {
+        "catalog", "config", "diagnosis", "health", "history", "history_file", "lag", "net",
+        "schedule", "state", "view",
+    },
     {"export", "identity", "probes", "web"},
     {"engine"},
-    {"announce", "check", "companions", "daemon", "report", "terminal", "logs"},
+    {"announce", "check", "companions", "daemon", "logs", "memory", "report", "terminal"},
     {"__main__", "cli", "commands"},
-)
+)  # fmt: skip
 """From the bottom up. A part imports its own layer and those below."""
 
 RANK = {part: rank for rank, layer in enumerate(LAYERS) for part in layer}

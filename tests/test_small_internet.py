@@ -202,6 +202,30 @@ def test_sighup_keeps_what_stayed_and_keeps_the_old_configuration_when_the_new_i
         wait_for(internet, lambda s: s.keys() == before.keys() and all_up(s), 8, "all again")
 
 
+def test_history_and_open_incidents_survive_a_restart(internet: Internet):
+    path = internet.config()
+    keep = internet.folder / "state"
+    path.write_text(path.read_text() + f'\n[state]\ndirectory = "{keep}"\n')
+    with monitor(internet, path) as process:
+        wait_for(internet, all_up, 10, "all up")
+        stop(internet.nebula)
+        wait_for(internet, lambda s: len(down(s)) == 2, 8, "nebula's down")
+        (before,) = json.loads(get(internet, "/api/v1/incidents")[1])["incidents"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+    with monitor(internet, path):
+        wait_for(internet, lambda s: len(down(s)) == 2 and len(s) - 2 == up(s), 10, "as before")
+        (after,) = json.loads(get(internet, "/api/v1/incidents")[1])["incidents"]
+    assert (after["id"], after["started_at"]) == (before["id"], before["started_at"])
+    log = (internet.folder / "monitor.log").read_text()
+    assert "incident opened" not in log
+    assert "incident closed" not in log
+
+
+def up(shown: Shown) -> int:
+    return sum(target["state"] == "up" for target in shown.values())
+
+
 def test_a_wrong_configuration_is_exit_status_2_and_nothing_is_started(internet: Internet):
     path = internet.config('profil = "x"')
     command = [sys.executable, "-m", "monitor", "run", "--config", str(path)]

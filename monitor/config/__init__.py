@@ -23,6 +23,7 @@ from monitor.settings import (
     ProxySettings,
     ScheduleSettings,
     Settings,
+    StateSettings,
     TargetSettings,
     TlsSettings,
     WebSettings,
@@ -88,6 +89,7 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
         web=_web(reading),
         log=LogSettings(**reading.table("log")),
         metadata=_metadata(reading, environ),
+        state=StateSettings(**reading.table("state")),
     )
     plain = {name: top[name] for name in ("profile", "account_id") if name in top}
     for name in ("region", "runner_id"):

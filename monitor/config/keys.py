@@ -99,6 +99,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("password_file", v.FILE, "File that holds the proxy's password."),
         ),
         "web": (Key("listen", v.LISTEN, "Where the monitor serves.", '"0.0.0.0:9242"'),),
+        "state": (Key("directory", v.DIRECTORY, "Where what has to outlive a restart is kept."),),
         "log": (
             Key("format", one_of(LogFormat), "How log lines look.", '"auto"'),
             Key("level", one_of(Level), "The least level that is logged.", '"info"'),

@@ -278,6 +278,16 @@ def parse_file(text: str) -> Path:
     return path
 
 
+def parse_directory(text: str) -> Path:
+    """Read the path of a directory that is there, or may be made."""
+    path = Path(text)
+    if not path.is_absolute():
+        raise BadValueError(f"{text[:80]!r} is no absolute path", "write one that begins with /")
+    if path.exists() and not path.is_dir():
+        raise BadValueError(f"{text} is no directory", "write the path of a directory")
+    return path
+
+
 def parse_ca_file(text: str) -> Path:
     """Read the path of a PEM file with at least one CA certificate."""
     import ssl  # noqa: PLC0415 - for this key only
@@ -366,6 +376,7 @@ STATUSES = text_kind("a set of HTTP statuses", parse_statuses, "200-399,401")
 HEADER = text_kind("a header's name", parse_header, "x-amzn-requestid")
 LISTEN = text_kind("address and port", parse_listen, "0.0.0.0:9242")
 FILE = text_kind("a file's path", parse_file, "/run/secrets/proxy-password")
+DIRECTORY = text_kind("a directory's path", parse_directory, "/var/lib/egress-monitor")
 CA_FILE = text_kind("a PEM file's path", parse_ca_file, "/etc/ssl/certs/ca-certificates.crt")
 REGION = text_kind(
     "an AWS region",

@@ -156,6 +156,8 @@ WRONG = {
     "[tls]\nsystem_store = false": ("tls.ca_file", "nothing is trusted"),
     '[web]\nlisten = "localhost"': ("web.listen", "port is missing"),
     '[web]\nlisten = "0.0.0.0:70000"': ("web.listen", "70000 is no port"),
+    '[state]\ndirectory = "var"': ("state.directory", "no absolute path"),
+    '[state]\ndirectory = "/dev/null"': ("state.directory", "no directory"),
     '[proxy]\nmode = "config"': ("proxy.https", "missing"),
     '[proxy]\nhttps = "http://p:1"': ("proxy.mode", 'mode = "config"'),
     '[proxy]\nmode = "config"\nhttps = "socks5://p:1"': ("proxy.https", "neither http"),

@@ -1,0 +1,112 @@
+"""Remembers across restarts: loads the history when the daemon starts, saves it now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+
+from monitor.history import Chapter, Trace
+from monitor.history_file import HistoryError, Remembered, encode, load, save
+from monitor.model import Target
+from monitor.net.clock import Clock
+from monitor.state import Board
+from monitor.view import shown_path
+
+SAVE_EVERY = 60.0
+"""Seconds between two savings: so much of the history a crash may cost."""
+
+REOPEN_WITHIN = 900.0
+"""An incident that was open goes on if the monitor was away for so many seconds at most;
+after a longer time nobody knows, and it has ended when the monitor did."""
+
+log = structlog.get_logger(__name__)
+
+
+class Memory:
+    """The history of one monitor on disk. Nothing that goes wrong with the disk stops it: it
+    is said once, and the history is then in memory only."""
+
+    def __init__(self, directory: Path | None, board: Board, clock: Clock) -> None:
+        self._directory = directory
+        self._board = board
+        self._clock = clock
+        self._traces: Mapping[str, Trace] = {}
+        self._said = False
+        self._saving = threading.Lock()
+
+    def recall(self) -> None:
+        """Load what was kept: the board gets its incidents, ``trace_of`` its traces."""
+        if self._directory is None:
+            return
+        try:
+            kept = load(self._directory)
+        except HistoryError as error:
+            log.warning("history ignored", directory=str(self._directory), reason=str(error))
+            return
+        if kept is not None:
+            self._traces = kept.traces
+            self._board.chapters = reopened(kept, self._clock.time())
+            self._board.incidents = tuple(
+                c.incident for c in self._board.chapters if c.ended_at is None
+            )
+
+    def trace_of(self, target: Target) -> Trace:
+        """Return what was kept of a target that is probed as before; else an empty trace."""
+        return self._traces.get(probe_key(target), Trace())
+
+    async def run(self) -> None:
+        """Save again and again, until cancelled."""
+        if self._directory is None:
+            return
+        self._traces = {}
+        while True:
+            await asyncio.sleep(SAVE_EVERY)
+            data = encode(self._remembered())
+            await asyncio.to_thread(self._save, data)
+
+    def save(self) -> None:
+        """Save now."""
+        if self._directory is not None:
+            self._save(encode(self._remembered()))
+
+    def _remembered(self) -> Remembered:
+        records = self._board.records.values()
+        traces = {probe_key(r.target): r.trace for r in records if r.trace.slot}
+        return Remembered(self._clock.time(), traces, self._board.chapters)
+
+    def _save(self, data: bytes) -> None:
+        assert self._directory is not None, "there is nowhere to save to"
+        try:
+            with self._saving:  # the last saving may find the one before still at it
+                save(self._directory, data)
+            self._said = False
+        except OSError as error:
+            if not self._said:
+                self._said = True
+                log.warning(
+                    "history not saved",
+                    directory=str(self._directory),
+                    reason=(error.strerror or str(error)).lower(),
+                    cure="make state.directory writable; until then it is lost with a restart",
+                )
+
+
+def probe_key(target: Target) -> str:
+    """Return what tells two probes apart: a target that asks elsewhere has another history."""
+    endpoint = target.endpoint
+    return " ".join(
+        (target.id, endpoint.prober, f"{target.host}:{target.port}", shown_path(target))
+    )
+
+
+def reopened(kept: Remembered, now: float) -> tuple[Chapter, ...]:
+    """Return the chapters as they stand ``now``, after the time without a monitor."""
+    if 0 <= now - kept.saved_at <= REOPEN_WITHIN:
+        return kept.chapters
+    return tuple(
+        Chapter(c.incident, kept.saved_at) if c.ended_at is None else c for c in kept.chapters
+    )
