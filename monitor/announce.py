@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import structlog
 
 from monitor.model import Identity, Incident, Verdict
@@ -55,5 +57,4 @@ def _told(incident: Incident) -> dict[str, object]:
 
 def identity_fields(found: Identity) -> dict[str, str]:
     """Return what is known of an identity, as fields of a line."""
-    names = ("region", "availability_zone", "account_id", "vpc_id", "subnet_id", "instance_id")
-    return {name: value for name in names if (value := getattr(found, name))}
+    return {f.name: value for f in fields(Identity) if (value := getattr(found, f.name))}

@@ -240,6 +240,7 @@ class FailureKind(StrEnum):
     IMDS_HOP_LIMIT = "imds_hop_limit"  # the token never came, yet a GET was answered
     IMDS_DISABLED = "imds_disabled"  # code: the status, 403
     IMDS_V1_ONLY = "imds_v1_only"  # code: the status of the token request
+    ENDPOINT_POLICY = "endpoint_policy"  # AWS names a VPC endpoint's policy; code: the status
     INTERNAL = "internal"  # a bug of ours; code: the exception's class
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from monitor.model import Endpoint, Expectation, Profile, Secret
+from monitor.model import Endpoint, Expectation, Profile, Protocol, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,7 @@ class TargetSettings:
     required: bool | None = None
     interval: float | None = None
     timeout: float | None = None
+    protocol: Protocol | None = None
     host: str | None = None
     port: int | None = None
     path: str | None = None

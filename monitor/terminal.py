@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.check import Result, summarize
+from monitor.diagnosis.network_path import SENTENCES, network_path
 from monitor.model import Attempt, Incident, State, Target
 from monitor.report import milliseconds, summary_line, unknown_lines
 from monitor.view import shown_path
@@ -99,10 +100,16 @@ def _result_cells(result: Result) -> Iterable[Text]:
     return (
         Text(f"  {result.state}", style=_STYLES[result.state]),
         _clean(result.target.id),
-        _clean(address_of(result.target)),
+        _clean(address_of(result.target) + _way(result)),
         Text(milliseconds(_duration(result.attempt))),
         _clean(cause.value if cause else ""),
     )
+
+
+def _way(result: Result) -> str:
+    """Say how an AWS API was reached."""
+    way = network_path(result.target, result.attempt)
+    return f", {SENTENCES[way]}" if way else ""
 
 
 def _duration(attempt: Attempt | None) -> float | None:

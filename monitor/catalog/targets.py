@@ -11,6 +11,7 @@ from monitor.catalog.loader import load_catalog
 from monitor.catalog.templating import fill, fill_host, unknown_in, values_of
 from monitor.model import (
     DEFAULT_PROBERS,
+    FARGATE,
     Endpoint,
     Expectation,
     Identity,
@@ -26,7 +27,17 @@ MANAGEMENT_PLANE = "management_plane"
 RESOLVER = "resolver"
 
 _REGISTRY_ANSWER = Expectation(StatusSet(((200, 200), (401, 401))))
-_ENDPOINT_OVERRIDES = ("enabled", "required", "host", "port", "path", "method", "expect")
+_ENDPOINT_OVERRIDES = (
+    "enabled",
+    "required",
+    "protocol",
+    "host",
+    "port",
+    "path",
+    "method",
+    "expect",
+)
+_NONE_ON_FARGATE = "Not applicable: a task on Fargate has no instance metadata."
 
 
 def build_targets(
@@ -45,7 +56,7 @@ def build_targets(
         CatalogError: if the shipped catalogue is malformed.
     """
     values = values_of(settings, identity)
-    rows = [_overridden(row, settings) for row in endpoints_of(settings)]
+    rows = [_overridden(_here(row, identity), settings) for row in endpoints_of(settings)]
     if settings.dns.probe_servers:
         query = _management_host(rows)
         rows += [_overridden(row, settings) for row in _resolver_rows(servers, query)]
@@ -135,6 +146,13 @@ def _resolver_rows(servers: Iterable[str], query: str) -> Iterator[Endpoint]:
 def _management_host(rows: Iterable[Endpoint]) -> str:
     ranked = sorted((r for r in rows if r.group == MANAGEMENT_PLANE), key=lambda r: not r.enabled)
     return ranked[0].host
+
+
+def _here(row: Endpoint, identity: Identity) -> Endpoint:
+    """Switch off what does not exist where this monitor runs."""
+    if row.prober == "imds" and identity.launch_type == FARGATE:
+        return replace(row, enabled=False, note=_NONE_ON_FARGATE)
+    return row
 
 
 def _overridden(row: Endpoint, settings: Settings) -> Endpoint:

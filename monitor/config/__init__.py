@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from monitor.config.aws_endpoints import endpoint_variables, overlaid, place_of
 from monitor.config.endpoints import user_endpoints
 from monitor.config.reader import Reading, read_document, read_environment
 from monitor.model import Expectation, Secret
@@ -72,6 +73,7 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
     top = reading.table("")
     endpoints, own_targets = user_endpoints(reading)
     targets = {name: _target_settings(values) for name, values in reading.below("targets.")}
+    targets = overlaid(endpoint_variables(environ, reading), targets)
     groups = {name: GroupSettings(**values) for name, values in reading.below("groups.")}
     region = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
     settings = Settings(
@@ -100,8 +102,9 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
 
 
 def _target_settings(values: Mapping[str, Any]) -> TargetSettings:
-    rest = {k: v for k, v in values.items() if k not in {"expect_status", "expect_headers"}}
-    return TargetSettings(**rest, expect=expectation(values))
+    rest = {k: v for k, v in values.items() if k not in {"url", "expect_status", "expect_headers"}}
+    place = place_of(values["url"]) if "url" in values else {}
+    return TargetSettings(**{**place, **rest}, expect=expectation(values))
 
 
 def expectation(values: Mapping[str, Any]) -> Expectation | None:

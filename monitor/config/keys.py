@@ -118,6 +118,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
         "groups.*": _PER_TARGET,
         "targets.*": (
             *_PER_TARGET,
+            Key("url", v.ORIGIN, "Another scheme, host and port at once, of a VPC endpoint say."),
             Key("host", v.HOST, "Another host, for a wildcard's stand-in for example."),
             Key("port", v.PORT, "Another port."),
             *_PLACE,

@@ -204,6 +204,14 @@ def parse_url(text: str) -> Url:
     return Url(url.scheme, parse_host(url.hostname or ""), port, parse_path(url.path or "/"))
 
 
+def parse_origin(text: str) -> Url:
+    """Read the URL of a whole server: scheme, host and port, nothing behind them."""
+    url = parse_url(text)
+    if url.path != "/":
+        raise BadValueError("a path is not used here", "end it behind host and port")
+    return url
+
+
 def parse_base_url(text: str) -> str:
     """Read the URL of a service: scheme, host and port, no path."""
     url = parse_url(text)
@@ -367,6 +375,9 @@ HOST = text_kind("a host name or address", parse_host, "git.example.com")
 ADDRESS = text_kind("an IP address", parse_address, "192.0.2.10")
 SERVER = text_kind("a name server", parse_server, "169.254.169.253")
 URL = text_kind("a URL or host", parse_url, "https://git.example.com")
+ORIGIN = text_kind(
+    "a server's URL", parse_origin, "https://vpce-0123.ec2.eu-central-1.vpce.amazonaws.com"
+)
 BASE_URL = text_kind("a URL", parse_base_url, "http://169.254.169.254")
 PROXY_URL = text_kind("a proxy's URL", parse_optional_url, "http://proxy.example.com:3128")
 PATH = text_kind("a URL's path", parse_path, "/health")

@@ -268,4 +268,5 @@ _RULES: tuple[Rule, ...] = (
     (_kind(K.IMDS_HOP_LIMIT), C.IMDS_HOP_LIMIT),
     (_kind(K.IMDS_DISABLED), C.IMDS_DISABLED),
     (_kind(K.IMDS_V1_ONLY), C.IMDS_V1_ONLY),
+    (_kind(K.ENDPOINT_POLICY), C.VPC_ENDPOINT_DENIED),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 from enum import StrEnum
 
-from monitor.model import Attempt, Target
+from monitor.model import Attempt, Connection, Target
+from monitor.net.aws_wire import is_from_aws
 
 AWS_GROUP = "aws_api"
 """The group of the catalogue whose endpoints have VPC endpoints."""
@@ -40,16 +41,23 @@ public address as they are, and so can't be told from the public path."""
 
 
 def network_path(target: Target, attempt: Attempt | None) -> NetworkPath | None:
-    """Return the way that the last answer took; None where nothing of AWS has answered, or
-    where the address tells nothing (loopback, link-local)."""
+    """Return the way that the last answer took; None where AWS itself has not answered (a
+    sinkhole's block page has a private address too), or where the address tells nothing
+    (loopback, link-local)."""
     if target.group != AWS_GROUP or attempt is None:
         return None
     connection = attempt.primary
-    if connection is None or (connection.failure is not None and not connection.received):
+    if connection is None or not _has_answered(connection):
         return None
     if connection.proxy is not None:
         return NetworkPath.PROXY
     return _of_address(connection.address, target.host)
+
+
+def _has_answered(connection: Connection) -> bool:
+    if connection.failure is None:
+        return True
+    return connection.http is not None and is_from_aws(connection.http.headers)
 
 
 def _of_address(text: str, host: str) -> NetworkPath | None:

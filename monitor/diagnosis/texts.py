@@ -226,8 +226,8 @@ TEXTS: Mapping[Cause, Text] = MappingProxyType(
             "Allow the AMI's owner account in service control policies and allowed-AMI settings.",
         ),
         Cause.VPC_ENDPOINT_DENIED: Text(
-            "The VPC endpoint for {host} denies the request.",
-            "Allow the runner's role and actions in that VPC endpoint's policy.",
+            "{host} answers, but the policy of its VPC endpoint denies the request.",
+            "Check that the VPC endpoint's policy allows the runner's role and actions.",
         ),
         Cause.CLOCK_SKEW: Text(
             "This host's clock is {offset} of {host}.",

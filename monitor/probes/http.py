@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from monitor.model import Attempt, Endpoint, FailureKind, HttpFacts, Phase, Protocol, Target
+from monitor.net.aws_wire import is_from_aws, names_endpoint_policy
 from monitor.net.errors import ExchangeError
 from monitor.net.http1 import (
     Head,
@@ -59,6 +60,7 @@ async def _exchange(wire: Wire) -> None:
                 wire.http = _facts(wire.target.endpoint, parser.head, parser)
     if parser.head is not None:
         _judge(wire.target.endpoint, parser.head)
+        _look_for_a_denial(parser.head, parser.body)
 
 
 async def _talk(wire: Wire, stream: Stream, parser: ResponseParser) -> None:
@@ -138,3 +140,15 @@ def _judge(endpoint: Endpoint, head: Head) -> None:
         wanted = " or ".join(expect.headers)
         message = f"the answer {head.status} has no {wanted} header: not the service's own"
         raise ExchangeError(FailureKind.HTTP_UNPROVEN, message, str(head.status))
+
+
+def _look_for_a_denial(head: Head, body: bytes | bytearray) -> None:
+    """Raise where AWS was reached, but by a VPC endpoint that lets nobody through.
+
+    Raises:
+        ExchangeError: ENDPOINT_POLICY.
+    """
+    refused = 400 <= head.status <= 499 and is_from_aws(head.headers)
+    if refused and names_endpoint_policy(body[:_BODY_KEPT].decode("utf-8", "replace")):
+        message = f"the answer {head.status} names the VPC endpoint's policy"
+        raise ExchangeError(FailureKind.ENDPOINT_POLICY, message, str(head.status))

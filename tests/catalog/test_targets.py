@@ -7,6 +7,7 @@ import pytest
 
 from monitor.catalog import build_targets
 from monitor.model import (
+    FARGATE,
     Endpoint,
     Expectation,
     Identity,
@@ -177,3 +178,19 @@ def test_ids_are_unique_with_everything_on() -> None:
     settings = replace(SETTINGS, registries=("ghcr.io", "r.example", "r.example"))
     ids = [t.id for t in build_targets(settings, HERE, ("10.0.0.2:53",), include_disabled=True)]
     assert len(ids) == len(set(ids))
+
+
+def test_a_task_on_fargate_has_no_instance_metadata_to_probe() -> None:
+    there = replace(HERE, launch_type=FARGATE)
+    probed = {t.id for t in build_targets(SETTINGS, there)}
+    assert {t.id for t in build_targets(SETTINGS, HERE)} - probed == {"instance-metadata"}
+    everything = build_targets(SETTINGS, there, include_disabled=True)
+    shown = next(t.endpoint for t in everything if t.id == "instance-metadata")
+    assert not shown.enabled
+    assert shown.note.startswith("Not applicable: a task on Fargate")
+
+
+def test_who_wants_it_probed_on_fargate_all_the_same_can_say_so() -> None:
+    settings = replace(SETTINGS, targets={"instance-metadata": TargetSettings(enabled=True)})
+    there = replace(HERE, launch_type=FARGATE)
+    assert "instance-metadata" in {t.id for t in build_targets(settings, there)}

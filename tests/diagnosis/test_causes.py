@@ -34,7 +34,6 @@ NOT_YET_PROBED = {
     C.AWS_PERMISSION_DENIED,
     C.AMI_NOT_VISIBLE,
     C.AMI_NOT_LAUNCHABLE,
-    C.VPC_ENDPOINT_DENIED,
     C.SLOW,
 }
 
@@ -127,6 +126,7 @@ CASES = [
     (kind(P.TOKEN, K.IMDS_HOP_LIMIT), {}, C.IMDS_HOP_LIMIT),
     (kind(P.TOKEN, K.IMDS_DISABLED, "403"), {}, C.IMDS_DISABLED),
     (kind(P.TOKEN, K.IMDS_V1_ONLY, "404"), {}, C.IMDS_V1_ONLY),
+    (kind(P.TRANSFER, K.ENDPOINT_POLICY, "403"), {}, C.VPC_ENDPOINT_DENIED),
     (None, {"offset": CLOCK_TOLERANCE + 1}, C.CLOCK_SKEW),
     (None, {"offset": CLOCK_TOLERANCE - 1}, None),
     (None, {}, None),

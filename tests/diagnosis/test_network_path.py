@@ -1,5 +1,6 @@
 """The way an AWS API was reached is told by the address that answered, and by nothing else."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,17 @@ import pytest
 from monitor.catalog import build_targets
 from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
 from monitor.export.families import families
-from monitor.model import Attempt, Connection, Failure, FailureKind, Family, Identity, Phase, Target
+from monitor.model import (
+    Attempt,
+    Connection,
+    Failure,
+    FailureKind,
+    Family,
+    HttpFacts,
+    Identity,
+    Phase,
+    Target,
+)
 from monitor.settings import Settings
 from monitor.state import Board, Record
 from monitor.view import target_view
@@ -30,10 +41,14 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Target]:
 
 
 def answered_from(
-    address: str, failure: Failure | None = None, received: int = 0, proxy: str | None = None
+    address: str,
+    failure: Failure | None = None,
+    headers: Mapping[str, str] | None = None,
+    proxy: str | None = None,
 ) -> Attempt:
     family = Family.IPV6 if ":" in address else Family.IPV4
-    connection = Connection(address, 443, family, {}, failure, proxy=proxy, received=received)
+    http = None if headers is None else HttpFacts("1.1", 403, headers, None, 0)
+    connection = Connection(address, 443, family, {}, failure, proxy=proxy, http=http)
     return Attempt("x", 1000.0, 0.1, None, (connection,), failure, proxy)
 
 
@@ -77,7 +92,13 @@ def test_an_address_that_did_not_answer_tells_nothing(targets: dict[str, Target]
 
 
 def test_a_refusal_came_from_somewhere_too(targets: dict[str, Target]) -> None:
-    assert network_path(targets["aws-sts"], answered_from("10.0.0.1", DENIED, 300)) is VPC
+    proven = answered_from("10.0.0.1", DENIED, {"x-amzn-requestid": "c6104cbe"})
+    assert network_path(targets["aws-sts"], proven) is VPC
+
+
+def test_a_block_page_at_a_private_address_is_no_vpc_endpoint(targets: dict[str, Target]) -> None:
+    page = answered_from("10.0.0.1", DENIED, {"server": "filter"})
+    assert network_path(targets["aws-sts"], page) is None
 
 
 def test_the_address_of_a_proxy_is_not_that_of_aws(targets: dict[str, Target]) -> None:
