@@ -1,59 +1,34 @@
-"""The daemon: probes every target in its slot, keeps the board, until it is told to stop.
+"""The daemon: one task group of everything that runs, until it is told to stop.
 
-The main loop is ``Monitor.probe_forever``; what happens to each result is ``Monitor.record``.
+The main loop of probing is ``Watch.probe_forever`` in ``monitor/watch.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
 import signal
-from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack, suppress
-from dataclasses import replace
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 
 import structlog
 
 from monitor import __version__, identity
-from monitor.announce import identity_fields, say_incidents, say_state
+from monitor.announce import identity_fields, say
 from monitor.catalog import build_targets
-from monitor.companions import companions, jointly_confirmed
 from monitor.config import load_settings
-from monitor.diagnosis import Standing, correlate
 from monitor.engine import Engine, make_tools
-from monitor.health import Health, HealthPolicy, advance, confirm
-from monitor.history import awaiting, chronicle, observe
+from monitor.events import Events
 from monitor.lag import LagMeter
 from monitor.logs import configure
 from monitor.memory import Memory
-from monitor.model import Attempt, Connection, State, Target, Verdict
-from monitor.net.clock import Clock, SystemClock
-from monitor.schedule import Agenda, TokenBucket, next_slot, phase_of, slots_between
+from monitor.model import Target
+from monitor.net.clock import SystemClock
 from monitor.settings import ConfigError, Problem, Settings
-from monitor.state import Board, Record
+from monitor.state import Board
+from monitor.watch import Watch
 from monitor.web.server import build_app, serve
-
-RAMP = 5.0
-"""Seconds over which targets are spread that are all due at once: at the start, and after
-the machine stood still."""
-
-CONFIRM_AFTER = (0.05, 0.2)
-"""Seconds after which a failure is confirmed by another probe."""
-
-SUSPECT_AFTER = 1.0
-"""Seconds without a result after which a target that was up is in doubt."""
-
-QUICK_TIMEOUT = 1.5
-"""Seconds that a probe may take which confirms a failure or a doubt."""
-
-COMPANIONS = 8
-ROUND_PAUSE = 5.0
-"""Seconds between two rounds of companions: what is down must not make a storm."""
-
-CONFIRMATIONS_PER_SECOND = 25.0
-LATE = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -91,33 +66,28 @@ class _StoppedError(Exception):
 
 
 class Monitor:
-    """Probes on a schedule and keeps the board. ``run`` is its whole life."""
+    """Everything that the daemon is made of. ``run`` is its whole life."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        environ: Mapping[str, str],
-        *,
-        clock: Clock | None = None,
-        random: Random | None = None,
-        engine: Engine | None = None,
-    ) -> None:
-        self.clock = clock or SystemClock()
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.clock = SystemClock()
         self.board = Board(identity=identity.from_environment(settings, environ))
+        self.events = Events()
+        self.events.listen(say)
         self._settings = settings
         self._environ = environ
-        self._random = random or Random()  # noqa: S311 - jitter, not secrets
-        self._policy = HealthPolicy()
-        self._agenda = Agenda()
-        self._changed = asyncio.Event()
-        self._respread: set[str] = set()
-        self._quick: set[str] = set()
-        self._last_round = -math.inf
-        self._confirmations = TokenBucket(CONFIRMATIONS_PER_SECOND, CONFIRMATIONS_PER_SECOND)
         self._lag = LagMeter(self.board.vitals.loop_lag.observe)
-        self._engine = engine or self._make_engine(settings)
-        self._said_unknown: tuple[str, ...] = ()
         self._memory = Memory(settings.state.directory, self.board, self.clock)
+        random = Random()  # noqa: S311 - jitter, not secrets
+        engine = self._make_engine(settings)
+        self._watch = Watch(
+            self.board,
+            engine,
+            self.events,
+            memory=self._memory,
+            clock=self.clock,
+            random=random,
+        )
+        self._said_unknown: tuple[str, ...] = ()
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
         """Probe until ``stop`` is set; read the configuration anew when ``reload`` is."""
@@ -138,191 +108,20 @@ class Monitor:
                 group.create_task(self._memory.run())
                 group.create_task(self._find_identity())
                 group.create_task(self._reload_when_told(reload))
-                group.create_task(self.probe_forever(group))
+                group.create_task(self._watch.probe_forever(group))
                 await stop.wait()
                 raise _StoppedError
         except* _StoppedError:
             self._memory.save()
             log.info("stopped")
 
-    async def probe_forever(self, group: asyncio.TaskGroup) -> None:
-        """The main loop: wait for the next target that is due, start its probe, again.
-
-        A target is on the agenda only while it is not being probed, so it never overlaps
-        itself; its probe puts it back.
-        """
-        loop = asyncio.get_running_loop()
-        while True:
-            self._changed.clear()
-            due = self._agenda.next_due()
-            if due is None or due > loop.time():
-                await self._sleep_until(due)
-                continue
-            for target_id, planned in self._agenda.pop_due(loop.time()):
-                if not self._put_off(target_id, planned, loop.time()):
-                    group.create_task(self._probe(target_id, planned))
-
-    async def _sleep_until(self, due: float | None) -> None:
-        """Sleep until ``due`` or until the agenda has changed."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(due):
-                await self._changed.wait()
-
-    def _put_off(self, target_id: str, planned: float, now: float) -> bool:
-        """Spread what a stall of the machine made due all at once; once a target only."""
-        if now - planned <= LATE or target_id in self._respread:
-            self._respread.discard(target_id)
-            return False
-        self._respread.add(target_id)
-        self._agenda.set(target_id, now + phase_of(target_id, RAMP))
-        return True
-
-    async def _probe(self, target_id: str, planned: float) -> None:
-        record = self.board.records.get(target_id)
-        if record is None:
-            return
-        loop = asyncio.get_running_loop()
-        target = record.target
-        self.board.vitals.lateness.observe(max(0.0, loop.time() - planned))
-        self.board.vitals.in_flight += 1
-        doubt = loop.call_later(SUSPECT_AFTER, self._doubt, record)
-        try:
-            attempt, verdict = await self._engine.measure(self._as_due(record))
-        finally:
-            doubt.cancel()
-            self.board.vitals.in_flight -= 1
-        current = self.board.records.get(target_id)
-        if current is not record or current.target is not target:
-            return  # a reload replaced it meanwhile, and put the new one on the agenda
-        phase = phase_of(target_id, target.interval)
-        record.skipped += slots_between(planned, loop.time(), target.interval, phase)
-        self.record(record, attempt, verdict)
-        self._set_due(record, loop.time())
-
-    def _as_due(self, record: Record) -> Target:
-        """Return the target as it is to be measured: quickly, where it only confirms. What
-        takes long when it is well is given that time all the same."""
-        target = record.target
-        if target.id not in self._quick:
-            return target
-        self._quick.discard(target.id)
-        usual = record.attempt.duration if record.attempt and record.attempt.ok else 0.0
-        return replace(target, timeout=min(target.timeout, max(QUICK_TIMEOUT, 3 * usual)))
-
-    def _doubt(self, record: Record) -> None:
-        """Have a few targets looked at that share something with one in doubt."""
-        if record.health.state is State.UP:
-            self._look_at(companions(record, self.board.records.values(), COMPANIONS))
-
-    def _look_at(self, target_ids: Iterable[str]) -> None:
-        """Probe targets now and quickly: one round in a while, and at a bounded rate."""
-        now = asyncio.get_running_loop().time()
-        if now - self._last_round < ROUND_PAUSE:
-            return
-        self._last_round = now
-        for target_id in target_ids:
-            due = now + self._confirmations.reserve(now)
-            if self._agenda.expedite(target_id, due):
-                self._quick.add(target_id)
-        self._changed.set()
-
-    def record(self, record: Record, attempt: Attempt, verdict: Verdict) -> None:
-        """Take in one result: counters, health, incidents, and a line when a state changed."""
-        record.attempt, record.verdict = _without_body(attempt), verdict
-        record.probes += 1
-        record.durations.observe(attempt.duration)
-        if verdict.cause is not None:
-            record.failures[verdict.cause] += 1
-        before, now = record.health, self.clock.time()
-        record.health = advance(before, verdict, now, self._policy)
-        latency = sum(attempt.phases.values()) if attempt.ok else None
-        record.trace = observe(record.trace, record.health.state, latency, now)
-        self.board.vitals.last_completed_at = now
-        log.debug(
-            "probed",
-            target=record.target.id,
-            ok=attempt.ok,
-            cause=verdict.cause,
-            seconds=round(attempt.duration, 4),
-        )
-        if record.health.state is not before.state:
-            say_state(record, verdict)
-        self._follow_up(record, before)
-        self._confirm_jointly(now)
-        self._correlate(now)
-
-    def _follow_up(self, record: Record, before: Health) -> None:
-        """Look further when a target that was up fails, or one that was down recovers."""
-        if record.health.failures_in_row:
-            self._doubt(record)
-        elif before.state is State.DOWN:
-            down = [r for r in self.board.records.values() if r.health.state is State.DOWN]
-            self._look_at(r.target.id for r in down)
-
-    def _confirm_jointly(self, now: float) -> None:
-        for record in jointly_confirmed(tuple(self.board.records.values())):
-            if record.verdict is not None:
-                record.health = confirm(record.health, record.verdict, now)
-                say_state(record, record.verdict)
-
-    def _correlate(self, now: float) -> None:
-        records = self.board.records.values()
-        if not self.board.incidents and all(r.health.state is State.UP for r in records):
-            return
-        standings = [
-            Standing(r.target, r.health.state, r.health.since, r.verdict, r.attempt)
-            for r in records
-        ]
-        before = self.board.incidents
-        incidents = correlate(standings, before, now)
-        unmeasured = [s.target.id for s in standings if _awaits_result(s)]
-        incidents += awaiting(before, incidents, unmeasured)
-        say_incidents(before, incidents)
-        self.board.incidents = incidents
-        self.board.chapters = chronicle(self.board.chapters, incidents, now)
-
-    def _set_due(self, record: Record, now: float) -> None:
-        """Put a target back on the agenda: in its next slot, or soon after a failure that
-        nothing has confirmed yet."""
-        target, health = record.target, record.health
-        due = next_slot(now, target.interval, phase_of(target.id, target.interval))
-        if health.failures_in_row and health.state is not State.DOWN:
-            soon = now + self._random.uniform(*CONFIRM_AFTER)
-            if soon < due and self._confirmations.try_take(now):
-                due = soon
-                self._quick.add(target.id)
-        self._agenda.set(target.id, due)
-        self._changed.set()
-
     def apply(self, settings: Settings) -> None:
-        """Make the board and the agenda those of ``settings``. A target that is probed as
-        before keeps its record."""
+        """Watch what ``settings`` name."""
         self._settings = settings
-        now = asyncio.get_running_loop().time()
-        servers = self._engine.tools.resolver.servers
+        servers = self._watch.engine.tools.resolver.servers
         targets = build_targets(settings, self.board.identity, servers)
-        old = self.board.records
-        records: dict[str, Record] = {}
-        for target in targets:
-            kept = old.get(target.id)
-            if kept is not None and _same_probe(kept.target, target):
-                if kept.target != target:
-                    kept.target = target
-                    self._start(target, now)
-                records[target.id] = kept
-            else:
-                records[target.id] = Record(target, trace=self._memory.trace_of(target))
-                self._start(target, now)
-        for gone in old.keys() - records.keys():
-            self._agenda.remove(gone)
-        self.board.records = records
-        self._correlate(self.clock.time())
+        self._watch.apply(targets)
         self._say_unknown(targets)
-        self._changed.set()
-
-    def _start(self, target: Target, now: float) -> None:
-        if not target.unknown:
-            self._agenda.set(target.id, now + phase_of(target.id, min(RAMP, target.interval)))
 
     def _make_engine(self, settings: Settings) -> Engine:
         tools = make_tools(settings, self._environ, self.clock)
@@ -373,7 +172,7 @@ class Monitor:
         if (settings.web, settings.state) != (self._settings.web, self._settings.state):
             log.warning("web and state take a restart to change")
         configure(settings.log)
-        self._engine = engine
+        self._watch.engine = engine
         self.board.identity = identity.merge(
             identity.from_environment(settings, self._environ), self.board.identity
         )
@@ -389,24 +188,3 @@ def _not_listening(settings: Settings, error: OSError) -> Problem:
         what=f"can't listen on {where}: {error.strerror or error}",
         cure="write another address or port, or end what uses it",
     )
-
-
-def _awaits_result(standing: Standing) -> bool:
-    return standing.state is State.UNKNOWN and not standing.target.unknown
-
-
-def _same_probe(one: Target, other: Target) -> bool:
-    """Whether two targets are probed the same way, however often."""
-    return replace(one, interval=other.interval, timeout=other.timeout) == other
-
-
-def _without_body(attempt: Attempt) -> Attempt:
-    """Drop answers' bodies: diagnosis has read them, and they need not stay in memory."""
-    connections = tuple(_bodyless(connection) for connection in attempt.connections)
-    return replace(attempt, connections=connections)
-
-
-def _bodyless(connection: Connection) -> Connection:
-    if connection.http is None or not connection.http.body:
-        return connection
-    return replace(connection, http=replace(connection.http, body=b""))

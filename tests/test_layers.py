@@ -14,12 +14,12 @@ PACKAGE = Path(monitor.__file__).parent
 LAYERS = (
     {"__init__", "model", "settings", "shapes"},
     {
-        "catalog", "config", "diagnosis", "health", "history", "history_file", "lag", "net",
-        "schedule", "state", "view",
+        "catalog", "config", "diagnosis", "events", "health", "history", "history_file", "lag",
+        "net", "schedule", "state", "view",
     },
     {"export", "identity", "probes", "web"},
     {"engine"},
-    {"announce", "check", "companions", "daemon", "logs", "memory", "report", "terminal"},
+    {"announce", "check", "companions", "daemon", "logs", "memory", "report", "terminal", "watch"},
     {"__main__", "cli", "commands"},
 )  # fmt: skip
 """From the bottom up. A part imports its own layer and those below."""

@@ -1,0 +1,107 @@
+"""What happens, as values: one event a change, and the place where it is told to who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from monitor.model import Incident, State, Verdict
+from monitor.state import Record
+
+Fact = str | int | float | None
+
+
+class EventKind(StrEnum):
+    """The kinds of event there are. Stable values: logs, MQTT and the page carry them."""
+
+    TARGET_STATE = "target_state"
+    INCIDENT_OPENED = "incident_opened"
+    INCIDENT_CHANGED = "incident_changed"
+    INCIDENT_CLOSED = "incident_closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change. ``at`` is Unix seconds, ``subject`` the id of what changed (a target's or
+    an incident's), ``title`` a few words. ``serious``: somebody should look. ``facts`` are
+    safe to print anywhere."""
+
+    kind: EventKind
+    at: float
+    subject: str
+    title: str
+    serious: bool = False
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+Listener = Callable[[Event], None]
+
+
+class Events:
+    """Tells each event to every listener, in the order they came. A listener returns at once
+    and raises nothing: what takes time it does in a task of its own."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Have ``listener`` called with every event from now on."""
+        self._listeners.append(listener)
+
+    def tell(self, *events: Event) -> None:
+        """Tell events to everybody who listens."""
+        for event in events:
+            for listener in self._listeners:
+                listener(event)
+
+
+def state_changed(record: Record, verdict: Verdict, now: float) -> Event:
+    """Return the event of a target that stands otherwise than before."""
+    target, state = record.target, record.health.state
+    facts: dict[str, Fact] = {"target": target.id, "group": target.group, "state": state.value}
+    if verdict.cause is not None:
+        facts |= {"cause": verdict.cause.value, "detail": verdict.detail, "cure": verdict.cure}
+    serious = state in {State.DOWN, State.DEGRADED}
+    title = f"target is {state.value}"
+    return Event(EventKind.TARGET_STATE, now, target.id, title, serious, facts)
+
+
+def incidents_changed(
+    before: tuple[Incident, ...], after: tuple[Incident, ...], now: float
+) -> tuple[Event, ...]:
+    """Return the events of incidents that were opened, found to be something wider or else,
+    and closed."""
+    old = {incident.id: incident for incident in before}
+    new = {incident.id for incident in after}
+    events = []
+    for incident in after:
+        known = old.get(incident.id)
+        if known is None:
+            events.append(_opened(EventKind.INCIDENT_OPENED, "incident opened", incident, now))
+        elif (known.scope, known.cause) != (incident.scope, incident.cause):
+            events.append(_opened(EventKind.INCIDENT_CHANGED, "incident changed", incident, now))
+    events += [_closed(incident, now) for incident in before if incident.id not in new]
+    return tuple(events)
+
+
+def _opened(kind: EventKind, title: str, incident: Incident, now: float) -> Event:
+    facts: dict[str, Fact] = {
+        "incident": incident.id,
+        "scope": incident.scope.value,
+        "subject": incident.subject,
+        "cause": incident.cause.value,
+        "affected": len(incident.affected),
+        "detail": incident.detail,
+        "cure": incident.cure,
+    }
+    return Event(kind, now, incident.id, title, serious=True, facts=facts)
+
+
+def _closed(incident: Incident, now: float) -> Event:
+    facts: dict[str, Fact] = {
+        "incident": incident.id,
+        "scope": incident.scope.value,
+        "seconds": round(now - incident.started_at, 1),
+    }
+    return Event(EventKind.INCIDENT_CLOSED, now, incident.id, "incident closed", facts=facts)
