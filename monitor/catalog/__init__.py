@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from monitor.catalog.loader import CatalogError, load_catalog
-from monitor.catalog.names import check_names, suggestion
+from monitor.catalog.names import check_names, check_schedules, suggestion
 from monitor.catalog.targets import build_targets
 
-__all__ = ["CatalogError", "build_targets", "check_names", "load_catalog", "suggestion"]
+__all__ = [
+    "CatalogError",
+    "build_targets",
+    "check_names",
+    "check_schedules",
+    "load_catalog",
+    "suggestion",
+]

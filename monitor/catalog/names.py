@@ -17,18 +17,19 @@ USER_GROUPS = frozenset({"scm", "sso", "metrics"})
 
 
 def check_names(settings: Settings) -> tuple[Problem, ...]:
-    """Return what only the catalogue can tell to be wrong with the configuration.
-
-    That is: groups and targets that do not exist, ids used twice, and a timeout that is
-    not shorter than the interval once all overrides are applied.
-    """
+    """Return the groups and targets that do not exist, and ids used twice."""
     rows = endpoints_of(settings)
     return (
         *_unknown_groups(settings, rows),
         *_unknown_targets(settings, rows),
         *_repeated_ids(settings, rows),
-        *_impossible_schedules(settings, rows),
     )
+
+
+def check_schedules(settings: Settings) -> tuple[Problem, ...]:
+    """Return the timeouts that are not shorter than the interval once all overrides are
+    applied."""
+    return tuple(_impossible_schedules(settings, endpoints_of(settings)))
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

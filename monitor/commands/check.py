@@ -10,7 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from monitor.catalog import build_targets
 from monitor.check import OnResult, Result, check_all, incidents_of, summarize
 from monitor.commands import Format, Options
-from monitor.commands.selection import configuration, select, switched_on
+from monitor.commands.selection import select, switched_on
+from monitor.config import load_settings
 from monitor.engine import Engine, make_tools
 from monitor.identity import discover, from_environment, merge
 from monitor.model import Target
@@ -24,7 +25,7 @@ def main(options: Options) -> int:
     Raises:
         ConfigError: if the configuration or ``--only`` is wrong.
     """
-    settings = configuration(options)
+    settings = load_settings(options.config, options.environ)
     results = asyncio.run(_measure(settings, options))
     incidents = incidents_of(results, time.time())
     if options.format is Format.JSON:

@@ -8,7 +8,8 @@ from random import SystemRandom
 
 from monitor.catalog import build_targets
 from monitor.commands import Format, Options
-from monitor.commands.selection import configuration, select
+from monitor.commands.selection import select
+from monitor.config import load_settings
 from monitor.identity import discover
 from monitor.net.clock import SystemClock
 from monitor.net.resolver import DnsResolver
@@ -21,7 +22,7 @@ def main(options: Options) -> int:
     Raises:
         ConfigError: if the configuration or ``--only`` is wrong.
     """
-    settings = configuration(options)
+    settings = load_settings(options.config, options.environ)
     identity = asyncio.run(discover(settings, options.environ))
     resolver = DnsResolver.from_settings(settings.dns, SystemClock(), SystemRandom())
     targets = build_targets(settings, identity, resolver.servers, include_disabled=True)

@@ -1,27 +1,12 @@
-"""What a command works on: the configuration, and the targets that ``--only`` names."""
+"""What a command works on: the targets that ``--only`` names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from monitor.catalog import check_names, suggestion
-from monitor.commands import Options
-from monitor.config import load_settings
+from monitor.catalog import suggestion
 from monitor.model import Target
-from monitor.settings import ConfigError, Problem, Settings
-
-
-def configuration(options: Options) -> Settings:
-    """Read the configuration and hold it against the catalogue.
-
-    Raises:
-        ConfigError: with everything that is wrong.
-    """
-    settings = load_settings(options.config, options.environ)
-    problems = check_names(settings)
-    if problems:
-        raise ConfigError(problems)
-    return settings
+from monitor.settings import ConfigError, Problem
 
 
 def select(targets: Sequence[Target], only: Iterable[str]) -> tuple[Target, ...]:

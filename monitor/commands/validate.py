@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from monitor.catalog import build_targets
 from monitor.commands import Format, Options
-from monitor.commands.selection import configuration, select
+from monitor.commands.selection import select
+from monitor.config import load_settings
 from monitor.identity import from_environment
 from monitor.report import encode, validation_document, validation_lines, warnings_of
 
@@ -15,7 +16,7 @@ def main(options: Options) -> int:
     Raises:
         ConfigError: if the configuration or ``--only`` is wrong.
     """
-    settings = configuration(options)
+    settings = load_settings(options.config, options.environ)
     identity = from_environment(settings, options.environ)
     everything = build_targets(settings, identity, settings.dns.servers, include_disabled=True)
     targets = select(everything, options.only)

@@ -31,6 +31,8 @@ from monitor.settings import (
 )
 
 _SECRET_LIMIT = 4096
+_MAKE_ROWS = frozenset({"endpoint", "metrics", "profile", "registries", "scm", "sso"})
+"""Keys and tables that endpoints come from: where they are wrong, ids are missing."""
 
 
 def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -45,13 +47,20 @@ def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
     settings = _settings(path, reading, environ)
     told = {problem.key for problem in reading.problems}
     reading.problems += [p for p in _contradictions(settings, environ) if p.key not in told]
-    if not reading.problems:
-        from monitor.catalog import check_names  # noqa: PLC0415 - the catalogue is read then
-
-        reading.problems += check_names(settings)
+    reading.problems += _against_the_catalogue(settings, reading)
     if reading.problems:
         raise ConfigError(tuple(reading.problems))
     return settings
+
+
+def _against_the_catalogue(settings: Settings, reading: Reading) -> tuple[Problem, ...]:
+    """Check names and schedules, where what is wrong already can't make them seem wrong."""
+    from monitor.catalog import check_names, check_schedules  # noqa: PLC0415 - it is read then
+
+    if any(p.key.partition(".")[0].partition("[")[0] in _MAKE_ROWS for p in reading.problems):
+        return ()
+    names = check_names(settings)
+    return names if reading.problems else (*names, *check_schedules(settings))
 
 
 def _parse(path: Path) -> Mapping[str, object]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from monitor.config.keys import TABLES
-from monitor.config.values import BadValueError
+from monitor.config.keys import TABLES, Key
+from monitor.config.values import BadItemsError, BadValueError
 from monitor.settings import Problem
 
 ENV_PREFIX = "EGRESS_MONITOR_"
@@ -84,15 +84,26 @@ def _read_table(declared: str, path: str, raw: Mapping[str, object], reading: Re
         if name not in keys:
             reading.problem(where, "there is no such key", _suggest(name, declared))
         else:
-            try:
-                values[name] = keys[name].kind.read(value)
-            except BadValueError as error:
-                reading.problem(where, error.what, error.cure)
+            values |= _read_value(keys[name], value, reading, (reading.file, where))
     for key in keys.values():
         if key.required and key.name not in raw:
             reading.problem(
                 f"{path}.{key.name}", "it is missing", f"write {key.name} = {key.kind.example}"
             )
+
+
+def _read_value(key: Key, raw: object, reading: Reading, where: tuple[str, str]) -> dict[str, Any]:
+    """Return the key with its value; nothing when it is wrong, which is noted for ``where``:
+    a file and a path in it."""
+    file, path = where
+    try:
+        return {key.name: key.kind.read(raw)}
+    except BadItemsError as bad:
+        for number, error in bad.items.items():
+            reading.problem(f"{path}[{number}]", error.what, error.cure, file=file)
+    except BadValueError as error:
+        reading.problem(path, error.what, error.cure, file=file)
+    return {}
 
 
 def _suggest(name: str, declared: str) -> str:
@@ -127,10 +138,7 @@ def read_environment(environ: Mapping[str, str], reading: Reading) -> None:
             continue
         table, key = known[name]
         values = reading.tables.setdefault(table, {})
-        try:
-            values[key.name] = key.kind.read(key.kind.from_text(text))
-        except BadValueError as error:
-            reading.problem(name, error.what, error.cure, file="environment")
+        values |= _read_value(key, key.kind.from_text(text), reading, ("environment", name))
 
 
 def _variable(table: str, key: str) -> str:

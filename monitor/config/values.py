@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
@@ -26,6 +26,14 @@ class BadValueError(ValueError):
         self.cure = cure
 
 
+class BadItemsError(ValueError):
+    """Items of a list can't be used: each by its number, from 1 on, with what is wrong."""
+
+    def __init__(self, items: Mapping[int, BadValueError]) -> None:
+        super().__init__("items can't be used")
+        self.items = items
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of value. ``parse`` takes what TOML gives (of ``types``), ``from_text`` turns
@@ -33,6 +41,7 @@ class Kind:
 
     Raises (``parse``):
         BadValueError: if the value can't be used.
+        BadItemsError: if it is a list, and items of it can't be used.
     """
 
     name: str
@@ -46,6 +55,7 @@ class Kind:
 
         Raises:
             BadValueError: if the value can't be used.
+            BadItemsError: if it is a list, and items of it can't be used.
         """
         wrong_bool = isinstance(raw, bool) and bool not in self.types
         if wrong_bool or not isinstance(raw, self.types):
@@ -326,7 +336,15 @@ def list_of(kind: Kind) -> Kind:
     """A list of values of one kind."""
 
     def parse(raw: Sequence[object]) -> tuple[Any, ...]:
-        return tuple(kind.read(item) for item in raw)
+        values, wrong = [], {}
+        for number, item in enumerate(raw, 1):
+            try:
+                values.append(kind.read(item))
+            except BadValueError as error:
+                wrong[number] = error
+        if wrong:
+            raise BadItemsError(wrong)
+        return tuple(values)
 
     def from_text(text: str) -> list[object]:
         return [kind.from_text(part.strip()) for part in text.split(",") if part.strip()]

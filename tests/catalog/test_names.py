@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.catalog import check_names, load_catalog
+from monitor.catalog import check_names, check_schedules, load_catalog
 from monitor.model import Endpoint, Protocol
 from monitor.settings import GroupSettings, ScheduleSettings, Settings, TargetSettings
 
@@ -54,11 +54,11 @@ def test_a_timeout_stays_below_the_interval(
     groups: dict[str, GroupSettings], targets: dict[str, TargetSettings], keys: list[str]
 ) -> None:
     settings = replace(SETTINGS, groups=groups, targets=targets)
-    assert [p.key for p in check_names(settings)] == keys
+    assert [p.key for p in check_schedules(settings)] == keys
 
 
 def test_the_schedule_of_all_is_for_its_own_reader_to_tell() -> None:
-    assert check_names(replace(SETTINGS, schedule=ScheduleSettings(5.0, 10.0))) == ()
+    assert check_schedules(replace(SETTINGS, schedule=ScheduleSettings(5.0, 10.0))) == ()
 
 
 def test_an_endpoint_cannot_take_an_id_of_the_catalogue() -> None:

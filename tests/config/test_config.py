@@ -150,7 +150,7 @@ WRONG = {
     "schedule = 7": ("schedule", "no table"),
     "endpoint = 7": ("endpoint", "[[endpoint]]"),
     "groups = 7": ("groups", "[groups.NAME]"),
-    '[dns]\nservers = ["dns.example.com"]': ("dns.servers", "no IP address"),
+    '[dns]\nservers = ["dns.example.com"]': ("dns.servers[1]", "no IP address"),
     '[dns]\nservers = "127.0.0.1"': ("dns.servers", "is not a list"),
     '[tls]\nca_file = "/does/not/exist"': ("tls.ca_file", "no such file"),
     "[tls]\nsystem_store = false": ("tls.ca_file", "nothing is trusted"),
@@ -161,9 +161,9 @@ WRONG = {
     '[proxy]\nmode = "config"': ("proxy.https", "missing"),
     '[proxy]\nhttps = "http://p:1"': ("proxy.mode", 'mode = "config"'),
     '[proxy]\nmode = "config"\nhttps = "socks5://p:1"': ("proxy.https", "neither http"),
-    'scm = ["*.example.com"]': ("scm", "wildcard"),
-    'scm = ["abc.gitpod.remote"]': ("scm", "alias of SSH"),
-    'scm = ["bad_host!"]': ("scm", "no host name"),
+    'scm = ["*.example.com"]': ("scm[1]", "wildcard"),
+    'scm = ["abc.gitpod.remote"]': ("scm[1]", "alias of SSH"),
+    'scm = ["bad_host!"]': ("scm[1]", "no host name"),
     '[[endpoint]]\nid = "x"': ("endpoint[1].host", "missing"),
     '[[endpoint]]\nid = "x"\nhost = "a.b"\nport = 70000': ("endpoint[1].port", "no port"),
     '[[endpoint]]\nid = "x"\nhost = "a.b"\nprotocol = "tcp"': ("endpoint[1].port", "usual port"),
@@ -192,6 +192,13 @@ def test_what_is_wrong_is_said_with_its_key_and_cure(tmp_path: Path, text: str):
 def test_a_timeout_longer_than_the_interval_is_impossible(tmp_path: Path):
     found = problems(tmp_path, '[schedule]\ninterval = "5s"\ntimeout = "5s"')
     assert list(found) == ["schedule.timeout"]
+
+
+def test_each_wrong_item_of_a_list_is_said_and_names_that_do_not_exist_too(tmp_path: Path):
+    text = 'registries = ["a b", "ghcr.io", "c d"]\n[targets.nope]\nenabled = true'
+    assert set(problems(tmp_path, text)) == {"registries[1]", "registries[3]"}
+    text = 'region = "mars"\n[targets.nope]\nenabled = true\n[groups.vs_code]\nrequired = true'
+    assert set(problems(tmp_path, text)) == {"region", "targets.nope", "groups.vs_code"}
 
 
 def test_everything_wrong_is_said_at_once(tmp_path: Path):
