@@ -10,7 +10,8 @@ from importlib import import_module
 from pathlib import Path
 
 from monitor import __version__
-from monitor.commands import Format, Options
+from monitor.commands import Options
+from monitor.formats import FirewallFormat, Format
 from monitor.settings import ConfigError
 
 CONFIG_VARIABLE = "EGRESS_MONITOR_CONFIG"
@@ -28,6 +29,7 @@ _COMMANDS: Mapping[str, str] = {
     "healthcheck": "ask the monitor that runs on this machine whether it is well; exit 0 or 1",
 }
 _REPORTING = ("check", "endpoints", "validate")
+_REQUESTING = ("check", "endpoints")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,12 +79,15 @@ def _tell(error: ConfigError, form: Format) -> None:
 
 
 def _options(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Options:
+    request = getattr(arguments, "firewall_request", None)
     return Options(
         config=find_config(arguments.config, environ),
         environ=environ,
         format=Format(getattr(arguments, "format", Format.TEXT)),
         only=tuple(getattr(arguments, "only", ())),
         port=getattr(arguments, "port", None),
+        firewall=FirewallFormat(request) if request else None,
+        watch=getattr(arguments, "watch", False),
     )
 
 
@@ -103,8 +108,9 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
     places = f"${CONFIG_VARIABLE}, else {', else '.join(map(str, CONFIG_PLACES))}"
     command.add_argument("--config", metavar="PATH", help=f"configuration file (default: {places})")
     if name in _REPORTING:
-        formats = [form.value for form in Format]
-        command.add_argument("--format", choices=formats, default=Format.TEXT.value)
+        forms = list(Format) if name == "check" else [Format.TEXT, Format.JSON]
+        how = command.add_mutually_exclusive_group()
+        how.add_argument("--format", choices=[f.value for f in forms], default=Format.TEXT.value)
         command.add_argument(
             "--only",
             action="append",
@@ -112,5 +118,17 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
             metavar="ID-OR-GROUP",
             help="only this target or group; may be given more than once",
         )
+    if name in _REQUESTING:
+        how.add_argument(
+            "--firewall-request",
+            nargs="?",
+            choices=[form.value for form in FirewallFormat],
+            const=FirewallFormat.TEXT.value,
+            metavar="FORM",
+            help="print what to ask the firewall team for; FORM: "
+            + ", ".join(form.value for form in FirewallFormat),
+        )
+    if name == "check":
+        how.add_argument("--watch", action="store_true", help="keep a live view on the terminal")
     if name == "healthcheck":
         command.add_argument("--port", type=int, help="port (default: the configuration's)")

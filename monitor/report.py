@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
+from monitor.catalog.groups import rank
 from monitor.check import Result, summarize
 from monitor.model import Incident, Target
 from monitor.settings import Problem, Settings
@@ -20,6 +22,7 @@ from monitor.view import (
 )
 
 Json = Mapping[str, object]
+T = TypeVar("T")
 
 
 def encode(document: Json) -> str:
@@ -110,6 +113,21 @@ def milliseconds(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
+
+
+def by_group(items: Iterable[T], group_of: Callable[[T], str]) -> Iterable[tuple[str, list[T]]]:
+    """Gather what is of one group, the groups in the requirements' order."""
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(group_of(item), []).append(item)
+    return sorted(groups.items(), key=lambda pair: rank(pair[0]))
+
+
+def address_of(target: Target) -> str:
+    """Write an endpoint as protocol, host, port and path, without a query."""
+    path = shown_path(target)
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return f"{target.endpoint.protocol}://{host}:{target.port}{path if path != '/' else ''}"
 
 
 def _endpoint(target: Target) -> Json:

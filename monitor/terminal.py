@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TextIO, TypeVar
+from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
 from monitor.check import Result, summarize
+from monitor.check_formats import MARKS
 from monitor.diagnosis.network_path import SENTENCES, network_path
 from monitor.model import Attempt, Incident, State, Target
-from monitor.report import milliseconds, summary_line, unknown_lines
-from monitor.view import shown_path
+from monitor.report import address_of, by_group, milliseconds, summary_line, unknown_lines
 
-T = TypeVar("T")
 _PLAIN_WIDTH = 160
+_NAMED = 8
 _STYLES = {
     State.UP: "green",
     State.DEGRADED: "yellow",
@@ -49,25 +49,56 @@ def progress(stream: TextIO, total: int) -> Iterator[Callable[[Result], None]]:
 
 
 def print_check(console: Console, results: Sequence[Result], incidents: Iterable[Incident]) -> None:
-    """Print a table by group, then what is wrong and what to do about it, then the sum."""
+    """Print what is wrong and what to do about it, then a table by group, then the sum."""
+    for incident in incidents:
+        console.print(_incident(incident))
+        console.print()
+    console.print(_results(results))
+    for line in unknown_lines(result.target for result in results):
+        console.print(_clean(line))
+    console.print(_sum(results))
+
+
+def overview(results: Sequence[Result], incidents: Iterable[Incident]) -> Group:
+    """Return what a screen has room for: the sum, what is wrong, and a line a group that is
+    well, a line a target in the others."""
+    parts: list[RenderableType] = [_sum(results), Text()]
+    for incident in incidents:
+        parts += [_incident(incident), Text()]
     table = _table("state", "target", "endpoint", "time", "cause")
-    for group, members in _by_group(results, lambda result: result.target.group):
+    for group, members in by_group(results, lambda result: result.target.group):
+        if all(result.state is State.UP for result in members):
+            table.add_row(_state(State.UP), _clean(group), Text(f"all {len(members)}"))
+            continue
         _heading(table, group)
         for result in members:
             table.add_row(*_result_cells(result))
-    console.print(table)
-    for incident in incidents:
-        _print_incident(console, incident)
-    for line in unknown_lines(result.target for result in results):
-        console.print(_clean(line))
+    return Group(*parts, table)
+
+
+def _results(results: Sequence[Result]) -> Table:
+    table = _table("state", "target", "endpoint", "time", "cause")
+    for group, members in by_group(results, lambda result: result.target.group):
+        _heading(table, group)
+        for result in members:
+            table.add_row(*_result_cells(result))
+    return table
+
+
+def _sum(results: Sequence[Result]) -> Text:
     summary = summarize(results)
-    console.print(Text(summary_line(summary), style="green" if summary.ok else "bold red"))
+    return Text(summary_line(summary), style="green" if summary.ok else "bold red")
+
+
+def _state(state: State) -> Text:
+    """A sign and the word: neither needs the colour to be understood."""
+    return Text(f"{MARKS[state]} {state}", style=_STYLES[state])
 
 
 def print_endpoints(console: Console, targets: Sequence[Target]) -> None:
     """Print the resolved catalogue by group."""
     table = _table("target", "endpoint", "required", "stands for", "note")
-    for group, members in _by_group(targets, lambda target: target.group):
+    for group, members in by_group(targets, lambda target: target.group):
         _heading(table, group)
         for target in members:
             table.add_row(*_endpoint_cells(target))
@@ -87,18 +118,10 @@ def _heading(table: Table, group: str) -> None:
     table.add_row(Text(group, style="bold cyan"))
 
 
-def _by_group(items: Iterable[T], group_of: Callable[[T], str]) -> Iterable[tuple[str, list[T]]]:
-    """Gather what is of one group, the groups in the order of their first member."""
-    groups: dict[str, list[T]] = {}
-    for item in items:
-        groups.setdefault(group_of(item), []).append(item)
-    return groups.items()
-
-
 def _result_cells(result: Result) -> Iterable[Text]:
     cause = result.verdict.cause if result.verdict else None
     return (
-        Text(f"  {result.state}", style=_STYLES[result.state]),
+        Text("  ") + _state(result.state),
         _clean(result.target.id),
         _clean(address_of(result.target) + _way(result)),
         Text(milliseconds(_duration(result.attempt))),
@@ -116,13 +139,19 @@ def _duration(attempt: Attempt | None) -> float | None:
     return attempt.duration if attempt else None
 
 
-def _print_incident(console: Console, incident: Incident) -> None:
-    head = _clean(f"{incident.cause} ({incident.scope} {incident.subject}): ")
-    head.stylize(_STYLES[incident.state])
-    console.print(head + _clean(incident.detail))
-    console.print(_clean(f"    affects {', '.join(incident.affected)}"))
+def _incident(incident: Incident) -> Text:
+    head = _state(incident.state) + _clean(f"  {incident.detail}", "bold")
+    what = f"{incident.cause}, {incident.scope} {incident.subject}"
+    lines = [head, _clean(f"    {what}; affects {_some(incident.affected)}")]
     if incident.cure:
-        console.print(_clean(f"    cure: {incident.cure}"))
+        lines.append(_clean(f"    What to do: {incident.cure}"))
+    return Text("\n").join(lines)
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name a few, and count the others: the table marks them all."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _endpoint_cells(target: Target) -> Iterable[Text]:
@@ -137,13 +166,6 @@ def _endpoint_cells(target: Target) -> Iterable[Text]:
         _clean(endpoint.wildcard or "", style),
         _clean(endpoint.note, style),
     )
-
-
-def address_of(target: Target) -> str:
-    """Write an endpoint as protocol, host, port and path, without a query."""
-    path = shown_path(target)
-    host = f"[{target.host}]" if ":" in target.host else target.host
-    return f"{target.endpoint.protocol}://{host}:{target.port}{path if path != '/' else ''}"
 
 
 def _clean(text: str, style: str = "") -> Text:

@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from monitor import __version__, cli
-from monitor.commands import Format, Options
+from monitor.commands import Options
+from monitor.formats import Format
 from monitor.settings import ConfigError, Problem
 
 PROBLEM = Problem("config.toml", "profile", "it is 'basic'", 'write "standard" or "enterprise"')

@@ -12,14 +12,17 @@ import monitor
 
 PACKAGE = Path(monitor.__file__).parent
 LAYERS = (
-    {"__init__", "model", "settings", "shapes"},
+    {"__init__", "formats", "model", "settings", "shapes"},
     {
         "catalog", "config", "diagnosis", "events", "health", "history", "history_file", "lag",
         "net", "schedule", "state", "view",
     },
     {"export", "identity", "probes", "web"},
     {"engine"},
-    {"announce", "check", "companions", "daemon", "logs", "memory", "report", "terminal", "watch"},
+    {
+        "announce", "check", "check_formats", "companions", "csv_text", "daemon", "firewall",
+        "live", "logs", "memory", "report", "terminal", "watch",
+    },
     {"__main__", "cli", "commands"},
 )  # fmt: skip
 """From the bottom up. A part imports its own layer and those below."""

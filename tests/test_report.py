@@ -176,13 +176,24 @@ def test_a_table_is_readable_without_a_terminal() -> None:
     print_check(console_for(out), results, incidents_of(results, 1.0))
     text = out.getvalue()
     assert "\x1b" not in text
-    lines = [line.rstrip() for line in text.splitlines()]
-    assert lines[1:] == [line for line in lines[1:] if line], "no blank lines"
+    incident, _, table = text.partition("\n\n")
+    assert incident.startswith("✘ down  Nothing answers on the port.")
+    assert "What to do: Open the port." in incident
+    lines = [line.rstrip() for line in table.splitlines()]
+    assert all(lines), "no blank lines"
     assert next(n for n, line in enumerate(lines) if line == "vscode") < next(
         n for n, line in enumerate(lines) if line == "jetbrains"
     )
-    row = next(line for line in lines if line.startswith("  down"))
-    assert row.split() == ["down", "down", "https://down.example:443", "250", "ms", "tcp_timeout"]
+    row = next(line for line in lines if line.startswith("  ✘"))
+    assert row.split() == [
+        "✘",
+        "down",
+        "down",
+        "https://down.example:443",
+        "250",
+        "ms",
+        "tcp_timeout",
+    ]
     assert any(line.startswith("region is not known here") for line in lines)
     assert lines[-1] == (
         "3 targets: 1 up, 0 degraded, 1 down, 1 unknown. 2 required ones were not reached."

@@ -7,23 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
-
-class Format(StrEnum):
-    """How a command prints."""
-
-    TEXT = "text"
-    JSON = "json"
+from monitor.formats import FirewallFormat, Format
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says. ``port`` is None where the configuration decides."""
+    """What the command line says. ``port`` is None where the configuration decides;
+    ``firewall`` is None where no request to the firewall team is asked for."""
 
     config: Path
     environ: Mapping[str, str]
     format: Format = Format.TEXT
     only: tuple[str, ...] = ()
     port: int | None = None
+    firewall: FirewallFormat | None = None
+    watch: bool = False

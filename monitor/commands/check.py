@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from monitor.catalog import build_targets
 from monitor.check import OnResult, Result, check_all, incidents_of, summarize
-from monitor.commands import Format, Options
+from monitor.commands import Options
 from monitor.commands.selection import select, switched_on
 from monitor.config import load_settings
 from monitor.engine import Engine, make_tools
+from monitor.formats import Format
 from monitor.identity import discover, from_environment, merge
-from monitor.model import Target
+from monitor.model import Identity, Target
 from monitor.report import check_document, encode
-from monitor.settings import Settings
+from monitor.settings import ConfigError, Problem, Settings
 
 
 def main(options: Options) -> int:
@@ -26,26 +28,83 @@ def main(options: Options) -> int:
         ConfigError: if the configuration or ``--only`` is wrong.
     """
     settings = load_settings(options.config, options.environ)
-    results = asyncio.run(_measure(settings, options))
-    incidents = incidents_of(results, time.time())
-    if options.format is Format.JSON:
-        print(encode(check_document(results, incidents)))
+    if options.watch:
+        identity, results = Identity(), _watch(settings, options)
     else:
-        from monitor.terminal import console_for, print_check  # noqa: PLC0415 - costs rich
+        identity, results = asyncio.run(_measure(settings, options))
+    if options.firewall is None:
+        _print(results, options.format)
+    else:
+        from monitor.firewall import blocked, write  # noqa: PLC0415 - for this option only
 
-        print_check(console_for(sys.stdout), results, incidents)
+        print(write(blocked(results), options.firewall, identity), end="")
     return 0 if summarize(results).ok else 1
 
 
-async def _measure(settings: Settings, options: Options) -> tuple[Result, ...]:
-    """Resolve the catalogue, as far as this place tells what it is, and measure it."""
+def _print(results: Sequence[Result], form: Format) -> None:
+    incidents = incidents_of(results, time.time())
+    if form is Format.JSON:
+        print(encode(check_document(results, incidents)))
+    elif form is Format.TEXT:
+        from monitor.terminal import console_for, print_check  # noqa: PLC0415 - costs rich
+
+        print_check(console_for(sys.stdout), results, incidents)
+    else:
+        from monitor import check_formats  # noqa: PLC0415 - for these formats only
+
+        written = {
+            Format.MARKDOWN: lambda: check_formats.markdown(results, incidents),
+            Format.JUNIT: lambda: check_formats.junit(results),
+            Format.CSV: lambda: check_formats.csv(results),
+        }[form]()
+        print(written, end="")
+
+
+async def _identity(settings: Settings, options: Options) -> Identity:
     found = await discover(settings, options.environ)
-    identity = merge(from_environment(settings, options.environ), found)
+    return merge(from_environment(settings, options.environ), found)
+
+
+def _prepared(
+    settings: Settings, options: Options, identity: Identity
+) -> tuple[Engine, tuple[Target, ...]]:
+    """Resolve the catalogue, as far as this place tells what it is."""
     engine = Engine(make_tools(settings, options.environ), settings.schedule)
     everything = build_targets(settings, identity, engine.tools.resolver.servers)
-    targets = switched_on(select(everything, options.only), options.only)
+    return engine, switched_on(select(everything, options.only), options.only)
+
+
+async def _measure(settings: Settings, options: Options) -> tuple[Identity, tuple[Result, ...]]:
+    identity = await _identity(settings, options)
+    engine, targets = _prepared(settings, options, identity)
     with _progress(targets) as on_result:
-        return await check_all(targets, engine.measure, on_result)
+        return identity, await check_all(targets, engine.measure, on_result)
+
+
+def _watch(settings: Settings, options: Options) -> tuple[Result, ...]:
+    """Show how every target stands until the user has seen enough: SIGINT.
+
+    Raises:
+        ConfigError: if there is no terminal to show it on.
+    """
+    if not sys.stdout.isatty():
+        cure = "run it on a terminal, or leave --watch out"
+        raise ConfigError(
+            (Problem("arguments", "--watch", "standard output is no terminal", cure),)
+        )
+    from monitor.live import results_of, watch  # noqa: PLC0415 - costs rich
+    from monitor.state import Board  # noqa: PLC0415
+    from monitor.terminal import console_for  # noqa: PLC0415
+
+    board = Board()
+
+    async def until_interrupted() -> None:
+        engine, targets = _prepared(settings, options, await _identity(settings, options))
+        await watch(targets, engine, console_for(sys.stdout), board)
+
+    with suppress(KeyboardInterrupt):
+        asyncio.run(until_interrupted())
+    return results_of(board)
 
 
 def _progress(targets: tuple[Target, ...]) -> AbstractContextManager[OnResult]:

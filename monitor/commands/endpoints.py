@@ -7,13 +7,14 @@ import sys
 from random import SystemRandom
 
 from monitor.catalog import build_targets
-from monitor.commands import Format, Options
+from monitor.commands import Options
 from monitor.commands.selection import select
 from monitor.config import load_settings
+from monitor.formats import Format
 from monitor.identity import discover
 from monitor.net.clock import SystemClock
 from monitor.net.resolver import DnsResolver
-from monitor.report import encode, endpoints_document
+from monitor.report import encode, endpoints_document, unknown_lines
 
 
 def main(options: Options) -> int:
@@ -27,8 +28,15 @@ def main(options: Options) -> int:
     resolver = DnsResolver.from_settings(settings.dns, SystemClock(), SystemRandom())
     targets = build_targets(settings, identity, resolver.servers, include_disabled=True)
     chosen = select(targets, options.only)
-    if options.format is Format.JSON:
+    if options.firewall is None and options.format is Format.JSON:
         print(encode(endpoints_document(settings, chosen)))
+        return 0
+    if options.firewall is not None:
+        from monitor.firewall import everything, write  # noqa: PLC0415 - for this option only
+
+        enabled = [target for target in chosen if target.endpoint.enabled]
+        print(write(everything(enabled), options.firewall, identity), end="")
+        print(*unknown_lines(enabled), sep="\n", file=sys.stderr)
         return 0
     from monitor.terminal import console_for, print_endpoints  # noqa: PLC0415 - costs rich
 

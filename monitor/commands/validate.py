@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from monitor.catalog import build_targets
-from monitor.commands import Format, Options
+from monitor.commands import Options
 from monitor.commands.selection import select
 from monitor.config import load_settings
+from monitor.formats import Format
 from monitor.identity import from_environment
 from monitor.report import encode, validation_document, validation_lines, warnings_of
 

@@ -1,0 +1,73 @@
+"""``check --watch``: what the screen shows while the daemon's own watching goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from monitor.check import Result
+from monitor.engine import Engine
+from monitor.live import results_of, watch
+from monitor.model import Attempt, Failure, FailureKind, Phase, State, Target
+from monitor.probes.tools import Tools
+from monitor.settings import ScheduleSettings
+from monitor.state import Board
+from monitor.terminal import overview
+from tests.attempts import FILTERED, REACHED, attempt, target
+from tests.probes.support import make_tools
+
+FAST = ScheduleSettings(max_in_flight=8, max_connections_per_second=1e6)
+
+
+def shown(*results: Result) -> str:
+    out = io.StringIO()
+    Console(file=out, width=120).print(overview(results, ()))
+    return out.getvalue()
+
+
+async def answer(target: Target, tools: Tools) -> Attempt:
+    now = tools.clock.time()
+    if target.id != "b":
+        return Attempt(target.id, now, 0.01)
+    refused = Failure(Phase.CONNECT, FailureKind.OS_ERROR, "refused", 111, "ECONNREFUSED")
+    return Attempt(target.id, now, 0.01, failure=refused)
+
+
+async def test_it_probes_on_the_schedule_and_shows_what_is_wrong_until_it_is_ended():
+    board, out = Board(), io.StringIO()
+    engine = Engine(make_tools(), FAST, find_prober=lambda _: answer)
+    targets = [replace(target(name), interval=0.2, timeout=0.1) for name in ("a", "b")]
+    console = Console(file=out, width=120, height=40, force_terminal=True)
+    task = asyncio.create_task(watch(targets, engine, console, board))
+    async with asyncio.timeout(20):
+        while "refuses TCP 443" not in out.getvalue():  # noqa: ASYNC110 - a screen tells nobody
+            await asyncio.sleep(0.02)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    states = {result.target.id: result.state for result in results_of(board)}
+    assert states == {"a": State.UP, "b": State.DOWN}
+    assert "✘ down" in out.getvalue()
+
+
+def test_a_group_that_is_well_takes_one_line_and_another_one_its_targets():
+    up = [Result(target(f"v{n}"), State.UP, attempt(f"v{n}"), REACHED) for n in range(5)]
+    bad = Result(target("j1", "jetbrains"), State.DOWN, attempt("j1", ok=False), FILTERED)
+    good = Result(target("j2", "jetbrains"), State.UP, attempt("j2"), REACHED)
+    text = shown(*up, bad, good)
+    assert "all 5" in text
+    assert "v0" not in text
+    assert "j1" in text
+    assert "j2" in text
+
+
+def test_without_a_terminal_it_says_what_to_do(capsys: pytest.CaptureFixture[str]):
+    from monitor import cli
+
+    assert cli.main(["check", "--watch", "--config", "config.toml"]) == 2
+    assert "--watch: standard output is no terminal" in capsys.readouterr().err
