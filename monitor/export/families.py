@@ -20,7 +20,7 @@ from prometheus_client.core import Metric
 
 from monitor import __version__
 from monitor.diagnosis.network_path import network_path
-from monitor.model import Attempt, Connection, Family, Identity, Phase, State
+from monitor.model import Attempt, Connection, Family, Identity, Incident, Phase, State
 from monitor.state import Board, Histogram, Record
 
 Sample = tuple[tuple[str, ...], float]
@@ -546,8 +546,19 @@ def _targets(board: Board) -> Iterable[Sample]:
 
 
 def _incidents(board: Board) -> Iterable[Sample]:
-    counts = Counter((i.cause.value, i.scope.value) for i in board.incidents)
+    counts = Counter(map(_kind_of, board.incidents))
     return [(key, float(count)) for key, count in counts.items()]
+
+
+def _affected(board: Board) -> Iterable[Sample]:
+    counts: Counter[tuple[str, ...]] = Counter()
+    for incident in board.incidents:
+        counts[_kind_of(incident)] += len(incident.affected)
+    return [(key, float(count)) for key, count in counts.items()]
+
+
+def _kind_of(incident: Incident) -> tuple[str, ...]:
+    return incident.cause.value, incident.scope.value, incident.state.value
 
 
 MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
@@ -568,9 +579,16 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
     MonitorFamily(
         "egress_incident_active",
         G,
-        "Open incidents, by cause and by what their failures share.",
+        "Open incidents, by cause, by what their failures share, and by how bad they are.",
         _incidents,
-        ("cause", "scope"),
+        ("cause", "scope", "state"),
+    ),
+    MonitorFamily(
+        "egress_incident_affected_targets",
+        G,
+        "Targets that the open incidents affect.",
+        _affected,
+        ("cause", "scope", "state"),
     ),
     MonitorFamily("egress_targets", G, "Targets by group and state.", _targets, ("group", "state")),
     MonitorFamily(

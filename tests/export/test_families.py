@@ -219,3 +219,15 @@ def test_an_empty_board_can_be_shown() -> None:
 def test_phases_are_told_by_our_own_names_too() -> None:
     phases = {key[1] for key in values(realistic_board(), "egress_phase_duration_seconds")}
     assert {Phase.FIRST_BYTE.value, Phase.EXCHANGE.value} <= phases
+
+
+def test_incidents_are_counted_with_how_bad_they_are_and_what_they_affect() -> None:
+    board = realistic_board()
+    (incident,) = board.incidents
+    wider = replace(incident, id="other", affected=("a", "b", "c"))
+    slow = replace(incident, id="third", state=State.DEGRADED)
+    board.incidents = (incident, wider, slow)
+    key = (incident.cause.value, incident.scope.value)
+    assert values(board, "egress_incident_active") == {(*key, "down"): 2.0, (*key, "degraded"): 1.0}
+    affected = values(board, "egress_incident_affected_targets")
+    assert affected[(*key, "down")] == len(incident.affected) + 3
