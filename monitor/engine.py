@@ -65,10 +65,10 @@ class Engine:
         lag: LagMeter | None = None,
         find_prober: Callable[[str], Probe] = prober,
     ) -> None:
-        self.tools = tools
         self._places = asyncio.Semaphore(limits.max_in_flight)
         rate = limits.max_connections_per_second
         self._starts = TokenBucket(rate, burst=max(1.0, rate / 5))
+        self.tools = replace(tools, starts=self._starts)
         self._lag = lag or LagMeter()
         self._find_prober = find_prober
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from monitor.model import Cause, State, Verdict
 
-DEGRADING = frozenset({Cause.SLOW, Cause.CLOCK_SKEW, Cause.VPC_ENDPOINT_DENIED})
+DEGRADING = frozenset(
+    {Cause.SLOW, Cause.CLOCK_SKEW, Cause.VPC_ENDPOINT_DENIED, Cause.ADDRESS_FAILED}
+)
 """Causes under which the endpoint still answers. A VPC endpoint's policy that denies a
 request without credentials may well allow the runner's role: it is told, not called down."""
 

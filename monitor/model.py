@@ -155,6 +155,14 @@ class Endpoint:
     note: str = ""
 
 
+class Addresses(StrEnum):
+    """Which of a name's addresses are probed: the first of each family, as most clients do,
+    or all, so that one dead address among several is found."""
+
+    FIRST = "first"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """An endpoint with every value filled in and its schedule: what a prober is given.
@@ -171,6 +179,7 @@ class Target:
     address: str | None = None
     connect_port: int | None = None
     unknown: tuple[str, ...] = ()
+    addresses: Addresses = Addresses.FIRST
 
     @property
     def id(self) -> str:
@@ -381,10 +390,10 @@ class Attempt:
     """One measurement of one target, finished.
 
     ``started_at`` is Unix seconds, ``duration`` seconds. ``failure`` is None when the
-    endpoint was reached; a connection may have failed all the same (one family of
-    two). ``clock_offset`` is the peer's clock minus ours, in seconds, where the
-    protocol tells it. ``loop_lag`` is how late the event loop ran meanwhile: when it
-    is not small against the phases, they are not to be trusted. ``proxy`` is ``host:port``
+    endpoint was reached; a connection may have failed all the same (one family of two,
+    one address of several). ``clock_offset`` is the peer's clock minus ours, in seconds,
+    where the protocol tells it. ``loop_lag`` is how late the event loop ran meanwhile: when
+    it is not small against the phases, they are not to be trusted. ``proxy`` is ``host:port``
     of the proxy that was to be used; ``resolution`` is then of the proxy's name.
     """
 
@@ -408,6 +417,11 @@ class Attempt:
         first."""
         working = (c for c in self.connections if c.failure is None)
         return next(working, next(iter(self.connections), None))
+
+    @property
+    def failed(self) -> tuple[Connection, ...]:
+        """The connections that failed."""
+        return tuple(c for c in self.connections if c.failure is not None)
 
     @property
     def phases(self) -> Mapping[Phase, float]:
@@ -464,6 +478,7 @@ class Cause(StrEnum):
     AMI_NOT_VISIBLE = "ami_not_visible"
     AMI_NOT_LAUNCHABLE = "ami_not_launchable"
     VPC_ENDPOINT_DENIED = "vpc_endpoint_denied"
+    ADDRESS_FAILED = "address_failed"
     CLOCK_SKEW = "clock_skew"
     SLOW = "slow"
     INTERNAL_ERROR = "internal_error"

@@ -151,6 +151,7 @@ def _endpoint(target: Target) -> Json:
         },
         "interval_seconds": target.interval,
         "timeout_seconds": target.timeout,
+        "addresses": target.addresses.value,
         "address": target.address,
         "connect_port": target.connect_port,
         "unknown": list(target.unknown),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from monitor.model import Endpoint, Expectation, Profile, Protocol, Secret
+from monitor.model import Addresses, Endpoint, Expectation, Profile, Protocol, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class GroupSettings:
     required: bool | None = None
     interval: float | None = None
     timeout: float | None = None
+    addresses: Addresses | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class TargetSettings:
     required: bool | None = None
     interval: float | None = None
     timeout: float | None = None
+    addresses: Addresses | None = None
     protocol: Protocol | None = None
     host: str | None = None
     port: int | None = None
@@ -168,6 +170,7 @@ class Settings:
     runner_id: str = ""
     schedule: ScheduleSettings = ScheduleSettings()
     families: FamilyChoice = FamilyChoice.AUTO
+    addresses: Addresses = Addresses.FIRST
     groups: Mapping[str, GroupSettings] = field(default_factory=dict)
     targets: Mapping[str, TargetSettings] = field(default_factory=dict)
     endpoints: tuple[Endpoint, ...] = ()

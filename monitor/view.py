@@ -89,6 +89,8 @@ def target_view(
         "proxy": attempt.proxy if attempt else None,
         "network_path": way.value if way else None,
         "evidence": dict(said.evidence),
+        "addresses_tried": len(attempt.connections) if attempt else 0,
+        "addresses_failed": [c.address for c in attempt.failed] if attempt else [],
     }
 
 

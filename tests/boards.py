@@ -7,6 +7,7 @@ from pathlib import Path
 from monitor.catalog import build_targets
 from monitor.health import Health
 from monitor.model import (
+    Addresses,
     Attempt,
     Cause,
     Certificate,
@@ -30,7 +31,7 @@ from monitor.model import (
     TlsFacts,
     Verdict,
 )
-from monitor.settings import Settings
+from monitor.settings import Settings, TargetSettings
 from monitor.state import Board, Record, Vitals
 
 NOW = 1_800_000_000.0
@@ -42,7 +43,12 @@ HOSTILE = '"\n\\{}</td><script>alert(1)</script>\u202e\udcff\x00'
 def realistic_board() -> Board:
     """The whole catalogue a minute after the start: mostly up, some down, one degraded, one
     not probed yet."""
-    settings = Settings(Path("config.toml"), region=REGION, account_id="123456789012")
+    settings = Settings(
+        Path("config.toml"),
+        region=REGION,
+        account_id="123456789012",
+        targets={"app-gitpod-io": TargetSettings(addresses=Addresses.ALL)},
+    )
     targets = build_targets(settings, Identity(), servers=("10.0.0.2:53",))
     records = [_record(number, target) for number, target in enumerate(targets)]
     records.append(Record(_target("not-yet", "scm")))

@@ -169,6 +169,7 @@ def _target(row: Endpoint, settings: Settings, values: Mapping[str, str]) -> Tar
     override = settings.targets.get(row.id, TargetSettings())
     interval, timeout = schedule_of(row, settings)
     filled = replace(row, host=fill_host(row.host, values), path=fill(row.path, values))
+    group = settings.groups.get(row.group, GroupSettings())
     return Target(
         endpoint=filled,
         interval=interval,
@@ -176,4 +177,5 @@ def _target(row: Endpoint, settings: Settings, values: Mapping[str, str]) -> Tar
         address=override.address,
         connect_port=override.connect_port,
         unknown=unknown_in(f"{row.host} {row.path}", values),
+        addresses=override.addresses or group.addresses or settings.addresses,
     )

@@ -107,6 +107,8 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
         plain |= {name: top[name]} if top.get(name) else {}
     if "address_family" in top:
         plain["families"] = top["address_family"]
+    if "addresses" in top:
+        plain["addresses"] = top["addresses"]
     return replace(settings, **plain)
 
 

@@ -37,6 +37,7 @@ def user_endpoints(reading: Reading) -> tuple[tuple[Endpoint, ...], dict[str, Ta
             beside[row.id] = TargetSettings(
                 interval=values.get("interval"),
                 timeout=values.get("timeout"),
+                addresses=values.get("addresses"),
                 address=values.get("address"),
                 connect_port=values.get("connect_port"),
             )

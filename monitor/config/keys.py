@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from monitor.config import values as v
 from monitor.config.values import Kind, list_of, one_of
-from monitor.model import Profile, Protocol
+from monitor.model import Addresses, Profile, Protocol
 from monitor.settings import FamilyChoice, LogFormat, ProxyMode
 
 
@@ -45,6 +45,7 @@ _PER_TARGET = (
     Key("required", v.BOOLEAN, "Whether `check` fails when it is not reached."),
     Key("interval", v.DURATION, "How often it is probed."),
     Key("timeout", v.DURATION, "How long one probe may take."),
+    Key("addresses", one_of(Addresses), "Which of the name's addresses are probed."),
 )
 _PLACE = (
     Key("path", v.PATH, "What is asked for over HTTP.", '"/"'),
@@ -68,6 +69,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("account_id", v.ACCOUNT, "AWS account; else instance metadata."),
             Key("runner_id", v.RUNNER, "The runner's id, for labels; else RUNNER_ID."),
             Key("address_family", one_of(FamilyChoice), "Families probed.", '"auto"'),
+            Key("addresses", one_of(Addresses), "Addresses of a name probed.", '"first"'),
             Key("scm", list_of(v.URL), "Your source control hosts.", "[]"),
             Key("sso", list_of(v.URL), "Your identity provider's hosts.", "[]"),
             Key("metrics", list_of(v.URL), "Your metrics receivers.", "[]"),

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from monitor.diagnosis.evidence import evidence_of
 from monitor.diagnosis.texts import explain
 from monitor.model import (
+    Addresses,
     Attempt,
     Cause,
     Connection,
@@ -71,8 +72,10 @@ def _cause(target: Target, attempt: Attempt) -> Cause | None:
     failure = attempt.failure
     if failure is None:
         offset = attempt.clock_offset
-        skewed = offset is not None and abs(offset) > CLOCK_TOLERANCE
-        return C.CLOCK_SKEW if skewed else None
+        if offset is not None and abs(offset) > CLOCK_TOLERANCE:
+            return C.CLOCK_SKEW
+        every = target.addresses is Addresses.ALL
+        return C.ADDRESS_FAILED if every and attempt.failed else None
     connection = next((c for c in attempt.connections if c.failure == failure), attempt.primary)
     case = Case(target, attempt, failure, connection)
     return next(

@@ -65,7 +65,8 @@ def explain(standings: Sequence[Standing]) -> tuple[Finding, ...]:
     since the first of them failed.
     """
     findings: list[Finding] = list(_address_families(standings))
-    left = {s.target.id: s for s in standings if s.failing}
+    told = {s.target.id for finding in findings for s in finding.members}
+    left = {s.target.id: s for s in standings if s.failing and s.target.id not in told}
     for rule in _RULES:
         for finding in rule(tuple(left.values()), standings):
             findings.append(finding)
@@ -183,17 +184,21 @@ def _address_families(standings: Sequence[Standing]) -> Iterable[Finding]:
     """A family is broken when every connection over it fails while the other works."""
     for family in Family:
         tried = [s for s in standings if _family_result(s, family) is not None]
-        broken = [s for s in tried if s.state is State.UP and _family_result(s, family) is False]
+        broken = [s for s in tried if _reached(s) and _family_result(s, family) is False]
         if _hosts(broken) >= _SPREAD and len(broken) == len(tried):
             cause = C.NETWORK_UNREACHABLE if _unrouted(broken, family) else C.TCP_TIMEOUT
             yield _finding(Scope.ADDRESS_FAMILY, family.value, broken, cause)
+
+
+def _reached(standing: Standing) -> bool:
+    return standing.state is State.UP or standing.cause is C.ADDRESS_FAILED
 
 
 def _family_result(standing: Standing, family: Family) -> bool | None:
     connections = standing.attempt.connections if standing.attempt else ()
     if len({c.family for c in connections}) < len(Family):
         return None
-    return next((c.failure is None for c in connections if c.family is family), None)
+    return any(c.failure is None for c in connections if c.family is family)
 
 
 def _unrouted(standings: Sequence[Standing], family: Family) -> bool:

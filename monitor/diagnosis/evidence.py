@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from monitor.model import Attempt, Connection, Failure, Target
 
 _LIMIT = 160
+_OTHERS = 8
 
 
 def evidence_of(target: Target, attempt: Attempt) -> Mapping[str, str]:
@@ -30,9 +31,10 @@ def _facts(target: Target, attempt: Attempt) -> Iterator[tuple[str, str]]:
     if connection is not None:
         yield from _connection(connection)
     yield from _dns(attempt)
-    for other in attempt.connections:
-        if other is not connection and other.failure is not None:
-            yield other.family.value, f"{other.address}: {other.failure.message}"
+    others = [c for c in attempt.failed if c is not connection]
+    for number, other in enumerate(others[:_OTHERS], 1):
+        reason = other.failure.message if other.failure else ""
+        yield f"failed_{number}", f"{other.address}: {reason}"
     if attempt.clock_offset is not None:
         yield "clock_offset", f"{attempt.clock_offset:+.3f} s"
 

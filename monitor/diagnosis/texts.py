@@ -10,6 +10,7 @@ from monitor.diagnosis.evidence import clean
 from monitor.model import Attempt, Cause, Protocol, Target
 
 _LIMIT = 400
+_NAMED = 4
 _UDP = frozenset({Protocol.UDP, Protocol.DNS, Protocol.NTP})
 
 
@@ -48,8 +49,18 @@ def _words(target: Target, attempt: Attempt) -> Mapping[str, str]:
         "status": str(connection.http.status) if connection and connection.http else "an error",
         "proxy": attempt.proxy or "the proxy",
         "timeout": f"{target.timeout:g} s",
+        "dead": _dead(attempt),
+        "failed": str(len(attempt.failed)),
+        "tried": str(len(attempt.connections)),
         "offset": f"{abs(offset):.1f} s {'behind' if offset > 0 else 'ahead'}",
     }
+
+
+def _dead(attempt: Attempt) -> str:
+    """Name the addresses that failed, each with its reason."""
+    named = [f"{c.address} ({clean(c.failure.message)})" for c in attempt.failed if c.failure]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return ", ".join(named[:_NAMED]) + more
 
 
 _OPEN = (
@@ -228,6 +239,11 @@ TEXTS: Mapping[Cause, Text] = MappingProxyType(
         Cause.VPC_ENDPOINT_DENIED: Text(
             "{host} answers, but the policy of its VPC endpoint denies the request.",
             "Check that the VPC endpoint's policy allows the runner's role and actions.",
+        ),
+        Cause.ADDRESS_FAILED: Text(
+            "{host} fails at {failed} of {tried} addresses on {transport} {port}: {dead}.",
+            "Allow {host} by name or by all of its addresses in security group, network ACL and "
+            "firewall; if those are allowed, tell its owner: clients that pick one of these fail.",
         ),
         Cause.CLOCK_SKEW: Text(
             "This host's clock is {offset} of {host}.",

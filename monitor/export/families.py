@@ -20,7 +20,16 @@ from prometheus_client.core import Metric
 
 from monitor import __version__
 from monitor.diagnosis.network_path import network_path
-from monitor.model import Attempt, Connection, Family, Identity, Incident, Phase, State
+from monitor.model import (
+    Addresses,
+    Attempt,
+    Connection,
+    Family,
+    Identity,
+    Incident,
+    Phase,
+    State,
+)
 from monitor.state import Board, Histogram, Record
 
 Sample = tuple[tuple[str, ...], float]
@@ -216,6 +225,19 @@ def _family_results(record: Record) -> Iterable[Sample]:
         results = [c.failure is None for c in connections if c.family is family]
         if results:
             yield (family.value,), float(any(results))
+
+
+def _addresses(failed: bool) -> Callable[[Record], Iterable[Sample]]:
+    def samples(record: Record) -> Iterable[Sample]:
+        every = record.target.addresses is Addresses.ALL
+        connections = record.attempt.connections if record.attempt and every else ()
+        for family in Family:
+            mine = [c for c in connections if c.family is family]
+            if mine:
+                counted = [c for c in mine if c.failure is not None] if failed else mine
+                yield (family.value,), float(len(counted))
+
+    return samples
 
 
 def _tls_version(record: Record) -> Iterable[Sample]:
@@ -497,6 +519,20 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         G,
         "Whether the last probe reached the endpoint over each address family.",
         _family_results,
+        ("family",),
+    ),
+    TargetFamily(
+        "egress_addresses_tried",
+        G,
+        'Addresses of the name that the last probe tried, with addresses = "all".',
+        _addresses(failed=False),
+        ("family",),
+    ),
+    TargetFamily(
+        "egress_addresses_failed",
+        G,
+        'Addresses of the name that failed in the last probe, with addresses = "all".',
+        _addresses(failed=True),
         ("family",),
     ),
     TargetFamily(

@@ -11,12 +11,12 @@ from monitor.net.clock import Clock
 class Stopwatch:
     """Durations by phase, in seconds. A phase that fails keeps the time it took."""
 
-    __slots__ = ("_clock", "_durations", "current")
+    __slots__ = ("_clock", "_durations", "current", "first")
 
     def __init__(self, clock: Clock, first: Phase) -> None:
         self._clock = clock
         self._durations: dict[Phase, float] = {}
-        self.current = first
+        self.first = self.current = first
 
     def phase(self, phase: Phase) -> _PhaseTimer:
         """Time the block as ``phase``; ``current`` stays on it when the block raises."""

@@ -7,9 +7,11 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from monitor.model import (
+    Addresses,
     Attempt,
     Connection,
     Failure,
@@ -34,6 +36,13 @@ if TYPE_CHECKING:
 
 _RESOLVE_SHARE = 0.95
 """What of the timeout a lookup may take, so that its answers outlive it as evidence."""
+
+ADDRESSES_LIMIT = 16
+"""So many addresses of a name are probed at the most."""
+
+_SECOND_LOOK_AFTER = 0.2
+"""Seconds after which an address that failed where others work is tried once more: a
+connection that broke once does not make an address dead."""
 
 
 @dataclass(slots=True)
@@ -74,6 +83,12 @@ class Wire:
             self.sent, self.received = stream.sent, stream.received
             stream.close()
 
+    def anew(self) -> Wire:
+        """Return a wire to the same address that has measured nothing but the lookup yet."""
+        stopwatch = Stopwatch(self.tools.clock, self.stopwatch.first)
+        stopwatch.record(Phase.RESOLVE, self.stopwatch.durations[Phase.RESOLVE])
+        return Wire(self.target, self.tools, self.address, self.port, stopwatch, self.proxy)
+
     def connection(self, failure: Failure | None) -> Connection:
         """Return the finished value."""
         return Connection(
@@ -106,9 +121,10 @@ async def measure(
 ) -> Attempt:
     """Measure ``target`` once: what every prober that talks to a named host is made of.
 
-    ``exchange`` is run for one address of each family that is probed, all at once; what
-    it raises becomes the connection's failure, in the phase that was open (``first``
-    before any was). With ``proxy`` the proxy is resolved and dialled instead.
+    ``exchange`` is run for one address of each family that is probed (or for all, where the
+    target says so), all at once; what it raises becomes the connection's failure, in the
+    phase that was open (``first`` before any was). With ``proxy`` the proxy is resolved and
+    dialled instead.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + target.timeout
@@ -116,11 +132,15 @@ async def measure(
     resolution = await _resolve(target, tools, proxy, deadline)
     resolve_seconds = tools.clock.monotonic() - begun
     wires = []
-    for address in _choose(resolution.addresses, tools.families):
+    every = target.addresses is Addresses.ALL and not proxy
+    for address in choose(resolution.addresses, tools.families, every=every):
         stopwatch = Stopwatch(tools.clock, first)
         stopwatch.record(Phase.RESOLVE, resolve_seconds)
         port = proxy.port if proxy else target.dial_port
         wires.append(Wire(target, tools, address, port, stopwatch, proxy))
+    if every and tools.starts:
+        for _ in wires[1:]:
+            tools.starts.reserve(loop.time())
     connections = await _run_all(wires, exchange, deadline)
     return Attempt(
         target_id=target.id,
@@ -153,9 +173,20 @@ async def _run_all(
 ) -> tuple[Connection, ...]:
     if len(wires) == 1:
         return (await _run(wires[0], exchange, deadline),)
+    run = _run_twice if wires and wires[0].target.addresses is Addresses.ALL else _run
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_run(wire, exchange, deadline)) for wire in wires]
+        tasks = [group.create_task(run(wire, exchange, deadline)) for wire in wires]
     return tuple(task.result() for task in tasks)
+
+
+async def _run_twice(wire: Wire, exchange: Exchange, deadline: float) -> Connection:
+    """Run it, and if it fails with time left, once more: the second result counts."""
+    first = await _run(wire, exchange, deadline)
+    again = asyncio.get_running_loop().time() + _SECOND_LOOK_AFTER
+    if first.failure is None or again >= deadline:
+        return first
+    await asyncio.sleep(_SECOND_LOOK_AFTER)
+    return await _run(wire.anew(), exchange, deadline)
 
 
 async def _run(wire: Wire, exchange: Exchange, deadline: float) -> Connection:
@@ -167,17 +198,23 @@ async def _run(wire: Wire, exchange: Exchange, deadline: float) -> Connection:
     return wire.connection(wire.blame)
 
 
-def _choose(addresses: tuple[str, ...], families: FamilyChoice) -> tuple[str, ...]:
-    """Pick the first address of each family that is to be probed."""
-    v4 = next((a for a in addresses if ":" not in a), None)
-    v6 = next((a for a in addresses if ":" in a), None)
+def choose(
+    addresses: tuple[str, ...], families: FamilyChoice, *, every: bool = False
+) -> tuple[str, ...]:
+    """Pick the first address of each family that is to be probed, or ``every`` one up to
+    ``ADDRESSES_LIMIT``, IPv4 and IPv6 by turns so that none is crowded out."""
+    v4 = [a for a in addresses if ":" not in a]
+    v6 = [a for a in addresses if ":" in a]
     if families is FamilyChoice.IPV4:
-        v6 = None
+        v6 = []
     elif families is FamilyChoice.IPV6:
-        v4 = None
-    elif families is FamilyChoice.AUTO and v4 and v6 and not _has_route(v6):
-        v6 = None
-    return tuple(address for address in (v4, v6) if address)
+        v4 = []
+    elif families is FamilyChoice.AUTO and v4 and v6 and not _has_route(v6[0]):
+        v6 = []
+    turns = [address for pair in zip_longest(v4, v6) for address in pair if address]
+    if every:
+        return tuple(turns[:ADDRESSES_LIMIT])
+    return (*v4[:1], *v6[:1])
 
 
 def _has_route(address: str) -> bool:
@@ -191,12 +228,17 @@ def _has_route(address: str) -> bool:
 
 
 def _decisive(connections: tuple[Connection, ...], families: FamilyChoice) -> Failure | None:
-    """The endpoint is reached when one family reaches it; with BOTH, when both do."""
-    failures = [c.failure for c in connections if c.failure]
+    """The endpoint is reached when one address is; with BOTH, when one of each family is."""
     if not connections:
         return Failure(Phase.RESOLVE, FailureKind.DNS_NODATA, "no address of the configured family")
-    if len(failures) == len(connections) or (failures and families is FamilyChoice.BOTH):
-        return failures[0]
+    failures: dict[Family, Failure] = {}
+    for connection in connections:
+        if connection.failure is not None:
+            failures.setdefault(connection.family, connection.failure)
+    broken = failures.keys() - {c.family for c in connections if c.failure is None}
+    tried = {c.family for c in connections}
+    if broken == tried or (broken and families is FamilyChoice.BOTH):
+        return next(failures[family] for family in failures if family in broken)
     return None
 
 

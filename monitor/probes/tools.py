@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from monitor.model import Attempt, Resolution, Target
 from monitor.net.clock import Clock
+from monitor.schedule import TokenBucket
 from monitor.settings import FamilyChoice, MetadataSettings
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class Resolver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Everything a prober may use; nothing in it is global."""
+    """Everything a prober may use; nothing in it is global. A measurement that opens more
+    connections than usual takes a token for each from ``starts``: later probes wait for it."""
 
     clock: Clock
     random: Random
@@ -41,6 +43,7 @@ class Tools:
     proxies: ProxyChooser
     families: FamilyChoice = FamilyChoice.AUTO
     metadata: MetadataSettings = MetadataSettings()
+    starts: TokenBucket | None = None
 
 
 class Prober(Protocol):

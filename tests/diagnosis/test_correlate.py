@@ -230,6 +230,34 @@ def test_a_broken_family_is_degraded_and_named():
     assert (incident.cause, incident.state) == (Cause.NETWORK_UNREACHABLE, State.DEGRADED)
 
 
+def test_a_dead_address_of_some_names_is_no_broken_family_but_one_of_all_names_is():
+    def partly(s: Standing, dead: str) -> Standing:
+        assert s.attempt
+        failure = Failure(Phase.CONNECT, FailureKind.TIMEOUT, "no answer")
+        working = (
+            Connection("192.0.2.1", 443, Family.IPV4, {}),
+            Connection("192.0.2.2", 443, Family.IPV4, {}),
+            Connection("2001:db8::1", 443, Family.IPV6, {}),
+        )
+        connections = tuple(
+            replace(c, failure=failure) if c.address == dead else c for c in working
+        )
+        verdict = Verdict(Cause.ADDRESS_FAILED, "One fails.", "Allow it.")
+        attempt = replace(s.attempt, connections=connections)
+        return replace(s, state=State.DEGRADED, verdict=verdict, attempt=attempt)
+
+    world_of = world({})
+    some = [partly(s, "192.0.2.2") if s.target.id.startswith("gw") else s for s in world_of]
+    incidents = correlate(some, (), 110.0)
+    assert {(i.scope, i.subject) for i in incidents} == {
+        (Scope.ENDPOINT, "us.gw.test"),
+        (Scope.ENDPOINT, "eu.gw.test"),
+    }
+    incident = one(correlate([partly(s, "2001:db8::1") for s in world_of], (), 110.0))
+    assert (incident.scope, incident.subject) == (Scope.ADDRESS_FAMILY, "ipv6")
+    assert incident.state is State.DEGRADED
+
+
 def test_an_incident_grows_into_a_wider_scope_and_keeps_its_id():
     first = one(correlate(world(every(Cause.TCP_TIMEOUT, "app")), (), 110.0))
     wider = one(correlate(world(every(Cause.TCP_TIMEOUT, *EGRESS)), (first,), 115.0))

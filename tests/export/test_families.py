@@ -14,7 +14,7 @@ from monitor.export.families import (
     Kind,
     families,
 )
-from monitor.model import Cause, Phase, State
+from monitor.model import Addresses, Cause, Failure, FailureKind, Phase, State
 from monitor.state import Board
 from tests.boards import HOSTILE, NOW, hostile_board, realistic_board
 
@@ -139,6 +139,19 @@ def test_a_status_is_0_where_no_answer_came_and_absent_where_none_was_due() -> N
         if expected is not None:
             assert statuses[record.target.id,] == expected
     assert ("lighthouse-us01-udp",) not in statuses
+
+
+def test_addresses_are_counted_by_family_and_never_named() -> None:
+    board = hostile_board()
+    record = board.records["hostile"]
+    assert values(board, "egress_addresses_tried") == {}
+    record.target = replace(record.target, addresses=Addresses.ALL)
+    assert record.attempt is not None
+    working = replace(record.attempt.connections[0], failure=None)
+    refused = replace(working, failure=Failure(Phase.CONNECT, FailureKind.TIMEOUT, "no answer"))
+    record.attempt = replace(record.attempt, connections=(working, working, refused))
+    assert values(board, "egress_addresses_tried") == {("hostile", "ipv6"): 3}
+    assert values(board, "egress_addresses_failed") == {("hostile", "ipv6"): 1}
 
 
 def test_an_address_is_told_by_its_fnv_1a_hash() -> None:

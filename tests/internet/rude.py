@@ -12,7 +12,7 @@ Habit = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def rude(habit: Habit) -> AsyncIterator[int]:
+async def rude(habit: Habit, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
     """Serve ``habit`` on a loopback port for the length of the block."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -28,7 +28,7 @@ async def rude(habit: Habit) -> AsyncIterator[int]:
             tasks.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    server = await asyncio.start_server(handle, host, port)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
