@@ -10,7 +10,8 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from monitor.check import Result, summarize
 from monitor.csv_text import csv_text
 from monitor.model import Incident, State
-from monitor.report import address_of, by_group, milliseconds, summary_line, unknown_lines
+from monitor.net.proxy_audit import ProxyAudit
+from monitor.report import address_of, by_group, milliseconds, notes_of, summary_line
 from monitor.view import addresses_of, no_verdict
 
 MARKS = {State.UP: "✔", State.DEGRADED: "▲", State.DOWN: "✘", State.UNKNOWN: "?"}
@@ -19,7 +20,7 @@ MARKS = {State.UP: "✔", State.DEGRADED: "▲", State.DOWN: "✘", State.UNKNOW
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]|#])")
 
 
-def markdown(results: Sequence[Result], incidents: Iterable[Incident]) -> str:
+def markdown(results: Sequence[Result], incidents: Iterable[Incident], proxies: ProxyAudit) -> str:
     """Write the check for an issue, a chat or a ticket: incidents first, then each group."""
     lines = ["# Egress check", "", summary_line(summarize(results)), ""]
     for incident in incidents:
@@ -29,7 +30,7 @@ def markdown(results: Sequence[Result], incidents: Iterable[Incident]) -> str:
             f"  ({incident.cause}, {incident.scope} {_md(incident.subject)}; "
             f"affects {_md(', '.join(incident.affected))})",
         ]
-    lines += [f"- {_md(line)}" for line in unknown_lines(r.target for r in results)]
+    lines += [f"- {_md(line)}" for line in notes_of(results, proxies)]
     for group, members in by_group(results, lambda r: r.target.group):
         lines += ["", f"## {_md(group)}", "", *_markdown_table(members)]
     return "\n".join(lines) + "\n"

@@ -25,6 +25,7 @@ from monitor.logs import configure
 from monitor.memory import Memory
 from monitor.model import Target
 from monitor.net.clock import SystemClock
+from monitor.net.proxy_audit import audit_proxies
 from monitor.settings import ConfigError, Problem, Settings
 from monitor.state import Board
 from monitor.watch import Watch
@@ -122,6 +123,7 @@ class Monitor:
         targets = build_targets(settings, self.board.identity, servers)
         self._watch.apply(targets)
         self._say_unknown(targets)
+        self._look_over_proxies()
 
     def _make_engine(self, settings: Settings) -> Engine:
         tools = make_tools(settings, self._environ, self.clock)
@@ -137,6 +139,13 @@ class Monitor:
                 cure="set them in the configuration, or let instance metadata tell them",
             )
         self._said_unknown = unknown
+
+    def _look_over_proxies(self) -> None:
+        found = audit_proxies(self._settings.proxy, self._environ)
+        for warning in found.warnings:
+            if warning not in self.board.proxies.warnings:
+                log.warning("the proxy settings need a look", problem=warning)
+        self.board.proxies = found
 
     async def _find_identity(self) -> None:
         """Learn from instance metadata or the task's metadata where this is; then probe

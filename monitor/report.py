@@ -9,12 +9,15 @@ from typing import TypeVar
 
 from monitor.catalog.groups import rank
 from monitor.check import Result, summarize
+from monitor.diagnosis.ways import Way, way_of
 from monitor.model import Incident, Target
+from monitor.net.proxy_audit import ProxyAudit
 from monitor.settings import Problem, Settings
 from monitor.view import (
     VERSION,
     Summary,
     incident_view,
+    proxies_view,
     shown_path,
     summary_view,
     target_view,
@@ -30,11 +33,14 @@ def encode(document: Json) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def check_document(results: Sequence[Result], incidents: Iterable[Incident]) -> Json:
+def check_document(
+    results: Sequence[Result], incidents: Iterable[Incident], proxies: ProxyAudit
+) -> Json:
     """What ``check --format json`` prints; times are seconds."""
     return {
         "version": VERSION,
         "summary": summary_view(summarize(results)),
+        "proxies": proxies_view(proxies),
         "targets": [target_view(r.target, r.state, r.attempt, r.verdict) for r in results],
         "incidents": [incident_view(incident) for incident in incidents],
     }
@@ -91,10 +97,29 @@ def validation_lines(
     return (first, *(f"warning: {warning}" for warning in warnings))
 
 
-def warnings_of(settings: Settings, targets: Iterable[Target]) -> tuple[str, ...]:
+def warnings_of(
+    settings: Settings, targets: Iterable[Target], proxies: ProxyAudit
+) -> tuple[str, ...]:
     """Return what is allowed but probably not meant, each as one sentence with a cure."""
     probed = [target for target in targets if target.endpoint.enabled]
-    return (*unknown_lines(probed), *_too_much(settings, probed))
+    return (*unknown_lines(probed), *_too_much(settings, probed), *proxies.warnings)
+
+
+def notes_of(results: Iterable[Result], proxies: ProxyAudit) -> tuple[str, ...]:
+    """Return what is to be said beside the results: values that nobody knows, which proxies
+    are in use, and what is wrong with them."""
+    results = list(results)
+    unknown = unknown_lines(result.target for result in results)
+    return (*unknown, *_proxy_lines(results, proxies), *proxies.warnings)
+
+
+def _proxy_lines(results: Sequence[Result], proxies: ProxyAudit) -> Iterable[str]:
+    if proxies.in_use:
+        named = ((scheme, getattr(proxies, scheme)) for scheme in ("http", "https"))
+        which = ", ".join(f"{scheme} {label}" for scheme, label in named if label)
+        ways = [way_of(result.attempt) for result in results]
+        through, directly = ways.count(Way.PROXY), ways.count(Way.DIRECT)
+        yield f"Proxy: {which}. Probed through it: {through}, directly: {directly}."
 
 
 def unknown_lines(targets: Iterable[Target]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from monitor.health import Health
 from monitor.history import Chapter, Trace
 from monitor.model import Attempt, Cause, Identity, Incident, Target, Verdict
+from monitor.net.proxy_audit import ProxyAudit
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -73,3 +74,4 @@ class Board:
     identity: Identity = Identity()
     incidents: tuple[Incident, ...] = ()
     chapters: tuple[Chapter, ...] = ()
+    proxies: ProxyAudit = ProxyAudit()

@@ -13,9 +13,11 @@ from rich.text import Text
 
 from monitor.check import Result, summarize
 from monitor.check_formats import MARKS
-from monitor.diagnosis.network_path import SENTENCES, network_path
+from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
+from monitor.diagnosis.ways import Way, way_of, way_text
 from monitor.model import Attempt, Incident, State, Target
-from monitor.report import address_of, by_group, milliseconds, summary_line, unknown_lines
+from monitor.net.proxy_audit import ProxyAudit
+from monitor.report import address_of, by_group, milliseconds, notes_of, summary_line, unknown_lines
 
 _PLAIN_WIDTH = 160
 _NAMED = 8
@@ -48,13 +50,18 @@ def progress(stream: TextIO, total: int) -> Iterator[Callable[[Result], None]]:
         yield lambda _: bar.advance(task)
 
 
-def print_check(console: Console, results: Sequence[Result], incidents: Iterable[Incident]) -> None:
+def print_check(
+    console: Console,
+    results: Sequence[Result],
+    incidents: Iterable[Incident],
+    proxies: ProxyAudit,
+) -> None:
     """Print what is wrong and what to do about it, then a table by group, then the sum."""
     for incident in incidents:
         console.print(_incident(incident))
         console.print()
     console.print(_results(results))
-    for line in unknown_lines(result.target for result in results):
+    for line in notes_of(results, proxies):
         console.print(_clean(line))
     console.print(_sum(results))
 
@@ -66,23 +73,30 @@ def overview(results: Sequence[Result], incidents: Iterable[Incident]) -> Group:
     for incident in incidents:
         parts += [_incident(incident), Text()]
     table = _table("state", "target", "endpoint", "time", "cause")
+    proxied = _some_proxied(results)
     for group, members in by_group(results, lambda result: result.target.group):
         if all(result.state is State.UP for result in members):
             table.add_row(_state(State.UP), _clean(group), Text(f"all {len(members)}"))
             continue
         _heading(table, group)
         for result in members:
-            table.add_row(*_result_cells(result))
+            table.add_row(*_result_cells(result, proxied))
     return Group(*parts, table)
 
 
 def _results(results: Sequence[Result]) -> Table:
     table = _table("state", "target", "endpoint", "time", "cause")
+    proxied = _some_proxied(results)
     for group, members in by_group(results, lambda result: result.target.group):
         _heading(table, group)
         for result in members:
-            table.add_row(*_result_cells(result))
+            table.add_row(*_result_cells(result, proxied))
     return table
+
+
+def _some_proxied(results: Iterable[Result]) -> bool:
+    """Whether a proxy was used: the way that each target took is worth a word then."""
+    return any(way_of(result.attempt) is Way.PROXY for result in results)
 
 
 def _sum(results: Sequence[Result]) -> Text:
@@ -118,21 +132,25 @@ def _heading(table: Table, group: str) -> None:
     table.add_row(Text(group, style="bold cyan"))
 
 
-def _result_cells(result: Result) -> Iterable[Text]:
+def _result_cells(result: Result, proxied: bool) -> Iterable[Text]:
     cause = result.verdict.cause if result.verdict else None
     return (
         Text("  ") + _state(result.state),
         _clean(result.target.id),
-        _clean(address_of(result.target) + _way(result)),
+        _clean(address_of(result.target) + _way(result, proxied)),
         Text(milliseconds(_duration(result.attempt))),
         _clean(cause.value if cause else ""),
     )
 
 
-def _way(result: Result) -> str:
-    """Say how an AWS API was reached."""
-    way = network_path(result.target, result.attempt)
-    return f", {SENTENCES[way]}" if way else ""
+def _way(result: Result, proxied: bool) -> str:
+    """Say how a target was reached, where there is more than one way."""
+    target, attempt = result.target, result.attempt
+    words = [way_text(target, attempt)] if proxied and attempt else []
+    path = network_path(target, attempt)
+    if path not in {None, NetworkPath.PROXY}:
+        words.append(SENTENCES[path])
+    return "".join(f", {word}" for word in words)
 
 
 def _duration(attempt: Attempt | None) -> float | None:

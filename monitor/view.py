@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from math import isfinite
 
 from monitor.diagnosis.network_path import network_path
+from monitor.diagnosis.ways import may_be_proxied, way_of
 from monitor.model import (
     Attempt,
     Connection,
@@ -18,6 +19,7 @@ from monitor.model import (
     TlsFacts,
     Verdict,
 )
+from monitor.net.proxy_audit import ProxyAudit
 
 VERSION = 1
 """The version of the documents' shape: goes up when a key changes its meaning."""
@@ -69,7 +71,7 @@ def target_view(
     """Return what ``check --format json`` says of a target; times are seconds."""
     said = verdict or no_verdict(target)
     primary = attempt.primary if attempt else None
-    way = network_path(target, attempt)
+    path, taken = network_path(target, attempt), way_of(attempt)
     return {
         "id": target.id,
         "group": target.group,
@@ -87,7 +89,9 @@ def target_view(
         "path": shown_path(target),
         "wildcard": target.endpoint.wildcard,
         "proxy": attempt.proxy if attempt else None,
-        "network_path": way.value if way else None,
+        "way": taken.value if taken else None,
+        "may_be_proxied": may_be_proxied(target),
+        "network_path": path.value if path else None,
         "evidence": dict(said.evidence),
         "addresses_tried": len(attempt.connections) if attempt else 0,
         "addresses_failed": [c.address for c in attempt.failed] if attempt else [],
@@ -125,6 +129,16 @@ def incident_view(incident: Incident) -> dict[str, object]:
         "detail": incident.detail,
         "cure": incident.cure,
         "evidence": dict(incident.evidence),
+    }
+
+
+def proxies_view(audit: ProxyAudit) -> dict[str, object]:
+    """Return which proxies are in use, as ``host:port``, and what is wrong with them."""
+    return {
+        "http": audit.http or None,
+        "https": audit.https or None,
+        "no_proxy_missing": list(audit.missing),
+        "warnings": list(audit.warnings),
     }
 
 

@@ -31,6 +31,7 @@ from monitor.model import (
     TlsFacts,
     Verdict,
 )
+from monitor.net.proxy_audit import ProxyAudit
 from monitor.settings import Settings, TargetSettings
 from monitor.state import Board, Record, Vitals
 
@@ -60,7 +61,13 @@ def realistic_board() -> Board:
         vitals.loop_lag.observe(lag)
         vitals.lateness.observe(lag)
     identity = Identity(REGION, "eu-central-1a", "123456789012", "vpc-1", "subnet-1", "i-1", "r-1")
-    return Board({r.target.id: r for r in records}, vitals, identity, tuple(_incidents(records)))
+    return Board(
+        {r.target.id: r for r in records},
+        vitals,
+        identity,
+        tuple(_incidents(records)),
+        proxies=ProxyAudit(https="proxy.corp:3128", missing=(".internal",)),
+    )
 
 
 def hostile_board() -> Board:

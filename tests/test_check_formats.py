@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 from monitor import check_formats
 from monitor.check import Result, incidents_of
 from monitor.model import State, Verdict
+from monitor.net.proxy_audit import ProxyAudit
 from tests.attempts import FILTERED, REACHED, attempt, target
 
 UP = Result(target("up"), State.UP, attempt("up"), REACHED)
@@ -71,14 +72,14 @@ def test_csv_holds_no_formula_and_no_broken_line():
 
 
 def test_markdown_names_incidents_first_and_then_every_group_in_the_requirements_order():
-    text = check_formats.markdown(EVERY, incidents_of(EVERY, 1.0))
+    text = check_formats.markdown(EVERY, incidents_of(EVERY, 1.0), ProxyAudit())
     assert text.index("Open the port.") < text.index("## vscode") < text.index("## jetbrains")
     assert text.count("\n| ✘ down |") == 2
     assert "required ones were not reached" in text
 
 
 def test_markdown_keeps_a_table_whatever_a_peer_sent():
-    text = check_formats.markdown((HOSTILE,), ())
+    text = check_formats.markdown((HOSTILE,), (), ProxyAudit())
     (row,) = [line for line in text.splitlines() if line.startswith("| ✘")]
     assert row.replace("\\|", "").count("|") == 7
     assert "<script>" not in text

@@ -10,7 +10,8 @@ import pytest
 
 from monitor.catalog import build_targets
 from monitor.check import Result, incidents_of
-from monitor.model import Cause, Identity, State, Verdict
+from monitor.model import Cause, Identity, Protocol, State, Verdict
+from monitor.net.proxy_audit import ProxyAudit
 from monitor.report import (
     check_document,
     encode,
@@ -27,6 +28,8 @@ from tests.attempts import FILTERED, REACHED, attempt, target
 SETTINGS = Settings(source=Path("config.toml"), region="eu-central-1", account_id="123456789012")
 UP = Result(target("up"), State.UP, attempt("up"), REACHED)
 DOWN = Result(target("down", "jetbrains"), State.DOWN, attempt("down", ok=False), FILTERED)
+NO_PROXIES = ProxyAudit()
+BEHIND = ProxyAudit(https="proxy.corp:3128", missing=(".amazonaws.com",))
 UNKNOWN = Result(target("later", unknown=("region",)), State.UNKNOWN)
 
 
@@ -37,9 +40,11 @@ def parsed(document: Mapping[str, object]) -> dict[str, object]:
 
 
 def test_the_check_document_has_the_agreed_shape() -> None:
-    document = check_document([UP, DOWN, UNKNOWN], incidents_of([UP, DOWN, UNKNOWN], 1.0))
+    document = check_document(
+        [UP, DOWN, UNKNOWN], incidents_of([UP, DOWN, UNKNOWN], 1.0), NO_PROXIES
+    )
     read = parsed(document)
-    assert list(read) == ["version", "summary", "targets", "incidents"]
+    assert list(read) == ["version", "summary", "proxies", "targets", "incidents"]
     assert read["version"] == 1
     assert read["summary"] == {
         "ok": False,
@@ -70,7 +75,7 @@ def test_the_check_document_has_the_agreed_shape() -> None:
 
 
 def test_an_unknown_target_says_what_is_missing_and_has_no_cause() -> None:
-    document = parsed(check_document([UNKNOWN], ()))
+    document = parsed(check_document([UNKNOWN], (), NO_PROXIES))
     assert isinstance(document["targets"], list)
     (shown,) = document["targets"]
     assert (shown["state"], shown["cause"], shown["addresses"]) == ("unknown", None, [])
@@ -81,7 +86,7 @@ def test_an_unknown_target_says_what_is_missing_and_has_no_cause() -> None:
 
 def test_incidents_say_what_they_affect() -> None:
     (incident,) = incidents_of([UP, DOWN], 1.0)
-    document = parsed(check_document([UP, DOWN], [incident]))
+    document = parsed(check_document([UP, DOWN], [incident], NO_PROXIES))
     assert isinstance(document["incidents"], list)
     (shown,) = document["incidents"]
     assert (shown["cause"], shown["scope"], shown["affected"]) == (
@@ -140,16 +145,18 @@ def test_problems_are_told_part_by_part_and_as_a_line() -> None:
 
 
 def test_a_sound_configuration_has_no_warnings() -> None:
-    assert warnings_of(SETTINGS, build_targets(SETTINGS, Identity())) == ()
+    assert warnings_of(SETTINGS, build_targets(SETTINGS, Identity()), NO_PROXIES) == ()
 
 
 def test_a_value_that_nobody_knows_is_told_once() -> None:
     settings = replace(SETTINGS, region="", account_id="")
     targets = build_targets(settings, Identity())
-    region, account = sorted(warnings_of(settings, targets), reverse=True)
+    region, account = sorted(warnings_of(settings, targets, NO_PROXIES), reverse=True)
     assert region.startswith("region is not known here, so 9 targets stay unknown")
     assert account.startswith("account_id is not known here, so 1 target stays unknown")
-    document = parsed(validation_document(settings, targets, warnings_of(settings, targets)))
+    document = parsed(
+        validation_document(settings, targets, warnings_of(settings, targets, NO_PROXIES))
+    )
     assert document["ok"] is True
     assert document["targets"] == {"enabled": 50, "required": 49, "unknown": 9, "off": 0}
 
@@ -166,14 +173,14 @@ def test_a_value_that_nobody_knows_is_told_once() -> None:
 )
 def test_more_than_the_bounds_allow_is_a_warning(schedule: ScheduleSettings, key: str) -> None:
     settings = replace(SETTINGS, schedule=schedule)
-    (warning,) = warnings_of(settings, build_targets(settings, Identity()))
+    (warning,) = warnings_of(settings, build_targets(settings, Identity()), NO_PROXIES)
     assert f"schedule.{key}" in warning
 
 
 def test_a_table_is_readable_without_a_terminal() -> None:
     out = io.StringIO()
     results = [UP, DOWN, UNKNOWN]
-    print_check(console_for(out), results, incidents_of(results, 1.0))
+    print_check(console_for(out), results, incidents_of(results, 1.0), NO_PROXIES)
     text = out.getvalue()
     assert "\x1b" not in text
     incident, _, table = text.partition("\n\n")
@@ -200,6 +207,44 @@ def test_a_table_is_readable_without_a_terminal() -> None:
     )
 
 
+def proxied() -> list[Result]:
+    """One target through a proxy, one directly, and one that no HTTP proxy takes."""
+    through = replace(UP, attempt=replace(attempt("up"), proxy="proxy.corp:3128"))
+    node = replace(target("node"), endpoint=replace(target("node").endpoint, protocol=Protocol.UDP))
+    return [through, DOWN, Result(node, State.UP, attempt("node"), REACHED)]
+
+
+def test_behind_a_proxy_each_target_shows_its_way_and_what_no_proxy_lacks() -> None:
+    out = io.StringIO()
+    print_check(console_for(out), proxied(), (), BEHIND)
+    text = out.getvalue()
+    assert "https://up.example:443, through proxy.corp:3128 " in text
+    assert "https://down.example:443, directly " in text
+    assert "udp://node.example:443, directly, as always " in text
+    assert (
+        "Proxy: https proxy.corp:3128. Probed through it: 1, directly: 2.\n"
+        "NO_PROXY lacks .amazonaws.com, which a runner behind a proxy has to reach directly; "
+        "add it to NO_PROXY\n"
+    ) in text
+
+
+def test_the_check_document_tells_ways_and_missing_entries() -> None:
+    document = parsed(check_document(proxied(), (), BEHIND))
+    assert document["proxies"] == {
+        "http": None,
+        "https": "proxy.corp:3128",
+        "no_proxy_missing": [".amazonaws.com"],
+        "warnings": list(BEHIND.warnings),
+    }
+    assert isinstance(document["targets"], list)
+    keys = ("proxy", "way", "may_be_proxied")
+    assert [tuple(shown[key] for key in keys) for shown in document["targets"]] == [
+        ("proxy.corp:3128", "proxy", True),
+        (None, "direct", True),
+        (None, "direct", False),
+    ]
+
+
 def test_a_table_has_colour_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -209,7 +254,7 @@ def test_a_table_has_colour_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.delenv("NO_COLOR", raising=False)
     out = Terminal()
-    print_check(console_for(out), [UP], ())
+    print_check(console_for(out), [UP], (), NO_PROXIES)
     assert "\x1b[32m" in out.getvalue()
 
 
@@ -218,7 +263,7 @@ def test_what_a_peer_sent_is_neither_markup_nor_control() -> None:
     result = replace(DOWN, verdict=hostile)
     (incident,) = incidents_of([result], 1.0)
     out = io.StringIO()
-    print_check(console_for(out), [result], [replace(incident, detail=hostile.detail)])
+    print_check(console_for(out), [result], [replace(incident, detail=hostile.detail)], NO_PROXIES)
     assert "[red]hi[/red] ?[2J?" in out.getvalue()
 
 

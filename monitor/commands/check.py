@@ -17,6 +17,7 @@ from monitor.engine import Engine, make_tools
 from monitor.formats import Format
 from monitor.identity import discover, from_environment, merge
 from monitor.model import Identity, Target
+from monitor.net.proxy_audit import ProxyAudit, audit_proxies
 from monitor.report import check_document, encode
 from monitor.settings import ConfigError, Problem, Settings
 
@@ -33,7 +34,8 @@ def main(options: Options) -> int:
     else:
         identity, results = asyncio.run(_measure(settings, options))
     if options.firewall is None:
-        _print(results, options.format)
+        proxies = audit_proxies(settings.proxy, options.environ)
+        _print(results, proxies, options.format)
     else:
         from monitor.firewall import blocked, write  # noqa: PLC0415 - for this option only
 
@@ -41,19 +43,19 @@ def main(options: Options) -> int:
     return 0 if summarize(results).ok else 1
 
 
-def _print(results: Sequence[Result], form: Format) -> None:
+def _print(results: Sequence[Result], proxies: ProxyAudit, form: Format) -> None:
     incidents = incidents_of(results, time.time())
     if form is Format.JSON:
-        print(encode(check_document(results, incidents)))
+        print(encode(check_document(results, incidents, proxies)))
     elif form is Format.TEXT:
         from monitor.terminal import console_for, print_check  # noqa: PLC0415 - costs rich
 
-        print_check(console_for(sys.stdout), results, incidents)
+        print_check(console_for(sys.stdout), results, incidents, proxies)
     else:
         from monitor import check_formats  # noqa: PLC0415 - for these formats only
 
         written = {
-            Format.MARKDOWN: lambda: check_formats.markdown(results, incidents),
+            Format.MARKDOWN: lambda: check_formats.markdown(results, incidents, proxies),
             Format.JUNIT: lambda: check_formats.junit(results),
             Format.CSV: lambda: check_formats.csv(results),
         }[form]()

@@ -8,6 +8,7 @@ from monitor.commands.selection import select
 from monitor.config import load_settings
 from monitor.formats import Format
 from monitor.identity import from_environment
+from monitor.net.proxy_audit import audit_proxies
 from monitor.report import encode, validation_document, validation_lines, warnings_of
 
 
@@ -21,7 +22,7 @@ def main(options: Options) -> int:
     identity = from_environment(settings, options.environ)
     everything = build_targets(settings, identity, settings.dns.servers, include_disabled=True)
     targets = select(everything, options.only)
-    warnings = warnings_of(settings, targets)
+    warnings = warnings_of(settings, targets, audit_proxies(settings.proxy, options.environ))
     if options.format is Format.JSON:
         print(encode(validation_document(settings, targets, warnings)))
     else:

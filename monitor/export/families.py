@@ -30,6 +30,7 @@ from monitor.model import (
     Phase,
     State,
 )
+from monitor.net.proxy_audit import REQUIRED_NO_PROXY
 from monitor.state import Board, Histogram, Record
 
 Sample = tuple[tuple[str, ...], float]
@@ -597,6 +598,12 @@ def _kind_of(incident: Incident) -> tuple[str, ...]:
     return incident.cause.value, incident.scope.value, incident.state.value
 
 
+def _no_proxy(board: Board) -> Iterable[Sample]:
+    if board.proxies.in_use:
+        for entry in REQUIRED_NO_PROXY:
+            yield (entry,), float(entry in board.proxies.missing)
+
+
 MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
     MonitorFamily(
         "egress_build_info",
@@ -627,6 +634,14 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         ("cause", "scope", "state"),
     ),
     MonitorFamily("egress_targets", G, "Targets by group and state.", _targets, ("group", "state")),
+    MonitorFamily(
+        "egress_no_proxy_missing",
+        G,
+        "1 for each entry that a runner's NO_PROXY needs and lacks, 0 for those it has; absent "
+        "without a proxy.",
+        _no_proxy,
+        ("entry",),
+    ),
     MonitorFamily(
         "egress_probes_in_flight",
         G,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from prometheus_client import ProcessCollector, generate_latest
@@ -60,7 +60,7 @@ def snapshot(board: Board) -> Board:
     vitals = copy(board.vitals)
     vitals.loop_lag, vitals.lateness = _still(vitals.loop_lag), _still(vitals.lateness)
     records = {name: _copied(record) for name, record in board.records.items()}
-    return Board(records, vitals, board.identity, board.incidents)
+    return replace(board, records=records, vitals=vitals)
 
 
 def _copied(record: Record) -> Record:

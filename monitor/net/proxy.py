@@ -20,8 +20,6 @@ from monitor.model import Secret
 from monitor.settings import ProxyMode, ProxySettings
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-REQUIRED_NO_PROXY = (".internal", "169.254.0.0/16", "app.gitpod.io", ".amazonaws.com")
-"""What an enterprise runner's NO_PROXY has to hold (docs/requirements.md)."""
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -197,20 +195,6 @@ def connect_request(host: str, port: int, proxy: Proxy) -> bytes:
     if proxy.authorization:
         lines.append(f"Proxy-Authorization: {proxy.authorization}")
     return "\r\n".join([*lines, "", ""]).encode()
-
-
-def missing_no_proxy(
-    chooser: ProxyChooser, required: Sequence[str] = REQUIRED_NO_PROXY
-) -> tuple[str, ...]:
-    """Return the required NO_PROXY entries that nothing in the given NO_PROXY covers.
-
-    An entry is covered by itself, by a wider one (``*``, ``amazonaws.com`` for
-    ``.amazonaws.com``), or by several networks together; an entry for one port covers no
-    whole host. Empty when no proxy is in use.
-    """
-    if not chooser.in_use:
-        return ()
-    return tuple(entry for entry in required if not chooser.no_proxy.includes(entry))
 
 
 def _entry(text: str) -> _Entry | None:

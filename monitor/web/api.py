@@ -9,6 +9,7 @@ from monitor.state import Board, Record
 from monitor.view import (
     VERSION,
     incident_view,
+    proxies_view,
     rounded,
     summary_view,
     tally,
@@ -44,6 +45,7 @@ def targets_document(board: Board, now: float) -> Json:
         "version": VERSION,
         "generated_at": rounded(now),
         "summary": summary_view(tally((r.target, r.health.state) for r in records)),
+        "proxies": proxies_view(board.proxies),
         "targets": [record_view(record) for record in records],
     }
 

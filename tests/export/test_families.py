@@ -244,3 +244,14 @@ def test_incidents_are_counted_with_how_bad_they_are_and_what_they_affect() -> N
     assert values(board, "egress_incident_active") == {(*key, "down"): 2.0, (*key, "degraded"): 1.0}
     affected = values(board, "egress_incident_affected_targets")
     assert affected[(*key, "down")] == len(incident.affected) + 3
+
+
+def test_each_entry_that_no_proxy_needs_is_told_where_there_is_a_proxy() -> None:
+    samples = of(realistic_board(), "egress_no_proxy_missing").samples
+    assert {s.labels["entry"]: s.value for s in samples} == {
+        ".internal": 1.0,
+        "169.254.0.0/16": 0.0,
+        "app.gitpod.io": 0.0,
+        ".amazonaws.com": 0.0,
+    }
+    assert "egress_no_proxy_missing" not in {metric.name for metric in families(Board())}

@@ -15,12 +15,10 @@ from hypothesis import strategies as st
 
 from monitor.model import Secret
 from monitor.net.proxy import (
-    REQUIRED_NO_PROXY,
     NoProxy,
     Proxy,
     ProxyChooser,
     connect_request,
-    missing_no_proxy,
     parse_proxy,
 )
 from monitor.settings import ProxyMode, ProxySettings
@@ -256,39 +254,6 @@ def test_the_configuration_may_forbid_proxies():
     none = ProxyChooser.from_settings(ProxySettings(ProxyMode.NONE), BOTH)
     assert none.choose("https", "other.test", 443) is None
     assert not none.in_use
-
-
-@pytest.mark.parametrize(
-    ("no_proxy", "missing"),
-    [
-        ("", REQUIRED_NO_PROXY),
-        ("*", ()),
-        (",".join(REQUIRED_NO_PROXY), ()),
-        ("internal,169.254.0.0/16,gitpod.io,amazonaws.com", ()),
-        ("*.internal,*.amazonaws.com,app.gitpod.io,169.254.0.0/15", ()),
-        (".internal,.gitpod.io,com,0.0.0.0/0", ()),
-        # Networks count together; a part of one is not the whole.
-        (".internal,app.gitpod.io,.amazonaws.com,169.254.0.0/17,169.254.128.0/17", ()),
-        (
-            ".internal,app.gitpod.io,.amazonaws.com,169.254.0.0/24,169.254.255.0/24",
-            ("169.254.0.0/16",),
-        ),
-        (".internal,app.gitpod.io,.amazonaws.com,169.254.169.254", ("169.254.0.0/16",)),
-        (".internal,app.gitpod.io,.amazonaws.com,::/0", ("169.254.0.0/16",)),
-        # What covers less than the entry.
-        ("compute.internal,app.gitpod.io,.amazonaws.com,169.254.0.0/16", (".internal",)),
-        (".internal,.app.gitpod.io,.amazonaws.com,169.254.0.0/16", ("app.gitpod.io",)),
-        (".internal,app.gitpod.io:443,.amazonaws.com,169.254.0.0/16", ("app.gitpod.io",)),
-        (".internal,app.gitpod.io,s3.amazonaws.com,169.254.0.0/16", (".amazonaws.com",)),
-        (".internal,app.gitpod.io,*amazonaws.com,169.254.0.0/16", (".amazonaws.com",)),
-    ],
-)
-def test_the_audit_names_the_entries_that_nothing_covers(no_proxy: str, missing: tuple[str, ...]):
-    assert missing_no_proxy(chooser({**BOTH, "NO_PROXY": no_proxy})) == missing
-
-
-def test_without_a_proxy_nothing_is_missing():
-    assert missing_no_proxy(chooser({})) == ()
 
 
 ENTRIES = st.lists(

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.model import State
+from monitor.net.proxy_audit import ProxyAudit
 from monitor.state import Board
 from monitor.view import target_view
 from monitor.web.api import (
@@ -27,6 +28,14 @@ def test_targets_have_the_shape_of_check_and_what_a_daemon_knows_beside() -> Non
         assert {key: shown[key] for key in same} == same
         assert shown["interval_seconds"] == record.target.interval
         assert shown["probes"] == record.probes
+
+
+def test_the_proxies_in_use_are_told_beside_the_targets() -> None:
+    board = realistic_board()
+    board.proxies = ProxyAudit(http="p.corp:1", missing=("app.gitpod.io",))
+    shown = targets_document(board, NOW)["proxies"]
+    assert isinstance(shown, dict)
+    assert (shown["http"], shown["no_proxy_missing"]) == ("p.corp:1", ["app.gitpod.io"])
 
 
 def test_targets_are_summed_up() -> None:
