@@ -5,10 +5,10 @@ CONFIG ?= config.toml
 IMAGE ?= egress-monitor
 BIN := .venv/bin
 
-.PHONY: help venv run test lint types format bench lock image clean dev packages
+.PHONY: help venv run test lint types format lab lab-fault lab-report lab-calm bench lock image clean dev packages
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: ## Make .venv with the monitor in it
 	@scripts/venv run
@@ -29,6 +29,18 @@ types: dev ## Check types
 format: dev ## Rewrite the sources in the project's style
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
+
+lab: dev packages ## Start the monitor in a small internet that can be broken (root)
+	@$(BIN)/python -m tests.lab up $(ARGS)
+
+lab-fault: dev ## Break that internet (NAME=...; without it: repair it and list the names)
+	@$(BIN)/python -m tests.lab fault $(NAME)
+
+lab-report: dev packages ## Break it in every way and say what the monitor named (root)
+	@$(BIN)/python -m tests.lab report $(NAME) $(ARGS)
+
+lab-calm: dev packages ## Show that lost packets and jitter alone raise no incident (root)
+	@$(BIN)/python -m tests.lab calm $(ARGS)
 
 bench: dev packages ## Compare what a probe costs with other probers
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -110,6 +110,7 @@ class Monitor:
                 group.create_task(self._find_identity())
                 group.create_task(self._reload_when_told(reload))
                 group.create_task(self._watch.probe_forever(group))
+                group.create_task(self._watch.second_looks.run())
                 await stop.wait()
                 raise _StoppedError
         except* _StoppedError:

@@ -10,10 +10,11 @@ from random import Random
 import structlog
 
 from monitor.diagnosis import diagnose
+from monitor.diagnosis.looks import Look, Question
 from monitor.lag import LagMeter
 from monitor.model import Attempt, Failure, FailureKind, Phase, Target, Verdict
 from monitor.net.clock import Clock, SystemClock
-from monitor.net.proxy import ProxyChooser
+from monitor.net.proxy import NoProxy, ProxyChooser
 from monitor.net.resolver import DnsResolver
 from monitor.net.tls import Trust
 from monitor.probes import Probe, prober
@@ -74,25 +75,41 @@ class Engine:
 
     async def measure(self, target: Target) -> tuple[Attempt, Verdict]:
         """Measure ``target`` once and say what it means. Raises nothing but cancellation."""
+        attempt = await self._bounded(target, self.tools)
+        return attempt, diagnose(target, attempt)
+
+    async def look(self, look: Look) -> Attempt:
+        """Take a second look within the same limits. Raises nothing but cancellation."""
+        return await self._bounded(look.target, _tools_for(look, self.tools))
+
+    async def _bounded(self, target: Target, tools: Tools) -> Attempt:
         loop = asyncio.get_running_loop()
         async with self._places:
             if wait := self._starts.reserve(loop.time()):
                 await asyncio.sleep(wait)
             begun = loop.time()
-            attempt = await self._guarded(target)
-        if lag := self._lag.worst_since(begun):
-            attempt = replace(attempt, loop_lag=lag)
-        return attempt, diagnose(target, attempt)
+            attempt = await self._guarded(target, tools)
+        lag = self._lag.worst_since(begun)
+        return replace(attempt, loop_lag=lag) if lag else attempt
 
-    async def _guarded(self, target: Target) -> Attempt:
+    async def _guarded(self, target: Target, tools: Tools) -> Attempt:
         """Run the prober; a bug in it, or one that hangs, is an attempt that says so."""
         clock = self.tools.clock
         started_at, begun = clock.time(), clock.monotonic()
         try:
             async with asyncio.timeout(target.timeout + GRACE):
-                return await self._find_prober(target.endpoint.prober)(target, self.tools)
+                return await self._find_prober(target.endpoint.prober)(target, tools)
         except Exception as error:
             log.exception("prober failed", target=target.id, prober=target.endpoint.prober)
             name = type(error).__name__
             failure = Failure(Phase.CONNECT, FailureKind.INTERNAL, f"unexpected {name}", code=name)
             return Attempt(target.id, started_at, clock.monotonic() - begun, failure=failure)
+
+
+def _tools_for(look: Look, tools: Tools) -> Tools:
+    """Return the tools of a look: it goes directly, but for one that tries the proxy."""
+    if look.question is Question.THROUGH_PROXY:
+        proxies = replace(tools.proxies, no_proxy=NoProxy(""))
+    else:
+        proxies = ProxyChooser(None, None, NoProxy(""))
+    return replace(tools, proxies=proxies, segment=look.segment)

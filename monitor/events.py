@@ -85,6 +85,11 @@ def incidents_changed(
     return tuple(events)
 
 
+def incident_explained(incident: Incident, now: float) -> Event:
+    """Return the event of an incident whose sentence now rests on second looks too."""
+    return _opened(EventKind.INCIDENT_CHANGED, "incident explained", incident, now)
+
+
 def _opened(kind: EventKind, title: str, incident: Incident, now: float) -> Event:
     facts: dict[str, Fact] = {
         "incident": incident.id,

@@ -16,14 +16,16 @@ import structlog
 
 from monitor.companions import companions, jointly_confirmed
 from monitor.diagnosis import Standing, correlate
+from monitor.diagnosis.looks import Look
 from monitor.engine import Engine
-from monitor.events import Events, incidents_changed, state_changed
+from monitor.events import Events, incident_explained, incidents_changed, state_changed
 from monitor.health import Health, HealthPolicy, advance, confirm
 from monitor.history import awaiting, chronicle, observe
 from monitor.memory import Memory
 from monitor.model import Attempt, Connection, State, Target, Verdict
 from monitor.net.clock import Clock
 from monitor.schedule import Agenda, TokenBucket, next_slot, phase_of, slots_between
+from monitor.second_look import SecondLooks
 from monitor.state import Board, Record
 
 RAMP = 5.0
@@ -76,6 +78,7 @@ class Watch:
         self._quick: set[str] = set()
         self._last_round = -math.inf
         self._confirmations = TokenBucket(CONFIRMATIONS_PER_SECOND, CONFIRMATIONS_PER_SECOND)
+        self.second_looks = SecondLooks(self._look, self._explain)
 
     def apply(self, targets: Sequence[Target]) -> None:
         """Make the board and the agenda those of ``targets``. A target that is probed as
@@ -228,12 +231,23 @@ class Watch:
             for r in records
         ]
         before = self._board.incidents
-        incidents = correlate(standings, before, now)
+        incidents = self.second_looks.consider(correlate(standings, before, now), standings)
         unmeasured = [s.target.id for s in standings if _awaits_result(s)]
         incidents += awaiting(before, incidents, unmeasured)
         self._events.tell(*incidents_changed(before, incidents, now))
         self._board.incidents = incidents
         self._board.chapters = chronicle(self._board.chapters, incidents, now)
+
+    async def _look(self, look: Look) -> Attempt:
+        return await self.engine.look(look)  # a reload may have replaced the engine
+
+    def _explain(self, incident_id: str) -> None:
+        """Take in what second looks saw of an incident, and say it."""
+        now = self._clock.time()
+        self._correlate(now)
+        for incident in self._board.incidents:
+            if incident.id == incident_id:
+                self._events.tell(incident_explained(incident, now))
 
     def _set_due(self, record: Record, now: float) -> None:
         """Put a target back on the agenda: in its next slot, or soon after a failure that

@@ -21,7 +21,7 @@ LAYERS = (
     {"engine"},
     {
         "announce", "check", "check_formats", "companions", "csv_text", "daemon", "firewall",
-        "live", "logs", "memory", "report", "terminal", "watch",
+        "live", "logs", "memory", "report", "second_look", "terminal", "watch",
     },
     {"__main__", "cli", "commands"},
 )  # fmt: skip

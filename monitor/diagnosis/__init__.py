@@ -2,6 +2,7 @@
 
 from monitor.diagnosis.causes import diagnose
 from monitor.diagnosis.correlate import correlate
+from monitor.diagnosis.settle import settle
 from monitor.diagnosis.standing import Standing
 
-__all__ = ["Standing", "correlate", "diagnose"]
+__all__ = ["Standing", "correlate", "diagnose", "settle"]

@@ -63,7 +63,9 @@ def diagnose(target: Target, attempt: Attempt) -> Verdict:
     cause = _cause(target, attempt)
     evidence = evidence_of(target, attempt)
     if cause is None:
-        return Verdict(None, evidence=evidence)
+        inspector = _inspector(attempt.primary)
+        shown = {**evidence, "inspected_by": inspector} if inspector else evidence
+        return Verdict(None, evidence=shown)
     detail, cure = explain(cause, target, attempt)
     return Verdict(cause, detail, cure, evidence)
 
@@ -171,7 +173,7 @@ def _rcode_cause(case: Case) -> Cause:
 
 def _verify_cause(case: Case) -> Cause:
     """By OpenSSL's X509_V_ERR number (x509_vfy.h); whose certificate it is decides first."""
-    if _issued_by_a_middlebox(case.connection):
+    if _inspector(case.connection):
         return C.TLS_INTERCEPTED
     return _VERIFY_CODES.get(case.failure.code or "", C.TLS_UNTRUSTED)
 
@@ -194,9 +196,11 @@ _MIDDLEBOXES = re.compile(
 """Words by which inspecting products and the people who run them name their CAs."""
 
 
-def _issued_by_a_middlebox(connection: Connection | None) -> bool:
+def _inspector(connection: Connection | None) -> str:
+    """Return the CA of an inspecting product that issued what was shown; "" for none. One that
+    this host trusts is legitimate: a fact, and no fault."""
     chain = connection.tls.chain if connection and connection.tls else ()
-    return any(_MIDDLEBOXES.search(certificate.issuer) for certificate in chain)
+    return next((c.issuer for c in chain if _MIDDLEBOXES.search(c.issuer)), "")
 
 
 def _proxy_cause(case: Case) -> Cause:

@@ -19,6 +19,9 @@ RESOLVER_CAUSES = frozenset({C.DNS_TIMEOUT, C.DNS_SERVFAIL, C.DNS_REFUSED})
 ANSWER_CAUSES = frozenset({C.DNS_NXDOMAIN, C.DNS_NODATA, C.DNS_SINKHOLED})
 """Causes that are an answer: wrong for all names, it is the resolver's fault."""
 
+STRANGER_CAUSES = frozenset({C.TLS_NAME_MISMATCH, C.HTTP_BLOCKED_PAGE})
+"""Causes that somebody else than the service shows who answers at its address."""
+
 PROXY_CAUSES = frozenset(
     {C.PROXY_UNREACHABLE, C.PROXY_AUTH_REQUIRED, C.PROXY_DENIED, C.PROXY_UPSTREAM_FAILED}
 )
@@ -106,6 +109,36 @@ def _resolver(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterabl
         servers = [s for s in servers if s not in broken]
     for server in servers:
         yield _finding(Scope.RESOLVER, server.target.host, [server])
+    taken = {s.target.id for s in names}
+    yield from _zones([s for s in failing if s.target.id not in taken], every)
+
+
+def _zones(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
+    """A zone is answered wrongly when none of its names resolves any more."""
+
+    def zone_of(s: Standing) -> tuple[str, Cause | None]:
+        return ".".join(s.target.host.split(".")[-2:]), s.cause
+
+    wrong = [s for s in failing if s.cause in ANSWER_CAUSES and s.target.group != RESOLVER_GROUP]
+    for (zone, _), members in _by(wrong, zone_of):
+        peers = [s for s in every if zone_of(s)[0] == zone and _was_resolved(s)]
+        if _hosts(members) >= _SPREAD and not _works(peers, members):
+            yield _finding(Scope.RESOLVER, f"*.{zone}", members)
+
+
+def _sinkhole(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
+    """Names of which none is served by the one address that they all have were not sent to
+    their services: DNS answers with the address of a block page."""
+
+    def address_of(s: Standing) -> str | None:
+        primary = s.attempt.primary if s.attempt and not s.attempt.proxy else None
+        return primary.address if primary and _was_resolved(s) else None
+
+    strange = [s for s in failing if s.cause in STRANGER_CAUSES]
+    for address, members in _by(strange, address_of):
+        peers = [s for s in every if address_of(s) == address]
+        if _hosts(members) >= _SPREAD and not _works(peers, members):
+            yield _finding(Scope.RESOLVER, address, members, C.DNS_SINKHOLED)
 
 
 def _unresolved(failing: Sequence[Standing], every: Sequence[Standing]) -> list[Standing]:
@@ -171,6 +204,7 @@ _RULES: tuple[Rule, ...] = (
     _host,
     _all_egress,
     _resolver,
+    _sinkhole,
     _proxy,
     _interception,
     _port,

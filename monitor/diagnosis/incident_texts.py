@@ -55,12 +55,35 @@ def _all_egress(finding: Finding) -> tuple[str, str]:
 
 
 def _resolver(finding: Finding) -> tuple[str, str]:
+    if finding.cause is Cause.DNS_SINKHOLED and not finding.subject.startswith("*."):
+        return (
+            f"DNS sends {_names(finding)} to {finding.subject}, where somebody else answers "
+            f"({_shown_there(finding)}): a sinkhole with a block page.",
+            _ZONE_CURE,
+        )
+    if finding.subject.startswith("*."):
+        return (
+            f"No name of {finding.subject} resolves any more ({finding.cause}): "
+            f"{_names(finding)}. Other names do.",
+            _ZONE_CURE,
+        )
     return (
         f"Name server {finding.subject} does not resolve names ({finding.cause}): "
         f"{_names(finding)}.",
         "Check the VPC's resolver (DNS support, DHCP option set, Route 53 Resolver rules and "
         "DNS Firewall) and that UDP and TCP 53 to it are allowed.",
     )
+
+
+_ZONE_CURE = (
+    "Allow these names in the DNS firewall (Route 53 Resolver DNS Firewall), or correct the "
+    "private hosted zone or forwarding rule that answers for them."
+)
+
+
+def _shown_there(finding: Finding) -> str:
+    subject = finding.evidence.get("subject")
+    return f"its certificate is for {subject}" if subject else str(finding.members[0].cause)
 
 
 def _proxy(finding: Finding) -> tuple[str, str]:

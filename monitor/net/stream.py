@@ -63,10 +63,14 @@ class TcpStream:
 
     __slots__ = ("_family", "_loop", "_sock", "_waiter", "_watched", "received", "sent")
 
-    def __init__(self, family: socket.AddressFamily) -> None:
+    def __init__(self, family: socket.AddressFamily, *, segment: int | None = None) -> None:
+        """``segment``: the largest segment (bytes) to send and to tell the peer to send
+        (RFC 9293 section 3.7.1)."""
         self._loop = asyncio.get_running_loop()
         self._family = family
         self._sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        if segment is not None:
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
         self._waiter: asyncio.Future[None] | None = None
         self._watched = False
         self.sent = 0

@@ -72,7 +72,7 @@ class Wire:
     @asynccontextmanager
     async def dialled(self) -> AsyncIterator[TcpStream]:
         """Connect for the length of the block; the kernel's figures are read at its end."""
-        stream = TcpStream(family_of(self.address))
+        stream = TcpStream(family_of(self.address), segment=self.tools.segment)
         try:
             with self.stopwatch.phase(Phase.CONNECT):
                 await stream.connect(self.address, self.port)

@@ -34,7 +34,9 @@ class Resolver(Protocol):
 @dataclass(frozen=True, slots=True)
 class Tools:
     """Everything a prober may use; nothing in it is global. A measurement that opens more
-    connections than usual takes a token for each from ``starts``: later probes wait for it."""
+    connections than usual takes a token for each from ``starts``: later probes wait for it.
+    ``segment``: the largest TCP segment (bytes) that peers are told to send, the kernel's
+    choice if None."""
 
     clock: Clock
     random: Random
@@ -44,6 +46,7 @@ class Tools:
     families: FamilyChoice = FamilyChoice.AUTO
     metadata: MetadataSettings = MetadataSettings()
     starts: TokenBucket | None = None
+    segment: int | None = None
 
 
 class Prober(Protocol):

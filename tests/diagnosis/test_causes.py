@@ -196,3 +196,10 @@ def test_any_attempt_has_a_verdict_that_is_fit_to_print(
     for text in (verdict.detail, verdict.cure, *verdict.evidence.values()):
         assert len(text) <= 400
     assert all(v.isprintable() for v in verdict.evidence.values())
+
+
+def test_interception_by_a_trusted_ca_is_a_fact_and_no_fault():
+    verdict = diagnose(target(), attempt(None, issuer="CN=Zscaler Intermediate Root CA"))
+    assert verdict.cause is None
+    assert verdict.evidence["inspected_by"] == "CN=Zscaler Intermediate Root CA"
+    assert "inspected_by" not in diagnose(target(), attempt(None, issuer="CN=R11")).evidence

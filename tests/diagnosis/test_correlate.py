@@ -135,8 +135,8 @@ CASES = {
     ),
     "one zone does not exist": (
         every(Cause.DNS_NXDOMAIN, "gw-us", "gw-eu"),
-        Scope.GROUP,
-        "gateway",
+        Scope.RESOLVER,
+        "*.gw.test",
     ),
     "one of two name servers dead": (
         every(Cause.DNS_TIMEOUT, "dns-2"),
@@ -289,3 +289,26 @@ def test_every_failing_target_is_in_exactly_one_incident(failing: dict[str, Caus
     again = correlate(world(failing), incidents, 140.0)
     assert {i.id for i in again} == {i.id for i in incidents}
     assert again == incidents
+
+
+def test_names_that_all_lead_to_one_stranger_are_sinkholed():
+    failing = every(Cause.TLS_NAME_MISMATCH, "ec2", "s3")
+    elsewhere = [s for s in world(failing) if s.target.id not in failing]
+    moved = [
+        replace(s, attempt=replace(s.attempt, connections=(_at(s, "198.51.100.250"),)))
+        for s in world(failing)
+        if s.target.id in failing
+    ]
+    incident = one(correlate([*elsewhere, *moved], (), 110.0))
+    assert (incident.scope, incident.cause) == (Scope.RESOLVER, Cause.DNS_SINKHOLED)
+    assert "198.51.100.250" in incident.detail
+
+
+def test_one_host_with_another_name_in_its_certificate_is_no_sinkhole():
+    incident = one(correlate(world(every(Cause.TLS_NAME_MISMATCH, "app")), (), 110.0))
+    assert (incident.scope, incident.cause) == (Scope.ENDPOINT, Cause.TLS_NAME_MISMATCH)
+
+
+def _at(standing: Standing, address: str) -> Connection:
+    assert standing.attempt is not None
+    return replace(standing.attempt.connections[0], address=address)

@@ -1,89 +1,137 @@
-"""Drives the lab by hand: ``python -m tests.lab report [NAME…]``, ``up``, ``list``, ``break``."""
+"""Drives the lab: ``up`` to look at, ``fault`` to break it, ``report`` to run every case."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.lab.faults import BY_NAME, FAULTS
-from tests.lab.report import HEADER, all_green, run_case
+from tests.lab.calm import stay_calm
+from tests.lab.fault import PLAIN, Fault
+from tests.lab.faults import BY_NAME
+from tests.lab.network import DOORSTEP_V4
+from tests.lab.report import HEADER, Pace, run_cases, start
 from tests.lab.world import World, world
 
-COMMANDS = Path("/tmp/egress-monitor-lab")
+WANTED = Path("/run/egress-monitor-lab")
+"""Names the fault that the lab that is up is to have; empty for none."""
 
 
 def main() -> int:
     """Run one command and return its exit status."""
+    arguments = parse()
+    if os.geteuid() != 0:
+        sys.exit("the lab needs root: it makes network namespaces and packet filters")
+    unknown = [name for name in arguments.names if name not in BY_NAME]
+    if unknown:
+        sys.exit(f"there is no fault {', '.join(unknown)}; these are:\n{names_of_faults()}")
+    if arguments.command == "fault":
+        return want(arguments.names)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    pace = Pace(arguments.interval, arguments.timeout)
+    with laid() as lab:
+        match arguments.command:
+            case "up":
+                return stay_up(lab, pace)
+            case "calm":
+                return stay_calm(lab, pace, arguments.minutes)
+            case _:
+                return report(lab, arguments.names or list(BY_NAME), pace)
+
+
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.lab", description=__doc__)
-    parser.add_argument("command", choices=["report", "up", "list", "break"])
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--interval", default="6s")
-    parser.add_argument("--timeout", default="2s")
-    parser.add_argument("--patience", type=float, default=25.0)
-    arguments = parser.parse_args()
-    if arguments.command == "list":
-        print("\n".join(BY_NAME))
-        return 0
-    if arguments.command == "break":
-        COMMANDS.write_text("\n".join(arguments.names))
-        return 0
-    with tempfile.TemporaryDirectory() as name, world(Path(name)) as started:
-        started.monitor(started.config(interval=arguments.interval, timeout=arguments.timeout))
-        if arguments.command == "up":
-            return stay(started)
-        return report(started, arguments.names or list(BY_NAME), arguments.patience)
+    parser.add_argument("command", choices=["up", "fault", "report", "calm"])
+    parser.add_argument("names", nargs="*", help="faults: one for `fault`, some for `report`")
+    parser.add_argument("--interval", type=float, default=Pace.interval, help="seconds")
+    parser.add_argument("--timeout", type=float, default=Pace.timeout, help="seconds")
+    parser.add_argument("--minutes", type=float, default=5.0, help="how long `calm` takes")
+    return parser.parse_args()
 
 
-def report(started: World, names: list[str], patience: float) -> int:
+def names_of_faults() -> str:
+    """Return a line a fault, with what is expected of it."""
+    width = max(map(len, BY_NAME))
+    return "\n".join(f"  {name:{width}}  {fault.claim}" for name, fault in BY_NAME.items())
+
+
+def want(names: list[str]) -> int:
+    """Tell the lab that is up which fault to have."""
+    if not WANTED.exists():
+        sys.exit("no lab is up: start it with `make lab` in another terminal")
+    WANTED.write_text("".join(names[:1]))
+    if not names:
+        print(f"every fault is lifted; NAME= takes one of these:\n{names_of_faults()}")
+    return 0
+
+
+@contextmanager
+def laid() -> Iterator[World]:
+    """Lay the lab in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="egress-lab-") as name, world(Path(name)) as lab:
+        yield lab
+
+
+def report(lab: World, names: list[str], pace: Pace) -> int:
     """Run the cases and print the table; 1 if any went wrong."""
-    wait_green(started)
     print(HEADER, flush=True)
-    wrong = 0
-    for name in names:
-        result = run_case(started, BY_NAME[name], patience)
+    results = []
+    for result in run_cases(lab, [BY_NAME[name] for name in names], pace):
+        results.append(result)
         print(result.row(), flush=True)
-        wrong += not result.right
-        if not result.right:
-            wait_green(started)
-    print(f"\n{len(names) - wrong} of {len(names)} right")
-    return int(wrong > 0)
+    right = sum(result.right for result in results)
+    late = sum(result.right and result.late for result in results)
+    print(f"\n{right} of {len(results)} right, {late} of them late; interval {pace.interval:g} s")
+    return int(right < len(results))
 
 
-def wait_green(started: World) -> None:
-    """Wait until nothing is wrong."""
-    deadline = time.monotonic() + 60
-    while not all_green(started):
-        if time.monotonic() > deadline:
-            sys.exit("the lab does not get green")
+def stay_up(lab: World, pace: Pace) -> int:
+    """Keep the lab up until it is interrupted: print what the monitor says, and break what
+    ``fault`` names."""
+    lab.network.open_door()
+    start(lab, PLAIN, pace, "0.0.0.0")
+    print(f"The monitor probes a small internet every {pace.interval:g} s.")
+    print(f"Its page: http://{DOORSTEP_V4}:9242/  Break something: make lab-fault NAME=...")
+    WANTED.write_text("")
+    try:
+        watch(lab, pace)
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        WANTED.unlink(missing_ok=True)
+
+
+def watch(lab: World, pace: Pace) -> None:
+    """Follow what is wanted, and print each change of what the monitor says."""
+    current: Fault | None = None
+    setting, shown, begun = PLAIN, ["all well"], time.monotonic()
+    while True:
+        wanted = BY_NAME.get(WANTED.read_text().strip())
+        if wanted is not current:
+            if current:
+                current.breakage.lift(lab)
+            if wanted and wanted.setting is not setting:
+                setting.dismantle(lab)
+                setting = wanted.setting
+                setting.prepare(lab)
+                start(lab, setting, pace, "0.0.0.0")
+            if wanted:
+                wanted.breakage.apply(lab)
+            current, begun = wanted, time.monotonic()
+            print(f"-- {current.name if current else 'every fault is lifted'}", flush=True)
+        said = [f"{i['scope']}: {i['detail']} {i['cure']}" for i in lab.incidents()] or ["all well"]
+        if said != shown:
+            seconds = time.monotonic() - begun
+            print("\n".join(f"{seconds:5.1f} s  {line}" for line in said), flush=True)
+            shown = said
         time.sleep(0.2)
 
 
-def stay(started: World) -> int:
-    """Keep the lab up, print what the monitor says, and break what `break` names."""
-    COMMANDS.unlink(missing_ok=True)
-    current: list[str] = []
-    shown = None
-    while True:
-        wanted = COMMANDS.read_text().split() if COMMANDS.exists() else []
-        wanted = [name for name in wanted if name in BY_NAME]
-        if wanted != current:
-            for name in current:
-                BY_NAME[name].lift(started)
-            for name in wanted:
-                BY_NAME[name].apply(started)
-            current = wanted
-        document = started.get("/api/v1/incidents") or {}
-        open_ones = document.get("incidents", [])
-        lines = [f"{i['scope']}: {i['detail']} {i['cure']}" for i in open_ones]  # type: ignore[attr-defined]
-        if lines != shown:
-            print("\n".join(lines) or "all well", flush=True)
-            shown = lines
-        time.sleep(0.5)
-
-
 if __name__ == "__main__":
-    assert len(BY_NAME) == len(FAULTS)
     sys.exit(main())

@@ -1,51 +1,50 @@
-"""The faults that the monitor has to name right: each how it is applied, and what is expected."""
+"""The faults that the monitor has to name right: what breaks, and what is expected of it."""
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 from monitor.model import Cause, Protocol, Scope, Target
-from tests.internet.ca import DAY, Authority
+from monitor.net.proxy import NoProxy
+from tests.internet.ca import DAY
 from tests.internet.imds import Mode
-from tests.internet.nginx import Site
+from tests.lab.breakages import (
+    against,
+    answering,
+    certificates,
+    filtered,
+    late_resolvers,
+    metadata,
+    middlebox,
+    no_descriptors,
+    no_lighthouses,
+    no_route,
+    no_source_ports,
+    proxying,
+    relayed,
+    resolving,
+    rude,
+    sinkholed,
+    site,
+    stopped,
+)
+from tests.lab.fault import Fault, Setting, Which
 from tests.lab.network import MIDDLE_IN_V4, PUBLIC_V6, RESOLVERS
-from tests.lab.world import BLOCK_PAGE, DUAL_STACK, SECOND_NAME_SERVER, World
+from tests.lab.world import DUAL_STACK, PROXY, SECOND_NAME_SERVER, World
 
 C, S = Cause, Scope
 VICTIM = "marketplace.visualstudio.com"
 API = "ec2.eu-central-1.amazonaws.com"
-Change = Callable[[World], None]
-Which = Callable[[Target], bool]
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One case. ``affected`` tells which targets of the catalogue it takes down; ``servers``
-    are the name servers among the affected, by address."""
-
-    name: str
-    apply: Change
-    lift: Change
-    cause: Cause
-    scope: Scope
-    affected: Which
-    servers: tuple[str, ...] = ()
-
-    def expected(self, targets: tuple[Target, ...]) -> frozenset[str]:
-        """Return the ids of the affected targets."""
-        named = {t.id for t in targets if self.affected(t)}
-        return frozenset(named | {f"dns-{server}" for server in self.servers})
+NO_PROXY = ".internal,169.254.0.0/16,app.gitpod.io,.amazonaws.com"
+CORPORATE = "Zscaler Intermediate Root CA"
 
 
 def host(*names: str) -> Which:
     return lambda t: t.host in names
 
 
-def ending(suffix: str) -> Which:
-    return lambda t: t.host.endswith(suffix)
+def ending(*suffixes: str) -> Which:
+    return lambda t: t.host.endswith(suffixes)
 
 
 def group(*names: str) -> Which:
@@ -56,225 +55,80 @@ def speaks(*protocols: Protocol, port: int | None = None) -> Which:
     return lambda t: t.endpoint.protocol in protocols and port in {None, t.port}
 
 
-def named(target: Target) -> bool:
+def egress(target: Target) -> bool:
     return target.endpoint.prober != "imds"
 
 
-def egress(target: Target) -> bool:
-    return named(target)
+def secure(target: Target) -> bool:
+    return target.endpoint.protocol in {Protocol.HTTPS, Protocol.TLS}
 
 
-def nobody(_: Target) -> bool:
-    return False
+def proxied(target: Target) -> bool:
+    return secure(target) and not NoProxy(NO_PROXY).covers(target.host, target.port)
 
 
-def rules(*lines: str) -> Change:
-    return lambda w: w.network.rules(*lines)
+PROXIED = Setting(
+    "proxied",
+    tables=f'[proxy]\nmode = "config"\nhttps = "http://{PROXY}"\nno_proxy = "{NO_PROXY}"',
+    prepare=lambda w: w.proxy(),
+    dismantle=lambda w: w.end("squid"),
+)
+FARGATE = Setting("fargate", environ={"AWS_EXECUTION_ENV": "AWS_ECS_FARGATE"})
 
 
-def clear(w: World) -> None:
-    w.network.clear()
+def trusts_corporate_ca(w: World) -> None:
+    w.trust(w.other_authority(CORPORATE))
 
 
-def to(w: World, name: str) -> str:
-    return w.addresses[name]
+CORPORATE_TRUST = Setting("corporate CA trusted", prepare=trusts_corporate_ca)
 
 
-def against(name: str, rule: str) -> Change:
-    return lambda w: w.network.rules(f"ip daddr {to(w, name)} {rule}")
+def interception_is_shown(w: World) -> bool:
+    """Whether each opened name says by whom, without being called down."""
+    opened = [t for t in w.shown() if str(t["host"]).endswith(".jetbrains.com")]
+    return bool(opened) and all(CORPORATE in str(t["evidence"]) for t in opened)
 
 
-def resolver(**options: object) -> Change:
-    def apply(w: World) -> None:
-        for server in RESOLVERS:
-            w.resolver(host=server, **options)  # type: ignore[arg-type]
+def page(status: int) -> str:
+    text = "<html><title>Web Page Blocked</title>"
+    return f"location / {{ default_type text/html; return {status} '{text}'; }}"
 
-    return apply
 
-
-def answering(*records: str) -> Change:
-    """The world's records, with those of the same names replaced."""
-
-    def apply(w: World) -> None:
-        names = {record.split(" ")[0] for record in records}
-        usual = [r for r in w.records() if r.split(" ")[0] not in names]
-        for server in RESOLVERS:
-            w.resolver([*usual, *records], host=server)
-
-    return apply
-
-
-def pointing(suffix: str, address: str) -> Change:
-    def apply(w: World) -> None:
-        names = [n for n in w.addresses if n.endswith(suffix)]
-        answering(*(f"{name}. 5 A {address}" for name in names))(w)
-
-    return apply
-
-
-usual_resolver = resolver()
-
-
-def middlebox(mode: str, *suffixes: str) -> Change:
-    """Send TLS over IPv4 through the middlebox program."""
-
-    def apply(w: World) -> None:
-        certificate: list[str] = []
-        if mode == "intercept":
-            corporate = Authority(w.folder, "Zscaler Intermediate Root CA")
-            names = [n for n in w.addresses if n.endswith(suffixes)]
-            issued = corporate.issue(*names, send_root=True)
-            certificate = [str(issued.chain), str(issued.key)]
-        command = w.program("tests.lab.middlebox", "9443", mode, *certificate, *suffixes)
-        w.start("middlebox", w.network.middle, command)
-        table = "table ip redirected { chain prerouting { type nat hook prerouting priority -100; "
-        rule = f"iifname in0 tcp dport {{ 443, 8443 }} dnat to {MIDDLE_IN_V4}:9443; }} }}"
-        w.network.middle.run("nft -f -", text=table + rule)
-
-    return apply
-
-
-def no_middlebox(w: World) -> None:
-    w.network.middle.run("nft delete table ip redirected")
-    w.end("middlebox")
-
-
-def site(name: str, body: str = "", **certificate: object) -> Change:
-    """The site of a name, with another certificate or another answer."""
-
-    def apply(w: World) -> None:
-        issuer = Authority(w.folder, "Lab Other CA") if certificate.pop("other", 0) else w.authority
-        own = str(certificate.pop("called", name))
-        issued = issuer.issue(own, **certificate)  # type: ignore[arg-type]
-        answer = body or "location / { return 200 'ok'; }"
-        w.web([Site((name,), 443, issued, answer, to(w, name))])
-
-    return apply
-
-
-def usual_web(w: World) -> None:
-    w.web()
-
-
-def rude_web(mode: str) -> Change:
-    def apply(w: World) -> None:
-        address = to(w, VICTIM)
-        issued = w.authority.issue(VICTIM)
-        elsewhere = Site((VICTIM,), 4443, issued, address=address)
-        w.web([elsewhere])
-        words = (address, "443", mode, str(issued.chain), str(issued.key))
-        w.start("rude", w.network.internet, w.program("tests.lab.rudeweb", *words))
-
-    return apply
-
-
-def no_rude_web(w: World) -> None:
-    w.end("rude")
-    w.web()
-
-
-def metadata(mode: Mode) -> Change:
-    return lambda w: w.metadata(mode)
-
-
-def no_lighthouses(w: World) -> None:
-    w.lighthouses(closed=True)
-
-
-def lighthouses(w: World) -> None:
-    w.lighthouses()
-
-
-def no_route(w: World) -> None:
-    w.network.monitor.run("ip route del default")
-    w.network.monitor.run("ip -6 route del default")
-
-
-def route(w: World) -> None:
-    w.network.route_monitor()
-
-
-def no_ports(w: World) -> None:
-    w.network.monitor.run("sysctl -qw net.ipv4.ip_local_reserved_ports=1024-65535")
-
-
-def ports(w: World) -> None:
-    w.network.monitor.call(lambda: _write("net/ipv4/ip_local_reserved_ports", "\n"))
-
-
-def _write(name: str, text: str) -> None:
-    with open(f"/proc/sys/{name}", "w") as file:  # noqa: PTH123 - a sysctl of this namespace
-        file.write(text)
-
-
-def limit_descriptors(w: World) -> None:
-    pid = w.processes["monitor"].pid
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (8, 4096))
-
-
-def free_descriptors(w: World) -> None:
-    pid = w.processes["monitor"].pid
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (1024, 4096))
-
-
-def slow_resolver(w: World) -> None:
-    for server in RESOLVERS:
-        command = w.program("tests.lab.slowdns", server, "2.5")
-        w.start(f"unbound-{server}", w.network.middle, command)
-
-
-def truncated(w: World) -> None:
-    resolver(extra="server:\n  max-udp-size: 40\n")(w)
-    w.network.rules("input: tcp dport 53 drop")
-
-
-def whole_answers(w: World) -> None:
-    clear(w)
-    usual_resolver(w)
-
-
-PAGE = "default_type text/html; return {} '<html><title>Web Page Blocked</title>';"
-
-FAULTS: tuple[Fault, ...] = (
+DNS_FAULTS = (
     Fault(
         "dns-silent",
-        rules("input: udp dport 53 drop", "input: tcp dport 53 drop"),
-        clear,
+        filtered("input: udp dport 53 drop", "input: tcp dport 53 drop"),
         C.DNS_TIMEOUT,
         S.RESOLVER,
-        named,
+        egress,
         RESOLVERS,
     ),
     Fault(
         "dns-servfail",
-        resolver(failing=["."], records=["x.invalid. 5 A 192.0.2.9"]),
-        usual_resolver,
+        resolving(failing=["."], records=["x.invalid. 5 A 192.0.2.9"]),
         C.DNS_SERVFAIL,
         S.RESOLVER,
-        named,
+        egress,
         RESOLVERS,
     ),
     Fault(
         "dns-refused",
-        resolver(zones={".": "refuse"}, records=["x.invalid. 5 A 192.0.2.9"]),
-        usual_resolver,
+        resolving(zones={".": "refuse"}, records=["x.invalid. 5 A 192.0.2.9"]),
         C.DNS_REFUSED,
         S.RESOLVER,
-        named,
+        egress,
         RESOLVERS,
     ),
     Fault(
         "dns-nxdomain-zone",
-        resolver(zones={"gitpod.dev.": "always_nxdomain"}),
-        usual_resolver,
+        resolving(zones={"gitpod.dev.": "always_nxdomain"}),
         C.DNS_NXDOMAIN,
         S.RESOLVER,
         ending(".gitpod.dev"),
     ),
     Fault(
         "dns-nodata",
-        resolver(zones={f"{VICTIM}.": "always_nodata"}),
-        usual_resolver,
+        resolving(zones={f"{VICTIM}.": "always_nodata"}),
         C.DNS_NODATA,
         S.ENDPOINT,
         host(VICTIM),
@@ -282,58 +136,53 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "dns-sinkhole-zero",
         answering(f"{VICTIM}. 5 A 0.0.0.0"),
-        usual_resolver,
         C.DNS_SINKHOLED,
         S.ENDPOINT,
         host(VICTIM),
     ),
     Fault(
         "dns-sinkhole-page",
-        pointing(".jetbrains.com", BLOCK_PAGE),
-        usual_resolver,
+        sinkholed(".jetbrains.com"),
         C.DNS_SINKHOLED,
         S.RESOLVER,
         ending(".jetbrains.com"),
     ),
     Fault(
         "dns-one-of-two-dead",
-        rules(f"input: ip daddr {SECOND_NAME_SERVER} drop"),
-        clear,
+        filtered(f"input: ip daddr {SECOND_NAME_SERVER} drop"),
         C.DNS_TIMEOUT,
         S.RESOLVER,
-        nobody,
-        (SECOND_NAME_SERVER,),
+        servers=(SECOND_NAME_SERVER,),
     ),
     Fault(
         "dns-slower-than-timeout",
-        slow_resolver,
-        usual_resolver,
+        late_resolvers(2.5),
         C.DNS_TIMEOUT,
         S.RESOLVER,
-        named,
+        egress,
         RESOLVERS,
     ),
     Fault(
         "dns-truncated-tcp-blocked",
-        truncated,
-        whole_answers,
+        resolving(extra="server:\n  max-udp-size: 40\n") + filtered("input: tcp dport 53 drop"),
         C.DNS_TIMEOUT,
         S.RESOLVER,
-        named,
+        egress,
         RESOLVERS,
     ),
+)
+
+ROUTE_AND_TCP_FAULTS = (
     Fault(
         "tcp-4242-dropped",
-        rules("tcp dport 4242 drop"),
-        clear,
+        filtered("tcp dport 4242 drop"),
         C.TCP_TIMEOUT,
         S.PORT,
         speaks(Protocol.TCP),
     ),
     Fault(
         "tcp-8443-dropped",
-        rules("tcp dport 8443 drop"),
-        clear,
+        filtered("tcp dport 8443 drop"),
         C.TCP_TIMEOUT,
         S.PORT,
         speaks(Protocol.HTTPS, port=8443),
@@ -341,7 +190,6 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "address-dropped",
         against(VICTIM, "drop"),
-        clear,
         C.TCP_TIMEOUT,
         S.ENDPOINT,
         host(VICTIM),
@@ -349,7 +197,6 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "tcp-reset",
         against(VICTIM, "tcp dport 443 reject with tcp reset"),
-        clear,
         C.TCP_REFUSED,
         S.ENDPOINT,
         host(VICTIM),
@@ -357,26 +204,34 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "admin-prohibited",
         against(VICTIM, "reject with icmpx admin-prohibited"),
-        clear,
         C.ADMIN_PROHIBITED,
         S.ENDPOINT,
         host(VICTIM),
     ),
-    Fault("no-route", no_route, route, C.NETWORK_UNREACHABLE, S.ALL_EGRESS, egress),
+    Fault("no-route", no_route(), C.NETWORK_UNREACHABLE, S.ALL_EGRESS, egress),
     Fault(
         "ipv6-dropped",
-        rules(f"ip6 daddr {PUBLIC_V6} drop"),
-        clear,
+        filtered(f"ip6 daddr {PUBLIC_V6} drop"),
         C.TCP_TIMEOUT,
         S.ADDRESS_FAMILY,
         host(*DUAL_STACK),
     ),
-    Fault("all-egress-dropped", rules("drop"), clear, C.TCP_TIMEOUT, S.ALL_EGRESS, egress),
-    Fault("ports-exhausted", no_ports, ports, C.LOCAL_PORT_EXHAUSTED, S.HOST, egress, RESOLVERS),
+    Fault("all-egress-dropped", filtered("drop"), C.TCP_TIMEOUT, S.ALL_EGRESS, egress),
+    Fault("ports-exhausted", no_source_ports(), C.LOCAL_PORT_EXHAUSTED, S.HOST, egress, RESOLVERS),
+    Fault(
+        "descriptors-exhausted",
+        no_descriptors(),
+        C.LOCAL_RESOURCE_EXHAUSTED,
+        S.HOST,
+        lambda _: True,
+        RESOLVERS,
+    ),
+)
+
+TLS_FAULTS = (
     Fault(
         "tls-reset-on-name",
         middlebox("reset", ".gitpod.dev"),
-        no_middlebox,
         C.TLS_RESET_ON_HELLO,
         S.GROUP,
         group("gateway"),
@@ -384,23 +239,35 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "tls-dropped-on-name",
         middlebox("drop", ".gitpod.dev"),
-        no_middlebox,
         C.TLS_TIMEOUT_ON_HELLO,
         S.GROUP,
         group("gateway"),
     ),
     Fault(
+        "tls-path-mtu-hole",
+        against(VICTIM, "accept", back="meta length > 1000 drop"),
+        C.TLS_TIMEOUT_ON_HELLO,
+        S.ENDPOINT,
+        host(VICTIM),
+    ),
+    Fault(
         "tls-intercepted",
-        middlebox("intercept", ".jetbrains.com", ".amazonaws.com"),
-        no_middlebox,
+        middlebox("intercept", ".jetbrains.com", ".amazonaws.com", issuer=CORPORATE),
         C.TLS_INTERCEPTED,
         S.TLS_INTERCEPTION,
-        lambda t: t.host.endswith((".jetbrains.com", ".amazonaws.com")),
+        ending(".jetbrains.com", ".amazonaws.com"),
+    ),
+    Fault(
+        "tls-intercepted-trusted",
+        middlebox("intercept", ".jetbrains.com", issuer=CORPORATE),
+        None,
+        None,
+        setting=CORPORATE_TRUST,
+        fact=interception_is_shown,
     ),
     Fault(
         "tls-protocol-alert",
         middlebox("alert", VICTIM),
-        no_middlebox,
         C.TLS_PROTOCOL,
         S.ENDPOINT,
         host(VICTIM),
@@ -408,7 +275,6 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "tls-expired",
         site(VICTIM, not_after=-timedelta(hours=1)),
-        usual_web,
         C.TLS_EXPIRED,
         S.ENDPOINT,
         host(VICTIM),
@@ -416,15 +282,15 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "tls-not-yet-valid",
         site(VICTIM, not_before=DAY),
-        usual_web,
         C.TLS_NOT_YET_VALID,
         S.ENDPOINT,
         host(VICTIM),
     ),
+    # What a host whose clock is a day behind sees of an internet that has just been renewed.
+    Fault("clock-behind", certificates(not_before=DAY), C.CLOCK_SKEW, S.HOST, secure),
     Fault(
         "tls-wrong-name",
         site(VICTIM, called="other.test"),
-        usual_web,
         C.TLS_NAME_MISMATCH,
         S.ENDPOINT,
         host(VICTIM),
@@ -432,23 +298,23 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "tls-self-signed",
         site(VICTIM, self_signed=True),
-        usual_web,
         C.TLS_UNTRUSTED,
         S.ENDPOINT,
         host(VICTIM),
     ),
+)
+
+HTTP_FAULTS = (
     Fault(
         "http-block-page-200",
-        site(API, f"location / {{ {PAGE.format(200)} }}"),
-        usual_web,
+        site(API, page(200)),
         C.HTTP_BLOCKED_PAGE,
         S.ENDPOINT,
         host(API),
     ),
     Fault(
         "http-block-page-403",
-        site(VICTIM, f"location / {{ {PAGE.format(403)} }}"),
-        usual_web,
+        site(VICTIM, page(403)),
         C.HTTP_BLOCKED_PAGE,
         S.ENDPOINT,
         host(VICTIM),
@@ -456,63 +322,123 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "http-503",
         site(VICTIM, "location / { return 503; }"),
-        usual_web,
         C.HTTP_STATUS,
         S.ENDPOINT,
         host(VICTIM),
     ),
     Fault(
         "http-headers-never-end",
-        rude_web("headers"),
-        no_rude_web,
+        rude(VICTIM, "headers"),
         C.HTTP_TIMEOUT,
         S.ENDPOINT,
         host(VICTIM),
     ),
     Fault(
         "http-body-cut-short",
-        rude_web("short"),
-        no_rude_web,
+        rude(VICTIM, "short"),
         C.HTTP_TRUNCATED,
         S.ENDPOINT,
         host(VICTIM),
     ),
     Fault(
         "http-first-byte-late",
-        rude_web("late"),
-        no_rude_web,
+        rude(VICTIM, "late"),
         C.HTTP_TIMEOUT,
         S.ENDPOINT,
         host(VICTIM),
     ),
+)
+
+PROXY_FAULTS = (
+    Fault(
+        "proxy-down",
+        stopped(lambda w: w.proxy(), "squid"),
+        C.PROXY_UNREACHABLE,
+        S.PROXY,
+        proxied,
+        setting=PROXIED,
+    ),
+    Fault(
+        "proxy-silent",
+        filtered(f"input: ip daddr {MIDDLE_IN_V4} tcp dport 3128 drop"),
+        C.PROXY_UNREACHABLE,
+        S.PROXY,
+        proxied,
+        setting=PROXIED,
+    ),
+    Fault(
+        "proxy-wants-login",
+        proxying(
+            "auth_param basic program /usr/lib/squid/basic_fake_auth\n"
+            "acl known proxy_auth REQUIRED\nhttp_access deny !known"
+        ),
+        C.PROXY_AUTH_REQUIRED,
+        S.PROXY,
+        proxied,
+        setting=PROXIED,
+    ),
+    Fault(
+        "proxy-denies-name",
+        proxying(f"acl refused dstdomain {VICTIM}\nhttp_access deny refused"),
+        C.PROXY_DENIED,
+        S.ENDPOINT,
+        host(VICTIM),
+        setting=PROXIED,
+    ),
+    Fault(
+        "proxy-upstream-refused",
+        against(VICTIM, "reject with tcp reset", chain="output"),
+        C.PROXY_UPSTREAM_FAILED,
+        S.ENDPOINT,
+        host(VICTIM),
+        setting=PROXIED,
+    ),
+    Fault(
+        "proxy-upstream-silent",
+        against(VICTIM, "drop", chain="output"),
+        C.PROXY_UPSTREAM_FAILED,
+        S.ENDPOINT,
+        host(VICTIM),
+        setting=PROXIED,
+    ),
+    # The network lets only the proxy out, and the monitor knows of none.
+    Fault(
+        "proxy-required-not-configured",
+        filtered("reject with icmpx admin-prohibited"),
+        C.ADMIN_PROHIBITED,
+        S.ALL_EGRESS,
+        egress,
+    ),
+)
+
+UDP_FAULTS = (
     Fault(
         "udp-dropped",
-        rules("udp dport 4242 drop"),
-        clear,
+        filtered("udp dport 4242 drop"),
         C.UDP_NO_REPLY,
         S.PORT,
         speaks(Protocol.UDP),
     ),
     Fault(
         "udp-reply-dropped",
-        rules("udp sport 4242 drop"),
-        clear,
+        filtered("udp sport 4242 drop"),
         C.UDP_NO_REPLY,
         S.PORT,
         speaks(Protocol.UDP),
     ),
     Fault(
         "udp-port-unreachable",
-        no_lighthouses,
-        lighthouses,
+        no_lighthouses(),
         C.UDP_PORT_UNREACHABLE,
         S.PORT,
         speaks(Protocol.UDP),
     ),
+)
+
+METADATA_FAULTS = (
     Fault(
         "imds-hop-limit",
         metadata(Mode.HOP_LIMIT),
-        metadata(Mode.NORMAL),
         C.IMDS_HOP_LIMIT,
         S.ENDPOINT,
         group("instance_metadata"),
@@ -520,7 +446,6 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "imds-disabled",
         metadata(Mode.DISABLED),
-        metadata(Mode.NORMAL),
         C.IMDS_DISABLED,
         S.ENDPOINT,
         group("instance_metadata"),
@@ -528,27 +453,40 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "imds-v1-only",
         metadata(Mode.V1_ONLY),
-        metadata(Mode.NORMAL),
         C.IMDS_V1_ONLY,
         S.ENDPOINT,
         group("instance_metadata"),
     ),
     Fault(
+        "imds-absent-on-fargate",
+        stopped(lambda w: w.metadata(), "imds"),
+        None,
+        None,
+        setting=FARGATE,
+    ),
+)
+
+GRADUAL_FAULTS = (
+    Fault(
         "one-gateway-down",
-        lambda w: w.network.rules(f"ip daddr {to(w, 'us01.gitpod.dev')} drop"),
-        clear,
+        against("us01.gitpod.dev", "drop"),
         C.TCP_TIMEOUT,
         S.ENDPOINT,
         host("us01.gitpod.dev"),
     ),
-    Fault(
-        "descriptors-exhausted",
-        limit_descriptors,
-        free_descriptors,
-        C.LOCAL_RESOURCE_EXHAUSTED,
-        S.HOST,
-        lambda _: True,
-        RESOLVERS,
-    ),
+    # What a single lost packet does must not be told; what one in ten does must not be an outage.
+    Fault("loss-1-percent", relayed(loss=0.01, jitter=0.02), None, None),
+)
+
+FAULTS: tuple[Fault, ...] = (
+    *DNS_FAULTS,
+    *ROUTE_AND_TCP_FAULTS,
+    *TLS_FAULTS,
+    *HTTP_FAULTS,
+    *UDP_FAULTS,
+    *METADATA_FAULTS,
+    *GRADUAL_FAULTS,
+    *PROXY_FAULTS,
 )
 BY_NAME = {fault.name: fault for fault in FAULTS}
+assert len(BY_NAME) == len(FAULTS), "two faults have one name"

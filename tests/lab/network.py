@@ -4,7 +4,7 @@
     169.254.169.254 and the name servers are on the middlebox: they are the VPC's own.
 
 The internet's addresses are those reserved for documentation (RFC 5737, RFC 3849). There
-is no way out of the three namespaces.
+is no way out of the three namespaces, and none in but by ``Network.open_door``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 MONITOR_V4, MIDDLE_IN_V4 = "192.0.2.1", "192.0.2.2"
 MIDDLE_OUT_V4, INTERNET_V4 = "192.0.2.5", "192.0.2.6"
+HOST_V4, DOORSTEP_V4 = "192.0.2.9", "192.0.2.10"
 MONITOR_V6, MIDDLE_IN_V6 = "2001:db8:1::1", "2001:db8:1::2"
 MIDDLE_OUT_V6, INTERNET_V6 = "2001:db8:2::1", "2001:db8:2::2"
 PUBLIC_V4, PUBLIC_V6 = "198.51.100.0/24", "2001:db8:100::/64"
@@ -78,13 +79,11 @@ class Network:
 
     def rules(self, *rules: str) -> None:
         """Replace the middlebox's filter: each rule as nft writes it, in its forward chain
-        (``in out: rule`` puts it into another chain of the table: input, output)."""
+        (``input: rule`` and ``output: rule`` are for its own packets)."""
         chains: dict[str, list[str]] = {"forward": [], "input": [], "output": []}
         for rule in rules:
             chain, colon, rest = rule.partition(": ")
-            chains[chain if colon and chain in chains else "forward"].append(
-                rest if colon and chain in chains else rule
-            )
+            chains[chain if colon else "forward"].append(rest if colon else rule)
         blocks = "\n".join(
             f"chain {name} {{ type filter hook {name} priority 0; {'; '.join(lines)}; }}"
             for name, lines in chains.items()
@@ -96,6 +95,15 @@ class Network:
         """Give the monitor's host its default routes."""
         self.monitor.run(f"ip route add default via {MIDDLE_IN_V4}")
         self.monitor.run(f"ip -6 route add default via {MIDDLE_IN_V6}")
+
+    def open_door(self) -> None:
+        """Let this machine reach the monitor, at ``DOORSTEP_V4``: no route leads further."""
+        device = f"{self.monitor.name[:-4]}-door"
+        sh(f"ip link add {device} type veth peer name door0 netns {self.monitor.name}".split())
+        sh(f"ip addr add {HOST_V4}/30 dev {device}".split())
+        sh(f"ip link set {device} up".split())
+        self.monitor.run(f"ip addr add {DOORSTEP_V4}/30 dev door0")
+        self.monitor.run("ip link set door0 up")
 
     def clear(self) -> None:
         """Let everything through again."""
@@ -131,8 +139,10 @@ def _link(one: Namespace, one_end: str, other: Namespace, other_end: str) -> Non
         f"ip link add {one_end} netns {one.name} type veth "
         f"peer name {other_end} netns {other.name}".split()
     )
-    one.run(f"ip link set {one_end} up")
-    other.run(f"ip link set {other_end} up")
+    for space, end in ((one, one_end), (other, other_end)):
+        # Packets as they are on a wire: a filter by length must not see them put together.
+        space.run(f"ip link set {end} gso_max_segs 1")
+        space.run(f"ip link set {end} up")
 
 
 def _address(spaces: Network) -> None:

@@ -7,25 +7,27 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
+from types import MappingProxyType
 
 from monitor.model import Protocol, Target
-from tests.internet.ca import Authority
+from tests.internet.ca import Authority, Issued
 from tests.internet.imds import Mode
 from tests.internet.nebula import lighthouse_command, make_identity
 from tests.internet.nginx import Site, nginx_command
-from tests.internet.process import stop, wait_until
+from tests.internet.process import accepts, program, stop, wait_until
 from tests.internet.unbound import unbound_command
 from tests.internet.whole import IDENTITY, catalogue, sites
-from tests.lab.network import METADATA, RESOLVERS, Namespace, Network, network
+from tests.lab.network import METADATA, MIDDLE_IN_V4, RESOLVERS, Namespace, Network, network
 
 NAME_SERVER, SECOND_NAME_SERVER = RESOLVERS
 DUAL_STACK = ("app.gitpod.io", "app.ona.com", "releases.gitpod.io", "mcr.microsoft.com")
 BLOCK_PAGE = "198.51.100.250"
+PROXY = f"{MIDDLE_IN_V4}:3128"
 SECURE_PORTS = (443, 8443)
 
 
@@ -39,10 +41,18 @@ class World:
     targets: tuple[Target, ...]
     addresses: dict[str, str]
     addresses_v6: dict[str, str]
+    authorities: dict[str, Authority] = field(default_factory=dict)
+    trusted: list[Authority] = field(default_factory=list)
     processes: dict[str, Popen[bytes]] = field(default_factory=dict)
     client: http.client.HTTPConnection | None = None
 
-    def start(self, name: str, space: Namespace, command: Sequence[str]) -> None:
+    def start(
+        self,
+        name: str,
+        space: Namespace,
+        command: Sequence[str],
+        environ: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Run ``command`` in a namespace under a name; what had that name is ended first."""
         self.end(name)
         root = str(Path(__file__).parents[2])
@@ -52,7 +62,7 @@ class World:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=root,
-                env={**os.environ, "PYTHONPATH": root},
+                env={**os.environ, "PYTHONPATH": root, **environ},
             )
 
     def end(self, name: str) -> None:
@@ -63,6 +73,8 @@ class World:
 
     def end_all(self) -> None:
         """End everything, the last first."""
+        if self.client is not None:
+            self.client.close()
         for name in reversed(list(self.processes)):
             self.end(name)
 
@@ -85,16 +97,17 @@ class World:
         v6 = [f"{name}. 5 AAAA {address}" for name, address in self.addresses_v6.items()]
         return v4 + v6
 
-    def web(self, replace: Sequence[Site] = ()) -> None:
-        """Run the web servers; ``replace`` stands in for sites of the same names."""
+    def web(self, replace: Sequence[Site] = (), certificate: Issued | None = None) -> None:
+        """Run the web servers, with their usual certificate or another one; ``replace``
+        stands in for sites of the same names."""
         names = {name for site in replace for name in site.names}
-        usual = [s for s in self.usual_sites() if not names.intersection(s.names)]
+        every = self.usual_sites(certificate or self.authority.issue(*sorted(self.addresses)))
+        usual = [s for s in every if not names.intersection(s.names)]
         command = nginx_command(self.folder / "nginx", [*usual, *replace])
         self.start("nginx", self.network.internet, command)
 
-    def usual_sites(self) -> list[Site]:
+    def usual_sites(self, certificate: Issued) -> list[Site]:
         """Return the sites as they are when all is well, one a host, port and family."""
-        certificate = self.authority.issue(*sorted(self.addresses))
         result = []
         for port in SECURE_PORTS:
             at_port = [t for t in self.targets if t.port == port]
@@ -125,16 +138,60 @@ class World:
 
     def metadata(self, mode: Mode = Mode.NORMAL) -> None:
         """Run instance metadata in some mood."""
-        command = self.program("tests.internet.imds", f"{METADATA}:80", mode.value)
-        self.start("imds", self.network.middle, command)
+        words = ("--host", METADATA, "--port", "80", "--mode", mode.value)
+        self.start("imds", self.network.middle, self.program("tests.internet.imds", *words))
 
-    def config(self, *, interval: str, timeout: str, text: str = "", tables: str = "") -> Path:
+    def proxy(self, rules: str = "") -> None:
+        """Run a squid that lets through what ``rules`` do not deny."""
+        config = self.folder / "squid.conf"
+        config.write_text(
+            f"""http_port {PROXY}
+{rules}
+http_access allow all
+dns_nameservers {NAME_SERVER}
+hosts_file none
+connect_timeout 1 second
+forward_timeout 1 second
+cache deny all
+access_log none
+cache_log /dev/null
+pid_filename none
+pinger_enable off
+netdb_filename none
+coredump_dir /tmp
+shutdown_lifetime 0 seconds
+"""
+        )
+        command = [program("squid"), "-N", "-f", str(config)]
+        self.start("squid", self.network.middle, command)
+        wait_until(
+            lambda: self.network.middle.call(lambda: accepts(3128, MIDDLE_IN_V4)), "squid is ready"
+        )
+
+    def other_authority(self, name: str) -> Authority:
+        """Return the CA of a name, made when it is first asked for."""
+        return self.authorities.setdefault(name, Authority(self.folder, name))
+
+    def trust(self, authority: Authority) -> None:
+        """Have the monitor trust one more CA from its next start on."""
+        self.trusted.append(authority)
+
+    def await_device(self, name: str) -> None:
+        """Return once the middlebox has a network device of that name."""
+
+        def there() -> bool:
+            return f" {name}:" in self.network.middle.run("ip -o link")
+
+        wait_until(there, f"the device {name} exists")
+
+    def config(self, *, interval: str, timeout: str, tables: str = "", listen: str) -> Path:
         """Write the monitor's configuration."""
         path = self.folder / "config.toml"
+        bundle = self.folder / "trusted.pem"
+        bundle.write_text("".join(a.file.read_text() for a in (self.authority, *self.trusted)))
         path.write_text(
             f"""region = "{IDENTITY.region}"
 account_id = "{IDENTITY.account_id}"
-{text}
 [schedule]
 interval = "{interval}"
 timeout = "{timeout}"
@@ -144,10 +201,10 @@ timeout = "400ms"
 attempts = 1
 use_hosts_file = false
 [tls]
-ca_file = "{self.authority.file}"
+ca_file = "{bundle}"
 system_store = false
 [web]
-listen = "127.0.0.1:9242"
+listen = "{listen}:9242"
 [log]
 format = "json"
 {tables}
@@ -155,17 +212,15 @@ format = "json"
         )
         return path
 
-    def monitor(self, config: Path) -> None:
+    def monitor(self, config: Path, environ: Mapping[str, str] = MappingProxyType({})) -> None:
         """Run the monitor, and wait until it serves."""
-        self.start(
-            "monitor",
-            self.network.monitor,
-            self.program("monitor", "run", "--config", str(config)),
-        )
+        self.client = None
+        command = self.program("monitor", "run", "--config", str(config))
+        self.start("monitor", self.network.monitor, command, environ)
         wait_until(lambda: self.get("/healthz") is not None, "the monitor serves", 20)
 
-    def get(self, path: str) -> dict[str, object] | None:
-        """Return a JSON document of the monitor's; None when it does not answer.
+    def text(self, path: str) -> str | None:
+        """Return a document of the monitor's; None when it does not answer.
 
         One connection is kept, from a port of its own: some faults leave no new ones.
         """
@@ -173,14 +228,34 @@ format = "json"
             if self.client is None:
                 self.client = self.network.monitor.call(_connect)
             self.client.request("GET", path)
-            text = self.client.getresponse().read()
+            return self.client.getresponse().read().decode()
         except (OSError, http.client.HTTPException):
             self.client = None
             return None
+
+    def get(self, path: str) -> dict[str, object] | None:
+        """Return a JSON document of the monitor's; None when it does not answer."""
+        text = self.text(path)
         try:
-            return dict(json.loads(text))
+            return None if text is None else dict(json.loads(text))
         except ValueError:
             return {}
+
+    def shown(self) -> list[dict[str, object]]:
+        """Return the monitor's targets as its API shows them."""
+        document = self.get("/api/v1/targets") or {}
+        return list(document.get("targets", []))  # type: ignore[call-overload]
+
+    def incidents(self) -> list[dict[str, object]]:
+        """Return the open incidents as the API shows them."""
+        document = self.get("/api/v1/incidents") or {}
+        return list(document.get("incidents", []))  # type: ignore[call-overload]
+
+    @property
+    def green(self) -> bool:
+        """Whether every target is up and no incident open."""
+        targets = self.shown()
+        return bool(targets) and all(t["state"] == "up" for t in targets) and not self.incidents()
 
 
 def _connect() -> http.client.HTTPConnection:

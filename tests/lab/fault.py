@@ -1,0 +1,87 @@
+"""What one case of the lab is: what breaks, how it is lifted, and what has to be said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from monitor.model import Cause, Scope, State, Target
+from tests.lab.world import World
+
+Change = Callable[[World], None]
+Which = Callable[[Target], bool]
+
+
+def nobody(_: Target) -> bool:
+    """No target at all."""
+    return False
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """Something that is done to the world, and how it is undone."""
+
+    apply: Change
+    lift: Change
+
+    def __add__(self, other: Breakage) -> Breakage:
+        """Both, undone in the opposite order."""
+
+        def apply(w: World) -> None:
+            self.apply(w)
+            other.apply(w)
+
+        def lift(w: World) -> None:
+            other.lift(w)
+            self.lift(w)
+
+        return Breakage(apply, lift)
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """How the monitor is configured and what stands beside it: most cases share one.
+
+    ``tables`` is added to its configuration, ``environ`` to its environment; ``prepare``
+    changes the world before the monitor starts and ``dismantle`` undoes that.
+    """
+
+    name: str
+    tables: str = ""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    prepare: Change = lambda _: None
+    dismantle: Change = lambda _: None
+
+
+PLAIN = Setting("plain")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One case. ``affected`` tells which targets of the catalogue it takes down; ``servers``
+    are the name servers among the affected, by address.
+
+    ``says``: words that the incident's sentence has to hold. Without a ``cause`` no incident
+    may be opened; ``fact`` then tells whether what has to be shown of it is shown.
+    """
+
+    name: str
+    breakage: Breakage
+    cause: Cause | None
+    scope: Scope | None
+    affected: Which = nobody
+    servers: tuple[str, ...] = ()
+    says: str = ""
+    state: State = State.DOWN
+    setting: Setting = PLAIN
+    fact: Callable[[World], bool] = lambda _: True
+
+    def expected(self, targets: tuple[Target, ...]) -> frozenset[str]:
+        """Return the ids of the affected targets."""
+        named = {t.id for t in targets if self.affected(t)}
+        return frozenset(named | {f"dns-{server}" for server in self.servers})
+
+    @property
+    def claim(self) -> str:
+        """What is expected, in a table's cell."""
+        return f"{self.cause}, {self.scope}" if self.cause else "no incident"
