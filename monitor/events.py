@@ -60,6 +60,8 @@ def state_changed(record: Record, verdict: Verdict, now: float) -> Event:
     """Return the event of a target that stands otherwise than before."""
     target, state = record.target, record.health.state
     facts: dict[str, Fact] = {"target": target.id, "group": target.group, "state": state.value}
+    if record.health.flapping:
+        facts["flapping"] = True
     if verdict.cause is not None:
         facts |= {"cause": verdict.cause.value, "detail": verdict.detail, "cure": verdict.cure}
     serious = state in {State.DOWN, State.DEGRADED}

@@ -10,6 +10,7 @@ from monitor.health import Health
 from monitor.history import Chapter, Trace
 from monitor.model import Attempt, Cause, Identity, Incident, Target, Verdict
 from monitor.net.proxy_audit import ProxyAudit
+from monitor.quality import Quality
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -36,12 +37,15 @@ class Histogram:
 
 @dataclass(slots=True)
 class Record:
-    """One target: how it stands and what was counted since the monitor started."""
+    """One target: how it stands and what was counted since the monitor started. ``verdict`` is
+    of ``attempt``, ``trouble`` the last one that had a cause."""
 
     target: Target
     health: Health = Health()
     attempt: Attempt | None = None
     verdict: Verdict | None = None
+    trouble: Verdict | None = None
+    quality: Quality = Quality()
     probes: int = 0
     skipped: int = 0
     failures: Counter[Cause] = field(default_factory=Counter)

@@ -24,6 +24,7 @@ from monitor.history import awaiting, chronicle, observe
 from monitor.memory import Memory
 from monitor.model import Attempt, Connection, State, Target, Verdict
 from monitor.net.clock import Clock
+from monitor.quality import assess, unsettled
 from monitor.schedule import Agenda, TokenBucket, next_slot, phase_of, slots_between
 from monitor.second_look import SecondLooks
 from monitor.state import Board, Record
@@ -185,13 +186,16 @@ class Watch:
 
     def record(self, record: Record, attempt: Attempt, verdict: Verdict) -> None:
         """Take in one result: counters, health, incidents, and a line when a state changed."""
-        record.attempt, record.verdict = _without_body(attempt), verdict
+        before, now = record.health, self._clock.time()
+        record.quality, verdict = assess(record.quality, record.target, attempt, verdict, now)
+        record.attempt = _without_body(attempt)
         record.probes += 1
         record.durations.observe(attempt.duration)
         if verdict.cause is not None:
             record.failures[verdict.cause] += 1
-        before, now = record.health, self._clock.time()
+            record.trouble = verdict
         record.health = advance(before, verdict, now, self._policy)
+        record.verdict = verdict = _in_the_light_of(record, verdict)
         latency = sum(attempt.phases.values()) if attempt.ok else None
         record.trace = observe(record.trace, record.health.state, latency, now)
         self._board.vitals.last_completed_at = now
@@ -254,7 +258,7 @@ class Watch:
         nothing has confirmed yet."""
         target, health = record.target, record.health
         due = next_slot(now, target.interval, phase_of(target.id, target.interval))
-        if health.failures_in_row and health.state is not State.DOWN:
+        if 0 < health.failures_in_row < self._policy.down_after:
             soon = now + self._random.uniform(*CONFIRM_AFTER)
             if soon < due and self._confirmations.try_take(now):
                 due = soon
@@ -269,6 +273,14 @@ class Watch:
 
 def _awaits_result(standing: Standing) -> bool:
     return standing.state is State.UNKNOWN and not standing.target.unknown
+
+
+def _in_the_light_of(record: Record, verdict: Verdict) -> Verdict:
+    """Return the verdict on a result, of a target that may be flapping."""
+    health, trouble = record.health, record.trouble
+    if not health.flapping or verdict.cause is not None or trouble is None:
+        return verdict
+    return unsettled(health.flaps, record.target, trouble, verdict)
 
 
 def _same_probe(one: Target, other: Target) -> bool:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from monitor.baseline import Baseline
 from monitor.catalog import build_targets
 from monitor.health import Health
+from monitor.history import latency_code
 from monitor.model import (
     Addresses,
     Attempt,
@@ -32,6 +34,7 @@ from monitor.model import (
     Verdict,
 )
 from monitor.net.proxy_audit import ProxyAudit
+from monitor.quality import Quality
 from monitor.settings import Settings, TargetSettings
 from monitor.state import Board, Record, Vitals
 
@@ -98,7 +101,9 @@ def _record(number: int, target: Target) -> Record:
     state = State.DOWN if verdict.cause else State.UP
     if number == 1:
         state, verdict = State.DEGRADED, Verdict(Cause.SLOW, "Slow.", "Look.")
+    usual = Baseline(bytes((latency_code(0.012),)) * 20)
     record = Record(target, Health(state, NOW - 50), attempt, verdict, probes=2, skipped=1)
+    record.quality = Quality(path=usual, whole=usual)
     if verdict.cause:
         record.failures[verdict.cause] += 2
     for _ in range(2):

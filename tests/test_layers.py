@@ -14,8 +14,8 @@ PACKAGE = Path(monitor.__file__).parent
 LAYERS = (
     {"__init__", "formats", "model", "settings", "shapes"},
     {
-        "catalog", "config", "diagnosis", "events", "health", "history", "history_file", "lag",
-        "net", "schedule", "state", "view",
+        "baseline", "catalog", "config", "diagnosis", "events", "flapping", "health", "history",
+        "history_file", "lag", "net", "quality", "schedule", "state", "view",
     },
     {"export", "identity", "probes", "web"},
     {"engine"},

@@ -340,6 +340,30 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         ("state",),
     ),
     TargetFamily(
+        "egress_target_flapping",
+        G,
+        "Whether the target changes too often to be called up.",
+        lambda r: _one(float(r.health.flapping) if r.probes else None),
+    ),
+    TargetFamily(
+        "egress_latency_baseline_seconds",
+        G,
+        "What all phases of a probe usually take together; slow is told against it.",
+        lambda r: _one(r.quality.whole.usual),
+    ),
+    TargetFamily(
+        "egress_rtt_baseline_seconds",
+        G,
+        "The usual round-trip time of the target's path; slow is told against it.",
+        lambda r: _one(r.quality.path.usual),
+    ),
+    TargetFamily(
+        "egress_lossy_answers",
+        G,
+        "Of the target's last 20 answers, those that saw packets lost.",
+        lambda r: _one(float(r.quality.lost.bit_count()) if r.probes else None),
+    ),
+    TargetFamily(
         "probe_success",
         G,
         "Whether the last probe reached the endpoint.",
@@ -448,7 +472,7 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "probe_failure_info",
         G,
-        "1 while the last probe failed or was degraded, with its cause.",
+        "1 while the last probe failed or was degraded, or the target flaps, with its cause.",
         _failure_info,
         ("cause",),
     ),

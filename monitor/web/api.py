@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from monitor.model import State
+from monitor.quality import Quality
 from monitor.state import Board, Record
 from monitor.view import (
     VERSION,
@@ -67,9 +68,21 @@ def record_view(record: Record) -> Json:
     view = target_view(record.target, health.state, attempt, record.verdict)
     view["since"] = rounded(health.since) if health.state is not State.UNKNOWN else None
     view["last_probe_at"] = rounded(attempt.started_at) if attempt else None
+    view["flapping"] = health.flapping
+    view["usual"] = quality_view(record.quality)
     view["interval_seconds"] = record.target.interval
     view["probes"] = record.probes
     return view
+
+
+def quality_view(quality: Quality) -> Json:
+    """What latency is usual, in seconds (null before enough is known), and how many of the
+    latest answers saw packets lost."""
+    return {
+        "round_trip_seconds": rounded(quality.path.usual),
+        "latency_seconds": rounded(quality.whole.usual),
+        "answers_with_loss": quality.lost.bit_count(),
+    }
 
 
 def health(board: Board, now: float) -> Condition:
