@@ -5,7 +5,7 @@ CONFIG ?= config.toml
 IMAGE ?= egress-monitor
 BIN := .venv/bin
 
-.PHONY: help venv run test lint types format lab lab-fault lab-report lab-calm bench lock image clean dev packages
+.PHONY: help venv run test lint types format lab lab-fault lab-report lab-calm bench dashboards lock image clean dev packages
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ lab-calm: dev packages ## Show that lost packets and jitter alone raise no incid
 
 bench: dev packages ## Compare what a probe costs with other probers
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+dashboards: dev ## Write the Grafana dashboards anew from their code
+	@$(BIN)/python -m dashboards
 
 lock: dev ## Compile the lock files (ARGS=--upgrade for newer versions)
 	@scripts/lock $(ARGS)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.internet.process import accepts, program, running, stop, wait_until
+from tests.internet.prometheus import prometheus
 from tests.internet.whole import Internet, whole_internet
 
 Shown = dict[str, dict[str, object]]
@@ -97,42 +98,18 @@ def test_all_targets_go_green_and_a_real_prometheus_has_one_probe_success_a_targ
         )
 
 
-def scraped(internet: Internet) -> list[dict[str, dict[str, str]]]:
+def scraped(internet: Internet) -> list[dict[str, object]]:
     """What a real Prometheus has of probe_success after a scrape."""
-    port = internet.folder / "prometheus"
-    port.mkdir()
     where = internet.url("").removeprefix("http://")
-    config = port / "prometheus.yml"
-    config.write_text(
-        "global: {scrape_interval: 500ms}\n"
-        f"scrape_configs: [{{job_name: egress, static_configs: [{{targets: ['{where}']}}]}}]\n"
-    )
-    listen = f"127.0.0.1:{_free()}"
-    command = [
-        program("prometheus"),
-        f"--config.file={config}",
-        f"--storage.tsdb.path={port}/data",
-        f"--web.listen-address={listen}",
-    ]
-    found: list[dict[str, dict[str, str]]] = []
+    found: list[dict[str, object]] = []
 
-    def queried() -> bool:
-        url = f"http://{listen}/api/v1/query?query=probe_success"
-        try:
-            with urllib.request.urlopen(url, timeout=2) as answer:
-                found[:] = json.load(answer)["data"]["result"]
-        except OSError:
-            return False
+    def has_scraped() -> bool:
+        found[:] = server.query("probe_success")
         return bool(found)
 
-    with running(command, port / "log", queried):
-        return found
-
-
-def _free() -> int:
-    from tests.internet.process import free_port
-
-    return free_port()
+    with prometheus(internet.folder / "prometheus", {"egress": [where]}) as server:
+        wait_until(has_scraped, "a scrape")
+    return found
 
 
 def test_the_end_of_each_server_turns_exactly_its_targets_down(internet: Internet):

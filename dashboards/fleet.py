@@ -1,0 +1,167 @@
+"""The fleet: every monitor at a glance, and which of them see trouble."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard
+
+from dashboards.panels import (
+    FLEET,
+    MONITOR,
+    base,
+    fill,
+    graph,
+    listing,
+    number,
+    row,
+    state,
+    timeline,
+    variable,
+)
+
+CHOSEN = 'job=~"$job", instance=~"$instance"'
+OF_MONITOR = (
+    "Open this monitor",
+    f"/d/{MONITOR}?var-instance=${{__data.fields.instance}}&${{__url_time_range}}",
+)
+REQUIRED_DOWN = (
+    f'egress_target_state{{{CHOSEN}, state="down"}} * on (job, instance, target) group_left () '
+    f'max by (job, instance, target) (egress_target_info{{{CHOSEN}, required="true"}})'
+)
+
+
+def dashboard() -> Dashboard:
+    """Return the dashboard."""
+    made = base(FLEET, "All egress monitors: who sees trouble, since when, and why.")
+    made.with_variable(variable("job", "Job", "label_values(egress_build_info, job)", every=True))
+    monitors = 'label_values(egress_build_info{job=~"$job"}, instance)'
+    made.with_variable(variable("instance", "Monitor", monitors, every=True))
+    return fill(
+        made,
+        number("Monitors", "That report now.", f"count(egress_build_info{{{CHOSEN}}})"),
+        number(
+            "With incidents",
+            "Monitors with at least one open incident.",
+            f"count(count by (job, instance) (egress_incident_active{{{CHOSEN}}})) or vector(0)",
+            bad_from=1,
+        ),
+        number(
+            "Open incidents",
+            "Breakages, whatever number of targets each takes down.",
+            f"sum(egress_incident_active{{{CHOSEN}}}) or vector(0)",
+            bad_from=1,
+        ),
+        number(
+            "Required targets down",
+            "Endpoints that a runner can't do without.",
+            f"sum({REQUIRED_DOWN}) or vector(0)",
+            bad_from=1,
+        ),
+        number(
+            "Probes",
+            "Made each second by all monitors.",
+            f"sum(rate(egress_probes_total{{{CHOSEN}}}[$__rate_interval]))",
+            unit="cps",
+        ),
+        number(
+            "Longest silence",
+            "Since the last finished probe of the monitor that is silent the longest.",
+            f"max(time() - egress_last_completed_timestamp_seconds{{{CHOSEN}}})",
+            unit="s",
+            bad_from=180,
+        ),
+        timeline(
+            "Worst state of each monitor",
+            "The worst state among the monitor's targets.",
+            state(CHOSEN, "instance"),
+            "{{instance}}",
+        ),
+        listing(
+            "Open incidents",
+            "One line a breakage: its cause, what the failures share, and how many targets it "
+            "affects. docs/causes.md says how each cause is confirmed and cured.",
+            {
+                "incidents": "sum by (instance, cause, scope, state) "
+                f"(egress_incident_active{{{CHOSEN}}})",
+                "affected targets": "sum by (instance, cause, scope, state) "
+                f"(egress_incident_affected_targets{{{CHOSEN}}})",
+            },
+            key="instance",
+            links={"instance": OF_MONITOR},
+        ),
+        row("Monitors"),
+        listing(
+            "Monitors",
+            "Where each one runs, and how its targets stand.",
+            {
+                "where": f"max by (instance, region, availability_zone, vpc_id, subnet_id, "
+                f"runner_id) (egress_identity_info{{{CHOSEN}}})",
+                "up": f'sum by (instance) (egress_targets{{{CHOSEN}, state="up"}})',
+                "degraded": f'sum by (instance) (egress_targets{{{CHOSEN}, state="degraded"}})',
+                "down": f'sum by (instance) (egress_targets{{{CHOSEN}, state="down"}})',
+                "unknown": f'sum by (instance) (egress_targets{{{CHOSEN}, state="unknown"}})',
+                "memory": f"max by (instance) (process_resident_memory_bytes{{{CHOSEN}}})",
+            },
+            key="instance",
+            hidden=("where",),
+            units={"memory": "bytes"},
+            links={"instance": OF_MONITOR},
+        ),
+        row("Why"),
+        graph(
+            "Failing targets",
+            "Down or degraded, by monitor.",
+            {
+                "{{instance}}": "sum by (instance) "
+                f'(egress_targets{{{CHOSEN}, state=~"down|degraded"}})'
+            },
+            unit="short",
+        ),
+        graph(
+            "Failures by cause",
+            "Failed probes a second of all monitors: one cause everywhere is nobody's own network.",
+            {
+                "{{cause}}": "sum by (cause) "
+                f"(rate(probe_failures_total{{{CHOSEN}}}[$__rate_interval]))"
+            },
+            unit="cps",
+            stacked=True,
+        ),
+        graph(
+            "Success by group",
+            "Share of targets whose last probe succeeded.",
+            {"{{group}}": f"avg by (group) (probe_success{{{CHOSEN}}})"},
+            unit="percentunit",
+        ),
+        graph(
+            "Latency by group",
+            "Median duration of a probe.",
+            {
+                "{{group}}": "histogram_quantile(0.5, sum by (le, group) "
+                f"(rate(egress_probe_duration_seconds_bucket{{{CHOSEN}}}[$__rate_interval])))"
+            },
+        ),
+        row("The monitors themselves"),
+        graph(
+            "Event loop lag, 99th percentile",
+            "What user-space timings may be wrong by.",
+            {
+                "{{instance}}": "histogram_quantile(0.99, sum by (le, instance) "
+                f"(rate(egress_loop_lag_seconds_bucket{{{CHOSEN}}}[$__rate_interval])))"
+            },
+            width=8,
+        ),
+        graph(
+            "CPU",
+            "Share of one core.",
+            {"{{instance}}": f"rate(process_cpu_seconds_total{{{CHOSEN}}}[$__rate_interval])"},
+            unit="percentunit",
+            width=8,
+        ),
+        graph(
+            "Memory",
+            "Resident.",
+            {"{{instance}}": f"process_resident_memory_bytes{{{CHOSEN}}}"},
+            unit="bytes",
+            width=8,
+        ),
+    )
