@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from monitor.diagnosis.correlate import correlate
 from monitor.diagnosis.standing import Standing
+from monitor.gateways import Gateway, survey
 from monitor.health import Health, HealthPolicy, advance
 from monitor.model import Attempt, Incident, State, Target, Verdict
 from monitor.view import Summary, tally
@@ -73,6 +74,16 @@ def incidents_of(results: Sequence[Result], now: float) -> tuple[Incident, ...]:
         for result in results
     ]
     return correlate(standings, (), now)
+
+
+def gateways_of(results: Sequence[Result]) -> tuple[Gateway, ...]:
+    """Return how the gateways stand, and which one a runner would pick."""
+    standings = [Standing(r.target, r.state, attempt=r.attempt) for r in results]
+    gateways: tuple[Gateway, ...] = ()
+    for result in results:
+        if result.target.endpoint.gateway_entry:
+            gateways = survey(gateways, standings, result.target.id)
+    return gateways
 
 
 async def _check(target: Target, measure: Measure, retry_after: float) -> Result:

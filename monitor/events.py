@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from monitor.gateways import Gateway
 from monitor.model import Incident, State, Verdict
 from monitor.state import Record
 
@@ -19,6 +20,7 @@ class EventKind(StrEnum):
     INCIDENT_OPENED = "incident_opened"
     INCIDENT_CHANGED = "incident_changed"
     INCIDENT_CLOSED = "incident_closed"
+    GATEWAY_CHANGED = "gateway_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,20 @@ def incidents_changed(
 def incident_explained(incident: Incident, now: float) -> Event:
     """Return the event of an incident whose sentence now rests on second looks too."""
     return _opened(EventKind.INCIDENT_CHANGED, "incident explained", incident, now)
+
+
+def gateway_changed(before: str | None, gateways: tuple[Gateway, ...], now: float) -> Event:
+    """Return the event of runners that would pick another gateway than ``before``, or none.
+
+    The facts hold every gateway's latency in seconds as ``latency_NAME``."""
+    after = next((gateway.name for gateway in gateways if gateway.preferred), None)
+    facts: dict[str, Fact] = {"from": before, "to": after}
+    for gateway in gateways:
+        latency = gateway.latency
+        facts[f"latency_{gateway.name}"] = None if latency is None else round(latency, 6)
+    title = "gateway changed" if after else "no gateway answers"
+    subject = after or before or ""
+    return Event(EventKind.GATEWAY_CHANGED, now, subject, title, serious=not after, facts=facts)
 
 
 def _opened(kind: EventKind, title: str, incident: Incident, now: float) -> Event:

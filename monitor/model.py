@@ -134,7 +134,9 @@ class Endpoint:
     ``host`` and ``path`` may hold ``{region}`` and ``{account_id}``. ``wildcard`` is the
     row as the requirement writes it (``*.cloudfront.net``, or host and path for a path
     wildcard); ``host`` and ``path`` are then the concrete stand-in for it. For DNS ``host``
-    is the name server's address and ``query`` the name that it is asked for.
+    is the name server's address and ``query`` the name that it is asked for. ``gateway``
+    names the gateway that it belongs to; the latency of a gateway is that of its
+    ``gateway_entry``.
     """
 
     id: str
@@ -151,6 +153,8 @@ class Endpoint:
     profiles: frozenset[Profile] = frozenset(Profile)
     query: str = ""
     wildcard: str | None = None
+    gateway: str = ""
+    gateway_entry: bool = False
     source: Source = Source.CATALOG
     note: str = ""
 

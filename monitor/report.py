@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from monitor.catalog.groups import rank
-from monitor.check import Result, summarize
+from monitor.check import Result, gateways_of, summarize
 from monitor.diagnosis.ways import Way, way_of
 from monitor.model import Incident, Target
 from monitor.net.proxy_audit import ProxyAudit
@@ -16,6 +16,7 @@ from monitor.settings import Problem, Settings
 from monitor.view import (
     VERSION,
     Summary,
+    gateways_view,
     incident_view,
     proxies_view,
     shown_path,
@@ -43,6 +44,7 @@ def check_document(
         "proxies": proxies_view(proxies),
         "targets": [target_view(r.target, r.state, r.attempt, r.verdict) for r in results],
         "incidents": [incident_view(incident) for incident in incidents],
+        "gateways": gateways_view(gateways_of(results)),
     }
 
 
@@ -168,6 +170,7 @@ def _endpoint(target: Target) -> Json:
         "path": shown_path(target),
         "query": endpoint.query,
         "wildcard": endpoint.wildcard,
+        "gateway": endpoint.gateway,
         "required": endpoint.required,
         "enabled": endpoint.enabled,
         "expect": {

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 
+from monitor.gateways import Gateway
 from monitor.health import Health
 from monitor.history import Chapter, Trace
 from monitor.model import Attempt, Cause, Identity, Incident, Target, Verdict
@@ -71,7 +72,8 @@ class Vitals:
 @dataclass(slots=True)
 class Board:
     """The one place that the daemon writes and everything that is shown reads. ``incidents``
-    are those that are open, ``chapters`` tell of these and of past ones."""
+    are those that are open, ``chapters`` tell of these and of past ones. ``gateways`` are in
+    the catalogue's order."""
 
     records: dict[str, Record] = field(default_factory=dict)
     vitals: Vitals = field(default_factory=Vitals)
@@ -79,3 +81,4 @@ class Board:
     incidents: tuple[Incident, ...] = ()
     chapters: tuple[Chapter, ...] = ()
     proxies: ProxyAudit = ProxyAudit()
+    gateways: tuple[Gateway, ...] = ()

@@ -11,13 +11,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from monitor.check import Result, summarize
+from monitor.check import Result, gateways_of, summarize
 from monitor.check_formats import MARKS
 from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
 from monitor.diagnosis.ways import Way, way_of, way_text
 from monitor.model import Attempt, Incident, State, Target
 from monitor.net.proxy_audit import ProxyAudit
 from monitor.report import address_of, by_group, milliseconds, notes_of, summary_line, unknown_lines
+from monitor.view import gateways_line
 
 _PLAIN_WIDTH = 160
 _NAMED = 8
@@ -62,6 +63,8 @@ def print_check(
         console.print()
     console.print(_results(results))
     for line in notes_of(results, proxies):
+        console.print(_clean(line))
+    if line := gateways_line(gateways_of(results)):
         console.print(_clean(line))
     console.print(_sum(results))
 

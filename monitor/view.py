@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 
 from monitor.diagnosis.network_path import network_path
 from monitor.diagnosis.ways import may_be_proxied, way_of
+from monitor.gateways import Gateway
 from monitor.model import (
     Attempt,
     Connection,
@@ -140,6 +141,39 @@ def proxies_view(audit: ProxyAudit) -> dict[str, object]:
         "no_proxy_missing": list(audit.missing),
         "warnings": list(audit.warnings),
     }
+
+
+def gateways_view(gateways: Iterable[Gateway]) -> list[dict[str, object]]:
+    """Return how gateways stand, and which one a runner would pick; times are seconds."""
+    return [
+        {
+            "name": gateway.name,
+            "state": gateway.state.value,
+            "latency_seconds": rounded(gateway.latency),
+            "preferred": gateway.preferred,
+            "targets": list(gateway.targets),
+            "down": list(gateway.down),
+        }
+        for gateway in gateways
+    ]
+
+
+def gateways_line(gateways: Sequence[Gateway]) -> str:
+    """Say in one line which gateway a runner would pick, and why; empty without gateways."""
+    if not gateways:
+        return ""
+    measured = ", ".join(f"{g.name} {_latency(g)}" for g in gateways)
+    chosen = next((g for g in gateways if g.preferred), None)
+    if chosen is None:
+        return f"Gateways: {measured}. None answers that a runner could pick."
+    broken = f", although {', '.join(chosen.down)} is down" if chosen.down else ""
+    return f"Gateways: {measured}. A runner would pick {chosen.name}{broken}."
+
+
+def _latency(gateway: Gateway) -> str:
+    if gateway.state is State.DOWN or gateway.latency is None:
+        return gateway.state.value
+    return f"{gateway.latency * 1000:.1f} ms"
 
 
 def no_verdict(target: Target) -> Verdict:

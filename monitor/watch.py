@@ -28,6 +28,7 @@ from monitor.quality import assess, unsettled
 from monitor.schedule import Agenda, TokenBucket, next_slot, phase_of, slots_between
 from monitor.second_look import SecondLooks
 from monitor.state import Board, Record
+from monitor.survey import Survey
 
 RAMP = 5.0
 """Seconds over which targets are spread that are all due at once: at the start, and after
@@ -73,6 +74,7 @@ class Watch:
         self._clock = clock
         self._random = random
         self._policy = HealthPolicy()
+        self._survey = Survey(board)
         self._agenda = Agenda()
         self._changed = asyncio.Event()
         self._respread: set[str] = set()
@@ -100,6 +102,7 @@ class Watch:
         for gone in old.keys() - records.keys():
             self._agenda.remove(gone)
         self._board.records = records
+        self._survey.renew()
         self._correlate(self._clock.time())
         self._changed.set()
 
@@ -208,6 +211,7 @@ class Watch:
         )
         if record.health.state is not before.state:
             self._events.tell(state_changed(record, verdict, now))
+        self._events.tell(*self._survey.take_in(record, now))
         self._follow_up(record, before)
         self._confirm_jointly(now)
         self._correlate(now)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from monitor.baseline import Baseline
 from monitor.catalog import build_targets
+from monitor.gateways import Gateway
 from monitor.health import Health
 from monitor.history import latency_code
 from monitor.model import (
@@ -64,12 +65,17 @@ def realistic_board() -> Board:
         vitals.loop_lag.observe(lag)
         vitals.lateness.observe(lag)
     identity = Identity(REGION, "eu-central-1a", "123456789012", "vpc-1", "subnet-1", "i-1", "r-1")
+    gateways = (
+        Gateway("us01", State.UP, (0.09, 0.1), ("gateway-us01",)),
+        Gateway("eu01", State.UP, (0.02,), ("gateway-eu01",), preferred=True),
+    )
     return Board(
         {r.target.id: r for r in records},
         vitals,
         identity,
         tuple(_incidents(records)),
         proxies=ProxyAudit(https="proxy.corp:3128", missing=(".internal",)),
+        gateways=gateways,
     )
 
 

@@ -14,14 +14,15 @@ PACKAGE = Path(monitor.__file__).parent
 LAYERS = (
     {"__init__", "formats", "model", "settings", "shapes"},
     {
-        "baseline", "catalog", "config", "diagnosis", "events", "flapping", "health", "history",
-        "history_file", "lag", "net", "quality", "schedule", "state", "view",
+        "baseline", "catalog", "config", "diagnosis", "events", "flapping", "gateways",
+        "health", "history", "history_file", "lag", "net", "quality", "schedule", "state",
+        "view",
     },
     {"export", "identity", "probes", "web"},
     {"engine"},
     {
         "announce", "check", "check_formats", "companions", "csv_text", "daemon", "firewall",
-        "live", "logs", "memory", "report", "second_look", "terminal", "watch",
+        "live", "logs", "memory", "report", "second_look", "survey", "terminal", "watch",
     },
     {"__main__", "cli", "commands"},
 )  # fmt: skip

@@ -44,7 +44,14 @@ def test_the_check_document_has_the_agreed_shape() -> None:
         [UP, DOWN, UNKNOWN], incidents_of([UP, DOWN, UNKNOWN], 1.0), NO_PROXIES
     )
     read = parsed(document)
-    assert list(read) == ["version", "summary", "proxies", "targets", "incidents"]
+    assert list(read) == [
+        "version",
+        "summary",
+        "proxies",
+        "targets",
+        "incidents",
+        "gateways",
+    ]
     assert read["version"] == 1
     assert read["summary"] == {
         "ok": False,

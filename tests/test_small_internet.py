@@ -89,6 +89,9 @@ def test_all_targets_go_green_and_a_real_prometheus_has_one_probe_success_a_targ
         shown, _ = wait_for(internet, all_up, 10, "all up")
         assert len(shown) == len(internet.targets) + 1  # and the name server
         assert get(internet, "/healthz")[0] == get(internet, "/readyz")[0] == 200
+        gateways = json.loads(get(internet, "/api/v1/gateways")[1])["gateways"]
+        assert [g["name"] for g in gateways] == ["us01", "eu01"]
+        assert [g["preferred"] for g in gateways].count(True) == 1
         metrics = get(internet, "/metrics")[1]
         check = [program("promtool"), "check", "metrics"]
         done = subprocess.run(check, input=metrics, capture_output=True, check=False)

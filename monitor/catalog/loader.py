@@ -110,6 +110,8 @@ _COPIED: Mapping[str, Callable[[Any], bool]] = {
     "required": lambda v: isinstance(v, bool),
     "enabled": lambda v: isinstance(v, bool),
     "wildcard": lambda v: isinstance(v, str) and "*" in v,
+    "gateway": lambda v: isinstance(v, str) and v != "",
+    "gateway_entry": lambda v: isinstance(v, bool),
     "note": lambda v: isinstance(v, str) and v != "",
 }
 """The keys that are copied as they are, each with what its value has to be."""

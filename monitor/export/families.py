@@ -628,6 +628,15 @@ def _no_proxy(board: Board) -> Iterable[Sample]:
             yield (entry,), float(entry in board.proxies.missing)
 
 
+def _gateway_latencies(board: Board) -> Iterable[Sample]:
+    latencies = [((g.name,), g.latency) for g in board.gateways if g.state is not State.DOWN]
+    return [(labels, latency) for labels, latency in latencies if latency is not None]
+
+
+def _preferred_gateways(board: Board) -> Iterable[Sample]:
+    return [((gateway.name,), float(gateway.preferred)) for gateway in board.gateways]
+
+
 MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
     MonitorFamily(
         "egress_build_info",
@@ -656,6 +665,20 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         "Targets that the open incidents affect.",
         _affected,
         ("cause", "scope", "state"),
+    ),
+    MonitorFamily(
+        "egress_gateway_latency_seconds",
+        G,
+        "The median of a gateway's last round-trip times.",
+        _gateway_latencies,
+        ("gateway",),
+    ),
+    MonitorFamily(
+        "egress_gateway_preferred",
+        G,
+        "Whether a runner would pick the gateway: the nearest one that answers.",
+        _preferred_gateways,
+        ("gateway",),
     ),
     MonitorFamily("egress_targets", G, "Targets by group and state.", _targets, ("group", "state")),
     MonitorFamily(

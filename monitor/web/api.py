@@ -9,6 +9,7 @@ from monitor.quality import Quality
 from monitor.state import Board, Record
 from monitor.view import (
     VERSION,
+    gateways_view,
     incident_view,
     proxies_view,
     rounded,
@@ -48,6 +49,7 @@ def targets_document(board: Board, now: float) -> Json:
         "summary": summary_view(tally((r.target, r.health.state) for r in records)),
         "proxies": proxies_view(board.proxies),
         "targets": [record_view(record) for record in records],
+        "gateways": gateways_view(board.gateways),
     }
 
 
@@ -60,6 +62,12 @@ def incidents_document(board: Board, now: float) -> Json:
     """The open incidents."""
     incidents = [incident_view(incident) for incident in board.incidents]
     return {"version": VERSION, "generated_at": rounded(now), "incidents": incidents}
+
+
+def gateways_document(board: Board, now: float) -> Json:
+    """The gateways, with their latencies and the one that a runner would pick."""
+    gateways = gateways_view(board.gateways)
+    return {"version": VERSION, "generated_at": rounded(now), "gateways": gateways}
 
 
 def record_view(record: Record) -> Json:

@@ -35,6 +35,7 @@ def build_app(board: Board, clock: Clock) -> web.Application:
     app.router.add_get("/api/v1/targets", views.targets)
     app.router.add_get("/api/v1/targets/{id}", views.target)
     app.router.add_get("/api/v1/incidents", views.incidents)
+    app.router.add_get("/api/v1/gateways", views.gateways)
     return app
 
 
@@ -107,6 +108,9 @@ class _Views:
 
     async def incidents(self, _: web.Request) -> web.Response:
         return _json(api.incidents_document(self._board, self._clock.time()))
+
+    async def gateways(self, _: web.Request) -> web.Response:
+        return _json(api.gateways_document(self._board, self._clock.time()))
 
     async def page(self, _: web.Request) -> web.Response:
         text = render(self._board, self._clock.time())
