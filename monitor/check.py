@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from monitor.diagnosis.correlate import correlate
-from monitor.diagnosis.standing import Standing
+from monitor.diagnosis import Standing, correlate, settle
+from monitor.diagnosis.looks import looks_for
 from monitor.gateways import Gateway, survey
 from monitor.health import Health, HealthPolicy, advance
 from monitor.model import Attempt, Incident, State, Target, Verdict
+from monitor.second_look import Take, take_all
 from monitor.view import Summary, tally
 
 Measure = Callable[[Target], Awaitable[tuple[Attempt, Verdict]]]
@@ -63,7 +64,24 @@ def incidents_of(results: Sequence[Result], now: float) -> tuple[Incident, ...]:
     A check is one moment: what was measured again only because it failed does not count
     as later than what worked at once.
     """
-    standings = [
+    return correlate(_standings(results, now), (), now)
+
+
+async def explained(results: Sequence[Result], now: float, look: Take) -> tuple[Incident, ...]:
+    """Return ``incidents_of`` after a second look at each that one look can't tell apart."""
+    standings = _standings(results, now)
+    targets = {result.target.id: result.target for result in results}
+
+    async def one(incident: Incident) -> Incident:
+        return settle(incident, targets, await take_all(looks_for(incident, standings), look))
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(i)) for i in correlate(standings, (), now)]
+    return tuple(task.result() for task in tasks)
+
+
+def _standings(results: Sequence[Result], now: float) -> list[Standing]:
+    return [
         Standing(
             target=result.target,
             state=result.state,
@@ -73,7 +91,6 @@ def incidents_of(results: Sequence[Result], now: float) -> tuple[Incident, ...]:
         )
         for result in results
     ]
-    return correlate(standings, (), now)
 
 
 def gateways_of(results: Sequence[Result]) -> tuple[Gateway, ...]:

@@ -36,6 +36,7 @@ async def watch(targets: Sequence[Target], engine: Engine, console: Console, boa
     with Live(console=console, auto_refresh=False, screen=True) as live:
         async with asyncio.TaskGroup() as group:
             group.create_task(watching.probe_forever(group))
+            group.create_task(watching.second_looks.run())
             group.create_task(_show(live, board))
 
 

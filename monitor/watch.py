@@ -232,7 +232,7 @@ class Watch:
 
     def _correlate(self, now: float) -> None:
         records = self._board.records.values()
-        if not self._board.incidents and all(r.health.state is State.UP for r in records):
+        if not self._board.incidents and all(_is_well(r) for r in records):
             return
         standings = [
             Standing(r.target, r.health.state, r.health.since, r.verdict, r.attempt)
@@ -273,6 +273,13 @@ class Watch:
     def _start(self, target: Target, now: float) -> None:
         if not target.unknown:
             self._agenda.set(target.id, now + phase_of(target.id, min(RAMP, target.interval)))
+
+
+def _is_well(record: Record) -> bool:
+    """Whether nothing is wrong with a target: it may be up while one address family fails."""
+    attempt = record.attempt
+    failed = attempt is not None and any(c.failure for c in attempt.connections)
+    return record.health.state is State.UP and not failed
 
 
 def _awaits_result(standing: Standing) -> bool:

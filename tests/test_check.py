@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.check import Result, check_all, incidents_of, summarize
-from monitor.model import Attempt, Cause, Scope, State, Target, Verdict
+from monitor.check import Result, check_all, explained, incidents_of, summarize
+from monitor.diagnosis.looks import Look
+from monitor.model import Attempt, Cause, Connection, Family, Scope, State, Target, Verdict
 from tests.attempts import FILTERED, REACHED, attempt, target
 
 
@@ -121,3 +122,21 @@ def test_failures_are_explained_together_without_blaming_what_works() -> None:
 def test_no_failure_is_no_incident() -> None:
     well = Result(target("a"), State.UP, attempt("a"), REACHED)
     assert incidents_of([well, replace(well, target=target("b"), attempt=None)], 1.0) == ()
+
+
+async def test_a_check_takes_a_second_look_at_what_one_look_cannot_tell():
+    cut = Verdict(Cause.TLS_RESET_ON_HELLO, "It is cut.", "Ask.")
+    results = [
+        Result(target("a"), State.DOWN, attempt("a", ok=False), cut),
+        Result(target("b"), State.UP, attempt("b"), REACHED),
+    ]
+    looked_at: list[str] = []
+
+    async def look(wanted: Look) -> Attempt:
+        looked_at.append(wanted.subject)
+        connection = Connection("192.0.2.1", 443, Family.IPV4, {}, received=1)
+        return Attempt(wanted.target.id, 1.0, 0.1, None, (connection,))
+
+    (incident,) = await explained(results, 2000.0, look)
+    assert len(looked_at) == 1
+    assert "a name filter" in incident.detail

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 from monitor.catalog import build_targets
-from monitor.check import OnResult, Result, check_all, incidents_of, summarize
+from monitor.check import OnResult, Result, check_all, explained, incidents_of, summarize
 from monitor.commands import Options
 from monitor.commands.selection import select, switched_on
 from monitor.config import load_settings
 from monitor.engine import Engine, make_tools
 from monitor.formats import Format
 from monitor.identity import discover, from_environment, merge
-from monitor.model import Identity, Target
+from monitor.model import Identity, Incident, Target
 from monitor.net.proxy_audit import ProxyAudit, audit_proxies
 from monitor.report import check_document, encode
 from monitor.settings import ConfigError, Problem, Settings
@@ -31,11 +31,12 @@ def main(options: Options) -> int:
     settings = load_settings(options.config, options.environ)
     if options.watch:
         identity, results = Identity(), _watch(settings, options)
+        incidents = incidents_of(results, time.time())
     else:
-        identity, results = asyncio.run(_measure(settings, options))
+        identity, results, incidents = asyncio.run(_measure(settings, options))
     if options.firewall is None:
         proxies = audit_proxies(settings.proxy, options.environ)
-        _print(results, proxies, options.format)
+        _print(results, incidents, proxies, options.format)
     else:
         from monitor.firewall import blocked, write  # noqa: PLC0415 - for this option only
 
@@ -43,8 +44,9 @@ def main(options: Options) -> int:
     return 0 if summarize(results).ok else 1
 
 
-def _print(results: Sequence[Result], proxies: ProxyAudit, form: Format) -> None:
-    incidents = incidents_of(results, time.time())
+def _print(
+    results: Sequence[Result], incidents: Sequence[Incident], proxies: ProxyAudit, form: Format
+) -> None:
     if form is Format.JSON:
         print(encode(check_document(results, incidents, proxies)))
     elif form is Format.TEXT:
@@ -76,11 +78,14 @@ def _prepared(
     return engine, switched_on(select(everything, options.only), options.only)
 
 
-async def _measure(settings: Settings, options: Options) -> tuple[Identity, tuple[Result, ...]]:
+async def _measure(
+    settings: Settings, options: Options
+) -> tuple[Identity, tuple[Result, ...], tuple[Incident, ...]]:
     identity = await _identity(settings, options)
     engine, targets = _prepared(settings, options, identity)
     with _progress(targets) as on_result:
-        return identity, await check_all(targets, engine.measure, on_result)
+        results = await check_all(targets, engine.measure, on_result)
+    return identity, results, await explained(results, time.time(), engine.look)
 
 
 def _watch(settings: Settings, options: Options) -> tuple[Result, ...]:

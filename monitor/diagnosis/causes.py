@@ -89,8 +89,8 @@ def _cause(target: Target, attempt: Attempt) -> Cause | None:
 def _errno_cause(case: Case) -> Cause:
     """What the kernel's error says wherever it happens, else what the phase says."""
     number = case.failure.errno or 0
-    if number in _LOCAL_ERRNOS:
-        return _LOCAL_ERRNOS[number]
+    if number in LOCAL_ERRNOS:
+        return LOCAL_ERRNOS[number]
     if case.failure.icmp is not None and case.failure.icmp in _PROHIBITED:
         return C.ADMIN_PROHIBITED
     if case.to_proxy:
@@ -102,7 +102,7 @@ def _errno_cause(case: Case) -> Cause:
     return _BROKEN.get(case.failure.phase, C.TCP_RESET)
 
 
-_LOCAL_ERRNOS: Mapping[int, Cause] = MappingProxyType(
+LOCAL_ERRNOS: Mapping[int, Cause] = MappingProxyType(
     {
         errno.EADDRNOTAVAIL: C.LOCAL_PORT_EXHAUSTED,
         errno.EAGAIN: C.LOCAL_PORT_EXHAUSTED,

@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from monitor.diagnosis.causes import LOCAL_ERRNOS
 from monitor.diagnosis.incident_texts import describe
 from monitor.diagnosis.standing import RESOLVER_GROUP, Finding, Standing
-from monitor.model import Cause, Family, Incident, ResolutionSource, Scope, State
+from monitor.model import Cause, Connection, Family, Incident, ResolutionSource, Scope, State
 
 C = Cause
 
@@ -230,9 +231,14 @@ def _reached(standing: Standing) -> bool:
 
 def _family_result(standing: Standing, family: Family) -> bool | None:
     connections = standing.attempt.connections if standing.attempt else ()
-    if len({c.family for c in connections}) < len(Family):
+    if len({c.family for c in connections}) < len(Family) or any(map(_local, connections)):
         return None
     return any(c.failure is None for c in connections if c.family is family)
+
+
+def _local(connection: Connection) -> bool:
+    """Whether this host itself had no means left for a connection."""
+    return connection.failure is not None and connection.failure.errno in LOCAL_ERRNOS
 
 
 def _unrouted(standings: Sequence[Standing], family: Family) -> bool:

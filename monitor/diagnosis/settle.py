@@ -115,17 +115,15 @@ def _hello(case: _Case) -> _Answer | None:
 
 def _stream(case: _Case) -> _Answer | None:
     port, open_ = case.target.port, "security group, network ACL and firewall"
-    failing = f"TCP {port} to {case.who}"
+    failing = f"TCP {port} to {case.who} {_STREAM_WORDS[case.incident.cause]}"
     if other := case.works(Q.OTHER_PORT):
         return _Answer(
-            f"{failing} is blocked while {other.subject} of the same address answers: a rule for "
-            "the port.",
+            f"{failing} while {other.subject} of the same address answers: a rule for the port.",
             f"Open outbound TCP {port} to {case.who}: {open_}.",
         )
     if other := case.works(Q.OTHER_ADDRESS):
         return _Answer(
-            f"{failing} fails at the address that was tried while {other.subject}, another "
-            "address of the same name, answers.",
+            f"{failing} while {other.subject}, another address of the same name, answers.",
             f"Allow all addresses of {case.who}: rules by name, not by address; if they are "
             "allowed, that address is out of order: tell the endpoint's owner.",
         )
@@ -133,12 +131,22 @@ def _stream(case: _Case) -> _Answer | None:
         return way
     if other := case.works(Q.SAME_PORT):
         return _Answer(
-            f"{failing} is blocked while {other.subject} connects: a rule for the address or "
-            "name, or the endpoint itself is out of order.",
+            f"{failing} while {other.subject} connects: a rule for the address or name, or the "
+            "endpoint itself is out of order.",
             f"Allow outbound TCP {port} to {case.who}: {open_}; if it is allowed there, ask the "
             "endpoint's owner.",
         )
     return None
+
+
+_STREAM_WORDS: Mapping[Cause, str] = MappingProxyType(
+    {
+        C.TCP_TIMEOUT: "is dropped silently",
+        C.TCP_REFUSED: "is refused",
+        C.ADMIN_PROHIBITED: "is rejected by a firewall that says so",
+        C.HOST_UNREACHABLE: "finds no way",
+    }
+)
 
 
 def _datagram(case: _Case) -> _Answer | None:

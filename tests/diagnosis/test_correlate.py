@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -209,25 +210,28 @@ def test_two_breakages_at_once_are_two_incidents():
     }
 
 
-def test_a_broken_family_is_degraded_and_named():
-    broken = Failure(Phase.CONNECT, FailureKind.OS_ERROR, "x", 101, "ENETUNREACH")
-    standings = [
-        replace(
-            s,
-            attempt=replace(
-                s.attempt,
-                connections=(
-                    Connection("192.0.2.1", 443, Family.IPV4, {}),
-                    Connection("2001:db8::1", 443, Family.IPV6, {}, broken),
-                ),
-            ),
-        )
+def without_ipv6(number: int, code: str) -> list[Standing]:
+    """Everything is up over IPv4, and over IPv6 fails with an error of the kernel's."""
+    broken = Failure(Phase.CONNECT, FailureKind.OS_ERROR, "x", number, code)
+    connections = (
+        Connection("192.0.2.1", 443, Family.IPV4, {}),
+        Connection("2001:db8::1", 443, Family.IPV6, {}, broken),
+    )
+    return [
+        replace(s, attempt=replace(s.attempt, connections=connections))
         for s in world({})
         if s.attempt
     ]
-    incident = one(correlate(standings, (), 110.0))
+
+
+def test_a_broken_family_is_degraded_and_named():
+    incident = one(correlate(without_ipv6(errno.ENETUNREACH, "ENETUNREACH"), (), 110.0))
     assert (incident.scope, incident.subject) == (Scope.ADDRESS_FAMILY, "ipv6")
     assert (incident.cause, incident.state) == (Cause.NETWORK_UNREACHABLE, State.DEGRADED)
+
+
+def test_a_host_without_descriptors_has_no_broken_family():
+    assert correlate(without_ipv6(errno.EMFILE, "EMFILE"), (), 110.0) == ()
 
 
 def test_a_dead_address_of_some_names_is_no_broken_family_but_one_of_all_names_is():

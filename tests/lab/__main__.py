@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.lab.calm import stay_calm
+from tests.lab.compare import compare
 from tests.lab.fault import PLAIN, Fault
 from tests.lab.faults import BY_NAME
 from tests.lab.network import DOORSTEP_V4
@@ -39,6 +40,9 @@ def main() -> int:
         match arguments.command:
             case "up":
                 return stay_up(lab, pace)
+            case "compare":
+                faults = [BY_NAME[name] for name in arguments.names or BY_NAME]
+                return compare(lab, faults, pace)
             case "calm":
                 return stay_calm(lab, pace, arguments.minutes)
             case _:
@@ -47,12 +51,12 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.lab", description=__doc__)
-    parser.add_argument("command", choices=["up", "fault", "report", "calm"])
+    parser.add_argument("command", choices=["up", "fault", "report", "calm", "compare"])
     parser.add_argument("names", nargs="*", help="faults: one for `fault`, some for `report`")
     parser.add_argument("--interval", type=float, default=Pace.interval, help="seconds")
     parser.add_argument("--timeout", type=float, default=Pace.timeout, help="seconds")
     parser.add_argument("--minutes", type=float, default=5.0, help="how long `calm` takes")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 def names_of_faults() -> str:

@@ -95,7 +95,7 @@ def middlebox(mode: str, *suffixes: str, issuer: str = "") -> Breakage:
         command = w.program("tests.lab.middlebox", "9443", mode, *certificate, *suffixes)
         w.start("middlebox", w.network.middle, command)
         table = "table ip redirected { chain prerouting { type nat hook prerouting priority -100; "
-        rule = f"iifname in0 tcp dport {{ 443, 8443 }} dnat to {MIDDLE_IN_V4}:9443; }} }}"
+        rule = f"iifname in0 tcp dport {{ 443, 8443 }} dnat to {MIDDLE_IN_V4}:9443; }}; }}"
         w.network.middle.run("nft -f -", text=table + rule)
 
     def lift(w: World) -> None:
@@ -122,7 +122,7 @@ def relayed(name: str = "", **treatment: float) -> Breakage:
         w.network.middle.run(
             "nft -f -",
             text="table ip relayed { chain marked { type filter hook prerouting priority -150; "
-            f"iifname in0 {there} meta mark set 7; iifname out0 {back} meta mark set 7; }} }}",
+            f"iifname in0 {there} meta mark set 7; iifname out0 {back} meta mark set 7; }}; }}",
         )
 
     def lift(w: World) -> None:
@@ -226,4 +226,4 @@ def no_descriptors() -> Breakage:
         pid = w.processes["monitor"].pid
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (descriptors, 4096))
 
-    return Breakage(lambda w: limit(w, 8), lambda w: limit(w, 1024))
+    return Breakage(lambda w: limit(w, 4), lambda w: limit(w, 1024))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from monitor.model import Cause, Scope, State, Target
 from tests.lab.world import World
@@ -80,6 +80,17 @@ class Fault:
         """Return the ids of the affected targets."""
         named = {t.id for t in targets if self.affected(t)}
         return frozenset(named | {f"dns-{server}" for server in self.servers})
+
+    def observed(self, observe: Change) -> Fault:
+        """Return the same case, with something done before it is lifted."""
+
+        def lift(w: World) -> None:
+            try:
+                observe(w)
+            finally:
+                self.breakage.lift(w)
+
+        return replace(self, breakage=Breakage(self.breakage.apply, lift))
 
     @property
     def claim(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from monitor.model import Cause, Protocol, Scope, Target
+from monitor.model import Cause, Protocol, Scope, State, Target
 from monitor.net.proxy import NoProxy
 from tests.internet.ca import DAY
 from tests.internet.imds import Mode
@@ -30,10 +30,9 @@ from tests.lab.breakages import (
 )
 from tests.lab.fault import Fault, Setting, Which
 from tests.lab.network import MIDDLE_IN_V4, PUBLIC_V6, RESOLVERS
-from tests.lab.world import DUAL_STACK, PROXY, SECOND_NAME_SERVER, World
+from tests.lab.world import DUAL_STACK, PROXY, SECOND_NAME_SERVER, SPARE, VICTIM, World
 
 C, S = Cause, Scope
-VICTIM = "marketplace.visualstudio.com"
 API = "ec2.eu-central-1.amazonaws.com"
 NO_PROXY = ".internal,169.254.0.0/16,app.gitpod.io,.amazonaws.com"
 CORPORATE = "Zscaler Intermediate Root CA"
@@ -53,6 +52,10 @@ def group(*names: str) -> Which:
 
 def speaks(*protocols: Protocol, port: int | None = None) -> Which:
     return lambda t: t.endpoint.protocol in protocols and port in {None, t.port}
+
+
+def everything(_: Target) -> bool:
+    return True
 
 
 def egress(target: Target) -> bool:
@@ -80,6 +83,16 @@ def trusts_corporate_ca(w: World) -> None:
     w.trust(w.other_authority(CORPORATE))
 
 
+def two_addresses(w: World) -> None:
+    answering(*(f"{VICTIM}. 5 A {a}" for a in (w.addresses[VICTIM], SPARE))).apply(w)
+
+
+EVERY_ADDRESS = Setting(
+    "every address",
+    tables='[groups.vscode]\naddresses = "all"',
+    prepare=two_addresses,
+    dismantle=lambda w: answering().lift(w),
+)
 CORPORATE_TRUST = Setting("corporate CA trusted", prepare=trusts_corporate_ca)
 
 
@@ -193,6 +206,7 @@ ROUTE_AND_TCP_FAULTS = (
         C.TCP_TIMEOUT,
         S.ENDPOINT,
         host(VICTIM),
+        says="a rule for the address",
     ),
     Fault(
         "tcp-reset",
@@ -200,6 +214,23 @@ ROUTE_AND_TCP_FAULTS = (
         C.TCP_REFUSED,
         S.ENDPOINT,
         host(VICTIM),
+    ),
+    Fault(
+        "reset-after-accept",
+        rude(VICTIM, "reset"),
+        C.TCP_RESET,
+        S.ENDPOINT,
+        host(VICTIM),
+        says="no name filter",
+    ),
+    Fault(
+        "one-address-of-two-dead",
+        filtered(f"ip daddr {SPARE} drop"),
+        C.ADDRESS_FAILED,
+        S.ENDPOINT,
+        host(VICTIM),
+        state=State.DEGRADED,
+        setting=EVERY_ADDRESS,
     ),
     Fault(
         "admin-prohibited",
@@ -215,15 +246,23 @@ ROUTE_AND_TCP_FAULTS = (
         C.TCP_TIMEOUT,
         S.ADDRESS_FAMILY,
         host(*DUAL_STACK),
+        state=State.DEGRADED,
     ),
     Fault("all-egress-dropped", filtered("drop"), C.TCP_TIMEOUT, S.ALL_EGRESS, egress),
-    Fault("ports-exhausted", no_source_ports(), C.LOCAL_PORT_EXHAUSTED, S.HOST, egress, RESOLVERS),
+    Fault(
+        "ports-exhausted",
+        no_source_ports(),
+        C.LOCAL_PORT_EXHAUSTED,
+        S.HOST,
+        everything,
+        RESOLVERS,
+    ),
     Fault(
         "descriptors-exhausted",
         no_descriptors(),
         C.LOCAL_RESOURCE_EXHAUSTED,
         S.HOST,
-        lambda _: True,
+        everything,
         RESOLVERS,
     ),
 )
@@ -235,6 +274,7 @@ TLS_FAULTS = (
         C.TLS_RESET_ON_HELLO,
         S.GROUP,
         group("gateway"),
+        says="a name filter",
     ),
     Fault(
         "tls-dropped-on-name",
@@ -242,6 +282,7 @@ TLS_FAULTS = (
         C.TLS_TIMEOUT_ON_HELLO,
         S.GROUP,
         group("gateway"),
+        says="a name filter",
     ),
     Fault(
         "tls-path-mtu-hole",
@@ -249,6 +290,7 @@ TLS_FAULTS = (
         C.TLS_TIMEOUT_ON_HELLO,
         S.ENDPOINT,
         host(VICTIM),
+        says="path-MTU hole",
     ),
     Fault(
         "tls-intercepted",
@@ -383,6 +425,7 @@ PROXY_FAULTS = (
         C.PROXY_DENIED,
         S.ENDPOINT,
         host(VICTIM),
+        says="Without the proxy it is reached",
         setting=PROXIED,
     ),
     Fault(
@@ -418,6 +461,7 @@ UDP_FAULTS = (
         C.UDP_NO_REPLY,
         S.PORT,
         speaks(Protocol.UDP),
+        says="the host itself can be reached",
     ),
     Fault(
         "udp-reply-dropped",

@@ -1,10 +1,18 @@
-"""An HTTPS server with a bad habit: ``python -m tests.lab.rudeweb ADDRESS PORT HABIT CERT KEY``."""
+"""An HTTPS server with a bad habit: ``python -m tests.lab.rudeweb ADDRESS PORT HABIT CERT KEY``.
+
+``reset``: resets each connection that it accepts; ``late``: answers after 30 s; ``short``: less
+body than announced; ``headers``: they never end.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 import sys
+
+_NOW = struct.pack("ii", 1, 0)  # struct linger: closing resets the connection
 
 
 async def answer(habit: str, writer: asyncio.StreamWriter) -> None:
@@ -35,7 +43,14 @@ async def main(words: list[str]) -> None:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(handle, address, int(port), ssl=context)
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NOW)
+        writer.transport.abort()
+
+    if habit == "reset":
+        server = await asyncio.start_server(refuse, address, int(port))
+    else:
+        server = await asyncio.start_server(handle, address, int(port), ssl=context)
     async with server:
         await server.serve_forever()
 

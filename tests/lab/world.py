@@ -27,6 +27,10 @@ from tests.lab.network import METADATA, MIDDLE_IN_V4, RESOLVERS, Namespace, Netw
 NAME_SERVER, SECOND_NAME_SERVER = RESOLVERS
 DUAL_STACK = ("app.gitpod.io", "app.ona.com", "releases.gitpod.io", "mcr.microsoft.com")
 BLOCK_PAGE = "198.51.100.250"
+VICTIM = "marketplace.visualstudio.com"
+SPARE = "198.51.100.240"
+"""A second address of the victim's, which its name does not have unless a setting says so."""
+
 PROXY = f"{MIDDLE_IN_V4}:3128"
 SECURE_PORTS = (443, 8443)
 
@@ -121,6 +125,7 @@ class World:
                 ]
         lighthouses = {t.host for t in self.targets if t.endpoint.protocol is Protocol.TCP}
         result += [Site((f"tcp.{h}",), 4242, address=self.addresses[h]) for h in lighthouses]
+        result.append(Site((VICTIM,), 443, certificate, address=SPARE))
         block = "location / { default_type text/html; return 200 '<html>Web Page Blocked</html>'; }"
         own = self.authority.issue("filter.test")
         result.append(Site(("filter.test",), 443, own, block, BLOCK_PAGE))
@@ -273,7 +278,7 @@ def world(folder: Path) -> Iterator[World]:
     v6 = {name: f"2001:db8:100::{number}" for number, name in enumerate(DUAL_STACK, 10)}
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        space = stack.enter_context(network([*v4.values(), BLOCK_PAGE], list(v6.values())))
+        space = stack.enter_context(network([*v4.values(), BLOCK_PAGE, SPARE], list(v6.values())))
         result = World(folder, space, Authority(folder), targets, v4, v6)
         stack.callback(result.end_all)
         make_identity(folder / "nebula")
