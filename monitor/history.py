@@ -66,6 +66,19 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class Strip:
+    """A day in ``len(worst)`` columns of ``step`` seconds from ``start`` on, for drawing a lot
+    of them cheaply: numbers for ``state_of``, codes for ``latency_of`` (the column's slowest
+    median), and the day's ``uptime``."""
+
+    start: float
+    step: float
+    worst: tuple[int, ...]
+    latencies: tuple[int, ...]
+    uptime: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Chapter:
     """An incident as it was at its widest; ``ended_at`` (Unix seconds) is None while it is
     open."""
@@ -93,14 +106,30 @@ def observe(trace: Trace, state: State, latency: float | None, now: float) -> Tr
 
 def slots(trace: Trace, now: float) -> tuple[Slot, ...]:
     """Return the ``SLOTS`` slots that end with the one in progress at ``now``."""
-    current = _advanced(trace, int(now // SLOT_SECONDS))
-    data = current.closed + _cell(current.open)
-    data = bytes(SLOTS * CELL_BYTES - len(data)) + data
-    first = current.slot - SLOTS + 1
+    first, data = _day(trace, now)
     return tuple(
         _slot((first + number) * SLOT_SECONDS, data[number * CELL_BYTES :][:CELL_BYTES])
         for number in range(SLOTS)
     )
+
+
+def strip(trace: Trace, now: float, width: int = 4) -> Strip:
+    """Return the same day with ``width`` slots (a divisor of ``SLOTS``) to a column."""
+    first, data = _day(trace, now)
+    states, shares, medians = data[0::CELL_BYTES], data[1::CELL_BYTES], data[3::CELL_BYTES]
+    measured = sum(state > _STATES.index(State.UNKNOWN) for state in states)
+    return Strip(
+        start=first * SLOT_SECONDS,
+        step=width * SLOT_SECONDS,
+        worst=tuple(max(states[n : n + width]) for n in range(0, SLOTS, width)),
+        latencies=tuple(max(medians[n : n + width]) for n in range(0, SLOTS, width)),
+        uptime=1 - sum(shares) / _SHARES / measured if measured else None,
+    )
+
+
+def state_of(number: int) -> State | None:
+    """Return the state that a number of a strip stands for; None where nothing was measured."""
+    return _STATES[number] if number < len(_STATES) else None
 
 
 def uptime(day: Sequence[Slot]) -> float | None:
@@ -163,6 +192,13 @@ def _advanced(trace: Trace, slot: int) -> Trace:
     return Trace(slot, closed[-(SLOTS - 1) * CELL_BYTES :])
 
 
+def _day(trace: Trace, now: float) -> tuple[int, bytes]:
+    """Return the number of the first of ``SLOTS`` slots, and the cells of all of them."""
+    current = _advanced(trace, int(now // SLOT_SECONDS))
+    data = current.closed + _cell(current.open)
+    return current.slot - SLOTS + 1, bytes(SLOTS * CELL_BYTES - len(data)) + data
+
+
 def _cell(seen: Open) -> bytes:
     if not seen.results:
         return bytes(CELL_BYTES)
@@ -176,7 +212,7 @@ def _slot(start: float, cell: bytes) -> Slot:
     worst, share, least, median, greatest = cell
     return Slot(
         start=start,
-        state=_STATES[worst] if worst < len(_STATES) else None,
+        state=state_of(worst),
         down=share / _SHARES,
         least=latency_of(least),
         median=latency_of(median),

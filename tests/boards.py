@@ -8,7 +8,7 @@ from monitor.baseline import Baseline
 from monitor.catalog import build_targets
 from monitor.gateways import Gateway
 from monitor.health import Health
-from monitor.history import latency_code
+from monitor.history import Chapter, latency_code
 from monitor.model import (
     Addresses,
     Attempt,
@@ -92,7 +92,18 @@ def hostile_board() -> Board:
     attempt = Attempt("hostile", NOW, 1.0, None, (connection,), failure, clock_offset=float("-inf"))
     verdict = Verdict(Cause.HTTP_STATUS, HOSTILE, HOSTILE, {"server": HOSTILE})
     record = Record(_target("hostile", "scm"), Health(State.DOWN, NOW), attempt, verdict, probes=1)
-    return Board({"hostile": record}, Vitals(NOW, NOW), Identity(runner_id="r\udcff"))
+    incident = Incident(
+        "hostile", Cause.HTTP_STATUS, Scope.TLS_INTERCEPTION, HOSTILE, State.DOWN, NOW,
+        ("hostile", HOSTILE), HOSTILE, HOSTILE, {HOSTILE: HOSTILE},
+    )  # fmt: skip
+    past = Chapter(replace(incident, id=HOSTILE), NOW)
+    return Board(
+        {"hostile": record},
+        Vitals(NOW, NOW),
+        Identity(runner_id="r\udcff"),
+        (incident,),
+        (past, Chapter(incident)),
+    )
 
 
 def _target(name: str, group: str) -> Target:

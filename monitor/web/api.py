@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from monitor.history import Chapter
 from monitor.model import State
 from monitor.quality import Quality
 from monitor.state import Board, Record
@@ -68,6 +69,14 @@ def gateways_document(board: Board, now: float) -> Json:
     """The gateways, with their latencies and the one that a runner would pick."""
     gateways = gateways_view(board.gateways)
     return {"version": VERSION, "generated_at": rounded(now), "gateways": gateways}
+
+
+def chapter_of(board: Board, incident_id: str) -> Chapter | None:
+    """Return an incident, open or past."""
+    for incident in board.incidents:
+        if incident.id == incident_id:
+            return Chapter(incident)
+    return next((c for c in reversed(board.chapters) if c.incident.id == incident_id), None)
 
 
 def record_view(record: Record) -> Json:

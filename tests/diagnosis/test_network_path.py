@@ -22,7 +22,7 @@ from monitor.model import (
 from monitor.settings import Settings
 from monitor.state import Board, Record
 from monitor.view import target_view
-from monitor.web.page import render
+from monitor.web.pages import overview_page
 
 VPC, PUBLIC, EITHER = (
     NetworkPath.VPC_ENDPOINT,
@@ -118,4 +118,4 @@ def test_metrics_the_api_and_the_page_show_the_way(targets: dict[str, Target]) -
     (metric,) = (m for m in families(board) if m.name == "egress_network_path_info")
     (sample,) = metric.samples
     assert (sample.labels["target"], sample.labels["path"]) == ("aws-s3", "vpc_endpoint")
-    assert "by VPC endpoint" in render(board, 1000.0)
+    assert "by VPC endpoint" in "".join(overview_page(board, 1000.0))

@@ -39,6 +39,10 @@ async def client_of(
     """A client of a server of ``board``: paths are enough as URLs."""
     async with (
         serving(board, clock) as port,
-        ClientSession(f"http://127.0.0.1:{port}", auto_decompress=False) as session,
+        ClientSession(
+            f"http://127.0.0.1:{port}",
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
+        ) as session,
     ):
         yield session

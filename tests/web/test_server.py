@@ -5,6 +5,7 @@ import contextlib
 import errno
 import gzip
 import json
+import re
 import time
 from contextlib import AsyncExitStack
 
@@ -20,7 +21,10 @@ from tests.web.serving import StoppedClock, client_of, serving
 
 PATHS = (
     "/",
-    "/style.css",
+    "/targets/vscode-marketplace",
+    "/targets/nothing-here",
+    "/incidents/i-1",
+    "/incidents/nothing-here",
     "/metrics",
     "/healthz",
     "/readyz",
@@ -140,24 +144,40 @@ async def test_ready_once_every_target_has_a_result() -> None:
             assert (answer.status, await answer.text()) == (200, "ok\n")
 
 
-async def test_the_page_shows_state_groups_and_incidents_and_runs_nothing() -> None:
-    async with client_of(realistic_board()) as client, client.get("/") as answer:
-        assert answer.content_type == "text/html"
-        page = await answer.text()
-    assert "1 open incident" in page
-    assert "Nothing answers on tcp/443." in page
-    assert "<h2>jetbrains</h2>" in page
-    assert "vscode-marketplace" in page
-    assert "<script" not in page.lower()
+async def test_what_a_page_needs_is_served_and_may_be_kept_for_ever() -> None:
+    async with client_of(realistic_board()) as client:
+        async with client.get("/") as answer:
+            page = await answer.text()
+        needed = re.findall(r'(?:href|src)="(static/[^"]+)"', page)
+        assert len(needed) == 3
+        for path in needed:
+            async with client.get(f"/{path}") as answer:
+                assert answer.status == 200
+                assert "immutable" in answer.headers["Cache-Control"]
+                known = {"If-None-Match": answer.headers["ETag"]}
+            async with client.get(f"/{path}", headers=known) as answer:
+                assert (answer.status, await answer.read()) == (304, b"")
+        async with client.get("/static/../server.py") as answer:
+            assert answer.status == 404
+
+
+async def test_pages_of_what_there_is_not_say_so() -> None:
+    async with client_of(realistic_board()) as client:
+        for path in ("/targets/none", "/incidents/none"):
+            async with client.get(path) as answer:
+                assert (answer.status, answer.content_type) == (404, "text/html")
+                assert "There is no such" in await answer.text()
 
 
 async def test_hostile_values_break_neither_page_nor_documents() -> None:
+    pages = ("/", "/targets/hostile", "/incidents/hostile")
     async with client_of(hostile_board()) as client:
-        for path in ("/metrics", "/api/v1/targets", "/api/v1/targets/hostile", "/"):
+        for path in ("/metrics", "/api/v1/targets", "/api/v1/targets/hostile", *pages):
             async with client.get(path) as answer:
                 assert answer.status == 200
                 body = await answer.read()
-                assert b"<script" not in body or answer.content_type != "text/html"
+                assert b"<script>" not in body or answer.content_type != "text/html"
+                assert "\u202e".encode() not in body or answer.content_type != "text/html"
                 assert b"hunter2" not in body
                 if answer.content_type == "application/json":
                     assert json.loads(body)["version"] == 1
@@ -195,7 +215,7 @@ async def test_a_bug_of_ours_is_said_in_the_log_and_not_to_the_client(
     def broken(_board: Board, _now: float) -> str:
         raise RuntimeError("secret inside")
 
-    monkeypatch.setattr("monitor.web.server.render", broken)
+    monkeypatch.setattr("monitor.web.pages.overview_page", broken)
     with capture_logs() as logs:
         async with client_of(realistic_board()) as client, client.get("/") as answer:
             assert (answer.status, await answer.text()) == (500, "internal error\n")

@@ -1,0 +1,19 @@
+"""What is shown where there is no such target or incident."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from monitor.model import State
+from monitor.state import Board
+from monitor.web.pages.parts import text
+from monitor.web.pages.shell import closing, opening
+
+_ROOT = "../"
+
+
+def missing_page(board: Board, now: float, sentence: str) -> Iterator[str]:
+    """Write the page: the sentence says what there is not."""
+    yield opening(board, now, title=sentence, state=State.UNKNOWN, root=_ROOT)
+    yield f'<h1>{text(sentence)}</h1><p><a href="{_ROOT}">See how everything stands</a></p>'
+    yield closing(board, now)

@@ -1,0 +1,269 @@
+"""A target's page: how it stands and why, its day, and every fact of its last attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from monitor.diagnosis.network_path import SENTENCES, network_path
+from monitor.history import slots, strip
+from monitor.model import (
+    Attempt,
+    Certificate,
+    Connection,
+    DnsAnswer,
+    Resolution,
+    State,
+    Target,
+    TlsFacts,
+)
+from monitor.state import Board, Record
+from monitor.view import no_verdict
+from monitor.web.pages import charts
+from monitor.web.pages.incidents import card, past_table
+from monitor.web.pages.parts import (
+    DAY,
+    NOTHING,
+    WORDS,
+    clock,
+    date,
+    evidence,
+    facts,
+    lasted,
+    mark,
+    millis,
+    percent,
+    place,
+    quoted,
+    since,
+    table,
+    text,
+    words,
+)
+from monitor.web.pages.shell import closing, opening
+
+_ROOT = "../"
+_SOON = 21 * DAY
+"""A certificate that expires within so many seconds is pointed at."""
+
+
+def target_page(board: Board, record: Record, now: float) -> Iterator[str]:
+    """Write the page as of ``now`` (Unix seconds)."""
+    target, state = record.target, record.health.state
+    title = f"{target.id} is {WORDS[state].lower()}"
+    events = f"events?target={quoted(target.id)}"
+    yield opening(board, now, title=title, state=state, root=_ROOT, events=events)
+    yield _summary(record, now)
+    yield from _incidents(board, target.id, now)
+    yield _day(record, now)
+    yield from _attempt(record.attempt, now)
+    yield _about(record)
+    yield closing(board, now)
+
+
+def way(target: Target, attempt: Attempt | None) -> str:
+    """Return which way a target was reached, where it is worth a word."""
+    taken = network_path(target, attempt)
+    if attempt is not None and attempt.proxy:
+        return f"through proxy {text(attempt.proxy)}"
+    return SENTENCES[taken] if taken else ""
+
+
+def expiry(attempt: Attempt | None, now: float) -> str:
+    """Return in how many days the first certificate of the chain expires."""
+    tls = _tls(attempt)
+    if tls is None or not tls.chain:
+        return NOTHING
+    left = min(certificate.not_after for certificate in tls.chain) - now
+    if not abs(left) < 1e5 * DAY:
+        return NOTHING
+    if left <= 0:
+        return '<strong class="down">expired</strong>'
+    days = f"{left / DAY:.0f} d"
+    return f'<strong class="degraded">{days}</strong>' if left < _SOON else days
+
+
+def _summary(record: Record, now: float) -> str:
+    target, health = record.target, record.health
+    verdict = record.verdict or no_verdict(target)
+    state = health.state
+    standing = f" since {since(health.since, now)}" if health.since else ""
+    why = f'<p class="lead">{text(verdict.detail)}</p>' if verdict.detail else ""
+    cure = (
+        f'<p class="cure"><strong>What to do:</strong> {text(verdict.cure)}</p>'
+        if verdict.cure
+        else ""
+    )
+    cause = f" · <code>{text(verdict.cause.value)}</code>" if verdict.cause else ""
+    seen = evidence(verdict.evidence)
+    shown = f"<h2>Evidence</h2>{seen}" if seen and verdict.cause else ""
+    return (
+        f'<nav aria-label="Breadcrumb"><a href="{_ROOT}">All targets</a> / '
+        f'<a href="{_ROOT}#g-{text(target.group)}">{words(target.group)}</a></nav>'
+        f'<h1 class="headline {state.value}" id="headline" aria-live="polite">{mark(state)} '
+        f"<span>{text(target.id)}: {WORDS[state].lower()}</span></h1>"
+        f'<p class="meta"><code>{place(target)}</code>{standing}{cause}</p>{why}{cure}{shown}'
+    )
+
+
+def _incidents(board: Board, target_id: str, now: float) -> Iterator[str]:
+    open_ones = [i for i in board.incidents if target_id in i.affected]
+    past = [c for c in board.chapters if c.ended_at and target_id in c.incident.affected]
+    if open_ones:
+        yield "<section><h2>Open incident</h2>"
+        for incident in open_ones:
+            yield card(incident, now, root=_ROOT, known=board.records.keys())
+        yield "</section>"
+    if past:
+        yield f"<section><h2>Past incidents</h2>{past_table(past, now, root=_ROOT)}</section>"
+
+
+def _day(record: Record, now: float) -> str:
+    day = strip(record.trace, now, width=1)
+    chart = charts.latency_chart(slots(record.trace, now))
+    axis = (
+        f'<p class="axis"><span>{clock(day.start)}</span>'
+        f"<span>{clock(day.start + DAY / 2)}</span><span>now</span></p>"
+    )
+    latency = f"<h3>Latency</h3>{chart}{axis}" if chart else ""
+    return (
+        f"<section><h2>Last 24 h</h2><h3>State: {percent(day.uptime)} up</h3>"
+        f"{charts.day_bar(day, 'large')}{axis}{latency}</section>"
+    )
+
+
+def _attempt(attempt: Attempt | None, now: float) -> Iterator[str]:
+    if attempt is None:
+        return
+    yield (
+        f"<section><h2>Last attempt</h2><p>Begun {since(attempt.started_at, now)}, "
+        f"took {millis(attempt.duration)}{_doubtful(attempt)}.</p>"
+    )
+    if attempt.resolution is not None:
+        yield _resolution(attempt.resolution)
+    for connection in attempt.connections:
+        yield _connection(connection)
+    tls = _tls(attempt)
+    if tls is not None:
+        yield _certificates(tls, now)
+    yield "</section>"
+
+
+def _doubtful(attempt: Attempt) -> str:
+    late = attempt.loop_lag
+    return f"; the monitor itself was {millis(late)} late meanwhile" if late > 0.01 else ""
+
+
+def _resolution(resolution: Resolution) -> str:
+    title = f"<h3>DNS: <code>{text(resolution.host)}</code></h3>"
+    if not resolution.answers:
+        found = ", ".join(map(text, resolution.addresses)) or "no address"
+        return f"{title}<p>Taken from {words(resolution.source.value)}: <code>{found}</code></p>"
+    columns = ("Name server", "Asked", "Answer", "Addresses", "Took")
+    return title + table("Answers by name server", columns, map(_answer, resolution.answers))
+
+
+def _answer(answer: DnsAnswer) -> str:
+    said = answer.rcode or (answer.failure.message if answer.failure else "no answer")
+    by = " over TCP" if answer.transport == "tcp" else ""
+    found = "<br>".join(map(text, answer.addresses)) or NOTHING
+    return (
+        f'<tr><th scope="row"><code>{text(answer.server)}</code></th>'
+        f"<td>{text(answer.qtype)}{by}</td><td>{text(said)}</td><td><code>{found}</code></td>"
+        f"<td>{millis(answer.seconds)}</td></tr>"
+    )
+
+
+def _connection(connection: Connection) -> str:
+    where = f"[{connection.address}]" if ":" in connection.address else connection.address
+    ok = connection.failure is None
+    via = f" through proxy {text(connection.proxy)}" if connection.proxy else ""
+    title = (
+        f"<h3>{mark(State.UP if ok else State.DOWN)} "
+        f"<code>{text(where)}:{connection.port}</code>{via}</h3>"
+    )
+    failure = connection.failure
+    said = (
+        f'<p class="why">Failed in phase {words(failure.phase.value)}: {text(failure.message)}</p>'
+        if failure
+        else ""
+    )
+    return title + said + _waterfall(connection) + facts(_figures(connection))
+
+
+def _waterfall(connection: Connection) -> str:
+    whole = charts.whole(connection.phases)
+    if not whole:
+        return ""
+    rows, begun = [], 0.0
+    for phase, seconds in connection.phases.items():
+        rows.append(
+            f'<tr><th scope="row">{words(phase.value)}</th>'
+            f"<td>{charts.phase_step(phase, begun, seconds, whole)}</td>"
+            f"<td>{millis(seconds)}</td></tr>"
+        )
+        begun += charts.whole({phase: seconds})
+    return table("Phases, one after the other", ("Phase", "When", "Took"), rows, "waterfall")
+
+
+def _figures(connection: Connection) -> Iterator[tuple[str, str]]:
+    tcp, http = connection.tcp, connection.http
+    if connection.rtt is not None:
+        yield "round trip", millis(connection.rtt)
+    if tcp is not None:
+        yield "round-trip variation", millis(tcp.rtt_variation)
+        yield "retransmits", str(tcp.retransmits)
+        yield "path MTU", str(tcp.path_mtu)
+    if connection.resends is not None:
+        yield "sent again", str(connection.resends)
+    if connection.tls is not None:
+        yield "TLS", text(" ".join(filter(None, (connection.tls.version, connection.tls.cipher))))
+    if http is not None:
+        yield "HTTP status", str(http.status)
+        yield "server", text(http.headers.get("server", ""))
+        yield "redirects to", f"<code>{text(http.redirect)}</code>" if http.redirect else ""
+
+
+def _certificates(tls: TlsFacts, now: float) -> str:
+    verdict = {True: "verified", False: "not verified", None: "not checked"}[tls.verified]
+    error = f": {text(tls.verify_error)}" if tls.verify_error else ""
+    columns = ("Certificate", "Issued by", "Valid from", "Expires")
+    rows = (_certificate(certificate, now) for certificate in tls.chain)
+    chain = table("Chain as the server sent it, its own first", columns, rows)
+    return f"<h3>Certificate: {verdict}{error}</h3>{chain if tls.chain else ''}"
+
+
+def _certificate(certificate: Certificate, now: float) -> str:
+    left = certificate.not_after - now
+    remains = f"in {lasted(left)}" if left > 0 else "expired"
+    return (
+        f'<tr><th scope="row">{text(certificate.subject)}</th><td>{text(certificate.issuer)}</td>'
+        f"<td>{date(certificate.not_before)}</td>"
+        f"<td>{date(certificate.not_after)} ({remains})</td></tr>"
+    )
+
+
+def _about(record: Record) -> str:
+    target, endpoint = record.target, record.target.endpoint
+    wildcard = f"<code>{text(endpoint.wildcard)}</code>" if endpoint.wildcard else ""
+    pairs = (
+        ("group", words(target.group)),
+        ("stands for", wildcard),
+        ("needed", "required" if endpoint.required else "optional"),
+        ("path", way(target, record.attempt)),
+        ("connects to", text(target.address or "")),
+        ("probed", f"every {lasted(target.interval)}, for {lasted(target.timeout)} at most"),
+        ("from", words(endpoint.source.value)),
+        ("note", text(endpoint.note)),
+        ("as JSON", f'<a href="{_ROOT}api/v1/targets/{quoted(target.id)}">API</a>'),
+    )
+    return f"<section><h2>About this target</h2>{facts(pairs)}</section>"
+
+
+def _tls(attempt: Attempt | None) -> TlsFacts | None:
+    """The handshake that speaks for the attempt: the primary connection's, else any."""
+    if attempt is None:
+        return None
+    found = [c.tls for c in attempt.connections if c.tls is not None]
+    if attempt.primary and attempt.primary.tls:
+        return attempt.primary.tls
+    return found[0] if found else None

@@ -1,0 +1,122 @@
+"""The handlers: each reads the board as it is at that moment, and changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+
+from aiohttp import web
+
+from monitor.export.prometheus import negotiate, render_politely
+from monitor.net.clock import Clock
+from monitor.state import Board
+from monitor.view import VERSION
+from monitor.web import api, pages
+from monitor.web.assets import ASSETS
+
+_COMPRESSED_ASIDE = 4096
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+class Views:
+    """The handlers of one board."""
+
+    def __init__(self, board: Board, clock: Clock) -> None:
+        self._board = board
+        self._clock = clock
+
+    async def overview(self, request: web.Request) -> web.Response:
+        return await _page(request, pages.overview_page(self._board, self._clock.time()))
+
+    async def target_page(self, request: web.Request) -> web.Response:
+        now = self._clock.time()
+        record = self._board.records.get(request.match_info["id"])
+        if record is None:
+            missing = pages.missing_page(self._board, now, "There is no such target")
+            return await _page(request, missing, 404)
+        return await _page(request, pages.target_page(self._board, record, now))
+
+    async def incident_page(self, request: web.Request) -> web.Response:
+        now = self._clock.time()
+        chapter = api.chapter_of(self._board, request.match_info["id"])
+        if chapter is None:
+            sentence = "There is no such incident, or it is so long past that it was forgotten"
+            return await _page(request, pages.missing_page(self._board, now, sentence), 404)
+        return await _page(request, pages.incident_page(self._board, chapter, now))
+
+    async def asset(self, request: web.Request) -> web.Response:
+        asset = ASSETS.get(request.match_info["name"])
+        if asset is None:
+            raise web.HTTPNotFound
+        headers = {"Cache-Control": _FOREVER, "ETag": f'"{asset.name}"'}
+        if request.headers.get("If-None-Match") == headers["ETag"]:
+            return web.Response(status=304, headers=headers)
+        response = web.Response(
+            body=asset.content, content_type=asset.kind, charset="utf-8", headers=headers
+        )
+        return _packed(request, response)
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        form = negotiate(request.headers.get("Accept", ""))
+        body = await render_politely(self._board, form)
+        return _packed(request, _aside(body, form.value))
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        return _condition(request, api.health(self._board, self._clock.time()))
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        return _condition(request, api.readiness(self._board))
+
+    async def targets(self, _: web.Request) -> web.Response:
+        return _json(api.targets_document(self._board, self._clock.time()))
+
+    async def target(self, request: web.Request) -> web.Response:
+        record = self._board.records.get(request.match_info["id"])
+        if record is None:
+            return _json({"version": VERSION, "error": "no such target"}, 404)
+        return _json(api.target_document(record))
+
+    async def incidents(self, _: web.Request) -> web.Response:
+        return _json(api.incidents_document(self._board, self._clock.time()))
+
+    async def gateways(self, _: web.Request) -> web.Response:
+        return _json(api.gateways_document(self._board, self._clock.time()))
+
+
+async def _page(request: web.Request, pieces: Iterable[str], status: int = 200) -> web.Response:
+    """Send a page; the event loop runs after each piece, for writing thousands of targets at a
+    stretch would show up as latency of the probes."""
+    made = []
+    for piece in pieces:
+        made.append(piece.encode("utf-8", "replace"))
+        await asyncio.sleep(0)
+    return _packed(request, _aside(b"".join(made), "text/html; charset=utf-8", status))
+
+
+def _aside(body: bytes, kind: str, status: int = 200) -> web.Response:
+    """Make a response that, where it is compressed, is so in a thread: that, too, would be time
+    taken from the probes' clock."""
+    headers = {"Content-Type": kind}
+    return web.Response(
+        body=body, status=status, headers=headers, zlib_executor_size=_COMPRESSED_ASIDE
+    )
+
+
+def _packed(request: web.Request, response: web.Response) -> web.Response:
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        response.enable_compression(web.ContentCoding.gzip)
+    return response
+
+
+def _condition(request: web.Request, condition: api.Condition) -> web.Response:
+    """Answer in plain text, or with the figures where JSON is asked for."""
+    status = 200 if condition.ok else 503
+    if "application/json" in request.headers.get("Accept", ""):
+        return _json(condition.document, status)
+    return web.Response(text=f"{condition.text}\n", status=status)
+
+
+def _json(document: api.Json, status: int = 200) -> web.Response:
+    text = json.dumps(document, allow_nan=False)
+    return web.Response(text=text, status=status, content_type="application/json")

@@ -1,0 +1,187 @@
+"""The pages as values: what they say, in words, and that they are well-formed HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from monitor.health import Health
+from monitor.history import Chapter, Trace, observe
+from monitor.model import Cause, Incident, Scope, State
+from monitor.state import Board
+from monitor.web.pages import incident_page, overview_page, target_page
+from monitor.web.pages.parts import lasted, millis, percent
+from tests.boards import NOW, hostile_board, realistic_board
+
+_VOID = {"meta", "link", "br"}
+
+
+class Outline(HTMLParser):
+    """What a page consists of: its text, its headings in order, ids, and tags left open."""
+
+    def __init__(self, page: Iterable[str]) -> None:
+        super().__init__()
+        self.text = ""
+        self.headings: list[int] = []
+        self.ids: list[str] = []
+        self.attributes: set[str] = set()
+        self.links: list[str] = []
+        self._open: list[str] = []
+        self.feed("".join(page))
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.attributes |= found.keys()
+        if tag == "a":
+            self.links.append(found.get("href") or "")
+        if "id" in found:
+            self.ids.append(found["id"] or "")
+        if tag in {"h1", "h2", "h3", "h4"}:
+            self.headings.append(int(tag[1]))
+        if tag not in _VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Elements of SVG are closed at once."""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def overview(board: Board) -> Outline:
+    return Outline(overview_page(board, NOW))
+
+
+def pages(board: Board) -> list[Outline]:
+    """Every page of a board."""
+    chapters = [*board.chapters, *map(Chapter, board.incidents)]
+    return [
+        overview(board),
+        *(Outline(target_page(board, record, NOW)) for record in board.records.values()),
+        *(Outline(incident_page(board, chapter, NOW)) for chapter in chapters),
+    ]
+
+
+def green_board() -> Board:
+    board = realistic_board()
+    board.records = {n: r for n, r in board.records.items() if r.health.state is State.UP}
+    board.incidents = ()
+    return board
+
+
+@pytest.mark.parametrize("board", [realistic_board(), hostile_board(), Board()])
+def test_every_page_is_well_formed_and_needs_no_exception_from_its_policy(board: Board) -> None:
+    for page in pages(board):
+        assert page.headings[0] == 1
+        assert page.headings.count(1) == 1
+        steps = zip(page.headings, page.headings[1:], strict=False)
+        assert all(deeper - higher <= 1 for higher, deeper in steps)
+        assert len(page.ids) == len(set(page.ids))
+        assert "style" not in page.attributes
+        assert not any(name.startswith("on") for name in page.attributes)
+
+
+def test_the_headline_says_in_words_how_everything_stands() -> None:
+    board = realistic_board()
+    states = [r.health.state for r in board.records.values()]
+    down, total = states.count(State.DOWN), len(states)
+    assert f"1 incident, {down} of {total} targets down" in overview(board).text
+    assert f"All {len(green_board().records)} targets up" in overview(green_board()).text
+    board = green_board()
+    next(iter(board.records.values())).health = Health(State.DEGRADED, NOW, Cause.SLOW)
+    assert f"1 of {len(board.records)} targets degraded" in overview(board).text
+    assert "No targets" in overview(Board()).text
+
+
+def test_a_monitor_that_stands_still_says_so_before_anything_else() -> None:
+    page = Outline(overview_page(green_board(), NOW + 10_000))
+    assert "The monitor itself stands still" in page.text
+
+
+def test_an_open_incident_is_told_with_its_cure_and_leads_to_its_targets() -> None:
+    page = overview(realistic_board())
+    for said in ("Nothing answers on tcp/443.", "Open the port.", "tcp_timeout", "(50 s ago)"):
+        assert said in page.text
+    assert "incidents/i-1" in page.links
+    assert f"targets/{realistic_board().incidents[0].affected[0]}" in page.links
+
+
+def test_a_target_that_no_incident_explains_shows_its_own_cure() -> None:
+    board = realistic_board()
+    assert "Nothing answers. Open the port." not in overview(board).text
+    board.incidents = ()
+    assert "Nothing answers. Open the port." in overview(board).text
+
+
+def test_groups_that_are_not_well_come_first_and_unfold_unless_the_loss_is_wide() -> None:
+    def unfolded(board: Board) -> list[bool]:
+        parts = "".join(overview_page(board, NOW)).split('<details class="group"')[1:]
+        return [part.partition(">")[0].endswith(" open") for part in parts]
+
+    few = unfolded(realistic_board())
+    assert few == sorted(few, reverse=True)
+    assert 0 < sum(few) < len(few)
+    assert not any(unfolded(green_board()))
+    wide = green_board()
+    for record in wide.records.values():
+        record.health = Health(State.DOWN, NOW, Cause.TCP_TIMEOUT)
+    assert not any(unfolded(wide))
+
+
+def test_a_target_shows_its_day_its_phases_its_answers_and_its_certificate() -> None:
+    board = realistic_board()
+    record = board.records["app-gitpod-io"]
+    record.trace = observe(observe(Trace(), State.UP, 0.06, NOW - 900), State.DOWN, None, NOW)
+    page = Outline(target_page(board, record, NOW))
+    for said in ("50\u202f% up", "first byte", "10.0.0.2:53", "2001:db8::1", "O=CA", "in 104 d"):
+        assert said in page.text
+
+
+def test_a_wildcard_shows_what_stands_for_it() -> None:
+    page = overview(realistic_board())
+    assert "stands for *.vscode-unpkg.net" in page.text
+
+
+def test_a_path_is_shown_without_its_query() -> None:
+    assert all("hunter2" not in page.text for page in pages(realistic_board()))
+
+
+def test_a_past_incident_keeps_its_page() -> None:
+    board = green_board()
+    incident = Incident(
+        "i-0", Cause.TCP_TIMEOUT, Scope.PORT, "tcp/443", State.DOWN, NOW - 900,
+        ("app-gitpod-io", "gone"), "Nothing answered.", "Open the port.", {"errno": "ETIMEDOUT"},
+    )  # fmt: skip
+    board.chapters = (Chapter(incident, NOW - 300),)
+    page = Outline(incident_page(board, board.chapters[0], NOW))
+    for said in ("Over: Nothing answered.", "10 min", "ETIMEDOUT", "no longer a target"):
+        assert said in page.text
+    assert "incidents/i-0" in overview(board).links
+    old = replace(board.chapters[0], ended_at=NOW - 90_000)
+    board.chapters = (old,)
+    assert "incidents/i-0" not in overview(board).links
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-5, "0 s"), (119, "119 s"), (120, "2 min"), (7300, "2 h 1 min"), (2e5, "2 d 7 h"),
+     (1e6, "11 d"), (float("inf"), "?")],
+)  # fmt: skip
+def test_a_length_of_time_is_told_in_its_greatest_units(seconds: float, said: str) -> None:
+    assert lasted(seconds) == said
+
+
+def test_figures_are_short_and_never_round_up_to_all() -> None:
+    assert percent(0.99999) == "99.99\u202f%"
+    assert percent(1.0) == "100\u202f%"
+    assert (millis(0.0042), millis(0.25), millis(12.0)) == (
+        "4.2\u202fms", "250\u202fms", "12,000\u202fms"
+    )  # fmt: skip
