@@ -159,11 +159,11 @@ def awaiting(
 ) -> tuple[Incident, ...]:
     """Return the open incidents that nobody can say to be over, for a target of theirs has no
     result since the monitor started or the target changed."""
-    again = {incident.id for incident in found}
+    again, waiting = {incident.id for incident in found}, frozenset(unmeasured)
     return tuple(
         incident
         for incident in before
-        if incident.id not in again and not set(unmeasured).isdisjoint(incident.affected)
+        if incident.id not in again and not waiting.isdisjoint(incident.affected)
     )
 
 

@@ -41,6 +41,12 @@ class Quality:
     lost: int = 0
     lossy: bool = False
 
+    @property
+    def getting_slow(self) -> bool:
+        """Whether its last results were slower than usual, but too few to call it slow."""
+        slow = self.path.slow or self.whole.slow
+        return not slow and bool(self.path.against or self.whole.against)
+
 
 def assess(
     quality: Quality, target: Target, attempt: Attempt, verdict: Verdict, now: float

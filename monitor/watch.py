@@ -47,6 +47,10 @@ COMPANIONS = 8
 ROUND_PAUSE = 5.0
 """Seconds between two rounds of companions: what is down must not make a storm."""
 
+CORRELATION_SHARE = 1 / 20
+"""Of the time so much may go into looking for what failures share. With 80 targets that is at
+once; when 2,000 targets fail at once, it is done twice a second and not at every result."""
+
 CONFIRMATIONS_PER_SECOND = 25.0
 LATE = 1.0
 
@@ -81,6 +85,8 @@ class Watch:
         self._quick: set[str] = set()
         self._last_round = -math.inf
         self._confirmations = TokenBucket(CONFIRMATIONS_PER_SECOND, CONFIRMATIONS_PER_SECOND)
+        self._correlation: asyncio.TimerHandle | None = None
+        self._correlate_from = -math.inf
         self.second_looks = SecondLooks(self._look, self._explain)
 
     def apply(self, targets: Sequence[Target]) -> None:
@@ -214,7 +220,7 @@ class Watch:
         self._events.tell(*self._survey.take_in(record, now))
         self._follow_up(record, before)
         self._confirm_jointly(now)
-        self._correlate(now)
+        self._correlate_soon()
 
     def _follow_up(self, record: Record, before: Health) -> None:
         """Look further when a target that was up fails, or one that was down recovers."""
@@ -230,14 +236,25 @@ class Watch:
                 record.health = confirm(record.health, record.verdict, now)
                 self._events.tell(state_changed(record, record.verdict, now))
 
+    def _correlate_soon(self) -> None:
+        """Look for what failures share: at once, but not all the time."""
+        if self._correlation is None:
+            loop = asyncio.get_running_loop()
+            self._correlation = loop.call_at(self._correlate_from, self._correlate_in_turn)
+
+    def _correlate_in_turn(self) -> None:
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        self._correlation = None
+        self._correlate(self._clock.time())
+        took = loop.time() - begun
+        self._correlate_from = begun + took / CORRELATION_SHARE
+
     def _correlate(self, now: float) -> None:
         records = self._board.records.values()
         if not self._board.incidents and all(_is_well(r) for r in records):
             return
-        standings = [
-            Standing(r.target, r.health.state, r.health.since, r.verdict, r.attempt)
-            for r in records
-        ]
+        standings = [_standing(record) for record in records]
         before = self._board.incidents
         incidents = self.second_looks.consider(correlate(standings, before, now), standings)
         unmeasured = [s.target.id for s in standings if _awaits_result(s)]
@@ -280,6 +297,13 @@ def _is_well(record: Record) -> bool:
     attempt = record.attempt
     failed = attempt is not None and any(c.failure for c in attempt.connections)
     return record.health.state is State.UP and not failed
+
+
+def _standing(record: Record) -> Standing:
+    health, slower = record.health, record.quality.getting_slow
+    return Standing(
+        record.target, health.state, health.since, record.verdict, record.attempt, slower
+    )
 
 
 def _awaits_result(standing: Standing) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from itertools import count
 from typing import TypeVar
 
 from monitor.diagnosis.causes import LOCAL_ERRNOS
@@ -90,10 +91,22 @@ def _host(failing: Sequence[Standing], _: Sequence[Standing]) -> Iterable[Findin
         yield _finding(Scope.HOST, "clock", skewed, C.CLOCK_SKEW)
 
 
+def _slow_egress(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
+    members = [s for s in failing if s.cause is C.SLOW and not s.local]
+    if not _shared(members, [s for s in every if not s.local], _ALL_EGRESS_SPREAD):
+        return
+    proxies = {s.attempt.proxy if s.attempt else None for s in members}
+    proxy = proxies.pop() if len(proxies) == 1 else None
+    if proxy is not None:
+        yield _finding(Scope.PROXY, proxy, members)
+    else:
+        yield _finding(Scope.ALL_EGRESS, "egress", members)
+
+
 def _all_egress(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
     members = [s for s in failing if not s.local and s.cause in PATH_CAUSES]
     scope = [s for s in every if not s.local]
-    if _hosts(members) < _ALL_EGRESS_SPREAD or _works(scope, members):
+    if not _shared(members, scope, _ALL_EGRESS_SPREAD):
         return
     past_names = [s for s in members if s.cause is not C.DNS_TIMEOUT]
     if past_names:
@@ -107,11 +120,10 @@ def _resolver(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterabl
     if names and (broken or _hosts(names) >= _SPREAD):
         subject = ", ".join(sorted({s.target.host for s in broken})) or _servers_asked(names)
         yield _finding(Scope.RESOLVER, subject, [*broken, *names], _most(names))
-        servers = [s for s in servers if s not in broken]
+        servers = _without(servers, broken)
     for server in servers:
         yield _finding(Scope.RESOLVER, server.target.host, [server])
-    taken = {s.target.id for s in names}
-    yield from _zones([s for s in failing if s.target.id not in taken], every)
+    yield from _zones(_without(failing, names), every)
 
 
 def _zones(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
@@ -121,9 +133,9 @@ def _zones(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[F
         return ".".join(s.target.host.split(".")[-2:]), s.cause
 
     wrong = [s for s in failing if s.cause in ANSWER_CAUSES and s.target.group != RESOLVER_GROUP]
+    peers = _index(every, lambda s: zone_of(s)[0] if _was_resolved(s) else None)
     for (zone, _), members in _by(wrong, zone_of):
-        peers = [s for s in every if zone_of(s)[0] == zone and _was_resolved(s)]
-        if _hosts(members) >= _SPREAD and not _works(peers, members):
+        if _shared(members, peers.get(zone, ()), _SPREAD):
             yield _finding(Scope.RESOLVER, f"*.{zone}", members)
 
 
@@ -136,17 +148,18 @@ def _sinkhole(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterabl
         return primary.address if primary and _was_resolved(s) else None
 
     strange = [s for s in failing if s.cause in STRANGER_CAUSES]
+    peers = _index(every, address_of)
     for address, members in _by(strange, address_of):
-        peers = [s for s in every if address_of(s) == address]
-        if _hosts(members) >= _SPREAD and not _works(peers, members):
+        if _shared(members, peers[address], _SPREAD):
             yield _finding(Scope.RESOLVER, address, members, C.DNS_SINKHOLED)
 
 
 def _unresolved(failing: Sequence[Standing], every: Sequence[Standing]) -> list[Standing]:
     """The failing names, if it is the resolver's fault: no name resolves any more. That a
     name does not exist is believed of one zone, but not of every name there is."""
-    resolved = [s for s in every if s.target.group != RESOLVER_GROUP and _was_resolved(s)]
-    members = [s for s in resolved if s in failing and s.cause in RESOLVER_CAUSES | ANSWER_CAUSES]
+    resolved = [s for s in every if _is_name(s)]
+    wrong = RESOLVER_CAUSES | ANSWER_CAUSES
+    members = [s for s in failing if s.cause in wrong and _is_name(s)]
     if _works(resolved, members):
         return []
     groups = {s.target.group for s in members}
@@ -159,11 +172,10 @@ def _proxy(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[F
     def proxy_of(s: Standing) -> str | None:
         return s.attempt.proxy if s.attempt and s.cause in PROXY_CAUSES else None
 
+    users = _index(every, lambda s: s.attempt.proxy if s.attempt else None)
     for proxy, members in _by(failing, proxy_of):
-        users = [s for s in every if s.attempt and s.attempt.proxy == proxy]
-        itself = members[0].cause in {C.PROXY_UNREACHABLE, C.PROXY_AUTH_REQUIRED}
-        shared = _hosts(members) >= _SPREAD and not _works(users, members)
-        if itself or shared:
+        itself = any(s.cause in {C.PROXY_UNREACHABLE, C.PROXY_AUTH_REQUIRED} for s in members)
+        if itself or _shared(members, users[proxy], _SPREAD):
             yield _finding(Scope.PROXY, proxy, members)
 
 
@@ -175,24 +187,26 @@ def _interception(failing: Sequence[Standing], _: Sequence[Standing]) -> Iterabl
 
 
 def _port(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
-    path = [s for s in failing if s.cause in PATH_CAUSES - RESOLVER_CAUSES and not s.local]
-    for transport, members in _by(path, lambda s: s.transport):
-        peers = [s for s in every if s.transport == transport and not s.local]
-        if _hosts(members) >= _SPREAD and not _works(peers, members):
+    wanted = PATH_CAUSES - RESOLVER_CAUSES | {C.SLOW}
+    path = [s for s in failing if s.cause in wanted and not s.local]
+    peers = _index(every, lambda s: None if s.local else s.transport)
+    for (transport, _), members in _by(path, lambda s: (s.transport, s.cause is C.SLOW)):
+        if _shared(members, peers[transport], _SPREAD):
             yield _finding(Scope.PORT, transport, members)
 
 
 def _region(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
-    members = [s for s in failing if s.target.group == _REGIONAL_GROUP]
+    regional = [s for s in failing if s.target.group == _REGIONAL_GROUP]
     peers = [s for s in every if s.target.group == _REGIONAL_GROUP]
-    if _hosts(members) >= _ALL_EGRESS_SPREAD and not _works(peers, members):
-        yield _finding(Scope.REGION, _region_of(members), members)
+    for _, members in _by(regional, lambda s: s.cause is C.SLOW):
+        if _shared(members, peers, _ALL_EGRESS_SPREAD):
+            yield _finding(Scope.REGION, _region_of(members), members)
 
 
 def _group(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
+    peers = _index(every, lambda s: s.target.group)
     for (group, _), members in _by(failing, lambda s: (s.target.group, s.cause)):
-        peers = [s for s in every if s.target.group == group]
-        if _hosts(members) >= _SPREAD and not _works(peers, members):
+        if _shared(members, peers[group], _SPREAD):
             yield _finding(Scope.GROUP, group, members)
 
 
@@ -204,6 +218,7 @@ def _endpoint(failing: Sequence[Standing], _: Sequence[Standing]) -> Iterable[Fi
 _RULES: tuple[Rule, ...] = (
     _host,
     _all_egress,
+    _slow_egress,
     _resolver,
     _sinkhole,
     _proxy,
@@ -260,10 +275,34 @@ def _finding(
     return Finding(scope, subject, tuple(members), chosen, evidence)
 
 
+def _shared(members: Sequence[Standing], peers: Sequence[Standing], spread: int) -> bool:
+    """Whether what ails ``members`` ails all their ``peers``: it is spread over so many hosts,
+    and nothing speaks against it. A peer that may be getting slow speaks for slowness."""
+    if not members:
+        return False
+    slow = all(s.cause is C.SLOW for s in members)
+    doubtful = [s for s in peers if s.getting_slow] if slow else []
+    return _hosts((*members, *doubtful)) >= spread and not _works(peers, members)
+
+
 def _works(scope: Sequence[Standing], failed: Sequence[Standing]) -> bool:
-    """Whether anything within ``scope`` was seen to work since the failures began."""
+    """Whether anything within ``scope`` was seen to work since the failures began: an answer,
+    but not one of a target that is degraded by the same cause. That one address of several is
+    dead is each name's own matter."""
     began = min((s.attempt.started_at for s in failed if s.attempt), default=0.0)
-    return any(s.attempt and s.attempt.ok and s.attempt.started_at >= began for s in scope)
+    causes = {s.cause for s in failed} - {C.ADDRESS_FAILED}
+
+    def ails(s: Standing) -> bool:
+        return s.cause in causes if s.failing else s.getting_slow and C.SLOW in causes
+
+    return any(
+        s.attempt and s.attempt.ok and s.attempt.started_at >= began and not ails(s) for s in scope
+    )
+
+
+def _without(standings: Iterable[Standing], gone: Iterable[Standing]) -> list[Standing]:
+    ids = {s.target.id for s in gone}
+    return [s for s in standings if s.target.id not in ids]
 
 
 def _hosts(standings: Iterable[Standing]) -> int:
@@ -278,6 +317,10 @@ def _most(standings: Sequence[Standing]) -> Cause:
             counts[standing.cause] += 1
     order = list(Cause)
     return max(counts, key=lambda cause: (counts[cause], -order.index(cause)))
+
+
+def _is_name(standing: Standing) -> bool:
+    return standing.target.group != RESOLVER_GROUP and _was_resolved(standing)
 
 
 def _was_resolved(standing: Standing) -> bool:
@@ -310,12 +353,18 @@ def _by(
     standings: Iterable[Standing], key: Callable[[Standing], K | None]
 ) -> list[tuple[K, list[Standing]]]:
     """Sort standings into groups by key, in order of appearance; None is left out."""
+    return list(_index(standings, key).items())
+
+
+def _index(
+    standings: Iterable[Standing], key: Callable[[Standing], K | None]
+) -> dict[K, list[Standing]]:
     groups: dict[K, list[Standing]] = {}
     for standing in standings:
         value = key(standing)
         if value is not None:
             groups.setdefault(value, []).append(standing)
-    return list(groups.items())
+    return groups
 
 
 def _carry_over(
@@ -323,37 +372,50 @@ def _carry_over(
 ) -> list[Incident]:
     """Give each finding the id and start of the open incident that it goes on with: the
     same breakage first, else the oldest one whose targets it took over."""
-    unclaimed = sorted(opened, key=lambda i: (i.started_at, i.id))
+    unclaimed = {i.id: i for i in sorted(opened, key=lambda i: (i.started_at, i.id))}
+    same = {(i.scope, i.subject, i.cause): i.id for i in reversed(unclaimed.values())}
+    heirs = [unclaimed.pop(same.get((f.scope, f.subject, f.cause), ""), None) for f in findings]
+    taken_over = _by_target(unclaimed.values())
+    used = {incident.id for incident in opened}
     result: list[Incident] = []
-    pending: list[Finding] = []
-    for finding in findings:
-        same = next((i for i in unclaimed if _same(i, finding)), None)
-        if same is None:
-            pending.append(finding)
-            continue
-        unclaimed.remove(same)
-        result.append(_incident(finding, same.id, same.started_at))
-    for finding in pending:
-        ids = {s.target.id for s in finding.members}
-        heir = next((i for i in unclaimed if ids.intersection(i.affected)), None)
+    for finding, known in zip(findings, heirs, strict=True):
+        heir = known or _oldest(finding, taken_over, unclaimed)
         if heir is not None:
-            unclaimed.remove(heir)
-        started = heir.started_at if heir else min((s.since for s in finding.members), default=now)
-        result.append(_incident(finding, heir.id if heir else _new_id(finding, started), started))
+            unclaimed.pop(heir.id, None)
+            result.append(_incident(finding, heir.id, heir.started_at))
+            continue
+        started = min((s.since for s in finding.members), default=now)
+        result.append(_incident(finding, _new_id(finding, started, used), started))
+        used.add(result[-1].id)
     return result
 
 
-def _same(incident: Incident, finding: Finding) -> bool:
-    return (incident.scope, incident.subject, incident.cause) == (
-        finding.scope,
-        finding.subject,
-        finding.cause,
-    )
+def _by_target(incidents: Iterable[Incident]) -> Mapping[str, list[Incident]]:
+    """The incidents that affect each target, in the order given."""
+    found: dict[str, list[Incident]] = defaultdict(list)
+    for incident in incidents:
+        for target_id in incident.affected:
+            found[target_id].append(incident)
+    return found
 
 
-def _new_id(finding: Finding, started: float) -> str:
-    text = f"{finding.scope}|{finding.subject}|{finding.cause}|{started:.3f}"
-    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+def _oldest(
+    finding: Finding, taken_over: Mapping[str, list[Incident]], unclaimed: Mapping[str, Incident]
+) -> Incident | None:
+    ids = (s.target.id for s in finding.members)
+    claims = (i for name in ids for i in taken_over.get(name, ()) if i.id in unclaimed)
+    return min(claims, key=lambda i: (i.started_at, i.id), default=None)
+
+
+def _new_id(finding: Finding, started: float, used: Container[str]) -> str:
+    """An id that follows from what was found, so that it can be told again; what is said of
+    another part of a breakage that fell apart gets the next one."""
+    for number in count():
+        text = f"{finding.scope}|{finding.subject}|{finding.cause}|{started:.3f}|{number}"
+        found = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=6).hexdigest()
+        if found not in used:
+            return found
+    raise AssertionError("there is no end of numbers")
 
 
 def _incident(finding: Finding, incident_id: str, started_at: float) -> Incident:

@@ -13,7 +13,8 @@ _NAMED = 4
 
 def describe(finding: Finding) -> tuple[str, str]:
     """Return the sentence that says what broke, and the one thing to do about it."""
-    return _WRITERS[finding.scope](finding)
+    slow = finding.cause is Cause.SLOW and finding.scope in _SLOW
+    return _slow(finding) if slow else _WRITERS[finding.scope](finding)
 
 
 def _endpoint(finding: Finding) -> tuple[str, str]:
@@ -21,6 +22,39 @@ def _endpoint(finding: Finding) -> tuple[str, str]:
     if verdict is None:
         return f"{finding.subject} is not reachable.", "Look at its last attempt."
     return verdict.detail, verdict.cure
+
+
+def _slow(finding: Finding) -> tuple[str, str]:
+    what, cure = _SLOW[finding.scope]
+    return f"{what.format(finding.subject)} slower than usual: {_names(finding)}.", cure
+
+
+_SLOW: Mapping[Scope, tuple[str, str]] = MappingProxyType(
+    {
+        Scope.ALL_EGRESS: (
+            "Everything outside this subnet is",
+            "Look at what all of it goes through: the NAT gateway (its bandwidth and packet "
+            "metrics), the transit gateway, the firewall, and this host's own network limits.",
+        ),
+        Scope.PROXY: (
+            "What goes through proxy {} is",
+            "Ask the proxy's owners for its load, and compare with what does not go through it.",
+        ),
+        Scope.PORT: (
+            "All that uses {} is",
+            "Ask the firewall's owners whether this port is inspected or shaped.",
+        ),
+        Scope.REGION: (
+            "The AWS APIs of {} are",
+            "Compare the VPC endpoints with the public path; look at the AWS Health Dashboard.",
+        ),
+        Scope.GROUP: (
+            "Everything in {} is",
+            "Ask the service's owner or look at its status page; all else is as fast as ever.",
+        ),
+    }
+)
+"""What is slow, by scope, and what to do about it."""
 
 
 def _host(finding: Finding) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from monitor.model import Attempt, Cause, Protocol, Scope, State, Target, Verdict
 
@@ -14,13 +15,15 @@ _UDP = frozenset({Protocol.UDP, Protocol.DNS, Protocol.NTP})
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the correlator looks at of one target: how it stands and its last attempt."""
+    """What the correlator looks at of one target: how it stands and its last attempt.
+    ``getting_slow``: that was slower than usual, but not often enough to be called slow."""
 
     target: Target
     state: State
     since: float = 0.0
     verdict: Verdict | None = None
     attempt: Attempt | None = None
+    getting_slow: bool = False
 
     @property
     def cause(self) -> Cause | None:
@@ -41,13 +44,16 @@ class Standing:
     @property
     def local(self) -> bool:
         """Whether no egress is crossed: name servers and link-local services."""
-        if self.target.group == RESOLVER_GROUP:
-            return True
-        try:
-            address = ipaddress.ip_address(self.target.host)
-        except ValueError:
-            return False
-        return address.is_link_local or address.is_loopback
+        return self.target.group == RESOLVER_GROUP or _is_near(self.target.host)
+
+
+@lru_cache(maxsize=4096)
+def _is_near(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_link_local or address.is_loopback
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,3 +316,74 @@ def test_one_host_with_another_name_in_its_certificate_is_no_sinkhole():
 def _at(standing: Standing, address: str) -> Connection:
     assert standing.attempt is not None
     return replace(standing.attempt.connections[0], address=address)
+
+
+def test_a_breakage_that_falls_apart_keeps_its_id_once_and_the_parts_have_their_own():
+    first = one(correlate(world(every(Cause.TCP_TIMEOUT, "app")), (), 110.0))
+    whole = correlate(world(every(Cause.TCP_TIMEOUT, *EGRESS)), (first,), 115.0)
+    parts = correlate(world(every(Cause.TCP_TIMEOUT, "app", "s3")), whole, 120.0)
+    assert len({i.id for i in parts}) == 2
+    assert first.id in {i.id for i in parts}
+
+
+@given(st.data())
+def test_the_order_of_targets_and_incidents_does_not_matter(data: st.DataObject):
+    failing = data.draw(
+        st.dictionaries(st.sampled_from(sorted(CATALOG)), st.sampled_from(list(Cause)))
+    )
+    standings = world(failing)
+    opened = correlate(standings, (), 110.0)
+    shuffled = data.draw(st.permutations(standings))
+    told = {(i.scope, i.subject, i.cause, i.affected) for i in correlate(shuffled, (), 110.0)}
+    assert told == {(i.scope, i.subject, i.cause, i.affected) for i in opened}
+    assert correlate(standings, data.draw(st.permutations(opened)), 140.0) == opened
+
+
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(sorted(CATALOG)), st.sampled_from(list(Cause))),
+        max_size=6,
+    )
+)
+def test_ids_are_distinct_and_kept_while_anything_they_affected_still_fails(
+    rounds: list[dict[str, Cause]],
+):
+    opened: tuple[Incident, ...] = ()
+    for number, failing in enumerate(rounds):
+        now = 110.0 + 30 * number
+        before, opened = opened, correlate(world(failing), opened, now)
+        assert len({i.id for i in opened}) == len(opened)
+        assert sorted(n for i in opened for n in i.affected) == sorted(failing)
+        assert all(i.started_at <= now for i in opened)
+        kept = {i.id for i in opened}
+        for incident in before:
+            if len(opened) == 1 and len(before) == 1 and set(incident.affected) & set(failing):
+                assert incident.id in kept
+
+
+@given(st.sampled_from(list(Cause)), st.permutations(EGRESS))
+def test_what_grows_target_by_target_never_forgets_when_it_began(cause: Cause, order: list[str]):
+    opened: tuple[Incident, ...] = ()
+    for count in range(1, len(order) + 1):
+        standings = [
+            replace(s, since=100.0 + order.index(s.target.id)) if s.target.id in order else s
+            for s in world(every(cause, *order[:count]))
+        ]
+        opened = correlate(standings, opened, 110.0 + count)
+        assert opened[0].started_at == 100.0
+
+
+def test_two_thousand_targets_that_all_fail_are_few_incidents():
+    """Would take minutes if each target were compared with each other."""
+    copies = [
+        replace(
+            s,
+            target=replace(
+                s.target, endpoint=replace(s.target.endpoint, id=f"{s.target.id}-{number}")
+            ),
+        )
+        for number in range(2000 // len(EGRESS))
+        for s in world(every(Cause.DNS_SERVFAIL, *EGRESS))
+    ]
+    incident = one(correlate(copies, (), 110.0))
+    assert incident.scope is Scope.RESOLVER
