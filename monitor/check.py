@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from monitor.diagnosis import Standing, correlate, settle
 from monitor.diagnosis.looks import looks_for
 from monitor.gateways import Gateway, survey
 from monitor.health import Health, HealthPolicy, advance
-from monitor.model import Attempt, Incident, State, Target, Verdict
+from monitor.model import Attempt, ChainState, Incident, State, Target, UnlistedHost, Verdict
 from monitor.second_look import Take, take_all
 from monitor.view import Summary, tally
 
@@ -30,6 +30,15 @@ class Result:
     state: State
     attempt: Attempt | None = None
     verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What discovery found beside the stand-ins, which the targets themselves tell: how its
+    chains (by id) stand, and the hosts that the allow-list misses."""
+
+    chains: Mapping[str, ChainState] = field(default_factory=dict)
+    unlisted: tuple[UnlistedHost, ...] = ()
 
 
 async def check_all(

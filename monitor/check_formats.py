@@ -7,11 +7,19 @@ import re
 from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from monitor.check import Result, summarize
+from monitor.check import Findings, Result, summarize
 from monitor.csv_text import csv_text
+from monitor.discovery_view import discovery_lines
 from monitor.model import Incident, State
 from monitor.net.proxy_audit import ProxyAudit
-from monitor.report import address_of, by_group, milliseconds, notes_of, summary_line
+from monitor.report import (
+    NOTHING_FOUND,
+    address_of,
+    by_group,
+    milliseconds,
+    notes_of,
+    summary_line,
+)
 from monitor.view import addresses_of, no_verdict
 
 MARKS = {State.UP: "✔", State.DEGRADED: "▲", State.DOWN: "✘", State.UNKNOWN: "?"}
@@ -20,7 +28,12 @@ MARKS = {State.UP: "✔", State.DEGRADED: "▲", State.DOWN: "✘", State.UNKNOW
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]|#])")
 
 
-def markdown(results: Sequence[Result], incidents: Iterable[Incident], proxies: ProxyAudit) -> str:
+def markdown(
+    results: Sequence[Result],
+    incidents: Iterable[Incident],
+    proxies: ProxyAudit,
+    findings: Findings = NOTHING_FOUND,
+) -> str:
     """Write the check for an issue, a chat or a ticket: incidents first, then each group."""
     lines = ["# Egress check", "", summary_line(summarize(results)), ""]
     for incident in incidents:
@@ -30,7 +43,8 @@ def markdown(results: Sequence[Result], incidents: Iterable[Incident], proxies: 
             f"  ({incident.cause}, {incident.scope} {_md(incident.subject)}; "
             f"affects {_md(', '.join(incident.affected))})",
         ]
-    lines += [f"- {_md(line)}" for line in notes_of(results, proxies)]
+    said = discovery_lines(findings.chains, findings.unlisted)
+    lines += [f"- {_md(line)}" for line in (*said, *notes_of(results, proxies))]
     for group, members in by_group(results, lambda r: r.target.group):
         lines += ["", f"## {_md(group)}", "", *_markdown_table(members)]
     return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ from monitor import __version__, identity
 from monitor.announce import identity_fields, say
 from monitor.catalog import build_targets
 from monitor.config import load_settings
+from monitor.discovery.service import Discovery
 from monitor.engine import Engine, make_tools
 from monitor.events import Events
 from monitor.lag import LagMeter
@@ -79,6 +80,14 @@ class Monitor:
         self._lag = LagMeter(self.board.vitals.loop_lag.observe)
         self._memory = Memory(settings.state.directory, self.board, self.clock)
         random = Random()  # noqa: S311 - jitter, not secrets
+        self._discovery = Discovery(
+            settings.state.directory,
+            self.board,
+            self.events,
+            clock=self.clock,
+            random=random,
+            on_change=lambda: self.apply(self._settings),
+        )
         engine = self._make_engine(settings)
         self._watch = Watch(
             self.board,
@@ -87,6 +96,7 @@ class Monitor:
             memory=self._memory,
             clock=self.clock,
             random=random,
+            on_result=self._discovery.look_at,
         )
         self._said_unknown: tuple[str, ...] = ()
 
@@ -95,6 +105,7 @@ class Monitor:
         vitals = self.board.vitals
         vitals.started_at = vitals.last_reload_success_at = self.clock.time()
         self._memory.recall()
+        self._discovery.recall()
         self.apply(self._settings)
         log.info(
             "started",
@@ -107,6 +118,7 @@ class Monitor:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._lag.run())
                 group.create_task(self._memory.run())
+                group.create_task(self._discovery.run())
                 group.create_task(self._find_identity())
                 group.create_task(self._reload_when_told(reload))
                 group.create_task(self._watch.probe_forever(group))
@@ -115,14 +127,19 @@ class Monitor:
                 raise _StoppedError
         except* _StoppedError:
             self._memory.save()
+            self._discovery.save()
             log.info("stopped")
 
     def apply(self, settings: Settings) -> None:
         """Watch what ``settings`` name."""
         self._settings = settings
-        servers = self._watch.engine.tools.resolver.servers
-        targets = build_targets(settings, self.board.identity, servers)
+        engine = self._watch.engine
+        servers, found = engine.tools.resolver.servers, self._discovery.found
+        identity = self.board.identity
+        rows = build_targets(settings, identity, servers, include_disabled=True, found=found)
+        targets = tuple(row for row in rows if row.endpoint.enabled)
         self._watch.apply(targets)
+        self._discovery.use(settings, engine, rows)
         self._say_unknown(targets)
         self._look_over_proxies()
 

@@ -73,32 +73,34 @@ class Engine:
         self._lag = lag or LagMeter()
         self._find_prober = find_prober
 
-    async def measure(self, target: Target) -> tuple[Attempt, Verdict]:
-        """Measure ``target`` once and say what it means. Raises nothing but cancellation."""
-        attempt = await self._bounded(target, self.tools)
+    async def measure(self, target: Target, probe: Probe | None = None) -> tuple[Attempt, Verdict]:
+        """Measure ``target`` once, by its own prober or by ``probe``, and say what it means.
+        Raises nothing but cancellation."""
+        attempt = await self._bounded(target, self.tools, probe)
         return attempt, diagnose(target, attempt)
 
     async def look(self, look: Look) -> Attempt:
         """Take a second look within the same limits. Raises nothing but cancellation."""
         return await self._bounded(look.target, _tools_for(look, self.tools))
 
-    async def _bounded(self, target: Target, tools: Tools) -> Attempt:
+    async def _bounded(self, target: Target, tools: Tools, probe: Probe | None = None) -> Attempt:
         loop = asyncio.get_running_loop()
         async with self._places:
             if wait := self._starts.reserve(loop.time()):
                 await asyncio.sleep(wait)
             begun = loop.time()
-            attempt = await self._guarded(target, tools)
+            attempt = await self._guarded(target, tools, probe)
         lag = self._lag.worst_since(begun)
         return replace(attempt, loop_lag=lag) if lag else attempt
 
-    async def _guarded(self, target: Target, tools: Tools) -> Attempt:
+    async def _guarded(self, target: Target, tools: Tools, probe: Probe | None) -> Attempt:
         """Run the prober; a bug in it, or one that hangs, is an attempt that says so."""
         clock = self.tools.clock
         started_at, begun = clock.time(), clock.monotonic()
         try:
             async with asyncio.timeout(target.timeout + GRACE):
-                return await self._find_prober(target.endpoint.prober)(target, tools)
+                probe = probe or self._find_prober(target.endpoint.prober)
+                return await probe(target, tools)
         except Exception as error:
             log.exception("prober failed", target=target.id, prober=target.endpoint.prober)
             name = type(error).__name__

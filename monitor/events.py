@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from monitor.gateways import Gateway
-from monitor.model import Incident, State, Verdict
+from monitor.model import ChainState, Incident, State, UnlistedHost, Verdict
 from monitor.state import Record
 
 Fact = str | int | float | None
@@ -21,6 +21,9 @@ class EventKind(StrEnum):
     INCIDENT_CHANGED = "incident_changed"
     INCIDENT_CLOSED = "incident_closed"
     GATEWAY_CHANGED = "gateway_changed"
+    CHAIN_BROKEN = "chain_broken"
+    CHAIN_MENDED = "chain_mended"
+    UNLISTED_HOST = "unlisted_host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,39 @@ def gateway_changed(before: str | None, gateways: tuple[Gateway, ...], now: floa
     title = "gateway changed" if after else "no gateway answers"
     subject = after or before or ""
     return Event(EventKind.GATEWAY_CHANGED, now, subject, title, serious=not after, facts=facts)
+
+
+def chain_changed(before: ChainState | None, after: ChainState, now: float) -> tuple[Event, ...]:
+    """Return the event of a discovery chain that broke, breaks elsewhere, or works again."""
+    was, broken = before.broken if before else None, after.broken
+    if broken is None:
+        mended = Event(EventKind.CHAIN_MENDED, now, after.chain, "discovery works again")
+        return (mended,) if was else ()
+    if was is not None and (was.number, was.cause) == (broken.number, broken.cause):
+        return ()
+    facts: dict[str, Fact] = {
+        "chain": broken.chain,
+        "step": broken.number,
+        "steps": broken.steps,
+        "asked": broken.asked,
+        "cause": broken.cause.value,
+        "detail": broken.detail,
+        "cure": broken.cure,
+    }
+    return (Event(EventKind.CHAIN_BROKEN, now, after.chain, "discovery broke", facts=facts),)
+
+
+def unlisted_host_seen(host: UnlistedHost, now: float) -> Event:
+    """Return the event of a redirect to a host that no row covers, seen for the first time."""
+    facts: dict[str, Fact] = {
+        "host": host.host,
+        "port": host.port,
+        "redirected_by": ", ".join(host.sources),
+        "refused": host.refused or None,
+        "cure": "allow it, or add it as an [[endpoint]] if it is allowed already",
+    }
+    title = "redirect to a host that no row covers"
+    return Event(EventKind.UNLISTED_HOST, now, host.host, title, serious=True, facts=facts)
 
 
 def _opened(kind: EventKind, title: str, incident: Incident, now: float) -> Event:

@@ -7,12 +7,12 @@ import binascii
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from monitor.files import replace_file
 from monitor.history import (
     CELL_BYTES,
     PAST_INCIDENTS,
@@ -103,13 +103,7 @@ def save(directory: Path, data: bytes) -> None:
     Raises:
         OSError: if it can't be written.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = directory / f"{NAME}.new"
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(directory / NAME)
+    replace_file(directory / NAME, data)
 
 
 def _trace_out(trace: Trace) -> dict[str, object]:

@@ -96,11 +96,11 @@ class Memory:
 
 
 def probe_key(target: Target) -> str:
-    """Return what tells two probes apart: a target that asks elsewhere has another history."""
+    """Return what tells two probes apart: a target that asks elsewhere has another history. A
+    wildcard's stand-in may have any path."""
     endpoint = target.endpoint
-    return " ".join(
-        (target.id, endpoint.prober, f"{target.host}:{target.port}", shown_path(target))
-    )
+    path = endpoint.wildcard or shown_path(target)
+    return " ".join((target.id, endpoint.prober, f"{target.host}:{target.port}", path))
 
 
 def reopened(kept: Remembered, now: float) -> tuple[Chapter, ...]:

@@ -136,7 +136,8 @@ class Endpoint:
     wildcard); ``host`` and ``path`` are then the concrete stand-in for it. For DNS ``host``
     is the name server's address and ``query`` the name that it is asked for. ``gateway``
     names the gateway that it belongs to; the latency of a gateway is that of its
-    ``gateway_entry``.
+    ``gateway_entry``. ``audited``: where the endpoint redirects to has to be on the allow-list
+    as well.
     """
 
     id: str
@@ -155,6 +156,7 @@ class Endpoint:
     wildcard: str | None = None
     gateway: str = ""
     gateway_entry: bool = False
+    audited: bool = True
     source: Source = Source.CATALOG
     note: str = ""
 
@@ -167,6 +169,83 @@ class Addresses(StrEnum):
     ALL = "all"
 
 
+class Reach(StrEnum):
+    """Which addresses may be dialled for a host. ``PRIVATE``: all but link-local ones, at
+    which a cloud's instance metadata is; ``PUBLIC``: those of the public internet."""
+
+    ANY = "any"
+    PRIVATE = "private"
+    PUBLIC = "public"
+
+
+class FoundBy(StrEnum):
+    """Who named what stands for a wildcard. Stable label values."""
+
+    CHAIN = "chain"
+    CATALOG = "catalog"
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenStep:
+    """Where a discovery chain broke: at step ``number`` (from 1) of ``steps``. ``asked`` is
+    what that step asked for, without a query; nothing is said of the steps behind it."""
+
+    chain: str
+    number: int
+    steps: int
+    asked: str
+    cause: Cause
+    detail: str
+    cure: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """The concrete host and path that stand for a wildcard, and how they were found.
+
+    ``found_at`` is Unix seconds, None where nobody had to look. ``steps`` is what ``chain``
+    asked for, in order, without queries. ``broken`` says why the chain's latest run found
+    nothing; what was found before it (or the catalogue's own) still stands then.
+    """
+
+    host: str
+    path: str
+    found_by: FoundBy
+    found_at: float | None = None
+    chain: str = ""
+    steps: tuple[str, ...] = ()
+    broken: BrokenStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """How a discovery chain stands: when it was last gone through, when it last reached its
+    end (Unix seconds, None: never), and where it broke if it did."""
+
+    chain: str
+    tried_at: float
+    reached_at: float | None = None
+    broken: BrokenStep | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnlistedHost:
+    """A host that endpoints redirect to and that no row covers: the allow-list misses it.
+
+    ``sources`` are the ids of the targets that redirect there, ``first_seen`` and
+    ``last_seen`` Unix seconds. ``refused`` says why it is not probed, "" where it is.
+    """
+
+    host: str
+    port: int
+    protocol: Protocol
+    sources: tuple[str, ...]
+    first_seen: float
+    last_seen: float
+    refused: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """An endpoint with every value filled in and its schedule: what a prober is given.
@@ -174,7 +253,8 @@ class Target:
     ``interval`` and ``timeout`` are seconds. ``address`` (an IP literal) and
     ``connect_port`` replace where the packets go, not the name in TLS or HTTP.
     ``unknown`` holds the names of template values nobody could fill in: such a target
-    is shown as ``unknown`` and never probed.
+    is shown as ``unknown`` and never probed. ``standin`` tells what stands for a wildcard.
+    ``reach`` bounds the addresses that are dialled where a server named the host.
     """
 
     endpoint: Endpoint
@@ -184,6 +264,8 @@ class Target:
     connect_port: int | None = None
     unknown: tuple[str, ...] = ()
     addresses: Addresses = Addresses.FIRST
+    standin: StandIn | None = None
+    reach: Reach = Reach.ANY
 
     @property
     def id(self) -> str:

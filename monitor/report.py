@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from monitor.catalog.groups import rank
-from monitor.check import Result, gateways_of, summarize
+from monitor.check import Findings, Result, gateways_of, summarize
 from monitor.diagnosis.ways import Way, way_of
+from monitor.discovery_view import discovery_view, stand_in_view
 from monitor.model import Incident, Target
 from monitor.net.proxy_audit import ProxyAudit
 from monitor.settings import Problem, Settings
@@ -26,6 +27,7 @@ from monitor.view import (
 )
 
 Json = Mapping[str, object]
+NOTHING_FOUND = Findings()
 T = TypeVar("T")
 
 
@@ -35,7 +37,10 @@ def encode(document: Json) -> str:
 
 
 def check_document(
-    results: Sequence[Result], incidents: Iterable[Incident], proxies: ProxyAudit
+    results: Sequence[Result],
+    incidents: Iterable[Incident],
+    proxies: ProxyAudit,
+    findings: Findings = NOTHING_FOUND,
 ) -> Json:
     """What ``check --format json`` prints; times are seconds."""
     return {
@@ -45,6 +50,7 @@ def check_document(
         "targets": [target_view(r.target, r.state, r.attempt, r.verdict) for r in results],
         "incidents": [incident_view(incident) for incident in incidents],
         "gateways": gateways_view(gateways_of(results)),
+        "discovery": discovery_view(findings.chains, findings.unlisted),
     }
 
 
@@ -171,6 +177,7 @@ def _endpoint(target: Target) -> Json:
         "query": endpoint.query,
         "wildcard": endpoint.wildcard,
         "gateway": endpoint.gateway,
+        "standin": stand_in_view(target.standin),
         "required": endpoint.required,
         "enabled": endpoint.enabled,
         "expect": {

@@ -158,6 +158,21 @@ class StateSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscoverySettings:
+    """``lifetime`` (seconds): how long a name stands for its wildcard before another is
+    looked for. ``max_hosts`` and ``forget_after`` (seconds without a redirect there) bound
+    the hosts that the redirect audit adds; ``allow_private`` lets what a server named have
+    addresses of private networks."""
+
+    enabled: bool = True
+    lifetime: float = 21_600.0
+    audit_redirects: bool = True
+    max_hosts: int = 20
+    forget_after: float = 86_400.0
+    allow_private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole configuration. ``endpoints`` are the user's own (SCM, SSO, registries,
     metrics receiver, added ones), already complete. ``registries`` are hosts: those that
@@ -182,3 +197,4 @@ class Settings:
     log: LogSettings = LogSettings()
     metadata: MetadataSettings = MetadataSettings()
     state: StateSettings = StateSettings()
+    discovery: DiscoverySettings = DiscoverySettings()

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from monitor.gateways import Gateway
 from monitor.health import Health
 from monitor.history import Chapter, Trace
-from monitor.model import Attempt, Cause, Identity, Incident, Target, Verdict
+from monitor.model import (
+    Attempt,
+    Cause,
+    ChainState,
+    Identity,
+    Incident,
+    Target,
+    UnlistedHost,
+    Verdict,
+)
 from monitor.net.proxy_audit import ProxyAudit
 from monitor.quality import Quality
 
@@ -73,7 +82,8 @@ class Vitals:
 class Board:
     """The one place that the daemon writes and everything that is shown reads. ``incidents``
     are those that are open, ``chapters`` tell of these and of past ones. ``gateways`` are in
-    the catalogue's order."""
+    the catalogue's order, ``chains`` by id are the discovery chains in use, ``unlisted`` the
+    hosts that the allow-list misses."""
 
     records: dict[str, Record] = field(default_factory=dict)
     vitals: Vitals = field(default_factory=Vitals)
@@ -82,3 +92,5 @@ class Board:
     chapters: tuple[Chapter, ...] = ()
     proxies: ProxyAudit = ProxyAudit()
     gateways: tuple[Gateway, ...] = ()
+    chains: dict[str, ChainState] = field(default_factory=dict)
+    unlisted: tuple[UnlistedHost, ...] = ()

@@ -11,13 +11,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from monitor.check import Result, gateways_of, summarize
+from monitor.check import Findings, Result, gateways_of, summarize
 from monitor.check_formats import MARKS
 from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
 from monitor.diagnosis.ways import Way, way_of, way_text
+from monitor.discovery_view import discovery_lines, stand_in_text
 from monitor.model import Attempt, Incident, State, Target
 from monitor.net.proxy_audit import ProxyAudit
-from monitor.report import address_of, by_group, milliseconds, notes_of, summary_line, unknown_lines
+from monitor.report import (
+    NOTHING_FOUND,
+    address_of,
+    by_group,
+    milliseconds,
+    notes_of,
+    summary_line,
+    unknown_lines,
+)
 from monitor.view import gateways_line
 
 _PLAIN_WIDTH = 160
@@ -37,7 +46,7 @@ def console_for(stream: TextIO) -> Console:
 
 
 @contextmanager
-def progress(stream: TextIO, total: int) -> Iterator[Callable[[Result], None]]:
+def progress(stream: TextIO, total: int | None = None) -> Iterator[Callable[[Result], None]]:
     """Show a bar for the length of the block where ``stream`` is a terminal.
 
     What is yielded is to be called with each result.
@@ -56,13 +65,16 @@ def print_check(
     results: Sequence[Result],
     incidents: Iterable[Incident],
     proxies: ProxyAudit,
+    findings: Findings = NOTHING_FOUND,
 ) -> None:
-    """Print what is wrong and what to do about it, then a table by group, then the sum."""
+    """Print what is wrong and what to do about it, then a table by group, what discovery
+    found, and the sum."""
     for incident in incidents:
         console.print(_incident(incident))
         console.print()
     console.print(_results(results))
-    for line in notes_of(results, proxies):
+    said = discovery_lines(findings.chains, findings.unlisted)
+    for line in (*said, *notes_of(results, proxies)):
         console.print(_clean(line))
     if line := gateways_line(gateways_of(results)):
         console.print(_clean(line))
@@ -147,12 +159,14 @@ def _result_cells(result: Result, proxied: bool) -> Iterable[Text]:
 
 
 def _way(result: Result, proxied: bool) -> str:
-    """Say how a target was reached, where there is more than one way."""
+    """Say how a target was reached, where there is more than one way, and what it stands for."""
     target, attempt = result.target, result.attempt
     words = [way_text(target, attempt)] if proxied and attempt else []
     path = network_path(target, attempt)
     if path not in {None, NetworkPath.PROXY}:
         words.append(SENTENCES[path])
+    if target.standin is not None:
+        words.append(stand_in_text(target))
     return "".join(f", {word}" for word in words)
 
 
@@ -184,7 +198,7 @@ def _endpoint_cells(target: Target) -> Iterable[Text]:
         _clean(f"  {target.id}", style),
         _clean(address_of(target), style),
         Text(state, style),
-        _clean(endpoint.wildcard or "", style),
+        _clean(stand_in_text(target).removeprefix("stands for "), style),
         _clean(endpoint.note, style),
     )
 

@@ -8,6 +8,7 @@ from math import isfinite
 
 from monitor.diagnosis.network_path import network_path
 from monitor.diagnosis.ways import may_be_proxied, way_of
+from monitor.discovery_view import stand_in_view
 from monitor.gateways import Gateway
 from monitor.model import (
     Attempt,
@@ -89,6 +90,7 @@ def target_view(
         "rtt_seconds": rounded(primary.rtt) if primary else None,
         "path": shown_path(target),
         "wildcard": target.endpoint.wildcard,
+        "standin": stand_in_view(target.standin),
         "proxy": attempt.proxy if attempt else None,
         "way": taken.value if taken else None,
         "may_be_proxied": may_be_proxied(target),

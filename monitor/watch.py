@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
@@ -70,13 +70,16 @@ class Watch:
         memory: Memory,
         clock: Clock,
         random: Random,
+        on_result: Callable[[Record], None] = lambda _: None,
     ) -> None:
+        """``on_result`` is told of each record that has a new result."""
         self.engine = engine
         self._board = board
         self._events = events
         self._memory = memory
         self._clock = clock
         self._random = random
+        self._on_result = on_result
         self._policy = HealthPolicy()
         self._survey = Survey(board)
         self._agenda = Agenda()
@@ -221,6 +224,7 @@ class Watch:
         self._follow_up(record, before)
         self._confirm_jointly(now)
         self._correlate_soon()
+        self._on_result(record)
 
     def _follow_up(self, record: Record, before: Health) -> None:
         """Look further when a target that was up fails, or one that was down recovers."""
@@ -319,8 +323,12 @@ def _in_the_light_of(record: Record, verdict: Verdict) -> Verdict:
 
 
 def _same_probe(one: Target, other: Target) -> bool:
-    """Whether two targets are probed the same way, however often."""
-    return replace(one, interval=other.interval, timeout=other.timeout) == other
+    """Whether two targets are probed the same way, however often. Another path that stands for
+    the same wildcard at the same host is the same way."""
+    if one.endpoint.wildcard and one.endpoint.wildcard == other.endpoint.wildcard:
+        one = replace(one, endpoint=replace(one.endpoint, path=other.endpoint.path))
+    one = replace(one, interval=other.interval, timeout=other.timeout, standin=other.standin)
+    return one == other
 
 
 def _without_body(attempt: Attempt) -> Attempt:

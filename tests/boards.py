@@ -6,20 +6,24 @@ from pathlib import Path
 
 from monitor.baseline import Baseline
 from monitor.catalog import build_targets
+from monitor.catalog.found import Found
 from monitor.gateways import Gateway
 from monitor.health import Health
 from monitor.history import Chapter, latency_code
 from monitor.model import (
     Addresses,
     Attempt,
+    BrokenStep,
     Cause,
     Certificate,
+    ChainState,
     Connection,
     DnsAnswer,
     Endpoint,
     Failure,
     FailureKind,
     Family,
+    FoundBy,
     HttpFacts,
     Identity,
     Incident,
@@ -28,10 +32,12 @@ from monitor.model import (
     Resolution,
     ResolutionSource,
     Scope,
+    StandIn,
     State,
     Target,
     TcpFacts,
     TlsFacts,
+    UnlistedHost,
     Verdict,
 )
 from monitor.net.proxy_audit import ProxyAudit
@@ -45,6 +51,37 @@ HOSTILE = '"\n\\{}</td><script>alert(1)</script>\u202e\udcff\x00'
 """What a server might send to break out of a label, a page or a document."""
 
 
+BROKEN = BrokenStep(
+    "public-ecr-layers",
+    2,
+    4,
+    "https://public.ecr.aws:443/v2/docker/library/alpine/manifests/latest",
+    Cause.HTTP_STATUS,
+    "public.ecr.aws answers 429, expected 200.",
+    "Look.",
+)
+CHAINS = (
+    ChainState("vscode-extension", NOW - 40, NOW - 40),
+    ChainState("public-ecr-layers", NOW - 39, NOW - 9_000, BROKEN),
+)
+UNPKG = StandIn(
+    "editorconfig.vscode-unpkg.net",
+    "/editorconfig/editorconfig/0.17.4/extension/package.json",
+    FoundBy.CHAIN,
+    NOW - 40,
+    "vscode-extension",
+    ("https://marketplace.visualstudio.com:443/_apis/public/gallery/vscode/x/y/latest",),
+)
+UNLISTED = UnlistedHost(
+    "vscode.download.prss.microsoft.com",
+    443,
+    Protocol.HTTPS,
+    ("vscode-server-arm64", "vscode-server-x64"),
+    NOW - 50,
+    NOW - 5,
+)
+
+
 def realistic_board() -> Board:
     """The whole catalogue a minute after the start: mostly up, some down, one degraded, one
     not probed yet."""
@@ -54,7 +91,8 @@ def realistic_board() -> Board:
         account_id="123456789012",
         targets={"app-gitpod-io": TargetSettings(addresses=Addresses.ALL)},
     )
-    targets = build_targets(settings, Identity(), servers=("10.0.0.2:53",))
+    found = Found({"vscode-unpkg": UNPKG}, {"registry-public-ecr-layers": BROKEN}, (UNLISTED,))
+    targets = build_targets(settings, Identity(), servers=("10.0.0.2:53",), found=found)
     records = [_record(number, target) for number, target in enumerate(targets)]
     records.append(Record(_target("not-yet", "scm")))
     records.append(Record(replace(_target("nameless", "aws_api"), unknown=("region",))))
@@ -76,6 +114,8 @@ def realistic_board() -> Board:
         tuple(_incidents(records)),
         proxies=ProxyAudit(https="proxy.corp:3128", missing=(".internal",)),
         gateways=gateways,
+        chains={state.chain: state for state in CHAINS},
+        unlisted=(UNLISTED,),
     )
 
 

@@ -12,17 +12,18 @@ import monitor
 
 PACKAGE = Path(monitor.__file__).parent
 LAYERS = (
-    {"__init__", "formats", "model", "settings", "shapes"},
+    {"__init__", "files", "formats", "model", "settings", "shapes"},
     {
-        "baseline", "catalog", "config", "diagnosis", "events", "flapping", "gateways",
-        "health", "history", "history_file", "lag", "net", "quality", "schedule", "state",
-        "view",
+        "baseline", "catalog", "config", "diagnosis", "discovery_view", "events", "flapping",
+        "gateways", "health", "history", "history_file", "lag", "net", "quality", "schedule",
+        "state", "view",
     },
     {"export", "identity", "probes", "web"},
     {"engine"},
     {
-        "announce", "check", "check_formats", "companions", "csv_text", "daemon", "firewall",
-        "live", "logs", "memory", "report", "second_look", "survey", "terminal", "watch",
+        "announce", "check", "check_formats", "companions", "csv_text", "daemon", "discovery",
+        "firewall", "live", "logs", "memory", "report", "second_look", "survey", "terminal",
+        "watch",
     },
     {"__main__", "cli", "commands"},
 )  # fmt: skip

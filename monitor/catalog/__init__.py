@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from monitor.catalog.loader import CatalogError, load_catalog
+from monitor.catalog.loader import CatalogError, load_catalog, load_chains
 from monitor.catalog.names import check_names, check_schedules, suggestion
 from monitor.catalog.targets import build_targets
 
@@ -12,5 +12,6 @@ __all__ = [
     "check_names",
     "check_schedules",
     "load_catalog",
+    "load_chains",
     "suggestion",
 ]

@@ -20,6 +20,7 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         "extra_registries": "container images and their layers",
         "instance_metadata": "region, account and role of the instance",
         "aws_api": "AWS API that the runner calls",
+        "redirects": "hosts that the ones above redirect to",
     }
 )
 """What each group is for, to tell somebody who has to open a firewall for it."""

@@ -2,7 +2,8 @@
 
 A file holds ``[[endpoint]]`` tables with the fields of ``monitor.model.Endpoint`` and
 ``[expect.NAME]`` tables that its endpoints name in ``expect``. Only ``id``, ``group`` and
-``host`` are needed: an endpoint is HTTPS on port 443, required, on, in every profile.
+``host`` are needed: an endpoint is HTTPS on port 443, required, on, in every profile. Its
+``[[chain]]`` tables are those of ``monitor.catalog.chains``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from monitor.catalog.chains import Chain, check_rows, parse_chain
 from monitor.model import (
     DEFAULT_PORTS,
     DEFAULT_PROBERS,
@@ -32,34 +34,54 @@ class CatalogError(Exception):
     """A shipped file of the catalogue is malformed: a bug of this program."""
 
 
-@cache
 def load_catalog() -> tuple[Endpoint, ...]:
     """Return every row of the catalogue, of all profiles, in the files' order.
 
     Raises:
         CatalogError: if a shipped file is malformed or two rows share an id.
     """
+    return _load()[0]
+
+
+def load_chains() -> tuple[Chain, ...]:
+    """Return every discovery chain of the catalogue, in the files' order.
+
+    Raises:
+        CatalogError: if a shipped file is malformed or two chains share an id.
+    """
+    return _load()[1]
+
+
+@cache
+def _load() -> tuple[tuple[Endpoint, ...], tuple[Chain, ...]]:
     folder = resources.files("monitor.catalog")
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
-    rows = tuple(row for file in files for row in parse(file.name, file.read_text("utf-8")))
-    ids = [row.id for row in rows]
-    repeated = {name for name in ids if ids.count(name) > 1}
-    if repeated:
-        raise CatalogError(f"ids used twice: {', '.join(sorted(repeated))}")
-    return rows
+    parsed = [parse(file.name, file.read_text("utf-8")) for file in files]
+    rows = tuple(row for of_file, _ in parsed for row in of_file)
+    chains = tuple(chain for _, of_file in parsed for chain in of_file)
+    for ids in ([row.id for row in rows], [chain.id for chain in chains]):
+        repeated = {name for name in ids if ids.count(name) > 1}
+        if repeated:
+            raise CatalogError(f"ids used twice: {', '.join(sorted(repeated))}")
+    try:
+        check_rows(chains, rows)
+    except ValueError as error:
+        raise CatalogError(str(error)) from None
+    return rows, chains
 
 
-def parse(name: str, text: str) -> tuple[Endpoint, ...]:
-    """Read one file of the catalogue; ``name`` is what errors call it.
+def parse(name: str, text: str) -> tuple[tuple[Endpoint, ...], tuple[Chain, ...]]:
+    """Read one file of the catalogue, its rows and its chains; ``name`` is what errors call it.
 
     Raises:
         CatalogError: if it is no TOML, has an unknown key or an impossible value.
     """
     try:
         document = tomllib.loads(text)
-        _only(document, {"expect", "endpoint"})
+        _only(document, {"expect", "endpoint", "chain"})
         expectations = {key: _expectation(table) for key, table in document["expect"].items()}
-        return tuple(_endpoint(table, expectations) for table in document["endpoint"])
+        rows = tuple(_endpoint(table, expectations) for table in document["endpoint"])
+        return rows, tuple(map(parse_chain, document.get("chain", ())))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CatalogError(f"{name}: {type(error).__name__}: {error}") from error
 
@@ -112,6 +134,7 @@ _COPIED: Mapping[str, Callable[[Any], bool]] = {
     "wildcard": lambda v: isinstance(v, str) and "*" in v,
     "gateway": lambda v: isinstance(v, str) and v != "",
     "gateway_entry": lambda v: isinstance(v, bool),
+    "audited": lambda v: isinstance(v, bool),
     "note": lambda v: isinstance(v, str) and v != "",
 }
 """The keys that are copied as they are, each with what its value has to be."""

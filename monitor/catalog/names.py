@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from monitor.catalog.found import REDIRECT_PREFIX, REDIRECTS
 from monitor.catalog.loader import load_catalog
 from monitor.catalog.targets import RESOLVER, endpoints_of, schedule_of
 from monitor.model import Endpoint
@@ -41,7 +42,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def _unknown_groups(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[Problem]:
-    known = {row.group for row in (*rows, *load_catalog())} | USER_GROUPS | {RESOLVER}
+    known = {row.group for row in (*rows, *load_catalog())} | USER_GROUPS
+    known |= {RESOLVER, REDIRECTS}
     for name in settings.groups:
         if name not in known:
             cure = suggestion(name, known)
@@ -52,13 +54,16 @@ def _unknown_targets(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[P
     # A row of the other profile may be named: one file can serve both.
     known = {row.id for row in (*rows, *load_catalog())}
     for name in settings.targets:
-        if name not in known and not _is_name_server(name):
+        if name not in known and not _is_derived(name):
             cure = suggestion(name, known)
             yield _problem(settings, f"targets.{name}", "there is no such target", cure)
 
 
-def _is_name_server(name: str) -> bool:
-    """Tell whether it is the id of a name server, which are only known once we run."""
+def _is_derived(name: str) -> bool:
+    """Tell whether it is the id of a name server or of a redirect's host, which are only known
+    once we run."""
+    if name.startswith(REDIRECT_PREFIX):
+        return True
     prefix, _, rest = name.partition("-")
     address, _, _ = rest.partition("-")
     try:

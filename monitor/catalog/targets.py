@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from monitor.catalog.found import NOTHING, REDIRECTS, Found, reach_of, redirect_rows, stand_in_for
 from monitor.catalog.loader import load_catalog
 from monitor.catalog.templating import fill, fill_host, unknown_in, values_of
 from monitor.model import (
@@ -14,9 +15,12 @@ from monitor.model import (
     FARGATE,
     Endpoint,
     Expectation,
+    FoundBy,
     Identity,
     Protocol,
+    Reach,
     Source,
+    StandIn,
     StatusSet,
     Target,
 )
@@ -25,6 +29,7 @@ from monitor.settings import GroupSettings, Settings, TargetSettings
 EXTRA_REGISTRIES = "extra_registries"
 MANAGEMENT_PLANE = "management_plane"
 RESOLVER = "resolver"
+
 
 _REGISTRY_ANSWER = Expectation(StatusSet(((200, 200), (401, 401))))
 _ENDPOINT_OVERRIDES = (
@@ -45,10 +50,12 @@ def build_targets(
     identity: Identity,
     servers: Sequence[str] = (),
     include_disabled: bool = False,
+    found: Found = NOTHING,
 ) -> tuple[Target, ...]:
     """Return every target of the profile, overridden and filled in.
 
-    ``servers`` are the name servers in use, as ``address:port``. With
+    ``servers`` are the name servers in use, as ``address:port``; ``found`` is what stands for
+    wildcards, and the hosts that redirects lead to. With
     ``include_disabled`` those that are switched off are among the targets, their
     ``endpoint.enabled`` being False.
 
@@ -56,12 +63,20 @@ def build_targets(
         CatalogError: if the shipped catalogue is malformed.
     """
     values = values_of(settings, identity)
-    rows = [_overridden(_here(row, identity), settings) for row in endpoints_of(settings)]
+    original = endpoints_of(settings)
+    rows = [_overridden(_here(row, identity), settings) for row in original]
+    stand_ins = {
+        row.id: stand_in_for(before, row, found, settings)
+        for before, row in zip(original, rows, strict=True)
+        if row.wildcard
+    }
     if settings.dns.probe_servers:
         query = _management_host(rows)
         rows += [_overridden(row, settings) for row in _resolver_rows(servers, query)]
+    filled = [replace(row, host=fill_host(row.host, values)) for row in rows]
+    rows += [_overridden(row, settings) for row in redirect_rows(found.hosts, filled)]
     chosen = (row for row in rows if include_disabled or row.enabled)
-    return tuple(_target(row, settings, values) for row in chosen)
+    return tuple(_target(row, settings, values, stand_ins.get(row.id)) for row in chosen)
 
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
@@ -165,11 +180,17 @@ def _overridden(row: Endpoint, settings: Settings) -> Endpoint:
     return replace(row, **changes) if changes else row
 
 
-def _target(row: Endpoint, settings: Settings, values: Mapping[str, str]) -> Target:
+def _target(
+    row: Endpoint, settings: Settings, values: Mapping[str, str], standin: StandIn | None
+) -> Target:
     override = settings.targets.get(row.id, TargetSettings())
     interval, timeout = schedule_of(row, settings)
-    filled = replace(row, host=fill_host(row.host, values), path=fill(row.path, values))
+    host, path = (standin.host, standin.path) if standin else (row.host, row.path)
+    filled = replace(row, host=fill_host(host, values), path=fill(path, values))
     group = settings.groups.get(row.group, GroupSettings())
+    named_by_a_server = row.group == REDIRECTS or (
+        standin is not None and standin.found_by is FoundBy.CHAIN and standin.host != row.host
+    )
     return Target(
         endpoint=filled,
         interval=interval,
@@ -178,4 +199,6 @@ def _target(row: Endpoint, settings: Settings, values: Mapping[str, str]) -> Tar
         connect_port=override.connect_port,
         unknown=unknown_in(f"{row.host} {row.path}", values),
         addresses=override.addresses or group.addresses or settings.addresses,
+        standin=standin,
+        reach=reach_of(settings) if named_by_a_server else Reach.ANY,
     )

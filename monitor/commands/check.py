@@ -7,19 +7,31 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
 
 from monitor.catalog import build_targets
-from monitor.check import OnResult, Result, check_all, explained, incidents_of, summarize
+from monitor.check import Findings, OnResult, Result, explained, incidents_of, summarize
 from monitor.commands import Options
 from monitor.commands.selection import select, switched_on
 from monitor.config import load_settings
+from monitor.discovery import once as discovery
 from monitor.engine import Engine, make_tools
 from monitor.formats import Format
 from monitor.identity import discover, from_environment, merge
 from monitor.model import Identity, Incident, Target
 from monitor.net.proxy_audit import ProxyAudit, audit_proxies
-from monitor.report import check_document, encode
+from monitor.report import NOTHING_FOUND, check_document, encode
 from monitor.settings import ConfigError, Problem, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What came of a check."""
+
+    identity: Identity
+    results: tuple[Result, ...]
+    incidents: tuple[Incident, ...]
+    findings: Findings = NOTHING_FOUND
 
 
 def main(options: Options) -> int:
@@ -30,34 +42,33 @@ def main(options: Options) -> int:
     """
     settings = load_settings(options.config, options.environ)
     if options.watch:
-        identity, results = Identity(), _watch(settings, options)
-        incidents = incidents_of(results, time.time())
+        checked = _watch(settings, options)
     else:
-        identity, results, incidents = asyncio.run(_measure(settings, options))
+        checked = asyncio.run(_measure(settings, options))
+    results = checked.results
     if options.firewall is None:
         proxies = audit_proxies(settings.proxy, options.environ)
-        _print(results, incidents, proxies, options.format)
+        _print(checked, proxies, options.format)
     else:
         from monitor.firewall import blocked, write  # noqa: PLC0415 - for this option only
 
-        print(write(blocked(results), options.firewall, identity), end="")
+        print(write(blocked(results), options.firewall, checked.identity), end="")
     return 0 if summarize(results).ok else 1
 
 
-def _print(
-    results: Sequence[Result], incidents: Sequence[Incident], proxies: ProxyAudit, form: Format
-) -> None:
+def _print(checked: _Checked, proxies: ProxyAudit, form: Format) -> None:
+    results, incidents, findings = checked.results, checked.incidents, checked.findings
     if form is Format.JSON:
-        print(encode(check_document(results, incidents, proxies)))
+        print(encode(check_document(results, incidents, proxies, findings)))
     elif form is Format.TEXT:
         from monitor.terminal import console_for, print_check  # noqa: PLC0415 - costs rich
 
-        print_check(console_for(sys.stdout), results, incidents, proxies)
+        print_check(console_for(sys.stdout), results, incidents, proxies, findings)
     else:
         from monitor import check_formats  # noqa: PLC0415 - for these formats only
 
         written = {
-            Format.MARKDOWN: lambda: check_formats.markdown(results, incidents, proxies),
+            Format.MARKDOWN: lambda: check_formats.markdown(results, incidents, proxies, findings),
             Format.JUNIT: lambda: check_formats.junit(results),
             Format.CSV: lambda: check_formats.csv(results),
         }[form]()
@@ -69,26 +80,20 @@ async def _identity(settings: Settings, options: Options) -> Identity:
     return merge(from_environment(settings, options.environ), found)
 
 
-def _prepared(
-    settings: Settings, options: Options, identity: Identity
-) -> tuple[Engine, tuple[Target, ...]]:
-    """Resolve the catalogue, as far as this place tells what it is."""
-    engine = Engine(make_tools(settings, options.environ), settings.schedule)
-    everything = build_targets(settings, identity, engine.tools.resolver.servers)
-    return engine, switched_on(select(everything, options.only), options.only)
-
-
-async def _measure(
-    settings: Settings, options: Options
-) -> tuple[Identity, tuple[Result, ...], tuple[Incident, ...]]:
+async def _measure(settings: Settings, options: Options) -> _Checked:
     identity = await _identity(settings, options)
-    engine, targets = _prepared(settings, options, identity)
-    with _progress(targets) as on_result:
-        results = await check_all(targets, engine.measure, on_result)
-    return identity, results, await explained(results, time.time(), engine.look)
+    engine = Engine(make_tools(settings, options.environ), settings.schedule)
+
+    def chosen(targets: Sequence[Target]) -> tuple[Target, ...]:
+        return switched_on(select(targets, options.only), options.only)
+
+    with _progress() as on_result:
+        results, findings = await discovery.check(settings, identity, engine, chosen, on_result)
+    incidents = await explained(results, time.time(), engine.look)
+    return _Checked(identity, results, incidents, findings)
 
 
-def _watch(settings: Settings, options: Options) -> tuple[Result, ...]:
+def _watch(settings: Settings, options: Options) -> _Checked:
     """Show how every target stands until the user has seen enough: SIGINT.
 
     Raises:
@@ -106,18 +111,23 @@ def _watch(settings: Settings, options: Options) -> tuple[Result, ...]:
     board = Board()
 
     async def until_interrupted() -> None:
-        engine, targets = _prepared(settings, options, await _identity(settings, options))
+        identity = await _identity(settings, options)
+        engine = Engine(make_tools(settings, options.environ), settings.schedule)
+        servers, found = engine.tools.resolver.servers, discovery.known(settings)
+        everything = build_targets(settings, identity, servers, found=found)
+        targets = switched_on(select(everything, options.only), options.only)
         await watch(targets, engine, console_for(sys.stdout), board)
 
     with suppress(KeyboardInterrupt):
         asyncio.run(until_interrupted())
-    return results_of(board)
+    results = results_of(board)
+    return _Checked(Identity(), results, incidents_of(results, time.time()))
 
 
-def _progress(targets: tuple[Target, ...]) -> AbstractContextManager[OnResult]:
+def _progress() -> AbstractContextManager[OnResult]:
     """Show a bar on a terminal: on standard error, so that the report can be piped."""
     if not sys.stderr.isatty():
         return nullcontext(lambda _: None)
     from monitor.terminal import progress  # noqa: PLC0415 - costs rich
 
-    return progress(sys.stderr, len(targets))
+    return progress(sys.stderr)

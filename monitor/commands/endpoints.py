@@ -10,6 +10,7 @@ from monitor.catalog import build_targets
 from monitor.commands import Options
 from monitor.commands.selection import select
 from monitor.config import load_settings
+from monitor.discovery.once import known
 from monitor.formats import Format
 from monitor.identity import discover
 from monitor.net.clock import SystemClock
@@ -26,7 +27,9 @@ def main(options: Options) -> int:
     settings = load_settings(options.config, options.environ)
     identity = asyncio.run(discover(settings, options.environ))
     resolver = DnsResolver.from_settings(settings.dns, SystemClock(), SystemRandom())
-    targets = build_targets(settings, identity, resolver.servers, include_disabled=True)
+    targets = build_targets(
+        settings, identity, resolver.servers, include_disabled=True, found=known(settings)
+    )
     chosen = select(targets, options.only)
     if options.firewall is None and options.format is Format.JSON:
         print(encode(endpoints_document(settings, chosen)))

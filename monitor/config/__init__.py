@@ -15,6 +15,7 @@ from monitor.model import Expectation, Secret
 from monitor.net.proxy import ProxyChooser
 from monitor.settings import (
     ConfigError,
+    DiscoverySettings,
     DnsSettings,
     GroupSettings,
     LogSettings,
@@ -31,6 +32,7 @@ from monitor.settings import (
 )
 
 _SECRET_LIMIT = 4096
+SHORTEST_LIFETIME = 60.0
 _MAKE_ROWS = frozenset({"endpoint", "metrics", "profile", "registries", "scm", "sso"})
 """Keys and tables that endpoints come from: where they are wrong, ids are missing."""
 
@@ -101,6 +103,7 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
         log=LogSettings(**reading.table("log")),
         metadata=_metadata(reading, environ),
         state=StateSettings(**reading.table("state")),
+        discovery=DiscoverySettings(**reading.table("discovery")),
     )
     plain = {name: top[name] for name in ("profile", "account_id") if name in top}
     for name in ("region", "runner_id"):
@@ -160,6 +163,9 @@ def _contradictions(settings: Settings, environ: Mapping[str, str]) -> Iterator[
     if schedule.timeout >= schedule.interval:
         what = f"{schedule.timeout:g} s is not less than the interval, {schedule.interval:g} s"
         yield Problem(file, "schedule.timeout", what, "write a shorter timeout")
+    if settings.discovery.lifetime < SHORTEST_LIFETIME:
+        what = "names would be looked for all the time"
+        yield Problem(file, "discovery.lifetime", what, "write 1m or more")
     if proxy.mode is not ProxyMode.CONFIG and (proxy.http or proxy.https):
         yield Problem(
             file, "proxy.mode", f'with "{proxy.mode}" the URLs are ignored', 'write mode = "config"'

@@ -102,6 +102,14 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
         ),
         "web": (Key("listen", v.LISTEN, "Where the monitor serves.", '"0.0.0.0:9242"'),),
         "state": (Key("directory", v.DIRECTORY, "Where what has to outlive a restart is kept."),),
+        "discovery": (
+            Key("enabled", v.BOOLEAN, "Whether names for wildcards are looked for.", "true"),
+            Key("lifetime", v.DURATION, "How long a name found stands.", '"6h"'),
+            Key("audit_redirects", v.BOOLEAN, "Whether redirects are audited.", "true"),
+            Key("max_hosts", v.COUNT, "Unlisted hosts kept and probed.", "20"),
+            Key("forget_after", v.DURATION, "An unlisted host not seen is dropped.", '"24h"'),
+            Key("allow_private", v.BOOLEAN, "Whether they may have private addresses.", "false"),
+        ),
         "log": (
             Key("format", one_of(LogFormat), "How log lines look.", '"auto"'),
             Key("level", one_of(Level), "The least level that is logged.", '"info"'),

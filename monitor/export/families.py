@@ -2,7 +2,9 @@
 
 Names that blackbox_exporter has for the same thing are its names. No label holds what a
 server sent, so that their number is bounded by the configuration alone: a chain's issuer
-and subject, which blackbox_exporter puts into labels, are on the page and in the API.
+and subject, which blackbox_exporter puts into labels, are on the page and in the API. One
+exception: the host that discovery found for a wildcard or by a redirect is a target's host, of
+a checked shape; there is one a wildcard, and ``[discovery] max_hosts`` for redirects.
 """
 
 from __future__ import annotations
@@ -182,6 +184,11 @@ def _info(record: Record) -> Iterable[Sample]:
     yield values, 1.0
 
 
+def _wildcard(record: Record) -> Iterable[Sample]:
+    stand_in = record.target.standin
+    return [((stand_in.host, stand_in.found_by.value), 1.0)] if stand_in else []
+
+
 def _states(record: Record) -> Iterable[Sample]:
     return [((state.value,), float(record.health.state is state)) for state in State]
 
@@ -331,6 +338,19 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         "What a target is: always 1, joined on `target`.",
         _info,
         ("host", "port", "protocol", "required", "wildcard"),
+    ),
+    TargetFamily(
+        "egress_wildcard_info",
+        G,
+        "What stands for a wildcard, and who said so: always 1.",
+        _wildcard,
+        ("host", "found_by"),
+    ),
+    TargetFamily(
+        "egress_wildcard_found_timestamp_seconds",
+        G,
+        "When discovery found what stands for a wildcard, in Unix time.",
+        lambda r: _one(r.target.standin.found_at if r.target.standin else None),
     ),
     TargetFamily(
         "egress_target_state",
@@ -637,6 +657,19 @@ def _preferred_gateways(board: Board) -> Iterable[Sample]:
     return [((gateway.name,), float(gateway.preferred)) for gateway in board.gateways]
 
 
+def _chains(board: Board) -> Iterable[Sample]:
+    return [((c.chain,), float(c.broken is None)) for c in board.chains.values()]
+
+
+def _chains_reached(board: Board) -> Iterable[Sample]:
+    return [((c.chain,), c.reached_at) for c in board.chains.values() if c.reached_at]
+
+
+def _chains_broken(board: Board) -> Iterable[Sample]:
+    broken = [chain.broken for chain in board.chains.values() if chain.broken]
+    return [((b.chain, str(b.number), b.cause.value), 1.0) for b in broken]
+
+
 MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
     MonitorFamily(
         "egress_build_info",
@@ -688,6 +721,33 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         "without a proxy.",
         _no_proxy,
         ("entry",),
+    ),
+    MonitorFamily(
+        "egress_discovery_success",
+        G,
+        "Whether the last run of a discovery chain came to its end.",
+        _chains,
+        ("chain",),
+    ),
+    MonitorFamily(
+        "egress_discovery_last_success_timestamp_seconds",
+        G,
+        "When a discovery chain last came to its end, in Unix time.",
+        _chains_reached,
+        ("chain",),
+    ),
+    MonitorFamily(
+        "egress_discovery_failure_info",
+        G,
+        "1 while a discovery chain is broken, with the step and its cause.",
+        _chains_broken,
+        ("chain", "step", "cause"),
+    ),
+    MonitorFamily(
+        "egress_unlisted_redirect_hosts",
+        G,
+        "Hosts that endpoints redirect to and that no row covers.",
+        lambda b: _one(float(len(b.unlisted))),
     ),
     MonitorFamily(
         "egress_probes_in_flight",

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urlsplit
 
-from monitor.model import Attempt, Endpoint, FailureKind, HttpFacts, Phase, Protocol, Target
+from monitor.model import (
+    Attempt,
+    Endpoint,
+    FailureKind,
+    HttpFacts,
+    Phase,
+    Protocol,
+    Secret,
+    Target,
+)
 from monitor.net.aws_wire import is_from_aws, names_endpoint_policy
 from monitor.net.errors import ExchangeError
 from monitor.net.http1 import (
+    BODY_LIMIT,
     Head,
     ResponseParser,
     authority,
@@ -22,6 +35,7 @@ from monitor.probes.tools import Tools
 
 _ALPN = ("http/1.1",)
 _VALUE_LIMIT = 256
+_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 _BODY_KEPT = 4096
 _DEFAULT_PORT = {Protocol.HTTPS: 443, Protocol.HTTP: 80}
 KEPT_HEADERS = frozenset(
@@ -40,32 +54,53 @@ KEPT_HEADERS = frozenset(
 who answered, and nothing that could carry a credential."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a request differs from a plain probe's: headers beside the usual ones, the bytes of
+    body that are read, and who is given each answer that is as the endpoint should answer."""
+
+    headers: Mapping[str, str | Secret] = field(default_factory=dict)
+    body_limit: int = BODY_LIMIT
+    on_answer: Callable[[ResponseParser], None] = lambda _: None
+
+
+_PLAIN = Asking()
+
+
 async def probe(target: Target, tools: Tools) -> Attempt:
     """Send one request and read its answer, 64 KiB of body at the most.
 
     A redirect is an answer: it is reported (host and path, no query) and not followed.
     """
+    return await ask(target, tools, _PLAIN)
+
+
+async def ask(target: Target, tools: Tools, asking: Asking) -> Attempt:
+    """Probe with a request that is made, and an answer that is used, as ``asking`` says."""
     proxy = tools.proxies.choose(target.endpoint.protocol, target.host, target.port)
-    return await measure(target, tools, _exchange, proxy=proxy)
+    return await measure(target, tools, partial(_exchange, asking=asking), proxy=proxy)
 
 
-async def _exchange(wire: Wire) -> None:
+async def _exchange(wire: Wire, asking: Asking) -> None:
     secure = wire.target.endpoint.protocol is Protocol.HTTPS
     async with channel(wire, secure=secure, tunnel=secure, alpn=_ALPN) as stream:
-        parser = ResponseParser(method=wire.target.endpoint.method)
+        parser = ResponseParser(wire.target.endpoint.method, asking.body_limit)
         try:
-            await _talk(wire, stream, parser)
+            await _talk(wire, stream, parser, asking.headers)
         finally:
             if parser.head is not None:
                 wire.http = _facts(wire.target.endpoint, parser.head, parser)
     if parser.head is not None:
         _judge(wire.target.endpoint, parser.head)
         _look_for_a_denial(parser.head, parser.body)
+        asking.on_answer(parser)
 
 
-async def _talk(wire: Wire, stream: Stream, parser: ResponseParser) -> None:
+async def _talk(
+    wire: Wire, stream: Stream, parser: ResponseParser, headers: Mapping[str, str | Secret]
+) -> None:
     with wire.stopwatch.phase(Phase.FIRST_BYTE):
-        await stream.send(_request(wire))
+        await stream.send(_request(wire, headers))
         data = await stream.receive()
         if not data:
             raise EOFError
@@ -74,10 +109,10 @@ async def _talk(wire: Wire, stream: Stream, parser: ResponseParser) -> None:
         await read_response(stream, parser)
 
 
-def _request(wire: Wire) -> bytes:
+def _request(wire: Wire, more: Mapping[str, str | Secret]) -> bytes:
     endpoint = wire.target.endpoint
     host = authority(endpoint.host, endpoint.port, _DEFAULT_PORT.get(endpoint.protocol))
-    headers = {}
+    headers = {k: v.reveal() if isinstance(v, Secret) else v for k, v in more.items()}
     target = endpoint.path
     if wire.proxy and endpoint.protocol is Protocol.HTTP:
         target = f"http://{host}{endpoint.path}"
@@ -119,6 +154,8 @@ def _redirect(endpoint: Endpoint, head: Head) -> str | None:
         url = urlsplit(location)
         host, port = url.hostname or endpoint.host, url.port
     except ValueError:
+        return "(unreadable)"
+    if not _HOST.fullmatch(host):
         return "(unreadable)"
     scheme = url.scheme or endpoint.protocol.value
     where = authority(host, port) if port else host

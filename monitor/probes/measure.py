@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,14 @@ from monitor.model import (
     Family,
     HttpFacts,
     Phase,
+    Reach,
     Resolution,
     ResolutionSource,
     Target,
     TcpFacts,
     TlsFacts,
 )
+from monitor.net.addresses import refused
 from monitor.net.errors import failure_of
 from monitor.net.stopwatch import Stopwatch
 from monitor.net.stream import TcpStream, family_of
@@ -162,10 +164,24 @@ async def _resolve(
         return Resolution(host, ResolutionSource.FIXED, (target.address,))
     try:
         async with asyncio.timeout_at(deadline):
-            return await tools.resolver.resolve(host, target.timeout * _RESOLVE_SHARE)
+            found = await tools.resolver.resolve(host, target.timeout * _RESOLVE_SHARE)
     except TimeoutError as error:
         failure = failure_of(error, Phase.RESOLVE)
         return Resolution(host, ResolutionSource.DNS, (), (), failure)
+    # A proxy resolves for itself, and is itself of a private network more often than not.
+    return found if proxy or target.reach is Reach.ANY else _within(found, target.reach)
+
+
+def _within(found: Resolution, reach: Reach) -> Resolution:
+    """Leave out addresses that a name from a server's answer must not lead to."""
+    reasons = {address: refused(address, reach) for address in found.addresses}
+    kept = tuple([address for address, reason in reasons.items() if not reason])
+    if kept or not reasons:
+        return replace(found, addresses=kept)
+    address, reason = next(iter(reasons.items()))
+    message = f"the name leads to {address}, {reason}, which is not dialled"
+    failure = Failure(Phase.RESOLVE, FailureKind.DNS_SINKHOLE, message, code=address)
+    return replace(found, addresses=(), failure=failure)
 
 
 async def _run_all(

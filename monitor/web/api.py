@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from monitor.discovery_view import discovery_view
 from monitor.history import Chapter
 from monitor.model import State
 from monitor.quality import Quality
@@ -51,6 +52,7 @@ def targets_document(board: Board, now: float) -> Json:
         "proxies": proxies_view(board.proxies),
         "targets": [record_view(record) for record in records],
         "gateways": gateways_view(board.gateways),
+        "discovery": discovery_view(board.chains, board.unlisted),
     }
 
 

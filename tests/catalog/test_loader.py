@@ -13,7 +13,7 @@ def document(row: str = "", expect: str = 'statuses = "200"') -> str:
 
 
 def test_a_short_row_is_https_required_and_on() -> None:
-    (row,) = parse("x.toml", document())
+    ((row,), _) = parse("x.toml", document())
     assert (row.id, row.host, row.port, row.prober) == ("a", "a.example", 443, "http")
     assert row.protocol is Protocol.HTTPS
     assert (row.required, row.enabled, row.wildcard) == (True, True, None)
@@ -23,12 +23,12 @@ def test_a_short_row_is_https_required_and_on() -> None:
 
 def test_a_named_expectation_is_looked_up() -> None:
     text = document('expect = "one"', 'statuses = "200,401"\nheaders = ["www-authenticate"]')
-    (row,) = parse("x.toml", text)
+    ((row,), _) = parse("x.toml", text)
     assert row.expect == Expectation(StatusSet(((200, 200), (401, 401))), ("www-authenticate",))
 
 
 def test_the_prober_and_port_follow_the_protocol() -> None:
-    (row,) = parse("x.toml", document('protocol = "udp"'))
+    ((row,), _) = parse("x.toml", document('protocol = "udp"'))
     assert (row.prober, row.port) == ("nebula", 4242)
 
 

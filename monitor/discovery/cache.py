@@ -1,0 +1,157 @@
+"""Keeps what discovery found over a restart: one small file, of which nothing is believed that
+could not have been found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from monitor.catalog.chains import SHAPES
+from monitor.discovery.redirects import SOURCES_KEPT, place_of
+from monitor.files import replace_file
+from monitor.model import FoundBy, StandIn, UnlistedHost
+
+NAME = "discovery.json"
+SIZE_LIMIT = 1_048_576
+_VERSION = 1
+_ROWS, _STEPS, _TEXT = 200, 10, 512
+
+
+class CacheError(Exception):
+    """The file can't be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What outlives a restart. ``reached`` is when each chain last came to its end (Unix
+    seconds), by its id."""
+
+    stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
+    reached: Mapping[str, float] = field(default_factory=dict)
+    hosts: tuple[UnlistedHost, ...] = ()
+
+
+def encode(kept: Kept) -> bytes:
+    """Return the content of a file that holds it."""
+    document = {
+        "version": _VERSION,
+        "stand_ins": {row: _stand_in_out(s) for row, s in kept.stand_ins.items()},
+        "reached": dict(kept.reached),
+        "hosts": [_host_out(host) for host in kept.hosts],
+    }
+    return json.dumps(document).encode("ascii")
+
+
+def decode(data: bytes) -> Kept:
+    """Return what a file's content holds.
+
+    Raises:
+        CacheError: if it is not what ``encode`` writes.
+    """
+    try:
+        document = json.loads(data)
+        if document["version"] != _VERSION:
+            raise CacheError("it is of another version")
+        rows, hosts, reached = document["stand_ins"], document["hosts"], document["reached"]
+        if max(len(rows), len(hosts), len(reached)) > _ROWS:
+            raise CacheError("it holds more than was ever found")
+        return Kept(
+            stand_ins={_text(row): _stand_in_in(raw) for row, raw in rows.items()},
+            reached={_text(chain): _time(at) for chain, at in reached.items()},
+            hosts=tuple(map(_host_in, hosts)),
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CacheError(f"its content is malformed ({type(error).__name__})") from None
+
+
+def load(directory: Path | None) -> Kept:
+    """Return what was kept in ``directory``; nothing where there is no such file.
+
+    Raises:
+        CacheError: if there is a file, but it can't be read or used.
+    """
+    if directory is None:
+        return Kept()
+    try:
+        with (directory / NAME).open("rb") as file:
+            data = file.read(SIZE_LIMIT + 1)
+    except FileNotFoundError:
+        return Kept()
+    except OSError as error:
+        raise CacheError((error.strerror or "it can't be read").lower()) from None
+    if len(data) > SIZE_LIMIT:
+        raise CacheError("it is too large")
+    return decode(data)
+
+
+def save(directory: Path, kept: Kept) -> None:
+    """Replace the file.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    replace_file(directory / NAME, encode(kept))
+
+
+def _stand_in_out(stand_in: StandIn) -> dict[str, object]:
+    return {
+        "host": stand_in.host,
+        "path": stand_in.path,
+        "found_at": stand_in.found_at,
+        "chain": stand_in.chain,
+        "steps": list(stand_in.steps),
+    }
+
+
+def _stand_in_in(raw: Mapping[str, Any]) -> StandIn:
+    host, path, steps = raw["host"], raw["path"], raw["steps"]
+    if not SHAPES["host"].fullmatch(host) or not SHAPES["path"].fullmatch(path):
+        raise ValueError("no stand-in")
+    if len(steps) > _STEPS:
+        raise ValueError("no steps")
+    return StandIn(
+        host,
+        path,
+        FoundBy.CHAIN,
+        _time(raw["found_at"]),
+        _text(raw["chain"]),
+        tuple(map(_text, steps)),
+    )
+
+
+def _host_out(host: UnlistedHost) -> dict[str, object]:
+    return {
+        "host": host.host,
+        "port": host.port,
+        "protocol": host.protocol.value,
+        "sources": list(host.sources),
+        "first_seen": host.first_seen,
+        "last_seen": host.last_seen,
+    }
+
+
+def _host_in(raw: Mapping[str, Any]) -> UnlistedHost:
+    host, port = _text(raw["host"]), raw["port"]
+    name = f"[{host}]" if ":" in host else host
+    place = place_of(f"{_text(raw['protocol'])}://{name}:{port}/")
+    if place is None or (place.host, place.port) != (host, port):
+        raise ValueError("no host")
+    sources = tuple(map(_text, raw["sources"]))[:SOURCES_KEPT]
+    return UnlistedHost(
+        host, port, place.protocol, sources, _time(raw["first_seen"]), _time(raw["last_seen"])
+    )
+
+
+def _text(raw: object) -> str:
+    if not isinstance(raw, str) or not raw.isprintable() or len(raw) > _TEXT:
+        raise TypeError("no text")
+    return raw
+
+
+def _time(raw: object) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 <= raw < 1e11:
+        raise TypeError("no time")
+    return float(raw)

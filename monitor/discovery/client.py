@@ -1,0 +1,52 @@
+"""Asks what a step of a chain asks: a probe's request by the engine, its answer kept."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from monitor.discovery.steps import BODY_LIMIT, Answer
+from monitor.engine import Engine
+from monitor.model import Attempt, Secret, Target, Verdict
+from monitor.net.http1 import ResponseParser
+from monitor.probes import http
+from monitor.probes.tools import Tools
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came of a request: ``answer`` is None where none came that was as expected, and
+    ``verdict`` says why. ``redirect`` is where it points to, without a query."""
+
+    answer: Answer | None
+    verdict: Verdict
+    redirect: str | None = None
+
+
+Ask = Callable[[Target, Mapping[str, str | Secret]], Awaitable[Reply]]
+
+
+def asking(engine: Engine) -> Ask:
+    """Return what asks through ``engine``: under a probe's deadline and within its limits, by
+    the same name servers, proxies and trust."""
+
+    async def ask(target: Target, headers: Mapping[str, str | Secret]) -> Reply:
+        answers: list[Answer] = []
+        how = http.Asking(headers, BODY_LIMIT, lambda parser: answers.append(_answer(parser)))
+
+        async def probe(target: Target, tools: Tools) -> Attempt:
+            return await http.ask(target, tools, how)
+
+        attempt, verdict = await engine.measure(target, probe)
+        primary = attempt.primary
+        redirect = primary.http.redirect if primary and primary.http else None
+        return Reply(answers[0] if answers else None, verdict, redirect)
+
+    return ask
+
+
+def _answer(parser: ResponseParser) -> Answer:
+    head = parser.head
+    if head is None:
+        raise EOFError
+    return Answer(head.status, head.headers, bytes(parser.body), whole=not parser.capped)

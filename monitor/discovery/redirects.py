@@ -1,0 +1,137 @@
+"""The redirect audit: which hosts endpoints redirect to that the allow-list misses. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from monitor.catalog.coverage import covered
+from monitor.catalog.found import REDIRECTS, reach_of
+from monitor.discovery.walk import Sighting
+from monitor.model import Attempt, Endpoint, Protocol, Reach, Target, UnlistedHost
+from monitor.net.addresses import refused
+from monitor.settings import Settings
+
+PER_SOURCE = 4
+"""So many hosts at the most that one endpoint adds: a hostile one must not use up the room."""
+
+SOURCES_KEPT = 8
+
+_NAME = re.compile(
+    r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
+"""A host name (RFC 1123) whose last label begins with a letter, so that it is no odd way of
+writing an address. All in lower case."""
+
+_PRIVATE_ZONES = ("localhost", "local", "internal", "home.arpa", "onion", "alt", "invalid")
+"""Zones that the public DNS does not have (RFC 6761, 6762, 7686, 8375, 9476; ``internal`` by
+ICANN's decision of 2024, and AWS's own private names)."""
+
+_PORTS = {Protocol.HTTPS: 443, Protocol.HTTP: 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a redirect leads to."""
+
+    protocol: Protocol
+    host: str
+    port: int
+
+
+def place_of(url: str) -> Place | None:
+    """Read where a redirect leads to; None for what is no HTTP URL of a host that can be."""
+    try:
+        parts = urlsplit(url)
+        protocol = Protocol(parts.scheme)
+        port = _PORTS[protocol] if parts.port is None else parts.port
+    except (ValueError, KeyError):
+        return None
+    host = (parts.hostname or "").rstrip(".")
+    usable = port and len(host) <= 253 and (_NAME.fullmatch(host) or _is_address(host))
+    return Place(protocol, host, port) if usable else None
+
+
+def refusal(host: str, reach: Reach) -> str:
+    """Say why a host that a server named is not probed; "" where it is."""
+    if _is_address(host):
+        return refused(host, reach)
+    private = "." not in host or any(host == z or host.endswith(f".{z}") for z in _PRIVATE_ZONES)
+    return "a private network's name" if private and reach is Reach.PUBLIC else ""
+
+
+def sighting_of(target: Target, attempt: Attempt | None) -> Sighting | None:
+    """Return the redirect that a target's last answer was; None where it was none, or none
+    that has to be on the allow-list. Where an unlisted host redirects to is not looked at."""
+    primary = attempt.primary if attempt else None
+    if primary is None or primary.http is None or primary.http.redirect is None:
+        return None
+    if not target.endpoint.audited or target.group == REDIRECTS:
+        return None
+    return Sighting(target.id, primary.http.redirect)
+
+
+def noted(
+    hosts: Sequence[UnlistedHost],
+    sighting: Sighting,
+    targets: Iterable[Target],
+    now: float,
+    settings: Settings,
+) -> tuple[UnlistedHost, ...]:
+    """Return the unlisted hosts after one more redirect was seen: itself added, or known to
+    have been seen ``now`` (Unix seconds), or left out where there is no room for it."""
+    place = place_of(sighting.url)
+    listed = _listed(targets)
+    if place is None or covered(listed, place.host, place.port):
+        return tuple(hosts)
+    known = next((h for h in hosts if (h.host, h.port) == (place.host, place.port)), None)
+    if known is not None:
+        again = replace(known, last_seen=now, sources=_with(known.sources, sighting.source))
+        return tuple(again if host is known else host for host in hosts)
+    of_source = sum(sighting.source in host.sources for host in hosts)
+    if len(hosts) >= settings.discovery.max_hosts or of_source >= PER_SOURCE:
+        return tuple(hosts)
+    refused = refusal(place.host, reach_of(settings))
+    new = UnlistedHost(
+        place.host, place.port, place.protocol, (sighting.source,), now, now, refused
+    )
+    return (*hosts, new)
+
+
+def remembered(
+    hosts: Iterable[UnlistedHost],
+    targets: Iterable[Target],
+    now: float,
+    settings: Settings,
+) -> tuple[UnlistedHost, ...]:
+    """Return the hosts that are still unlisted, and were redirected to not too long ago."""
+    listed = _listed(targets)
+    kept = [
+        replace(host, refused=refusal(host.host, reach_of(settings)))
+        for host in hosts
+        if now - host.last_seen <= settings.discovery.forget_after
+        and not covered(listed, host.host, host.port)
+    ]
+    return tuple(kept[: settings.discovery.max_hosts]) if settings.discovery.audit_redirects else ()
+
+
+def _listed(targets: Iterable[Target]) -> list[Endpoint]:
+    """The allow-list: the rows that are on. What the audit added itself is none of it."""
+    return [t.endpoint for t in targets if t.endpoint.enabled and t.group != REDIRECTS]
+
+
+def _with(sources: tuple[str, ...], source: str) -> tuple[str, ...]:
+    if source in sources or len(sources) >= SOURCES_KEPT:
+        return sources
+    return tuple(sorted((*sources, source)))
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return "%" not in host

@@ -1,0 +1,207 @@
+"""Discovery beside the probing: goes through each chain when it is due, and audits redirects.
+
+Nothing here is waited for by a probe: a target has a stand-in at every moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import structlog
+
+from monitor.catalog import load_chains
+from monitor.catalog.chains import Chain
+from monitor.catalog.found import Found
+from monitor.discovery.cache import CacheError, Kept, load, save
+from monitor.discovery.client import asking
+from monitor.discovery.redirects import noted, remembered, sighting_of
+from monitor.discovery.walk import Outcome, Sighting, merged, state_after, walk, wanted
+from monitor.engine import Engine
+from monitor.events import Events, chain_changed, unlisted_host_seen
+from monitor.model import ChainState, Target, UnlistedHost
+from monitor.net.clock import Clock
+from monitor.settings import Settings
+from monitor.state import Board, Record
+
+SOON = (1.0, 5.0)
+"""Seconds until a chain is first gone through: behind the targets' first probes, and not all
+of them at once."""
+
+JITTER = (0.8, 1.0)
+"""The share of its lifetime after which a stand-in is looked for anew: a fleet of monitors that
+began together must not ask together."""
+
+RETRY_AFTER = 60.0
+"""Seconds until a chain that broke is tried again; twice as long after each time."""
+
+TIDY_EVERY = 600.0
+"""Seconds between two looks for hosts that nobody redirects to any more."""
+
+_SIGHTINGS = 64
+
+log = structlog.get_logger(__name__)
+
+
+class Discovery:
+    """What stands for wildcards and which hosts the allow-list misses, kept up to date.
+
+    ``on_change`` is called when targets have to be made anew of ``found``.
+    """
+
+    def __init__(
+        self,
+        directory: Path | None,
+        board: Board,
+        events: Events,
+        *,
+        clock: Clock,
+        random: Random,
+        on_change: Callable[[], None],
+        chains: Sequence[Chain] | None = None,
+    ) -> None:
+        self.found = Found()
+        self._directory = directory
+        self._board = board
+        self._events = events
+        self._clock = clock
+        self._random = random
+        self._on_change = on_change
+        self._chains = {c.id: c for c in (load_chains() if chains is None else chains)}
+        self._settings: Settings | None = None
+        self._engine: Engine | None = None
+        self._rows: dict[str, Target] = {}
+        self._due: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
+        self._sightings: dict[Sighting, None] = {}
+        self._awake = asyncio.Event()
+        self._said = False
+
+    def recall(self) -> None:
+        """Load what was found before a restart."""
+        try:
+            kept = load(self._directory)
+        except CacheError as error:
+            log.warning("findings ignored", directory=str(self._directory), reason=str(error))
+            return
+        self._board.chains = {
+            chain: ChainState(chain, at, at) for chain, at in kept.reached.items()
+        }
+        self._board.unlisted = kept.hosts
+        self.found = Found(stand_ins=kept.stand_ins, hosts=kept.hosts)
+
+    def use(self, settings: Settings, engine: Engine, rows: Sequence[Target]) -> None:
+        """Serve ``rows`` from now on: every target, those that are off among them."""
+        self._settings, self._engine = settings, engine
+        self._rows = {row.id: row for row in rows}
+        chains = {chain.id for chain in wanted(self._chains.values(), rows, settings)}
+        self._board.chains = {k: v for k, v in self._board.chains.items() if k in chains}
+        now = asyncio.get_running_loop().time()
+        self._due = {id_: self._due.get(id_, now + self._first_delay(id_)) for id_ in chains}
+        self._awake.set()
+
+    def look_at(self, record: Record) -> None:
+        """Take in the result of a probe: a redirect is looked into when there is time."""
+        sighting = sighting_of(record.target, record.attempt)
+        if sighting is not None and len(self._sightings) < _SIGHTINGS:
+            self._sightings[sighting] = None
+            self._awake.set()
+
+    async def run(self) -> None:
+        """Keep everything found up to date, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._awake.clear()
+            await self._take_sightings()
+            chain = min(self._due, key=self._due.__getitem__, default=None)
+            if chain is not None and self._due[chain] <= loop.time():
+                await self._refresh(chain)
+                continue
+            due = min([loop.time() + TIDY_EVERY, *self._due.values()])
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._awake.wait()
+
+    def save(self) -> None:
+        """Save what was found, so far as there is a place for it."""
+        if self._directory is None:
+            return
+        try:
+            save(self._directory, self._kept())
+            self._said = False
+        except OSError as error:
+            if not self._said:
+                self._said = True
+                reason = (error.strerror or str(error)).lower()
+                log.warning("findings not saved", directory=str(self._directory), reason=reason)
+
+    def _first_delay(self, chain: str) -> float:
+        state, lifetime = self._board.chains.get(chain), self._lifetime()
+        age = self._clock.time() - state.reached_at if state and state.reached_at else lifetime
+        left = (lifetime - age) * self._random.uniform(*JITTER) if age >= 0 else 0.0
+        return max(left, self._random.uniform(*SOON))
+
+    def _lifetime(self) -> float:
+        return self._settings.discovery.lifetime if self._settings else 0.0
+
+    async def _refresh(self, chain_id: str) -> None:
+        assert self._engine is not None, "there is nothing to ask with"
+        chain = self._chains[chain_id]
+        outcome = await walk(chain, self._rows, asking(self._engine), self._clock)
+        loop = asyncio.get_running_loop()
+        if chain_id not in self._due:  # a reload did away with it meanwhile
+            return
+        failures = self._failures.get(chain_id, 0) + 1 if outcome.broken else 0
+        self._failures[chain_id] = failures
+        lifetime = self._lifetime()
+        pause = min(lifetime, RETRY_AFTER * 2 ** min(failures - 1, 20)) if failures else lifetime
+        self._due[chain_id] = loop.time() + pause * self._random.uniform(*JITTER)
+        await self._take(chain, outcome)
+
+    async def _take(self, chain: Chain, outcome: Outcome) -> None:
+        now, before = self._clock.time(), self._board.chains.get(chain.id)
+        state = state_after(before, outcome, now)
+        self._board.chains = {**self._board.chains, chain.id: state}
+        self.found = merged(self.found, chain, outcome)
+        if before is None or before.broken != state.broken:
+            self._events.tell(*chain_changed(before, state, now))
+        self._sightings |= dict.fromkeys(outcome.sightings)
+        for row, stand_in in outcome.stand_ins.items():
+            log.info("stand-in found", target=row, host=stand_in.host, chain=outcome.chain)
+        await self._changed()
+
+    async def _take_sightings(self) -> None:
+        """Look into the redirects that were seen, and forget hosts not seen for long."""
+        if self._settings is None:
+            return
+        now, before = self._clock.time(), self._board.unlisted
+        hosts = before
+        if self._settings.discovery.audit_redirects:
+            for sighting in self._sightings:
+                hosts = noted(hosts, sighting, self._rows.values(), now, self._settings)
+        self._sightings.clear()
+        hosts = remembered(hosts, self._rows.values(), now, self._settings)
+        known = {(host.host, host.port) for host in before}
+        new = [host for host in hosts if (host.host, host.port) not in known]
+        self._events.tell(*(unlisted_host_seen(host, now) for host in new))
+        self._board.unlisted = hosts
+        if [_lasting(host) for host in hosts] != [_lasting(host) for host in self.found.hosts]:
+            self.found = replace(self.found, hosts=hosts)
+            await self._changed()
+
+    async def _changed(self) -> None:
+        self._on_change()
+        await asyncio.to_thread(self.save)
+
+    def _kept(self) -> Kept:
+        reached = {k: s.reached_at for k, s in self._board.chains.items() if s.reached_at}
+        return Kept(self.found.stand_ins, reached, self._board.unlisted)
+
+
+def _lasting(host: UnlistedHost) -> UnlistedHost:
+    """Return the host without what each sighting changes."""
+    return replace(host, last_seen=0.0)

@@ -1,0 +1,136 @@
+"""Goes through a discovery chain, step by step, to its end or to where it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from monitor.catalog.chains import Chain
+from monitor.catalog.coverage import matches
+from monitor.catalog.found import Found, is_named
+from monitor.discovery.client import Ask
+from monitor.discovery.steps import UnusableError, Values, read, request, stood_in
+from monitor.model import BrokenStep, Cause, ChainState, FoundBy, StandIn, Target
+from monitor.net.clock import Clock
+from monitor.settings import Settings
+from monitor.view import shown_path
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A redirect that was seen: the id of the target that redirects, and where to (scheme, host
+    and path, as ``HttpFacts.redirect``)."""
+
+    source: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one run of a chain. ``stand_ins`` are by the id of their row."""
+
+    chain: str
+    stand_ins: Mapping[str, StandIn]
+    sightings: tuple[Sighting, ...]
+    broken: BrokenStep | None = None
+
+
+def wanted(chains: Iterable[Chain], rows: Iterable[Target], settings: Settings) -> Iterator[Chain]:
+    """Return the chains that serve something: a row that is probed, and for which the
+    configuration itself names no stand-in."""
+    if not settings.discovery.enabled:
+        return
+    probed = {row.id for row in rows if row.endpoint.enabled}
+    for chain in chains:
+        served = [name for name in chain.serves if name in probed]
+        if any(not (name in chain.stand_ins and is_named(name, settings)) for name in served):
+            yield chain
+
+
+async def walk(chain: Chain, rows: Mapping[str, Target], ask: Ask, clock: Clock) -> Outcome:
+    """Go through ``chain``. ``rows`` are the targets by id, those that are off among them."""
+    values: Values = {}
+    asked: list[str] = []
+    sightings: list[Sighting] = []
+    for step in chain.steps:
+        target, headers = request(step, rows[step.ask], values)
+        asked.append(f"https://{target.host}:{target.port}{shown_path(target)}")
+        reply = await ask(target, headers)
+        if reply.redirect is not None:
+            sightings.append(Sighting(target.id, reply.redirect))
+        if reply.answer is None:
+            cause = reply.verdict.cause or Cause.INTERNAL_ERROR
+            broken = _broken(chain, asked, cause, reply.verdict.detail, reply.verdict.cure)
+            return Outcome(chain.id, {}, tuple(sightings), broken)
+        try:
+            values = {**values, **read(step, reply.answer)}
+        except UnusableError as error:
+            detail = f"{target.host} answers, but {error.detail}."
+            broken = _broken(chain, asked, error.cause, detail, _LOOK)
+            return Outcome(chain.id, {}, tuple(sightings), broken)
+    found = _stand_ins(chain, rows, values, asked, clock.time())
+    broken_end = _uncovered(chain, rows, found, asked)
+    covered = {name: s for name, s in found.items() if _covers(rows[name], s)}
+    return Outcome(chain.id, covered, tuple(sightings), broken_end)
+
+
+def merged(found: Found, chain: Chain, outcome: Outcome) -> Found:
+    """Return what is known after one more run of ``chain``. What a run that broke did not find
+    keeps its last good stand-in."""
+    broken = {row: step for row, step in found.broken.items() if row not in chain.stand_ins}
+    if outcome.broken is not None:
+        broken |= dict.fromkeys(chain.stand_ins, outcome.broken)
+    stand_ins = {**found.stand_ins, **outcome.stand_ins}
+    return replace(found, stand_ins=stand_ins, broken=broken)
+
+
+def state_after(before: ChainState | None, outcome: Outcome, now: float) -> ChainState:
+    """Return how a chain stands after a run that ended ``now`` (Unix seconds)."""
+    reached = now if outcome.broken is None else before.reached_at if before else None
+    return ChainState(outcome.chain, now, reached, outcome.broken)
+
+
+_LOOK = (
+    "Look at what answers there: a filter's page, or the service in a new shape. Until then "
+    "name a stand-in in [targets] if the one shown does not do."
+)
+
+
+def _broken(chain: Chain, asked: list[str], cause: Cause, detail: str, cure: str) -> BrokenStep:
+    number, steps = len(asked), len(chain.steps)
+    return BrokenStep(chain.id, number, steps, asked[-1], cause, detail, cure)
+
+
+def _stand_ins(
+    chain: Chain, rows: Mapping[str, Target], values: Values, asked: list[str], now: float
+) -> dict[str, StandIn]:
+    found = {}
+    for name, template in chain.stand_ins.items():
+        host, path = stood_in(template, values)
+        endpoint = rows[name].endpoint
+        found[name] = StandIn(
+            host or endpoint.host,
+            path or endpoint.path,
+            FoundBy.CHAIN,
+            now,
+            chain.id,
+            tuple(asked),
+        )
+    return found
+
+
+def _covers(row: Target, found: StandIn) -> bool:
+    return matches(row.endpoint.wildcard or "", found.host, found.path)
+
+
+def _uncovered(
+    chain: Chain, rows: Mapping[str, Target], found: Mapping[str, StandIn], asked: list[str]
+) -> BrokenStep | None:
+    """A chain that ends outside the wildcard found no stand-in for it."""
+    for name, stand_in in found.items():
+        if not _covers(rows[name], stand_in):
+            wildcard = rows[name].endpoint.wildcard
+            detail = f"It leads to {stand_in.host}, which {wildcard} does not cover."
+            cure = "Allow that host too: what leads there changed its data host."
+            return _broken(chain, asked, Cause.HTTP_PROTOCOL, detail, cure)
+    return None

@@ -1,0 +1,93 @@
+"""How discovery looks from outside: stand-ins, chains, hosts the allow-list misses. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from monitor.model import BrokenStep, ChainState, FoundBy, StandIn, Target, UnlistedHost
+
+
+def stand_in_view(stand_in: StandIn | None) -> dict[str, object] | None:
+    """Return what stands for a wildcard, and how and when (Unix seconds) it was found."""
+    if stand_in is None:
+        return None
+    return {
+        "host": stand_in.host,
+        "path": stand_in.path.partition("?")[0],
+        "found_by": stand_in.found_by.value,
+        "found_at": _seconds(stand_in.found_at),
+        "chain": stand_in.chain or None,
+        "steps": list(stand_in.steps),
+        "broken": asdict(stand_in.broken) if stand_in.broken else None,
+    }
+
+
+def discovery_view(
+    chains: Mapping[str, ChainState], unlisted: Iterable[UnlistedHost]
+) -> dict[str, object]:
+    """Return how the discovery chains stand, and the hosts that the allow-list misses. Times
+    are Unix seconds."""
+    return {
+        "chains": [
+            {
+                "chain": state.chain,
+                "ok": state.broken is None,
+                "tried_at": _seconds(state.tried_at),
+                "reached_at": _seconds(state.reached_at),
+                "broken": asdict(state.broken) if state.broken else None,
+            }
+            for _, state in sorted(chains.items())
+        ],
+        "unlisted_hosts": [
+            {
+                "host": host.host,
+                "port": host.port,
+                "protocol": host.protocol.value,
+                "redirected_by": list(host.sources),
+                "first_seen": _seconds(host.first_seen),
+                "last_seen": _seconds(host.last_seen),
+                "refused": host.refused or None,
+            }
+            for host in unlisted
+        ],
+    }
+
+
+def stand_in_text(target: Target) -> str:
+    """Say in a few words what a target stands for and who said so; "" where it is no stand-in."""
+    if target.standin is None:
+        return ""
+    found = {
+        FoundBy.CHAIN: f"found by {target.standin.chain}",
+        FoundBy.CATALOG: "the catalogue's",
+        FoundBy.CONFIG: "named in the configuration",
+    }[target.standin.found_by]
+    return f"stands for {target.endpoint.wildcard}, {found}"
+
+
+def discovery_lines(
+    chains: Mapping[str, ChainState], unlisted: Iterable[UnlistedHost]
+) -> tuple[str, ...]:
+    """Say what the allow-list misses, and where discovery broke; one sentence each."""
+    return (
+        *(_unlisted_line(host) for host in unlisted),
+        *(_broken_line(s.broken) for _, s in sorted(chains.items()) if s.broken is not None),
+    )
+
+
+def _unlisted_line(host: UnlistedHost) -> str:
+    where = f"[{host.host}]" if ":" in host.host else host.host
+    line = (
+        f"Not on the allow-list: {where}:{host.port}, to which {', '.join(host.sources)} redirects"
+    )
+    return f"{line}; not probed, as it is {host.refused}." if host.refused else f"{line}."
+
+
+def _broken_line(broken: BrokenStep) -> str:
+    step = f"step {broken.number} of {broken.steps}, {broken.asked}"
+    return f"Discovery {broken.chain} broke at {step}: {broken.detail} {broken.cure}"
+
+
+def _seconds(moment: float | None) -> float | None:
+    return None if moment is None else round(moment, 3)
