@@ -12,11 +12,20 @@ import structlog
 from monitor.diagnosis import diagnose
 from monitor.diagnosis.looks import Look, Question
 from monitor.lag import LagMeter
-from monitor.model import Attempt, Failure, FailureKind, Phase, Target, Verdict
+from monitor.model import (
+    Attempt,
+    Failure,
+    FailureKind,
+    Phase,
+    ProxyChoice,
+    ProxyUse,
+    Target,
+    Verdict,
+)
 from monitor.net.clock import Clock, SystemClock
-from monitor.net.proxy import NoProxy, ProxyChooser
 from monitor.net.resolver import DnsResolver
 from monitor.net.tls import Trust
+from monitor.net.ways import WayChooser
 from monitor.probes import Probe, prober
 from monitor.probes.tools import Tools
 from monitor.schedule import TokenBucket
@@ -49,7 +58,7 @@ def make_tools(
         random=random,
         resolver=DnsResolver.from_settings(settings.dns, clock, random),
         trust=trust,
-        proxies=ProxyChooser.from_settings(settings.proxy, environ),
+        ways=WayChooser.from_settings(settings.proxy, environ),
         families=settings.families,
         metadata=settings.metadata,
     )
@@ -81,7 +90,7 @@ class Engine:
 
     async def look(self, look: Look) -> Attempt:
         """Take a second look within the same limits. Raises nothing but cancellation."""
-        return await self._bounded(look.target, _tools_for(look, self.tools))
+        return await self._bounded(*_as_looked(look, self.tools))
 
     async def _bounded(self, target: Target, tools: Tools, probe: Probe | None = None) -> Attempt:
         loop = asyncio.get_running_loop()
@@ -108,10 +117,9 @@ class Engine:
             return Attempt(target.id, started_at, clock.monotonic() - begun, failure=failure)
 
 
-def _tools_for(look: Look, tools: Tools) -> Tools:
-    """Return the tools of a look: it goes directly, but for one that tries the proxy."""
+def _as_looked(look: Look, tools: Tools) -> tuple[Target, Tools]:
+    """Return target and tools of a look: it goes directly, but for one that tries the proxy."""
+    tools = replace(tools, segment=look.segment)
     if look.question is Question.THROUGH_PROXY:
-        proxies = replace(tools.proxies, no_proxy=NoProxy(""))
-    else:
-        proxies = ProxyChooser(None, None, NoProxy(""))
-    return replace(tools, proxies=proxies, segment=look.segment)
+        return replace(look.target, proxy=None), replace(tools, ways=tools.ways.always())
+    return replace(look.target, proxy=ProxyChoice(ProxyUse.NONE)), tools

@@ -246,12 +246,33 @@ class UnlistedHost:
     refused: str = ""
 
 
+class ProxyUse(StrEnum):
+    """Which way a target is probed. ``ENVIRONMENT``: as HTTP_PROXY and its kin say; ``NONE``:
+    directly; ``BOTH``: as ``[proxy]`` says, and the other way beside it; ``FIXED``: through
+    one proxy, whatever NO_PROXY says."""
+
+    ENVIRONMENT = "environment"
+    NONE = "none"
+    BOTH = "both"
+    FIXED = "fixed"
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyChoice:
+    """What is said of one target's way. ``url`` is the proxy's, without userinfo, of
+    ``FIXED``."""
+
+    use: ProxyUse
+    url: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """An endpoint with every value filled in and its schedule: what a prober is given.
 
     ``interval`` and ``timeout`` are seconds. ``address`` (an IP literal) and
     ``connect_port`` replace where the packets go, not the name in TLS or HTTP.
+    ``proxy`` is None where the target goes as ``[proxy]`` says.
     ``unknown`` holds the names of template values nobody could fill in: such a target
     is shown as ``unknown`` and never probed. ``standin`` tells what stands for a wildcard.
     ``reach`` bounds the addresses that are dialled where a server named the host.
@@ -266,6 +287,7 @@ class Target:
     addresses: Addresses = Addresses.FIRST
     standin: StandIn | None = None
     reach: Reach = Reach.ANY
+    proxy: ProxyChoice | None = None
 
     @property
     def id(self) -> str:
@@ -325,6 +347,7 @@ class FailureKind(StrEnum):
     DNS_FORMAT = "dns_format"  # an answer that is no DNS message; code: none
     TLS_VERIFY = "tls_verify"  # code: OpenSSL's X509_V_ERR number
     TLS_PROTOCOL = "tls_protocol"  # code: OpenSSL's reason, "TLSV1_ALERT_PROTOCOL_VERSION"
+    PROXY_TLS = "proxy_tls"  # TLS with the proxy itself failed; code: as of the TLS kinds
     PROXY_STATUS = "proxy_status"  # CONNECT was answered with another status; code: it
     HTTP_STATUS = "http_status"  # a status that the endpoint does not expect; code: it
     HTTP_UNPROVEN = "http_unproven"  # expected status, proof header missing; code: status
@@ -481,6 +504,7 @@ class Attempt:
     where the protocol tells it. ``loop_lag`` is how late the event loop ran meanwhile: when
     it is not small against the phases, they are not to be trusted. ``proxy`` is ``host:port``
     of the proxy that was to be used; ``resolution`` is then of the proxy's name.
+    ``beside`` is the measurement of the other way, where both are compared: it decides nothing.
     """
 
     target_id: str
@@ -492,6 +516,7 @@ class Attempt:
     proxy: str | None = None
     clock_offset: float | None = None
     loop_lag: float = 0.0
+    beside: Attempt | None = None
 
     @property
     def ok(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from monitor.model import Addresses, Endpoint, Expectation, Profile, Protocol, Secret
+from monitor.model import Addresses, Endpoint, Expectation, Profile, Protocol, ProxyChoice, Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class GroupSettings:
     interval: float | None = None
     timeout: float | None = None
     addresses: Addresses | None = None
+    proxy: ProxyChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class TargetSettings:
     interval: float | None = None
     timeout: float | None = None
     addresses: Addresses | None = None
+    proxy: ProxyChoice | None = None
     protocol: Protocol | None = None
     host: str | None = None
     port: int | None = None
@@ -102,11 +104,13 @@ class TlsSettings:
 
 
 class ProxyMode(StrEnum):
-    """``ENVIRONMENT``: HTTP_PROXY and its kin; ``NONE``: never; ``CONFIG``: as written."""
+    """``ENVIRONMENT``: HTTP_PROXY and its kin; ``NONE``: never; ``CONFIG``: as written;
+    ``BOTH``: as written, or else by the environment, and the other way beside it."""
 
     ENVIRONMENT = "environment"
     NONE = "none"
     CONFIG = "config"
+    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,13 @@ class ProxySettings:
     no_proxy: str = ""
     username: str = ""
     password: Secret | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether the proxies are those named here, and not those of the environment."""
+        return self.mode is ProxyMode.CONFIG or (
+            self.mode is ProxyMode.BOTH and bool(self.http or self.https)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from rich.text import Text
 from monitor.check import Findings, Result, gateways_of, summarize
 from monitor.check_formats import MARKS
 from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
-from monitor.diagnosis.ways import Way, way_of, way_text
+from monitor.diagnosis.ways import way_text, ways_of
 from monitor.discovery_view import discovery_lines, stand_in_text
 from monitor.model import Attempt, Incident, State, Target
 from monitor.net.proxy_audit import ProxyAudit
@@ -111,7 +111,7 @@ def _results(results: Sequence[Result]) -> Table:
 
 def _some_proxied(results: Iterable[Result]) -> bool:
     """Whether a proxy was used: the way that each target took is worth a word then."""
-    return any(way_of(result.attempt) is Way.PROXY for result in results)
+    return any(ways_of(result.attempt) for result in results)
 
 
 def _sum(results: Sequence[Result]) -> Text:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 
+from monitor.diagnosis import diagnose
 from monitor.diagnosis.network_path import network_path
-from monitor.diagnosis.ways import may_be_proxied, way_of
+from monitor.diagnosis.ways import comparison, may_be_proxied, way_of, ways_of
 from monitor.discovery_view import stand_in_view
 from monitor.gateways import Gateway
 from monitor.model import (
@@ -73,7 +74,7 @@ def target_view(
     """Return what ``check --format json`` says of a target; times are seconds."""
     said = verdict or no_verdict(target)
     primary = attempt.primary if attempt else None
-    path, taken = network_path(target, attempt), way_of(attempt)
+    path, taken, compared = network_path(target, attempt), way_of(attempt), comparison(attempt)
     return {
         "id": target.id,
         "group": target.group,
@@ -93,11 +94,25 @@ def target_view(
         "standin": stand_in_view(target.standin),
         "proxy": attempt.proxy if attempt else None,
         "way": taken.value if taken else None,
-        "may_be_proxied": may_be_proxied(target),
+        "may_be_proxied": may_be_proxied(target.endpoint),
+        "ways": {way.value: _way(target, tried) for way, tried in ways_of(attempt).items()},
+        "ways_compared": compared.value if compared else None,
         "network_path": path.value if path else None,
         "evidence": dict(said.evidence),
         "addresses_tried": len(attempt.connections) if attempt else 0,
         "addresses_failed": [c.address for c in attempt.failed] if attempt else [],
+    }
+
+
+def _way(target: Target, attempt: Attempt) -> Json:
+    """Return how one way to a target went and what it cost."""
+    verdict = diagnose(target, attempt)
+    return {
+        "ok": attempt.ok,
+        "cause": verdict.cause.value if verdict.cause else None,
+        "error": attempt.failure.message if attempt.failure else None,
+        "duration_seconds": rounded(attempt.duration),
+        "phases": phases_view(attempt.phases),
     }
 
 

@@ -334,7 +334,8 @@ def _same_probe(one: Target, other: Target) -> bool:
 def _without_body(attempt: Attempt) -> Attempt:
     """Drop answers' bodies: diagnosis has read them, and they need not stay in memory."""
     connections = tuple(_bodyless(connection) for connection in attempt.connections)
-    return replace(attempt, connections=connections)
+    beside = _without_body(attempt.beside) if attempt.beside else None
+    return replace(attempt, connections=connections, beside=beside)
 
 
 def _bodyless(connection: Connection) -> Connection:

@@ -94,6 +94,7 @@ def realistic_board() -> Board:
     found = Found({"vscode-unpkg": UNPKG}, {"registry-public-ecr-layers": BROKEN}, (UNLISTED,))
     targets = build_targets(settings, Identity(), servers=("10.0.0.2:53",), found=found)
     records = [_record(number, target) for number, target in enumerate(targets)]
+    records.append(_compared(_target("both-ways", "sso")))
     records.append(Record(_target("not-yet", "scm")))
     records.append(Record(replace(_target("nameless", "aws_api"), unknown=("region",))))
     vitals = Vitals(
@@ -117,6 +118,16 @@ def realistic_board() -> Board:
         chains={state.chain: state for state in CHAINS},
         unlisted=(UNLISTED,),
     )
+
+
+def _compared(target: Target) -> Record:
+    """A target that is reached through a proxy and not directly."""
+    beside, _ = _down(target)
+    attempt, verdict = _up(target)
+    through = replace(attempt, proxy="proxy.corp:3128", beside=beside)
+    record = Record(target, Health(State.UP, NOW - 50), through, verdict, probes=1)
+    record.durations.observe(through.duration)
+    return record
 
 
 def hostile_board() -> Board:

@@ -10,7 +10,8 @@ from difflib import get_close_matches
 from monitor.catalog.found import REDIRECT_PREFIX, REDIRECTS
 from monitor.catalog.loader import load_catalog
 from monitor.catalog.targets import RESOLVER, endpoints_of, schedule_of
-from monitor.model import Endpoint
+from monitor.diagnosis.ways import may_be_proxied
+from monitor.model import Endpoint, ProxyUse
 from monitor.settings import GroupSettings, Problem, Settings, TargetSettings
 
 USER_GROUPS = frozenset({"scm", "sso", "metrics"})
@@ -18,12 +19,14 @@ USER_GROUPS = frozenset({"scm", "sso", "metrics"})
 
 
 def check_names(settings: Settings) -> tuple[Problem, ...]:
-    """Return the groups and targets that do not exist, and ids used twice."""
+    """Return the groups and targets that do not exist, ids used twice, and proxies that can't
+    be used."""
     rows = endpoints_of(settings)
     return (
         *_unknown_groups(settings, rows),
         *_unknown_targets(settings, rows),
         *_repeated_ids(settings, rows),
+        *_impossible_proxies(settings, rows),
     )
 
 
@@ -78,6 +81,15 @@ def _repeated_ids(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[Prob
     for name in (name for name, count in times.items() if count > 1):
         what = f"{times[name]} endpoints have the id {name!r}"
         yield _problem(settings, "endpoints", what, "give each endpoint an id of its own")
+
+
+def _impossible_proxies(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[Problem]:
+    for row in rows:
+        choice = settings.targets.get(row.id, TargetSettings()).proxy
+        if choice and choice.use is not ProxyUse.NONE and not may_be_proxied(row):
+            kind = "instance metadata" if row.prober == "imds" else row.protocol.upper()
+            what = f"{kind} never goes through an HTTP proxy"
+            yield _problem(settings, f"targets.{row.id}.proxy", what, "leave it out")
 
 
 def _impossible_schedules(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[Problem]:

@@ -201,4 +201,5 @@ def _target(
         addresses=override.addresses or group.addresses or settings.addresses,
         standin=standin,
         reach=reach_of(settings) if named_by_a_server else Reach.ANY,
+        proxy=override.proxy or group.proxy,
     )

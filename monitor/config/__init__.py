@@ -11,7 +11,7 @@ from typing import Any
 from monitor.config.aws_endpoints import endpoint_variables, overlaid, place_of
 from monitor.config.endpoints import user_endpoints
 from monitor.config.reader import Reading, read_document, read_environment
-from monitor.model import Expectation, Secret
+from monitor.model import Expectation, ProxyUse, Secret
 from monitor.net.proxy import ProxyChooser
 from monitor.settings import (
     ConfigError,
@@ -157,6 +157,17 @@ def _metadata(reading: Reading, environ: Mapping[str, str]) -> MetadataSettings:
     return MetadataSettings(**values)
 
 
+def _by_environment(settings: Settings) -> bool:
+    """Whether anything goes as HTTP_PROXY and its kin say."""
+    proxy = settings.proxy
+    if proxy.mode is ProxyMode.ENVIRONMENT or (proxy.mode is ProxyMode.BOTH and not proxy.named):
+        return True
+    chosen = [group.proxy for group in settings.groups.values()]
+    chosen += [target.proxy for target in settings.targets.values()]
+    uses = {choice.use for choice in chosen if choice}
+    return ProxyUse.ENVIRONMENT in uses or (ProxyUse.BOTH in uses and not proxy.named)
+
+
 def _contradictions(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
     """What no single key can tell to be wrong."""
     file, proxy, schedule = str(settings.source), settings.proxy, settings.schedule
@@ -166,15 +177,14 @@ def _contradictions(settings: Settings, environ: Mapping[str, str]) -> Iterator[
     if settings.discovery.lifetime < SHORTEST_LIFETIME:
         what = "names would be looked for all the time"
         yield Problem(file, "discovery.lifetime", what, "write 1m or more")
-    if proxy.mode is not ProxyMode.CONFIG and (proxy.http or proxy.https):
-        yield Problem(
-            file, "proxy.mode", f'with "{proxy.mode}" the URLs are ignored', 'write mode = "config"'
-        )
+    if not proxy.named and (proxy.http or proxy.https):
+        what, cure = f'with "{proxy.mode}" the URLs are ignored', 'write mode = "config" or "both"'
+        yield Problem(file, "proxy.mode", what, cure)
     if proxy.mode is ProxyMode.CONFIG and not (proxy.http or proxy.https):
         yield Problem(file, "proxy.https", "it is missing", 'write https = "http://host:port"')
-    if proxy.mode is ProxyMode.ENVIRONMENT:
+    if _by_environment(settings):
         try:
-            ProxyChooser.from_settings(proxy, environ)
+            ProxyChooser.from_environment(environ)
         except ValueError as error:
             cure = "write http://host:port into HTTP_PROXY and HTTPS_PROXY"
             yield Problem("environment", "HTTPS_PROXY, HTTP_PROXY", str(error), cure)

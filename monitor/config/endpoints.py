@@ -38,6 +38,7 @@ def user_endpoints(reading: Reading) -> tuple[tuple[Endpoint, ...], dict[str, Ta
                 interval=values.get("interval"),
                 timeout=values.get("timeout"),
                 addresses=values.get("addresses"),
+                proxy=values.get("proxy"),
                 address=values.get("address"),
                 connect_port=values.get("connect_port"),
             )

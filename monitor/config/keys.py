@@ -46,6 +46,7 @@ _PER_TARGET = (
     Key("interval", v.DURATION, "How often it is probed."),
     Key("timeout", v.DURATION, "How long one probe may take."),
     Key("addresses", one_of(Addresses), "Which of the name's addresses are probed."),
+    Key("proxy", v.PROXY_CHOICE, "Its way: none, environment, both, or a proxy's URL."),
 )
 _PLACE = (
     Key("path", v.PATH, "What is asked for over HTTP.", '"/"'),

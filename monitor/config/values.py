@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from monitor import shapes
-from monitor.model import StatusSet
+from monitor.model import ProxyChoice, ProxyUse, StatusSet
 
 
 class BadValueError(ValueError):
@@ -234,6 +234,20 @@ def parse_optional_url(text: str) -> str:
     return parse_base_url(text) if text else ""
 
 
+def parse_proxy_choice(text: str) -> ProxyChoice:
+    """Read which way a target goes: a word, or the URL of a proxy."""
+    if text in _PROXY_WORDS:
+        return ProxyChoice(ProxyUse(text))
+    if "://" not in text:
+        words = ", ".join(f'"{word}"' for word in _PROXY_WORDS)
+        cure = f"write {words} or a proxy's URL"
+        raise BadValueError("it is no way that a target can go", cure)
+    return ProxyChoice(ProxyUse.FIXED, parse_base_url(text))
+
+
+_PROXY_WORDS = tuple(use.value for use in ProxyUse if use is not ProxyUse.FIXED)
+
+
 def parse_path(text: str) -> str:
     """Read the path of a URL."""
     if not text.startswith("/") or not all("!" <= c <= "~" for c in text):
@@ -398,6 +412,7 @@ ORIGIN = text_kind(
 )
 BASE_URL = text_kind("a URL", parse_base_url, "http://169.254.169.254")
 PROXY_URL = text_kind("a proxy's URL", parse_optional_url, "http://proxy.example.com:3128")
+PROXY_CHOICE = text_kind("a way or a proxy's URL", parse_proxy_choice, "none")
 PATH = text_kind("a URL's path", parse_path, "/health")
 ID = text_kind("an id", parse_id, "my-endpoint")
 GROUP = text_kind("a group", parse_group, "custom")

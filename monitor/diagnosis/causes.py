@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from monitor.diagnosis.evidence import evidence_of
 from monitor.diagnosis.texts import explain
+from monitor.diagnosis.ways import finding
 from monitor.model import (
     Addresses,
     Attempt,
@@ -67,7 +68,8 @@ def diagnose(target: Target, attempt: Attempt) -> Verdict:
         shown = {**evidence, "inspected_by": inspector} if inspector else evidence
         return Verdict(None, evidence=shown)
     detail, cure = explain(cause, target, attempt)
-    return Verdict(cause, detail, cure, evidence)
+    beside, other_cure = finding(attempt)
+    return Verdict(cause, f"{detail} {beside}".rstrip(), f"{cure} {other_cure}".rstrip(), evidence)
 
 
 def _cause(target: Target, attempt: Attempt) -> Cause | None:
@@ -205,7 +207,7 @@ def _inspector(connection: Connection | None) -> str:
 
 def _proxy_cause(case: Case) -> Cause:
     status = case.failure.code or ""
-    if status == "407":
+    if status in {"401", "407"}:  # tinyproxy says 401 where the login is a wrong one
         return C.PROXY_AUTH_REQUIRED
     return C.PROXY_UPSTREAM_FAILED if status.startswith("5") else C.PROXY_DENIED
 
@@ -249,6 +251,18 @@ def _closed_cause(case: Case) -> Cause:
     return _BROKEN.get(case.failure.phase, C.TCP_RESET)
 
 
+_DNS_KINDS = frozenset({K.DNS_RCODE, K.DNS_NODATA, K.DNS_SINKHOLE, K.DNS_FORMAT})
+
+
+def _is_of_the_proxy(case: Case) -> bool:
+    """Whether the proxy has no address, or does not speak as one: no word on the target."""
+    failure = case.failure
+    if case.to_proxy and failure.kind in _DNS_KINDS:
+        return True
+    rubbish = failure.kind is K.HTTP_FORMAT and failure.phase is Phase.PROXY
+    return rubbish or failure.kind is K.PROXY_TLS
+
+
 def _kind(*kinds: FailureKind) -> Callable[[Case], bool]:
     wanted = frozenset(kinds)
     return lambda case: case.failure.kind in wanted
@@ -256,6 +270,7 @@ def _kind(*kinds: FailureKind) -> Callable[[Case], bool]:
 
 _RULES: tuple[Rule, ...] = (
     (_kind(K.INTERNAL), C.INTERNAL_ERROR),
+    (_is_of_the_proxy, C.PROXY_UNREACHABLE),
     (_kind(K.TIMEOUT), _timeout_cause),
     (_kind(K.OS_ERROR), _errno_cause),
     (_kind(K.CLOSED), _closed_cause),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from monitor.diagnosis.ways import outcome
 from monitor.model import Attempt, Connection, Failure, Target
 
 _LIMIT = 160
@@ -27,6 +28,8 @@ def _facts(target: Target, attempt: Attempt) -> Iterator[tuple[str, str]]:
         yield from _failure(attempt.failure)
     if attempt.proxy:
         yield "proxy", attempt.proxy
+    if attempt.beside:
+        yield "other_way", outcome(attempt.beside)
     connection = _speaker(attempt)
     if connection is not None:
         yield from _connection(connection)

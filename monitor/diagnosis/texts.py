@@ -161,11 +161,11 @@ TEXTS: Mapping[Cause, Text] = MappingProxyType(
             "unchanged.",
         ),
         Cause.PROXY_UNREACHABLE: Text(
-            "The proxy {proxy} can't be reached: {error}.",
-            "Check that the proxy runs and that its port is allowed from this subnet.",
+            "The proxy {proxy} can't be reached or used: {error}.",
+            "Check that an HTTP proxy runs there and that its port is allowed from this subnet.",
         ),
         Cause.PROXY_AUTH_REQUIRED: Text(
-            "The proxy {proxy} wants a user and password.",
+            "The proxy {proxy} wants a user and password, or others than it was given.",
             "Give the runner the proxy's credentials, or exempt this subnet from them.",
         ),
         Cause.PROXY_DENIED: Text(

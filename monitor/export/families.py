@@ -22,6 +22,7 @@ from prometheus_client.core import Metric
 
 from monitor import __version__
 from monitor.diagnosis.network_path import network_path
+from monitor.diagnosis.ways import ways_of
 from monitor.model import (
     Addresses,
     Attempt,
@@ -273,6 +274,14 @@ def _earliest_expiry(connection: Connection) -> float | None:
     return min((certificate.not_after for certificate in chain), default=None)
 
 
+def _way_results(record: Record) -> Iterable[Sample]:
+    return [((way.value,), float(a.ok)) for way, a in ways_of(record.attempt).items()]
+
+
+def _way_durations(record: Record) -> Iterable[Sample]:
+    return [((way.value,), a.duration) for way, a in ways_of(record.attempt).items()]
+
+
 def _network_path(record: Record) -> Iterable[Sample]:
     path = network_path(record.target, record.attempt)
     return [((path.value,), 1.0)] if path else []
@@ -481,6 +490,21 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         G,
         "The first 32 bits of the certificate's SHA-256, to see that it changed.",
         _of_primary(_certificate_hash),
+    ),
+    TargetFamily(
+        "egress_path_success",
+        G,
+        "Whether the last probe reached the endpoint by each way that it tried: through a proxy, "
+        "directly. Absent where no proxy is in it.",
+        _way_results,
+        ("path",),
+    ),
+    TargetFamily(
+        "egress_path_duration_seconds",
+        G,
+        "How long the last probe took by each way that it tried.",
+        _way_durations,
+        ("path",),
     ),
     TargetFamily(
         "egress_network_path_info",

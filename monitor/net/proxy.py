@@ -118,12 +118,18 @@ class ProxyChooser:
         """
         if settings.mode is ProxyMode.NONE:
             return cls(None, None, NoProxy(""))
-        if settings.mode is ProxyMode.CONFIG:
-            both = [
-                _with_credentials(parse_proxy(url), settings)
-                for url in (settings.http, settings.https)
-            ]
-            return cls(both[0], both[1], NoProxy(settings.no_proxy))
+        if settings.named:
+            http, https = (named_proxy(url, settings) for url in (settings.http, settings.https))
+            return cls(http, https, NoProxy(settings.no_proxy))
+        return cls.from_environment(environ)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> ProxyChooser:
+        """Choose as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say.
+
+        Raises:
+            ValueError: if a proxy's URL can't be read; the message holds no credentials.
+        """
         # Go refuses HTTP_PROXY in a CGI program, where a client's header could set it.
         http = "" if environ.get("REQUEST_METHOD") else _either(environ, "HTTP_PROXY")
         return cls(
@@ -134,10 +140,11 @@ class ProxyChooser:
 
     def choose(self, scheme: str, host: str, port: int) -> Proxy | None:
         """Return the proxy for a request, None when the host is dialled directly."""
-        proxy = {"http": self.http, "https": self.https}.get(scheme)
-        if proxy is None or self.no_proxy.covers(host, port):
-            return None
-        return proxy
+        return None if self.no_proxy.covers(host, port) else self.of(scheme)
+
+    def of(self, scheme: str) -> Proxy | None:
+        """Return the proxy of a scheme, whatever NO_PROXY says."""
+        return {"http": self.http, "https": self.https}.get(scheme)
 
     @property
     def in_use(self) -> bool:
@@ -281,7 +288,13 @@ def _either(environ: Mapping[str, str], name: str) -> str:
     return environ.get(name) or environ.get(name.lower()) or ""
 
 
-def _with_credentials(proxy: Proxy | None, settings: ProxySettings) -> Proxy | None:
+def named_proxy(url: str, settings: ProxySettings) -> Proxy | None:
+    """Return a proxy that the configuration names, with the credentials that it gives.
+
+    Raises:
+        ValueError: if the URL can't be read.
+    """
+    proxy = parse_proxy(url)
     if proxy is None or not settings.username:
         return proxy
     return Proxy(proxy.scheme, proxy.host, proxy.port, settings.username, settings.password)

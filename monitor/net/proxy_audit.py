@@ -27,6 +27,7 @@ class ProxyAudit:
     key: str = "NO_PROXY"
     missing: tuple[str, ...] = ()
     ignored: str = ""
+    compares_nothing: bool = False
 
     @property
     def in_use(self) -> bool:
@@ -48,6 +49,11 @@ class ProxyAudit:
                 f"requests by {' and '.join(schemes)} go directly; set "
                 f"{' and '.join(f'{scheme.upper()}_PROXY' for scheme in schemes)}"
             )
+        if self.compares_nothing:
+            lines.append(
+                'proxy.mode is "both", but there is no proxy to compare with; set HTTPS_PROXY, or '
+                "proxy.https"
+            )
         return tuple(lines)
 
 
@@ -61,7 +67,7 @@ def audit_proxies(settings: ProxySettings, environ: Mapping[str, str]) -> ProxyA
         ValueError: if a proxy's URL can't be read; the message holds no credentials.
     """
     chooser = ProxyChooser.from_settings(settings, environ)
-    by_environment = settings.mode is ProxyMode.ENVIRONMENT
+    by_environment = settings.mode is not ProxyMode.NONE and not settings.named
     all_proxy = next((name for name in _ALL_PROXY if environ.get(name)), "")
     partial = chooser.http is None or chooser.https is None
     return ProxyAudit(
@@ -70,6 +76,7 @@ def audit_proxies(settings: ProxySettings, environ: Mapping[str, str]) -> ProxyA
         key="NO_PROXY" if by_environment else "proxy.no_proxy",
         missing=missing_no_proxy(chooser),
         ignored=all_proxy if by_environment and partial else "",
+        compares_nothing=settings.mode is ProxyMode.BOTH and not chooser.in_use,
     )
 
 

@@ -14,6 +14,7 @@ from monitor.net.stopwatch import Stopwatch
 from monitor.net.stream import Stream, TcpStream, TlsStream
 from monitor.net.tls import tls_facts
 from monitor.probes.measure import Wire
+from monitor.probes.tools import Tools
 
 
 @asynccontextmanager
@@ -39,11 +40,26 @@ async def _through_proxy(wire: Wire, tcp: TcpStream, *, tunnel: bool) -> Stream:
     stream: Stream = tcp
     with wire.stopwatch.phase(Phase.PROXY):
         if wire.proxy.scheme == "https":
-            outer = TlsStream(tcp, wire.tools.trust.context(), wire.proxy.host)
-            await outer.handshake()
-            stream = outer
+            stream = await _secured_to(tcp, wire.proxy, wire.tools)
         if tunnel:
-            await _connect_through(stream, wire.proxy, wire.target.host, wire.target.dial_port)
+            host = wire.target.address or wire.target.host
+            await _connect_through(stream, wire.proxy, host, wire.target.dial_port)
+    return stream
+
+
+async def _secured_to(tcp: TcpStream, proxy: Proxy, tools: Tools) -> Stream:
+    """Shake hands with the proxy itself.
+
+    Raises:
+        ExchangeError: PROXY_TLS.
+    """
+    stream = TlsStream(tcp, tools.trust.context(), proxy.host)
+    try:
+        await stream.handshake()
+    except (ExchangeError, EOFError, OSError) as error:
+        failure = failure_of(error, Phase.PROXY)
+        message = f"TLS with the proxy fails: {failure.message}"
+        raise ExchangeError(FailureKind.PROXY_TLS, message, failure.code) from None
     return stream
 
 

@@ -32,6 +32,7 @@ from monitor.net.stream import Stream
 from monitor.probes.channel import channel
 from monitor.probes.measure import Wire, measure
 from monitor.probes.tools import Tools
+from monitor.probes.ways import measure_ways
 
 _ALPN = ("http/1.1",)
 _VALUE_LIMIT = 256
@@ -72,12 +73,14 @@ async def probe(target: Target, tools: Tools) -> Attempt:
 
     A redirect is an answer: it is reported (host and path, no query) and not followed.
     """
-    return await ask(target, tools, _PLAIN)
+    exchange = partial(_exchange, asking=_PLAIN)
+    return await measure_ways(target, tools, exchange, target.endpoint.protocol)
 
 
 async def ask(target: Target, tools: Tools, asking: Asking) -> Attempt:
-    """Probe with a request that is made, and an answer that is used, as ``asking`` says."""
-    proxy = tools.proxies.choose(target.endpoint.protocol, target.host, target.port)
+    """Probe with a request that is made, and an answer that is used, as ``asking`` says; by
+    the way that counts only."""
+    proxy = tools.ways.of(target, target.endpoint.protocol).taken
     return await measure(target, tools, partial(_exchange, asking=asking), proxy=proxy)
 
 

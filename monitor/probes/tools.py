@@ -12,8 +12,8 @@ from monitor.schedule import TokenBucket
 from monitor.settings import FamilyChoice, MetadataSettings
 
 if TYPE_CHECKING:
-    from monitor.net.proxy import ProxyChooser
     from monitor.net.tls import Trust
+    from monitor.net.ways import WayChooser
 
 
 class Resolver(Protocol):
@@ -42,7 +42,7 @@ class Tools:
     random: Random
     resolver: Resolver
     trust: Trust
-    proxies: ProxyChooser
+    ways: WayChooser
     families: FamilyChoice = FamilyChoice.AUTO
     metadata: MetadataSettings = MetadataSettings()
     starts: TokenBucket | None = None

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.catalog import build_targets
 from monitor.config import load_settings
 from monitor.config.keys import TABLES
 from monitor.config.reader import Reading, read_document, read_environment
-from monitor.model import Profile, Protocol, Secret
+from monitor.model import Identity, Profile, Protocol, ProxyChoice, ProxyUse, Secret
 from monitor.settings import ConfigError, FamilyChoice, LogFormat, ProxyMode, Settings
 from tests.internet.ca import Authority
 
@@ -161,6 +162,19 @@ WRONG = {
     '[proxy]\nmode = "config"': ("proxy.https", "missing"),
     '[proxy]\nhttps = "http://p:1"': ("proxy.mode", 'mode = "config"'),
     '[proxy]\nmode = "config"\nhttps = "socks5://p:1"': ("proxy.https", "neither http"),
+    '[groups.vscode]\nproxy = "never"': ("groups.vscode.proxy", '"none", "both"'),
+    '[targets.vscode-unpkg]\nproxy = "socks5://p:1"': (
+        "targets.vscode-unpkg.proxy",
+        "neither http",
+    ),
+    '[targets.instance-metadata]\nproxy = "both"': (
+        "targets.instance-metadata.proxy",
+        "instance metadata never goes through an HTTP proxy",
+    ),
+    '[[endpoint]]\nid = "x"\nhost = "a.b"\nport = 1\nprotocol = "tcp"\nproxy = "http://p:1"': (
+        "targets.x.proxy",
+        "TCP never goes",
+    ),
     'scm = ["*.example.com"]': ("scm[1]", "wildcard"),
     'scm = ["abc.gitpod.remote"]': ("scm[1]", "alias of SSH"),
     'scm = ["bad_host!"]': ("scm[1]", "no host name"),
@@ -221,6 +235,7 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path):
         'scm = ["https://user:hunter2@git.example.com"]',
         'scm = ["https://git.example.com/?token=hunter2"]',
         '[proxy]\nmode = "config"\nhttps = "http://user:hunter2@proxy:3128"',
+        '[targets.vscode-unpkg]\nproxy = "http://user:hunter2@proxy:3128"',
         '[[endpoint]]\nid = "x"\nhost = "user:hunter2@git.example.com"',
         '[metadata]\nendpoint = "http://u:hunter2@169.254.169.254"',
     ],
@@ -233,6 +248,37 @@ def test_a_broken_proxy_in_the_environment_is_named_without_its_password(tmp_pat
     found = problems(tmp_path, HTTPS_PROXY="socks5://user:hunter2@proxy:1080")
     assert "hunter2" not in str(found)
     assert list(found) == ["HTTPS_PROXY, HTTP_PROXY"]
+
+
+@pytest.mark.parametrize("way", ["environment", "both"])
+def test_a_broken_proxy_that_only_one_target_uses_is_named_too(tmp_path: Path, way: str):
+    text = f'[proxy]\nmode = "none"\n[targets.vscode-unpkg]\nproxy = "{way}"'
+    broken = {"HTTPS_PROXY": "socks5://proxy:1080"}
+    assert list(problems(tmp_path, text, **broken)) == ["HTTPS_PROXY, HTTP_PROXY"]
+    assert load(tmp_path, '[proxy]\nmode = "none"', **broken).proxy.mode is ProxyMode.NONE
+
+
+def test_ways_become_settings(tmp_path: Path):
+    settings = load(
+        tmp_path,
+        """
+        [groups.jetbrains]
+        proxy = "none"
+        [targets.vscode-unpkg]
+        proxy = "https://proxy.example.com:3129"
+        [[endpoint]]
+        id = "own"
+        host = "a.example"
+        proxy = "both"
+        """,
+    )
+    assert settings.groups["jetbrains"].proxy == ProxyChoice(ProxyUse.NONE)
+    fixed = ProxyChoice(ProxyUse.FIXED, "https://proxy.example.com:3129")
+    assert settings.targets["vscode-unpkg"].proxy == fixed
+    targets = {t.id: t for t in build_targets(settings, Identity())}
+    assert targets["own"].proxy == ProxyChoice(ProxyUse.BOTH)
+    assert targets["jetbrains-download"].proxy == ProxyChoice(ProxyUse.NONE)
+    assert targets["app-ona-com"].proxy is None
 
 
 def test_a_proxy_in_the_environment_is_used(tmp_path: Path):

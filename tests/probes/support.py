@@ -15,13 +15,14 @@ from monitor.model import (
     FailureKind,
     Phase,
     Protocol,
+    ProxyChoice,
     Resolution,
     ResolutionSource,
     Target,
 )
 from monitor.net.clock import SystemClock
-from monitor.net.proxy import ProxyChooser
 from monitor.net.tls import Trust
+from monitor.net.ways import WayChooser
 from monitor.probes.tools import Tools
 from monitor.settings import FamilyChoice, MetadataSettings, ProxySettings
 
@@ -50,6 +51,7 @@ def make_tools(
     environ: Mapping[str, str] | None = None,
     families: FamilyChoice = FamilyChoice.AUTO,
     metadata: MetadataSettings | None = None,
+    proxy: ProxySettings | None = None,
 ) -> Tools:
     """Make tools that trust ``ca_file`` alone and know the names of ``table``."""
     return Tools(
@@ -57,7 +59,7 @@ def make_tools(
         random=Random(7),
         resolver=TableResolver(table or {}),
         trust=Trust(ca_file, system_store=False),
-        proxies=ProxyChooser.from_settings(ProxySettings(), environ or {}),
+        ways=WayChooser.from_settings(proxy or ProxySettings(), environ or {}),
         families=families,
         metadata=metadata or MetadataSettings(),
     )
@@ -76,6 +78,7 @@ def make_target(
     expect: Expectation | None = None,
     prober: str | None = None,
     query: str = "",
+    proxy: ProxyChoice | None = None,
 ) -> Target:
     """Make a target as the catalogue would."""
     endpoint = Endpoint(
@@ -90,4 +93,4 @@ def make_target(
         expect=expect or Expectation(),
         query=query,
     )
-    return Target(endpoint, 30.0, timeout, address, connect_port)
+    return Target(endpoint, 30.0, timeout, address, connect_port, proxy=proxy)
