@@ -28,6 +28,7 @@ from monitor.model import Target
 from monitor.net.clock import SystemClock
 from monitor.net.proxy_audit import audit_proxies
 from monitor.settings import ConfigError, Problem, Settings
+from monitor.shard import share_of
 from monitor.state import Board
 from monitor.watch import Watch
 from monitor.web.server import build_app, serve
@@ -137,7 +138,7 @@ class Monitor:
         servers, found = engine.tools.resolver.servers, self._discovery.found
         identity = self.board.identity
         rows = build_targets(settings, identity, servers, include_disabled=True, found=found)
-        targets = tuple(row for row in rows if row.endpoint.enabled)
+        targets = share_of((row for row in rows if row.endpoint.enabled), settings.shard)
         self._watch.apply(targets)
         self._discovery.use(settings, engine, rows)
         self._say_unknown(targets)

@@ -32,6 +32,14 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """One of ``count`` monitors that share the targets; ``number`` is from 1 on."""
+
+    number: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScheduleSettings:
     """Seconds, except the two bounds."""
 
@@ -194,6 +202,7 @@ class Settings:
     region: str = ""
     account_id: str = ""
     runner_id: str = ""
+    shard: Shard | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     families: FamilyChoice = FamilyChoice.AUTO
     addresses: Addresses = Addresses.FIRST

@@ -16,7 +16,7 @@ LAYERS = (
     {
         "baseline", "catalog", "config", "diagnosis", "discovery_view", "events", "flapping",
         "gateways", "health", "history", "history_file", "lag", "net", "quality", "schedule",
-        "state", "view",
+        "shard", "state", "view",
     },
     {"export", "identity", "probes", "web"},
     {"engine"},

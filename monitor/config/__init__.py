@@ -105,7 +105,7 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
         state=StateSettings(**reading.table("state")),
         discovery=DiscoverySettings(**reading.table("discovery")),
     )
-    plain = {name: top[name] for name in ("profile", "account_id") if name in top}
+    plain = {name: top[name] for name in ("profile", "account_id", "shard") if name in top}
     for name in ("region", "runner_id"):
         plain |= {name: top[name]} if top.get(name) else {}
     if "address_family" in top:

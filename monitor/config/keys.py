@@ -69,6 +69,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("region", v.REGION, "AWS region; else AWS_REGION, else instance metadata."),
             Key("account_id", v.ACCOUNT, "AWS account; else instance metadata."),
             Key("runner_id", v.RUNNER, "The runner's id, for labels; else RUNNER_ID."),
+            Key("shard", v.SHARD, "Which share of the targets this monitor watches."),
             Key("address_family", one_of(FamilyChoice), "Families probed.", '"auto"'),
             Key("addresses", one_of(Addresses), "Addresses of a name probed.", '"first"'),
             Key("scm", list_of(v.URL), "Your source control hosts.", "[]"),

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from monitor import shapes
 from monitor.model import ProxyChoice, ProxyUse, StatusSet
+from monitor.settings import Shard
 
 
 class BadValueError(ValueError):
@@ -77,6 +78,7 @@ _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,98}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _ALIASES = (".gitpod.remote", ".gitpod.environment")
 _DAY = 86_400.0
+_SHARDS = 1000
 
 
 def parse_duration(raw: str | float) -> float:
@@ -332,6 +334,19 @@ def parse_ca_file(text: str) -> Path:
     return path
 
 
+def parse_shard(text: str) -> Shard:
+    """Read ``"2/3"``: the second of three."""
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal()):
+        raise BadValueError(f"{text!r} is no shard", 'write e.g. "1/3", the first of three')
+    shard = Shard(int(number), int(count))
+    if not 1 <= shard.number <= shard.count <= _SHARDS:
+        raise BadValueError(
+            f"{text!r} is no shard", f"write a number from 1 to the count, at most {_SHARDS}"
+        )
+    return shard
+
+
 def one_of(values: type[StrEnum]) -> Kind:
     """A choice."""
     names = [member.value for member in values]
@@ -401,6 +416,7 @@ BOOLEAN = Kind("a boolean", (bool,), bool, _bool, "true or false")
 COUNT = Kind("a whole number", (int,), at_least(1), _number, "a whole number, without quotes")
 NUMBER = Kind("a number", (int, float), at_least(0.1), _number, "a number, without quotes")
 PORT = Kind("a port number", (int,), parse_port, _number, "a number from 1 to 65535, unquoted")
+SHARD = text_kind("a shard", parse_shard, "1/3")
 DURATION = Kind("a duration", (str, int, float), parse_duration, _number, '"30s"')
 TEXT = text_kind("a string", str, "text")
 HOST = text_kind("a host name or address", parse_host, "git.example.com")
