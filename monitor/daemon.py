@@ -21,6 +21,7 @@ from monitor.config import load_settings
 from monitor.discovery.service import Discovery
 from monitor.engine import Engine, make_tools
 from monitor.events import Events
+from monitor.export.mqtt import MqttExporter
 from monitor.lag import LagMeter
 from monitor.logs import configure
 from monitor.memory import Memory
@@ -99,6 +100,9 @@ class Monitor:
             random=random,
             on_result=self._discovery.look_at,
         )
+        self._mqtt = MqttExporter(self.board, settings.state.directory, self.clock, random)
+        self._mqtt.configure(settings.mqtt, engine.tools.resolver, engine.tools.trust)
+        self.events.listen(self._mqtt.listen)
         self._said_unknown: tuple[str, ...] = ()
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
@@ -120,6 +124,7 @@ class Monitor:
                 group.create_task(self._lag.run())
                 group.create_task(self._memory.run())
                 group.create_task(self._discovery.run())
+                group.create_task(self._mqtt.run())
                 group.create_task(self._find_identity())
                 group.create_task(self._reload_when_told(reload))
                 group.create_task(self._watch.probe_forever(group))
@@ -129,6 +134,7 @@ class Monitor:
         except* _StoppedError:
             self._memory.save()
             self._discovery.save()
+            self._mqtt.save()
             log.info("stopped")
 
     def apply(self, settings: Settings) -> None:
@@ -201,6 +207,7 @@ class Monitor:
             log.warning("web and state take a restart to change")
         configure(settings.log)
         self._watch.engine = engine
+        self._mqtt.configure(settings.mqtt, engine.tools.resolver, engine.tools.trust)
         self.board.identity = identity.merge(
             identity.from_environment(settings, self._environ), self.board.identity
         )

@@ -176,6 +176,36 @@ class StateSettings:
     directory: Path | None = None
 
 
+class MqttVersion(StrEnum):
+    """Versions of the protocol (OASIS standards)."""
+
+    V5 = "5"
+    V311 = "3.1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """The broker that events and states are published to. ``websocket_path`` is "" for MQTT
+    straight over TCP. ``client_id`` "" means the runner's id, else this host's name.
+    ``ca_file`` None means what ``[tls]`` trusts. ``keepalive`` is seconds, ``max_pending``
+    events that are kept while the broker is away."""
+
+    host: str
+    port: int
+    tls: bool = False
+    websocket_path: str = ""
+    version: MqttVersion = MqttVersion.V5
+    client_id: str = ""
+    topic_prefix: str = "egress-monitor"
+    username: str = ""
+    password: Secret | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    keepalive: float = 30.0
+    max_pending: int = 2000
+
+
 @dataclass(frozen=True, slots=True)
 class DiscoverySettings:
     """``lifetime`` (seconds): how long a name stands for its wildcard before another is
@@ -218,3 +248,4 @@ class Settings:
     metadata: MetadataSettings = MetadataSettings()
     state: StateSettings = StateSettings()
     discovery: DiscoverySettings = DiscoverySettings()
+    mqtt: MqttSettings | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from monitor.gateways import Gateway
 from monitor.health import Health
@@ -78,12 +79,35 @@ class Vitals:
     last_reload_success_at: float = 0.0
 
 
+class Dropped(StrEnum):
+    """Why an event was not published: ``QUEUE_FULL`` made room for newer ones, ``CORRUPT``
+    was damaged on disk, ``REFUSED`` the broker would not take."""
+
+    QUEUE_FULL = "queue_full"
+    CORRUPT = "corrupt"
+    REFUSED = "refused"
+
+
+@dataclass(slots=True)
+class MqttVitals:
+    """How publishing to the MQTT broker goes. ``published`` counts what the broker took,
+    ``sessions`` connections that it accepted, ``conflicts`` those that it ended (or seems to
+    have) because another client came with the same id."""
+
+    connected: bool = False
+    published: int = 0
+    pending: int = 0
+    sessions: int = 0
+    conflicts: int = 0
+    dropped: Counter[Dropped] = field(default_factory=Counter)
+
+
 @dataclass(slots=True)
 class Board:
     """The one place that the daemon writes and everything that is shown reads. ``incidents``
     are those that are open, ``chapters`` tell of these and of past ones. ``gateways`` are in
     the catalogue's order, ``chains`` by id are the discovery chains in use, ``unlisted`` the
-    hosts that the allow-list misses."""
+    hosts that the allow-list misses. ``mqtt`` is None where no broker is configured."""
 
     records: dict[str, Record] = field(default_factory=dict)
     vitals: Vitals = field(default_factory=Vitals)
@@ -94,3 +118,4 @@ class Board:
     gateways: tuple[Gateway, ...] = ()
     chains: dict[str, ChainState] = field(default_factory=dict)
     unlisted: tuple[UnlistedHost, ...] = ()
+    mqtt: MqttVitals | None = None

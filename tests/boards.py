@@ -43,7 +43,7 @@ from monitor.model import (
 from monitor.net.proxy_audit import ProxyAudit
 from monitor.quality import Quality
 from monitor.settings import Settings, TargetSettings
-from monitor.state import Board, Record, Vitals
+from monitor.state import Board, MqttVitals, Record, Vitals
 
 NOW = 1_800_000_000.0
 REGION = "eu-central-1"
@@ -117,6 +117,7 @@ def realistic_board() -> Board:
         gateways=gateways,
         chains={state.chain: state for state in CHAINS},
         unlisted=(UNLISTED,),
+        mqtt=MqttVitals(connected=True, published=9, sessions=1),
     )
 
 

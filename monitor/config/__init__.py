@@ -10,8 +10,10 @@ from typing import Any
 
 from monitor.config.aws_endpoints import endpoint_variables, overlaid, place_of
 from monitor.config.endpoints import user_endpoints
+from monitor.config.mqtt import mqtt_settings
 from monitor.config.reader import Reading, read_document, read_environment
-from monitor.model import Expectation, ProxyUse, Secret
+from monitor.config.secrets import read_secret
+from monitor.model import Expectation, ProxyUse
 from monitor.net.proxy import ProxyChooser
 from monitor.settings import (
     ConfigError,
@@ -104,6 +106,7 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
         metadata=_metadata(reading, environ),
         state=StateSettings(**reading.table("state")),
         discovery=DiscoverySettings(**reading.table("discovery")),
+        mqtt=mqtt_settings(reading),
     )
     plain = {name: top[name] for name in ("profile", "account_id", "shard") if name in top}
     for name in ("region", "runner_id"):
@@ -134,14 +137,9 @@ def expectation(values: Mapping[str, Any]) -> Expectation | None:
 
 def _proxy(reading: Reading) -> ProxySettings:
     values = dict(reading.table("proxy"))
-    file = values.pop("password_file", None)
-    if file is not None:
-        try:
-            text = file.read_text(encoding="utf-8")[:_SECRET_LIMIT].strip()
-            values["password"] = Secret(text)
-        except (OSError, UnicodeDecodeError):
-            what, cure = "its content can't be read as text", "write the password into it"
-            reading.problem("proxy.password_file", what, cure)
+    values["password"] = read_secret(
+        "proxy.password_file", values.pop("password_file", None), reading
+    )
     return ProxySettings(**values)
 
 

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from monitor.config import values as v
 from monitor.config.values import Kind, list_of, one_of
 from monitor.model import Addresses, Profile, Protocol
-from monitor.settings import FamilyChoice, LogFormat, ProxyMode
+from monitor.settings import FamilyChoice, LogFormat, MqttVersion, ProxyMode
 
 
 class Level(StrEnum):
@@ -111,6 +111,19 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("max_hosts", v.COUNT, "Unlisted hosts kept and probed.", "20"),
             Key("forget_after", v.DURATION, "An unlisted host not seen is dropped.", '"24h"'),
             Key("allow_private", v.BOOLEAN, "Whether they may have private addresses.", "false"),
+        ),
+        "mqtt": (
+            Key("url", v.BROKER, "The broker: mqtt, mqtts, ws or wss. Without it, no MQTT."),
+            Key("version", one_of(MqttVersion), "The protocol's version.", '"5"'),
+            Key("client_id", v.CLIENT_ID, "This monitor's id; else the runner's, else the host's."),
+            Key("topic_prefix", v.TOPIC, "What all topics begin with.", '"egress-monitor"'),
+            Key("username", v.TEXT, "The broker's user.", '""'),
+            Key("password_file", v.FILE, "File that holds the broker's password."),
+            Key("ca_file", v.CA_FILE, "PEM file of the broker's CAs; else what [tls] trusts."),
+            Key("cert_file", v.FILE, "PEM file of the client's certificate chain."),
+            Key("key_file", v.FILE, "PEM file of the certificate's key, without a passphrase."),
+            Key("keepalive", v.KEEPALIVE, "How soon a silent connection is given up.", '"30s"'),
+            Key("max_pending", v.COUNT, "Events kept while the broker is away.", "2000"),
         ),
         "log": (
             Key("format", one_of(LogFormat), "How log lines look.", '"auto"'),

@@ -75,6 +75,8 @@ _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _GROUP = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,98}")
+_TOPIC = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._:@-]{1,100}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _ALIASES = (".gitpod.remote", ".gitpod.environment")
 _DAY = 86_400.0
@@ -222,6 +224,57 @@ def parse_origin(text: str) -> Url:
     if url.path != "/":
         raise BadValueError("a path is not used here", "end it behind host and port")
     return url
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerUrl:
+    """Where a broker is. ``websocket_path`` is "" for MQTT straight over TCP."""
+
+    host: str
+    port: int
+    tls: bool
+    websocket_path: str
+
+
+_BROKERS = {
+    "mqtt": (1883, False, False),
+    "mqtts": (8883, True, False),
+    "ws": (80, False, True),
+    "wss": (443, True, True),
+}
+"""By the URL's scheme: the usual port, whether it is TLS, whether it is WebSocket."""
+
+
+def parse_broker(text: str) -> BrokerUrl:
+    """Read ``mqtts://host:port``, or ``wss://host:port/path`` for MQTT over WebSocket."""
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in _BROKERS:
+        cure = "write mqtts://host:port (or mqtt, wss, ws)"
+        raise BadValueError(f"the scheme is not one of {', '.join(_BROKERS)}", cure)
+    if "@" in rest:
+        cure = "take it out: write mqtt.username and mqtt.password_file"
+        raise BadValueError("a URL must not hold a user or password", cure)
+    port, tls, web = _BROKERS[scheme]
+    url = parse_url(f"https://{rest}")
+    if url.path != "/" and not web:
+        raise BadValueError("mqtt and mqtts have no path", "end it behind host and port")
+    return BrokerUrl(url.host, url.port or port, tls, url.path if web else "")
+
+
+def parse_topic(text: str) -> str:
+    """Read the beginning of a topic's name (MQTT 5.0 section 4.7)."""
+    if not _TOPIC.fullmatch(text):
+        cure = 'write words with / between them, such as "egress-monitor" or "site/egress"'
+        raise BadValueError(f"{text[:40]!r} can't begin a topic", cure)
+    return text
+
+
+def parse_keepalive(raw: str | float) -> float:
+    """Read an interval that MQTT can say: whole seconds in two bytes (MQTT 5.0 3.1.2.10)."""
+    seconds = parse_duration(raw)
+    if not 5 <= seconds <= 65_535:
+        raise BadValueError(f"{seconds:g} s is too short or too long", "write 5s to 18h")
+    return seconds
 
 
 def parse_base_url(text: str) -> str:
@@ -449,6 +502,14 @@ ACCOUNT = text_kind(
         shapes.ACCOUNT_ID, "AWS account id", 'write its 12 digits in quotes: "123456789012"'
     ),
     "123456789012",
+)
+BROKER = text_kind("a broker's URL", parse_broker, "mqtts://broker.example.com:8883")
+TOPIC = text_kind("the beginning of a topic", parse_topic, "egress-monitor")
+KEEPALIVE = Kind("a duration", (str, int, float), parse_keepalive, _number, '"30s"')
+CLIENT_ID = text_kind(
+    "a client id",
+    parse_shape(_CLIENT_ID, "client id", "use letters, digits, '.', '_', ':', '@', '-'"),
+    "monitor-subnet-a",
 )
 RUNNER = text_kind(
     "a runner's id",

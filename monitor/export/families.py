@@ -34,7 +34,7 @@ from monitor.model import (
     State,
 )
 from monitor.net.proxy_audit import REQUIRED_NO_PROXY
-from monitor.state import Board, Histogram, Record
+from monitor.state import Board, Dropped, Histogram, MqttVitals, Record
 
 Sample = tuple[tuple[str, ...], float]
 """Values of the family's labels, and the sample's value."""
@@ -157,6 +157,16 @@ def _add_histogram(metric: Metric, labels: Mapping[str, str], histogram: Histogr
 
 def _one(value: float | None) -> Iterable[Sample]:
     return () if value is None else (((), value),)
+
+
+def _of_mqtt(take: Callable[[MqttVitals], float]) -> Callable[[Board], Iterable[Sample]]:
+    return lambda board: _one(float(take(board.mqtt))) if board.mqtt else ()
+
+
+def _mqtt_dropped(board: Board) -> Iterable[Sample]:
+    if board.mqtt is not None:
+        for reason in Dropped:
+            yield (reason.value,), float(board.mqtt.dropped[reason])
 
 
 def _of_attempt(take: Callable[[Attempt], float | None]) -> Callable[[Record], Iterable[Sample]]:
@@ -808,6 +818,43 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         N,
         "Reloads that kept the old configuration because the new one was wrong.",
         lambda b: _one(float(b.vitals.reload_failures)),
+    ),
+    MonitorFamily(
+        "egress_mqtt_connected",
+        G,
+        "Whether the MQTT broker is connected.",
+        _of_mqtt(lambda mqtt: mqtt.connected),
+    ),
+    MonitorFamily(
+        "egress_mqtt_connections",
+        N,
+        "Connections that the MQTT broker accepted: all but one are reconnects.",
+        _of_mqtt(lambda mqtt: mqtt.sessions),
+    ),
+    MonitorFamily(
+        "egress_mqtt_client_id_conflicts",
+        N,
+        "Connections lost because another client came with the same id, or as if so.",
+        _of_mqtt(lambda mqtt: mqtt.conflicts),
+    ),
+    MonitorFamily(
+        "egress_mqtt_published",
+        N,
+        "Messages that the MQTT broker took.",
+        _of_mqtt(lambda mqtt: mqtt.published),
+    ),
+    MonitorFamily(
+        "egress_mqtt_events_pending",
+        G,
+        "Events that the MQTT broker has still to take.",
+        _of_mqtt(lambda mqtt: mqtt.pending),
+    ),
+    MonitorFamily(
+        "egress_mqtt_events_dropped",
+        N,
+        "Events that were not published, by reason.",
+        _mqtt_dropped,
+        ("reason",),
     ),
 )
 

@@ -60,7 +60,10 @@ def snapshot(board: Board) -> Board:
     vitals = copy(board.vitals)
     vitals.loop_lag, vitals.lateness = _still(vitals.loop_lag), _still(vitals.lateness)
     records = {name: _copied(record) for name, record in board.records.items()}
-    return replace(board, records=records, vitals=vitals)
+    mqtt = copy(board.mqtt)
+    if mqtt is not None:
+        mqtt.dropped = mqtt.dropped.copy()
+    return replace(board, records=records, vitals=vitals, mqtt=mqtt)
 
 
 def _copied(record: Record) -> Record:

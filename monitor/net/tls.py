@@ -55,11 +55,19 @@ class Trust:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
             return context
+        self.add_roots(context)
+        return context
+
+    def add_roots(self, context: ssl.SSLContext) -> None:
+        """Make ``context`` trust what this does.
+
+        Raises:
+            OSError: if the CA file can't be read any more.
+        """
         if self._system_store:
             context.load_default_certs()
         if self._ca_file is not None:
             context.load_verify_locations(cafile=self._ca_file)
-        return context
 
 
 def tls_error(error: ssl.SSLError) -> Exception:
