@@ -9,7 +9,7 @@ from monitor.catalog import build_targets
 from monitor.catalog.found import Found
 from monitor.gateways import Gateway
 from monitor.health import Health
-from monitor.history import Chapter, latency_code
+from monitor.history import SLOT_SECONDS, SLOTS, Chapter, latency_code, observe
 from monitor.model import (
     Addresses,
     Attempt,
@@ -263,3 +263,59 @@ def _incidents(records: list[Record]) -> Iterator[Incident]:
         "Nothing answers on tcp/443.",
         "Open the port.",
     )
+
+
+def remembered(board: Board) -> Board:
+    """Give a board a day behind it: latencies that rise and fall, an outage that one group had,
+    and the incident that told of it."""
+    outage = range(150, 156)
+    hit = tuple(n for n, r in board.records.items() if r.target.group == "gateway_lighthouse")
+    for number, record in enumerate(board.records.values()):
+        if record.attempt is None:
+            continue
+        for slot in range(SLOTS):
+            down = slot in outage and record.target.id in hit
+            latency = 0.02 * (1 + number % 5) * (1 + (slot * 7 + number) % 11 / 20)
+            at = NOW - (SLOTS - 1 - slot) * SLOT_SECONDS
+            state = State.DOWN if down else State.UP
+            record.trace = observe(record.trace, state, None if down else latency, at)
+    began = NOW - (SLOTS - 1 - outage.start) * SLOT_SECONDS
+    incident = Incident(
+        "i-0", Cause.UDP_NO_REPLY, Scope.PORT, "udp/4242", State.DOWN, began, hit,
+        "Outbound UDP port 4242 is blocked to every host that needs it.",
+        "Open outbound UDP 4242 from the runner's subnet.", {"phase": "exchange"},
+    )  # fmt: skip
+    past = Chapter(incident, began + len(outage) * SLOT_SECONDS)
+    board.chapters = (past, *map(Chapter, board.incidents))
+    return board
+
+
+def all_up(board: Board) -> Board:
+    """Make everything of a board well."""
+    board.records = {n: r for n, r in board.records.items() if r.attempt is not None}
+    for record in board.records.values():
+        record.attempt, record.verdict = _up(record.target)
+        record.health = Health(State.UP, NOW - 86_400)
+    board.incidents = ()
+    return board
+
+
+def lost_egress(board: Board) -> Board:
+    """Take everything outside the subnet away from a board."""
+    for record in board.records.values():
+        if record.target.group != "resolver":
+            record.attempt, record.verdict = _down(record.target)
+            record.health = Health(State.DOWN, NOW - 250, Cause.TCP_TIMEOUT)
+    lost = tuple(n for n, r in board.records.items() if r.health.state is State.DOWN)
+    incident = Incident(
+        "all_egress-1799999750", Cause.TCP_TIMEOUT, Scope.ALL_EGRESS, "all egress", State.DOWN,
+        NOW - 250, lost,
+        f"Nothing outside this subnet answers: all {len(lost)} hosts tried fail, most with "
+        "tcp_timeout.",
+        "Check the subnet's route to the NAT or transit gateway, then the network ACL and the "
+        "security group's outbound rules.",
+        {"hosts": f"{len(lost)} of {len(lost)}", "first": "app.ona.com"},
+    )  # fmt: skip
+    board.incidents = (incident,)
+    board.chapters += (Chapter(incident),)
+    return board

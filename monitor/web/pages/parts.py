@@ -126,8 +126,9 @@ def evidence(found: Mapping[str, str]) -> str:
 
 
 def table(caption: str, columns: Iterable[str], rows: Iterable[str], kind: str = "") -> str:
-    """Return a table in a frame of its own, that scrolls by itself where it is too wide.
-    Columns and rows are HTML already."""
+    """Return a table in a frame of its own, that scrolls by itself where it is too wide. A
+    table of the kind "wide" can be scrolled by keyboard though no link is in it. Columns and
+    rows are HTML already."""
     return "".join(table_pieces(caption, columns, rows, kind))
 
 
@@ -136,9 +137,9 @@ def table_pieces(
 ) -> Iterator[str]:
     """Return the same, row by row."""
     head = "".join(f'<th scope="col">{column}</th>' for column in columns)
+    reached = f' role="group" tabindex="0" aria-label="{text(caption)}"' if kind == "wide" else ""
     yield (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{text(caption)}">'
-        f'<table class="{kind}"><caption>{text(caption)}</caption>'
+        f'<div class="scroll"{reached}><table class="{kind}"><caption>{text(caption)}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>"
     )
     yield from rows

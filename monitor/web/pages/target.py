@@ -159,7 +159,9 @@ def _resolution(resolution: Resolution) -> str:
         found = ", ".join(map(text, resolution.addresses)) or "no address"
         return f"{title}<p>Taken from {words(resolution.source.value)}: <code>{found}</code></p>"
     columns = ("Name server", "Asked", "Answer", "Addresses", "Took")
-    return title + table("Answers by name server", columns, map(_answer, resolution.answers))
+    return title + table(
+        "Answers by name server", columns, map(_answer, resolution.answers), "wide"
+    )
 
 
 def _answer(answer: DnsAnswer) -> str:
@@ -228,7 +230,7 @@ def _certificates(tls: TlsFacts, now: float) -> str:
     error = f": {text(tls.verify_error)}" if tls.verify_error else ""
     columns = ("Certificate", "Issued by", "Valid from", "Expires")
     rows = (_certificate(certificate, now) for certificate in tls.chain)
-    chain = table("Chain as the server sent it, its own first", columns, rows)
+    chain = table("Chain as the server sent it, its own first", columns, rows, "wide")
     return f"<h3>Certificate: {verdict}{error}</h3>{chain if tls.chain else ''}"
 
 

@@ -1,0 +1,163 @@
+"""The page in a real browser: clicked through, kept up to date, and judged by axe-core."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from monitor.health import Health
+from monitor.model import Cause, State
+from tests.boards import NOW, all_up, hostile_board, lost_egress, realistic_board, remembered
+from tests.internet.process import program
+from tests.web.serving import serving
+
+PHONE = {"width": 360, "height": 740}
+DESK = {"width": 1280, "height": 900}
+
+
+@asynccontextmanager
+async def browser() -> AsyncIterator[Browser]:
+    """Chromium, as Debian has it."""
+    path = program("chromium")
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            yield started
+        finally:
+            await started.close()
+
+
+@asynccontextmanager
+async def page_of(opened: Browser, **options: object) -> AsyncIterator[Page]:
+    """A page that fails the test for anything that it complains about."""
+    context = await opened.new_context(**options)  # type: ignore[arg-type]
+    page = await context.new_page()
+    page.set_default_timeout(10_000)
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    await context.close()
+    assert complaints == []
+
+
+async def check(page: Page) -> None:
+    """No violation of WCAG or of axe's good practice, and nothing wider than the window."""
+    results = await Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
+    wide, window = await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert wide <= window
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_clicking_through_meets_no_error_and_no_violation(scheme: str) -> None:
+    board = remembered(realistic_board())
+    async with (
+        serving(board) as port,
+        browser() as opened,
+        page_of(opened, viewport=DESK, color_scheme=scheme) as page,
+    ):
+        await page.goto(f"http://127.0.0.1:{port}/")
+        await expect(page.locator("#link")).to_have_text("Live")
+        await check(page)
+        folded = page.locator("details:not([open]) > summary")
+        while await folded.count():
+            await folded.first.focus()
+            await page.keyboard.press("Enter")
+        await check(page)
+        await page.get_by_role("link", name="app-gitpod-io").first.click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("app-gitpod-io")
+        await check(page)
+        await page.get_by_role("link", name="All targets").click()
+        await page.get_by_role("link", name="Nothing answers on tcp/443.").click()
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("Nothing answers")
+        await check(page)
+        await page.get_by_role("row").get_by_role("link").first.click()
+        await expect(page.get_by_text("Failed in phase connect")).to_be_visible()
+        await check(page)
+        await page.goto(f"http://127.0.0.1:{port}/incidents/i-0")
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("Over: Outbound UDP")
+        await check(page)
+
+
+@pytest.mark.parametrize("make", [all_up, lost_egress], ids=["all_up", "lost_egress"])
+async def test_a_phone_shows_it_without_scrolling_sideways(make: object) -> None:
+    board = make(remembered(realistic_board()))  # type: ignore[operator]
+    target = next(iter(board.records))
+    paths = ["/", f"/targets/{target}", *(f"/incidents/{c.incident.id}" for c in board.chapters)]
+    async with (
+        serving(board) as port,
+        browser() as opened,
+        page_of(opened, viewport=PHONE) as page,
+    ):
+        for path in paths:
+            await page.goto(f"http://127.0.0.1:{port}{path}")
+            await check(page)
+
+
+async def test_an_open_page_follows_and_leaves_the_reader_where_he_is() -> None:
+    board = all_up(remembered(realistic_board()))
+    record = board.records["app-gitpod-io"]
+    async with (
+        serving(board) as port,
+        browser() as opened,
+        page_of(opened, viewport=DESK) as page,
+    ):
+        await page.goto(f"http://127.0.0.1:{port}/")
+        await expect(page.locator("#link")).to_have_text("Live")
+        await page.locator("#g-jetbrains summary").click()
+        await page.evaluate("window.here = document.querySelector('#g-jetbrains table')")
+        record.health = Health(State.DOWN, NOW, Cause.TCP_TIMEOUT)
+        headline = page.get_by_role("heading", level=1)
+        await expect(headline).to_have_text(f"1 of {len(board.records)} targets down")
+        await expect(page).to_have_title(f"1 of {len(board.records)} targets down · Egress Monitor")
+        await expect(page.locator("#t-app-gitpod-io .state")).to_be_visible()
+        first = page.locator("details.group").first
+        await expect(first).to_have_attribute("id", "g-management_plane")
+        assert await page.evaluate("document.querySelector('#g-jetbrains').open")
+        assert await page.evaluate("window.here.isConnected")
+        assert await page.evaluate("document.activeElement.closest('details').id") == "g-jetbrains"
+        await check(page)
+
+
+async def test_it_says_when_it_is_no_longer_up_to_date() -> None:
+    async with browser() as opened:
+        context = await opened.new_context()
+        page = await context.new_page()
+        async with serving(realistic_board()) as port:
+            await page.goto(f"http://127.0.0.1:{port}/")
+            await expect(page.locator("#link")).to_have_text("Live")
+        await expect(page.locator("#link")).to_contain_text("Not up to date")
+
+
+async def test_without_a_script_everything_is_there_and_is_loaded_anew() -> None:
+    board = realistic_board()
+    async with (
+        serving(board) as port,
+        browser() as opened,
+        page_of(opened, java_script_enabled=False) as page,
+    ):
+        await page.goto(f"http://127.0.0.1:{port}/")
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("1 incident")
+        await page.locator("#g-jetbrains summary").click()
+        await expect(
+            page.get_by_role("link", name="jetbrains-download", exact=True)
+        ).to_be_visible()
+        assert await page.locator("noscript meta[http-equiv=refresh]").count() == 1
+
+
+async def test_what_a_hostile_peer_sent_does_nothing() -> None:
+    async with (
+        serving(hostile_board()) as port,
+        browser() as opened,
+        page_of(opened) as page,
+    ):
+        page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+        for path in ("/", "/targets/hostile", "/incidents/hostile"):
+            await page.goto(f"http://127.0.0.1:{port}{path}")
+            assert await page.locator("main script").count() == 0
+            await check(page)
