@@ -117,7 +117,7 @@ def strip(trace: Trace, now: float, width: int = 4) -> Strip:
     """Return the same day with ``width`` slots (a divisor of ``SLOTS``) to a column."""
     first, data = _day(trace, now)
     states, shares, medians = data[0::CELL_BYTES], data[1::CELL_BYTES], data[3::CELL_BYTES]
-    measured = sum(state > _STATES.index(State.UNKNOWN) for state in states)
+    measured = SLOTS - sum(states.count(_STATES.index(s)) for s in (None, State.UNKNOWN))
     return Strip(
         start=first * SLOT_SECONDS,
         step=width * SLOT_SECONDS,

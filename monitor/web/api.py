@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from monitor.discovery_view import discovery_view
@@ -41,19 +43,27 @@ class Condition:
         return {"version": VERSION, "ok": self.ok, "text": self.text, **self.detail}
 
 
-def targets_document(board: Board, now: float) -> Json:
-    """Every target as ``check --format json`` shows it, and when it was looked at. Times
-    are Unix seconds."""
+def targets_pieces(board: Board, now: float) -> Iterator[str]:
+    """Every target as ``check --format json`` shows it, and when it was looked at, as JSON in
+    pieces, a target each: there may be thousands. Times are Unix seconds."""
     records = list(board.records.values())
-    return {
+    head: Json = {
         "version": VERSION,
         "generated_at": rounded(now),
         "summary": summary_view(tally((r.target, r.health.state) for r in records)),
         "proxies": proxies_view(board.proxies),
-        "targets": [record_view(record) for record in records],
         "gateways": gateways_view(board.gateways),
         "discovery": discovery_view(board.chains, board.unlisted),
     }
+    yield f'{encoded(head)[:-1]}, "targets": ['
+    for number, record in enumerate(records):
+        yield f"{', ' if number else ''}{encoded(record_view(record))}"
+    yield "]}"
+
+
+def encoded(document: Json) -> str:
+    """Write a document as JSON."""
+    return json.dumps(document, allow_nan=False)
 
 
 def target_document(record: Record) -> Json:

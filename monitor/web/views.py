@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterable
 
 from aiohttp import web
@@ -68,8 +67,9 @@ class Views:
     async def readyz(self, request: web.Request) -> web.Response:
         return _condition(request, api.readiness(self._board))
 
-    async def targets(self, _: web.Request) -> web.Response:
-        return _json(api.targets_document(self._board, self._clock.time()))
+    async def targets(self, request: web.Request) -> web.Response:
+        pieces = api.targets_pieces(self._board, self._clock.time())
+        return await _politely(request, pieces, "application/json; charset=utf-8")
 
     async def target(self, request: web.Request) -> web.Response:
         record = self._board.records.get(request.match_info["id"])
@@ -85,13 +85,19 @@ class Views:
 
 
 async def _page(request: web.Request, pieces: Iterable[str], status: int = 200) -> web.Response:
-    """Send a page; the event loop runs after each piece, for writing thousands of targets at a
-    stretch would show up as latency of the probes."""
+    return await _politely(request, pieces, "text/html; charset=utf-8", status)
+
+
+async def _politely(
+    request: web.Request, pieces: Iterable[str], kind: str, status: int = 200
+) -> web.Response:
+    """Send pieces as one body; the event loop runs after each of them, for writing thousands of
+    targets at a stretch would show up as latency of the probes."""
     made = []
     for piece in pieces:
         made.append(piece.encode("utf-8", "replace"))
         await asyncio.sleep(0)
-    return _packed(request, _aside(b"".join(made), "text/html; charset=utf-8", status))
+    return _packed(request, _aside(b"".join(made), kind, status))
 
 
 def _aside(body: bytes, kind: str, status: int = 200) -> web.Response:
@@ -118,5 +124,5 @@ def _condition(request: web.Request, condition: api.Condition) -> web.Response:
 
 
 def _json(document: api.Json, status: int = 200) -> web.Response:
-    text = json.dumps(document, allow_nan=False)
+    text = api.encoded(document)
     return web.Response(text=text, status=status, content_type="application/json")

@@ -1,5 +1,6 @@
 """What the server answers, as values: documents, health and readiness."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -13,14 +14,19 @@ from monitor.web.api import (
     incidents_document,
     readiness,
     target_document,
-    targets_document,
+    targets_pieces,
 )
 from tests.boards import NOW, realistic_board
 
 
+def targets_document(board: Board) -> dict[str, object]:
+    document: dict[str, object] = json.loads("".join(targets_pieces(board, NOW)))
+    return document
+
+
 def test_targets_have_the_shape_of_check_and_what_a_daemon_knows_beside() -> None:
     board = realistic_board()
-    document = targets_document(board, NOW)
+    document = targets_document(board)
     assert (document["version"], document["generated_at"]) == (1, NOW)
     assert isinstance(document["targets"], list)
     for shown, record in zip(document["targets"], board.records.values(), strict=True):
@@ -33,14 +39,14 @@ def test_targets_have_the_shape_of_check_and_what_a_daemon_knows_beside() -> Non
 def test_the_proxies_in_use_are_told_beside_the_targets() -> None:
     board = realistic_board()
     board.proxies = ProxyAudit(http="p.corp:1", missing=("app.gitpod.io",))
-    shown = targets_document(board, NOW)["proxies"]
+    shown = targets_document(board)["proxies"]
     assert isinstance(shown, dict)
     assert (shown["http"], shown["no_proxy_missing"]) == ("p.corp:1", ["app.gitpod.io"])
 
 
 def test_targets_are_summed_up() -> None:
     board = realistic_board()
-    summary = targets_document(board, NOW)["summary"]
+    summary = targets_document(board)["summary"]
     assert isinstance(summary, dict)
     assert summary["targets"] == len(board.records)
     assert summary["unknown"] == 2

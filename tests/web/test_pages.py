@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from monitor.health import Health
 from monitor.history import Chapter, Trace, observe
+from monitor.memory import Memory
 from monitor.model import Cause, Incident, Scope, State
 from monitor.state import Board
+from monitor.web.api import targets_pieces
 from monitor.web.pages import incident_page, overview_page, target_page
 from monitor.web.pages.parts import lasted, millis, percent
-from tests.boards import NOW, hostile_board, realistic_board
+from tests.boards import NOW, all_up, hostile_board, realistic_board, remembered
+from tests.web.serving import StoppedClock
 
 _VOID = {"meta", "link", "br"}
 
@@ -185,3 +189,36 @@ def test_figures_are_short_and_never_round_up_to_all() -> None:
     assert (millis(0.0042), millis(0.25), millis(12.0)) == (
         "4.2\u202fms", "250\u202fms", "12,000\u202fms"
     )  # fmt: skip
+
+
+def test_thousands_of_targets_are_written_in_small_pieces() -> None:
+    """The event loop runs between them: it is the probes' clock."""
+    board = realistic_board()
+    record = board.records["app-gitpod-io"]
+    for number in range(2000):
+        endpoint = replace(record.target.endpoint, id=f"many-{number}", group="many")
+        target = replace(record.target, endpoint=endpoint)
+        board.records[target.id] = replace(record, target=target)
+    incident = replace(board.incidents[0], affected=tuple(board.records))
+    board.incidents = (incident,)
+    for pieces in (
+        overview_page(board, NOW),
+        incident_page(board, Chapter(incident), NOW),
+        targets_pieces(board, NOW),
+    ):
+        sizes = list(map(len, pieces))
+        assert len(sizes) > 2000
+        assert max(sizes) < 8000
+
+
+def test_the_day_and_past_incidents_are_there_after_a_restart(tmp_path: Path) -> None:
+    clock = StoppedClock()
+    before = remembered(all_up(realistic_board()))
+    Memory(tmp_path, before, clock).save()
+    board = all_up(realistic_board())
+    memory = Memory(tmp_path, board, clock)
+    memory.recall()
+    for record in board.records.values():
+        record.trace = memory.trace_of(record.target)
+    assert "".join(overview_page(board, NOW)) == "".join(overview_page(before, NOW))
+    assert "incidents/i-0" in overview(board).links

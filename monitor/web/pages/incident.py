@@ -17,7 +17,7 @@ from monitor.web.pages.parts import (
     moment,
     since,
     state_words,
-    table,
+    table_pieces,
     target_link,
     text,
     words,
@@ -57,7 +57,8 @@ def incident_page(board: Board, chapter: Chapter, now: float) -> Iterator[str]:
     yield "<section><h2>Affected targets</h2>"
     rows = (_affected(board, name, now) for name in incident.affected)
     columns = ("Target", "Group", "Now", "Last result")
-    yield f"{table('Affected targets and how they stand now', columns, rows)}</section>"
+    yield from table_pieces("Affected targets and how they stand now", columns, rows)
+    yield "</section>"
     yield closing(board, now)
 
 

@@ -128,7 +128,10 @@ def _group(
     now: float,
 ) -> Iterator[str]:
     """A group as one line, its targets behind it."""
-    strips = [strip(record.trace, now) for record in members]
+    strips = []
+    for record in members:
+        strips.append(strip(record.trace, now))
+        yield ""  # the group's line needs all of them, and there may be thousands
     state = members[0].health.state
     opened = "open" if unfold else ""
     up = sum(record.health.state is State.UP for record in members)
