@@ -72,7 +72,7 @@ def discovery_lines(
     """Say what the allow-list misses, and where discovery broke; one sentence each."""
     return (
         *(_unlisted_line(host) for host in unlisted),
-        *(_broken_line(s.broken) for _, s in sorted(chains.items()) if s.broken is not None),
+        *(broken_line(s.broken) for _, s in sorted(chains.items()) if s.broken is not None),
     )
 
 
@@ -84,7 +84,8 @@ def _unlisted_line(host: UnlistedHost) -> str:
     return f"{line}; not probed, as it is {host.refused}." if host.refused else f"{line}."
 
 
-def _broken_line(broken: BrokenStep) -> str:
+def broken_line(broken: BrokenStep) -> str:
+    """Say at which step a chain broke, why, and what to do."""
     step = f"step {broken.number} of {broken.steps}, {broken.asked}"
     return f"Discovery {broken.chain} broke at {step}: {broken.detail} {broken.cure}"
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from monitor.diagnosis.evidence import clean
-from monitor.model import Attempt, Cause, Protocol, Target
+from monitor.model import Attempt, Cause, FailureKind, Protocol, Target
+from monitor.net.addresses import refused
 
 _LIMIT = 400
 _NAMED = 4
@@ -25,7 +26,8 @@ class Text:
 
 def explain(cause: Cause, target: Target, attempt: Attempt) -> tuple[str, str]:
     """Return sentence and cure for a cause, with the target's names filled in."""
-    text, words = TEXTS[cause], _words(target, attempt)
+    text = _NOT_DIALLED if _is_refused(target, attempt) else TEXTS[cause]
+    words = _words(target, attempt)
     return text.detail.format_map(words)[:_LIMIT], text.cure.format_map(words)[:_LIMIT]
 
 
@@ -56,6 +58,13 @@ def _words(target: Target, attempt: Attempt) -> Mapping[str, str]:
     }
 
 
+def _is_refused(target: Target, attempt: Attempt) -> bool:
+    """Whether nothing was dialled, for a server's answer must not lead to such an address."""
+    failure = attempt.failure
+    sinkhole = failure is not None and failure.kind is FailureKind.DNS_SINKHOLE
+    return bool(sinkhole and failure and refused(failure.code or "", target.reach))
+
+
 def _dead(attempt: Attempt) -> str:
     """Name the addresses that failed, each with its reason."""
     named = [f"{c.address} ({clean(c.failure.message)})" for c in attempt.failed if c.failure]
@@ -75,6 +84,11 @@ _RESOLVER = "Check that name server and the path to it: UDP and TCP 53, DHCP opt
 _DNS_FILTER = (
     "Allow {name} in the DNS firewall (Route 53 Resolver DNS Firewall) or correct the zone or "
     "forwarding rule that answers for it."
+)
+_NOT_DIALLED = Text(
+    "{host}, which a server named, leads to {code}, {error}.",
+    "If that is right (a VPC endpoint, a private zone), add {host} as an [[endpoint]] or set "
+    "discovery.allow_private = true; if not, correct what answers for it in DNS.",
 )
 _METADATA_OPTIONS = "aws ec2 modify-instance-metadata-options"
 

@@ -6,6 +6,7 @@ Nothing here is waited for by a probe: a target has a stand-in at every moment.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -80,6 +81,7 @@ class Discovery:
         self._sightings: dict[Sighting, None] = {}
         self._awake = asyncio.Event()
         self._said = False
+        self._saving = threading.Lock()
 
     def recall(self) -> None:
         """Load what was found before a restart."""
@@ -131,7 +133,8 @@ class Discovery:
         if self._directory is None:
             return
         try:
-            save(self._directory, self._kept())
+            with self._saving:  # the last saving may find the one before still at it
+                save(self._directory, self._kept())
             self._said = False
         except OSError as error:
             if not self._said:

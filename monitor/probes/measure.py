@@ -179,7 +179,7 @@ def _within(found: Resolution, reach: Reach) -> Resolution:
     if kept or not reasons:
         return replace(found, addresses=kept)
     address, reason = next(iter(reasons.items()))
-    message = f"the name leads to {address}, {reason}, which is not dialled"
+    message = f"{reason}, which is not dialled"
     failure = Failure(Phase.RESOLVE, FailureKind.DNS_SINKHOLE, message, code=address)
     return replace(found, addresses=(), failure=failure)
 

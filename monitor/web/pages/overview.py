@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from statistics import median
 
+from monitor.discovery_view import discovery_lines, stand_in_text
 from monitor.history import Strip, strip
 from monitor.model import Attempt, Phase, State, Target
 from monitor.state import Board, Record
@@ -63,6 +64,10 @@ def overview_page(board: Board, now: float) -> Iterator[str]:
         unfold = unwell <= _UNFOLDED and members[0].health.state is not State.UP
         yield from _group(name, members, explained, unfold=unfold, now=now)
     yield f"{_LEGEND}</section>"
+    if lines := discovery_lines(board.chains, board.unlisted):
+        yield '<section aria-labelledby="discovery"><h2 id="discovery">Discovery</h2><ul>'
+        yield from (f"<li>{text(line)}</li>" for line in lines)
+        yield "</ul></section>"
     ended = [c for c in board.chapters if c.ended_at is not None and c.ended_at > now - DAY]
     if ended:
         yield '<section aria-labelledby="past"><h2 id="past">Past incidents of the last day</h2>'
@@ -189,8 +194,8 @@ def _notable(record: Record) -> bool:
 
 def _about(target: Target, attempt: Attempt | None) -> str:
     said = []
-    if target.endpoint.wildcard:
-        said.append(f"stands for {text(target.endpoint.wildcard)}")
+    if target.standin is not None:
+        said.append(text(stand_in_text(target)))
     if taken := way(target, attempt):
         said.append(taken)
     if not target.endpoint.required:

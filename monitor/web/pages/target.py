@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitor.diagnosis.network_path import SENTENCES, network_path
+from monitor.discovery_view import broken_line, stand_in_text
 from monitor.history import slots, strip
 from monitor.model import (
     Attempt,
@@ -56,7 +57,7 @@ def target_page(board: Board, record: Record, now: float) -> Iterator[str]:
     yield from _incidents(board, target.id, now)
     yield _day(record, now)
     yield from _attempt(record.attempt, now)
-    yield _about(record)
+    yield _about(record, now)
     yield closing(board, now)
 
 
@@ -244,12 +245,17 @@ def _certificate(certificate: Certificate, now: float) -> str:
     )
 
 
-def _about(record: Record) -> str:
+def _about(record: Record, now: float) -> str:
     target, endpoint = record.target, record.target.endpoint
-    wildcard = f"<code>{text(endpoint.wildcard)}</code>" if endpoint.wildcard else ""
+    stand_in = target.standin
+    found_at = stand_in.found_at if stand_in else None
+    broken = stand_in.broken if stand_in else None
     pairs = (
         ("group", words(target.group)),
-        ("stands for", wildcard),
+        ("stands for", text(stand_in_text(target).removeprefix("stands for "))),
+        ("found", since(found_at, now) if found_at else ""),
+        ("by asking", "<br>".join(map(text, stand_in.steps)) if stand_in else ""),
+        ("discovery", text(broken_line(broken)) if broken else ""),
         ("needed", "required" if endpoint.required else "optional"),
         ("path", way(target, record.attempt)),
         ("connects to", text(target.address or "")),
