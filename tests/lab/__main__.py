@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from tests.lab.compare import compare
 from tests.lab.fault import PLAIN, Fault
 from tests.lab.faults import BY_NAME
 from tests.lab.network import DOORSTEP_V4
-from tests.lab.report import HEADER, Pace, run_cases, start
+from tests.lab.report import HEADER, Pace, Runner, start
 from tests.lab.world import World, world
 
 WANTED = Path("/run/egress-monitor-lab")
@@ -41,7 +41,7 @@ def main() -> int:
             case "up":
                 return stay_up(lab, pace)
             case "compare":
-                faults = [BY_NAME[name] for name in arguments.names or BY_NAME]
+                faults = in_order(BY_NAME[name] for name in arguments.names or BY_NAME)
                 return compare(lab, faults, pace)
             case "calm":
                 return stay_calm(lab, pace, arguments.minutes)
@@ -86,13 +86,21 @@ def report(lab: World, names: list[str], pace: Pace) -> int:
     """Run the cases and print the table; 1 if any went wrong."""
     print(HEADER, flush=True)
     results = []
-    for result in run_cases(lab, [BY_NAME[name] for name in names], pace):
-        results.append(result)
+    runner = Runner(lab, pace)
+    for fault in in_order(BY_NAME[name] for name in names):
+        results.append(result := runner.run(fault))
         print(result.row(), flush=True)
     right = sum(result.right for result in results)
     late = sum(result.right and result.late for result in results)
     print(f"\n{right} of {len(results)} right, {late} of them late; interval {pace.interval:g} s")
     return int(right < len(results))
+
+
+def in_order(faults: Iterable[Fault]) -> list[Fault]:
+    """Return faults with those of one setting in a row."""
+    every = list(faults)
+    settings = list(dict.fromkeys(fault.setting for fault in every))
+    return sorted(every, key=lambda fault: settings.index(fault.setting))
 
 
 def stay_up(lab: World, pace: Pace) -> int:

@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 from monitor.model import Protocol, Target
 from tests.internet.process import accepts, program, wait_until
+from tests.lab import report
 from tests.lab.fault import Fault
 from tests.lab.network import RESOLVERS
-from tests.lab.report import Pace, run_cases
+from tests.lab.report import Pace, Runner
 from tests.lab.world import PROXY, World
 
 PORT = 9115
@@ -22,17 +23,21 @@ HEADER = """| fault | blackbox_exporter: metrics | its log, by `debug=true` | Eg
 
 
 def compare(lab: World, faults: Sequence[Fault], pace: Pace) -> int:
-    """Print a row a fault: what either says while it is there."""
+    """Print a row a fault: what either says while it is there; then our report's table."""
     print(HEADER, flush=True)
+    rows: list[str] = []
     with blackbox(lab):
         said: dict[str, str] = {}
         watched = [fault.observed(lambda w, f=fault: ask(w, f, said)) for fault in faults]  # type: ignore[misc]
-        for result in run_cases(lab, watched, pace):
+        runner = Runner(lab, pace)
+        for result in map(runner.run, watched):
             ours = "; ".join(
                 f"`{i['cause']}`, {i['scope']}: {i['detail']}" for i in result.incidents
             )
+            rows.append(result.row())
             told = said.get(result.fault.name, "not asked | -")
             print(f"| {result.fault.name} | {told} | {ours or 'no incident'} |", flush=True)
+    print("\n".join(["", report.HEADER, *rows]))
     return 0
 
 

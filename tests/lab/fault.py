@@ -43,12 +43,14 @@ class Setting:
     """How the monitor is configured and what stands beside it: most cases share one.
 
     ``tables`` is added to its configuration, ``environ`` to its environment; ``prepare``
-    changes the world before the monitor starts and ``dismantle`` undoes that.
+    changes the world before the monitor starts and ``dismantle`` undoes that. ``warm_up``:
+    seconds that it is to see all well before anything is broken.
     """
 
     name: str
     tables: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
+    warm_up: float = 0.0
     prepare: Change = lambda _: None
     dismantle: Change = lambda _: None
 
@@ -61,7 +63,8 @@ class Fault:
     """One case. ``affected`` tells which targets of the catalogue it takes down; ``servers``
     are the name servers among the affected, by address.
 
-    ``says``: words that the incident's sentence has to hold. Without a ``cause`` no incident
+    ``says``: words that the incident's sentence has to hold. ``takes``: seconds that it takes
+    to be sure of it, beyond what an outage takes. Without a ``cause`` no incident
     may be opened; ``fact`` then tells whether what has to be shown of it is shown.
     """
 
@@ -73,6 +76,7 @@ class Fault:
     servers: tuple[str, ...] = ()
     says: str = ""
     state: State = State.DOWN
+    takes: float = 0.0
     setting: Setting = PLAIN
     fact: Callable[[World], bool] = lambda _: True
 

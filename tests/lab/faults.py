@@ -93,6 +93,11 @@ EVERY_ADDRESS = Setting(
     prepare=two_addresses,
     dismantle=lambda w: answering().lift(w),
 )
+OFTEN = Setting(
+    "probed often",  # a baseline takes ten answers, and loss twenty
+    tables='[groups.vscode]\ninterval = "3s"\ntimeout = "2900ms"',
+    warm_up=33.0,
+)
 CORPORATE_TRUST = Setting("corporate CA trusted", prepare=trusts_corporate_ca)
 
 
@@ -512,13 +517,34 @@ METADATA_FAULTS = (
 
 GRADUAL_FAULTS = (
     Fault(
+        "slow-by-200-ms",
+        relayed(VICTIM, delay=0.1),
+        C.SLOW,
+        S.ENDPOINT,
+        host(VICTIM),
+        says="The path to",
+        state=State.DEGRADED,
+        takes=20.0,
+        setting=OFTEN,
+    ),
+    # Every second probe sees a packet sent again: that is told, and is no outage.
+    Fault(
+        "loss-10-percent",
+        relayed(VICTIM, loss=0.1),
+        C.SLOW,
+        S.ENDPOINT,
+        host(VICTIM),
+        state=State.DEGRADED,
+        takes=100.0,
+        setting=OFTEN,
+    ),
+    Fault(
         "one-gateway-down",
         against("us01.gitpod.dev", "drop"),
         C.TCP_TIMEOUT,
         S.ENDPOINT,
         host("us01.gitpod.dev"),
     ),
-    # What a single lost packet does must not be told; what one in ten does must not be an outage.
     Fault("loss-1-percent", relayed(loss=0.01, jitter=0.02), None, None),
 )
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.model import Scope
+from monitor.model import Scope, State
 from tests.lab.fault import Fault, Setting
 from tests.lab.world import World
 
 LOOPBACK = "127.0.0.1"
 EGRESS_BOUND = 5.0
 """Seconds within which a loss of everything has to be declared, whatever the interval."""
+
+HITS = 2
+"""So often a target may fail before a monitor starts afresh: it falls once more, and flaps."""
 
 Incidents = list[dict[str, object]]
 
@@ -28,7 +32,9 @@ class Pace:
 
     def bound(self, fault: Fault) -> float:
         """Seconds within which a fault has to be declared."""
-        return EGRESS_BOUND if fault.scope is Scope.ALL_EGRESS else self.interval + self.slack
+        if fault.scope is Scope.ALL_EGRESS:
+            return EGRESS_BOUND
+        return self.interval + self.slack + fault.takes
 
     @property
     def patience(self) -> float:
@@ -79,18 +85,36 @@ def _seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
 
-def run_cases(world: World, faults: Sequence[Fault], pace: Pace) -> Iterator[Result]:
-    """Run each case, those of one setting in a row. A monitor that is wrong about one case
-    starts afresh for the next."""
-    for setting in dict.fromkeys(fault.setting for fault in faults):
-        setting.prepare(world)
-        start(world, setting, pace)
-        for fault in (f for f in faults if f.setting == setting):
-            result = run_case(world, fault, pace)
-            yield result
-            if not result.right:
-                start(world, setting, pace)
-        setting.dismantle(world)
+class Runner:
+    """Runs cases one after the other, with a monitor that is well before each."""
+
+    def __init__(self, world: World, pace: Pace) -> None:
+        self._world = world
+        self._pace = pace
+        self._setting: Setting | None = None
+        self._hits: Counter[str] = Counter()
+
+    def run(self, fault: Fault) -> Result:
+        """Run one case in its setting."""
+        hit = fault.expected(self._world.targets)
+        if fault.setting is not self._setting:
+            if self._setting:
+                self._setting.dismantle(self._world)
+            self._setting = fault.setting
+            self._setting.prepare(self._world)
+            self._start()
+        elif any(self._hits[target] >= HITS for target in hit):
+            self._start()
+        self._hits.update(hit)
+        result = run_case(self._world, fault, self._pace)
+        if not result.right:
+            self._start()
+        return result
+
+    def _start(self) -> None:
+        assert self._setting is not None
+        start(self._world, self._setting, self._pace)
+        self._hits.clear()
 
 
 def start(world: World, setting: Setting, pace: Pace, listen: str = LOOPBACK) -> None:
@@ -109,39 +133,25 @@ def start(world: World, setting: Setting, pace: Pace, listen: str = LOOPBACK) ->
     if _until(lambda: world.green, pace.patience + 15) is None:
         ill = [(t["id"], t["cause"]) for t in world.shown() if t["state"] != "up"]
         raise AssertionError(f"the lab does not get green ({setting.name}): {ill}")
+    time.sleep(setting.warm_up)
 
 
 def run_case(world: World, fault: Fault, pace: Pace) -> Result:
     """Apply a fault to a world that is all green, wait until it is named, and lift it."""
-    expected = fault.expected(world.targets)
-    seen: Incidents = []
-    declared: float | None = None
-    begun = time.monotonic()
-
-    def named() -> bool:
-        nonlocal declared
-        seen[:] = world.incidents()
-        if len(seen) != 1 or not _matches(fault, seen[0]):
-            declared = None
-            return False
-        declared = declared or time.monotonic() - begun
-        return _affected(seen) == expected and fault.says in str(seen[0]["detail"])
-
+    watch = _Watch(world, fault)
     fault.breakage.apply(world)
-    begun = time.monotonic()
     try:
         if fault.cause is None:
-            complete = None
             calm = _until(lambda: bool(world.incidents()), pace.bound(fault)) is None
-            right = calm and fault.fact(world)
-            seen[:] = world.incidents()
+            right, complete = calm and fault.fact(world), None
         else:
-            complete = _until(named, pace.patience)
-            right = complete is not None
-        kept = list(seen)
+            complete = _until(watch.complete, pace.patience + fault.takes, watch.begun)
+            right = complete is not None and not watch.too_bad
+        watch.look()
+        kept, declared = watch.incidents, watch.declared
     finally:
         fault.breakage.lift(world)
-    recovered = _until(lambda: world.green, pace.patience)
+    recovered = _until(lambda: world.green, pace.patience + fault.takes)
     return Result(
         fault=fault,
         incidents=kept,
@@ -150,9 +160,37 @@ def run_case(world: World, fault: Fault, pace: Pace) -> Result:
         declared=declared,
         complete=complete,
         recovered=recovered,
-        expected=expected,
-        told=_affected(kept),
+        expected=watch.expected,
+        told=affected(kept),
     )
+
+
+class _Watch:
+    """Looks at what the monitor says of a fault that is about to be applied."""
+
+    def __init__(self, world: World, fault: Fault) -> None:
+        self._world = world
+        self._fault = fault
+        self.begun = time.monotonic()
+        self.expected = fault.expected(world.targets)
+        self.incidents: Incidents = []
+        self.declared: float | None = None
+        self.too_bad = False
+
+    def look(self) -> None:
+        self.incidents = self._world.incidents()
+
+    def complete(self) -> bool:
+        """Whether there is one incident, the right one, with all that it affects."""
+        self.look()
+        down = any(i["state"] == State.DOWN for i in self.incidents)
+        self.too_bad |= down and self._fault.state is not State.DOWN
+        if len(self.incidents) != 1 or not _matches(self._fault, self.incidents[0]):
+            self.declared = None
+            return False
+        self.declared = self.declared or time.monotonic() - self.begun
+        said = self._fault.says in str(self.incidents[0]["detail"])
+        return said and affected(self.incidents) == self.expected
 
 
 def _matches(fault: Fault, incident: dict[str, object]) -> bool:
@@ -160,12 +198,16 @@ def _matches(fault: Fault, incident: dict[str, object]) -> bool:
     return (incident["cause"], incident["scope"], incident["state"]) == wanted
 
 
-def _affected(incidents: Incidents) -> frozenset[str]:
+def affected(incidents: Incidents) -> frozenset[str]:
+    """Return the ids of the targets of all incidents."""
     return frozenset(str(i) for incident in incidents for i in list(incident["affected"]))  # type: ignore[call-overload]
 
 
-def _until(holds: Callable[[], bool], patience: float) -> float | None:
-    started = time.monotonic()
+def _until(
+    holds: Callable[[], bool], patience: float, started: float | None = None
+) -> float | None:
+    """Return after how many seconds something held; None if it did not in time."""
+    started = started or time.monotonic()
     while time.monotonic() - started < patience:
         if holds():
             return time.monotonic() - started

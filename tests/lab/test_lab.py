@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.fault import PLAIN, Fault
+from tests.lab.fault import Fault
 from tests.lab.faults import BY_NAME
-from tests.lab.report import Pace, run_case, start
-from tests.lab.world import World, world
+from tests.lab.report import Pace, Runner
+from tests.lab.world import world
 
 pytestmark = [
     pytest.mark.root,
@@ -32,15 +32,14 @@ FAULTS = (
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(tmp_path_factory.mktemp("lab")) as laid:
-        start(laid, PLAIN, PACE)
-        yield laid
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    with world(tmp_path_factory.mktemp("lab")) as lab:
+        yield Runner(lab, PACE)
 
 
 @pytest.mark.parametrize("fault", [BY_NAME[name] for name in FAULTS], ids=FAULTS)
 def test_a_fault_is_one_incident_with_its_cause_scope_and_targets_and_is_forgotten(
-    lab: World, fault: Fault
+    runner: Runner, fault: Fault
 ):
-    result = run_case(lab, fault, PACE)
+    result = runner.run(fault)
     assert result.right, f"{result.row()}\n{result.incidents}"

@@ -175,7 +175,9 @@ shutdown_lifetime 0 seconds
 
     def other_authority(self, name: str) -> Authority:
         """Return the CA of a name, made when it is first asked for."""
-        return self.authorities.setdefault(name, Authority(self.folder, name))
+        if name not in self.authorities:
+            self.authorities[name] = Authority(self.folder, name)
+        return self.authorities[name]
 
     def trust(self, authority: Authority) -> None:
         """Have the monitor trust one more CA from its next start on."""
