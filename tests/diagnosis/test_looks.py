@@ -108,7 +108,7 @@ def test_looks_are_few_and_go_only_where_the_configuration_points(failing: dict[
     addresses = {a for s in standings for a in s.attempt.resolution.addresses} | {None}
     for incident in correlate(standings, (), 110.0):
         looks = looks_for(incident, standings)
-        assert len(looks) <= 6
+        assert len(looks) <= 5
         for look in looks:
             assert look.target.host in hosts
             assert look.target.endpoint.query in hosts | {""}

@@ -51,7 +51,7 @@ def blackbox(lab: World) -> Iterator[None]:
         (folder / "resolv.conf").write_text(f"{servers}options timeout:1 attempts:1\n")
         config = lab.folder / "blackbox.yml"
         config.write_text(_CONFIG.format(ca=lab.folder / "trusted.pem", proxy=PROXY))
-        lab.config(interval="10s", timeout="2s", listen="127.0.0.1")  # writes the CA bundle
+        lab.config(interval=10.0, timeout=2.0, listen="127.0.0.1")  # writes the CA bundle
         command = [
             program("prometheus-blackbox-exporter"),
             f"--config.file={config}",

@@ -43,13 +43,16 @@ class Setting:
     """How the monitor is configured and what stands beside it: most cases share one.
 
     ``tables`` is added to its configuration, ``environ`` to its environment; ``prepare``
-    changes the world before the monitor starts and ``dismantle`` undoes that. ``warm_up``:
-    seconds that it is to see all well before anything is broken.
+    changes the world before the monitor starts and ``dismantle`` undoes that. ``interval``
+    and ``timeout`` (seconds) stand in for the report's; ``warm_up``: seconds that it is to see
+    all well before anything is broken.
     """
 
     name: str
     tables: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
+    interval: float | None = None
+    timeout: float | None = None
     warm_up: float = 0.0
     prepare: Change = lambda _: None
     dismantle: Change = lambda _: None

@@ -95,7 +95,8 @@ EVERY_ADDRESS = Setting(
 )
 OFTEN = Setting(
     "probed often",  # a baseline takes ten answers, and loss twenty
-    tables='[groups.vscode]\ninterval = "3s"\ntimeout = "2900ms"',
+    interval=3.0,
+    timeout=2.9,
     warm_up=33.0,
 )
 CORPORATE_TRUST = Setting("corporate CA trusted", prepare=trusts_corporate_ca)
@@ -527,6 +528,16 @@ GRADUAL_FAULTS = (
         takes=20.0,
         setting=OFTEN,
     ),
+    Fault(
+        "all-slow-by-200-ms",
+        relayed(delay=0.1),
+        C.SLOW,
+        S.ALL_EGRESS,
+        egress,
+        state=State.DEGRADED,
+        takes=20.0,
+        setting=OFTEN,
+    ),
     # Every second probe sees a packet sent again: that is told, and is no outage.
     Fault(
         "loss-10-percent",
@@ -535,7 +546,7 @@ GRADUAL_FAULTS = (
         S.ENDPOINT,
         host(VICTIM),
         state=State.DEGRADED,
-        takes=100.0,
+        takes=200.0,
         setting=OFTEN,
     ),
     Fault(

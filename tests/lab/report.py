@@ -32,9 +32,8 @@ class Pace:
 
     def bound(self, fault: Fault) -> float:
         """Seconds within which a fault has to be declared."""
-        if fault.scope is Scope.ALL_EGRESS:
-            return EGRESS_BOUND
-        return self.interval + self.slack + fault.takes
+        usual = self.interval + self.slack
+        return (EGRESS_BOUND if fault.scope is Scope.ALL_EGRESS else usual) + fault.takes
 
     @property
     def patience(self) -> float:
@@ -124,8 +123,8 @@ def start(world: World, setting: Setting, pace: Pace, listen: str = LOOPBACK) ->
         AssertionError: if something never gets well.
     """
     config = world.config(
-        interval=f"{pace.interval:g}s",
-        timeout=f"{pace.timeout:g}s",
+        interval=setting.interval or pace.interval,
+        timeout=setting.timeout or pace.timeout,
         tables=setting.tables,
         listen=listen,
     )

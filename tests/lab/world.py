@@ -191,7 +191,7 @@ shutdown_lifetime 0 seconds
 
         wait_until(there, f"the device {name} exists")
 
-    def config(self, *, interval: str, timeout: str, tables: str = "", listen: str) -> Path:
+    def config(self, *, interval: float, timeout: float, tables: str = "", listen: str) -> Path:
         """Write the monitor's configuration."""
         path = self.folder / "config.toml"
         bundle = self.folder / "trusted.pem"
@@ -200,8 +200,8 @@ shutdown_lifetime 0 seconds
             f"""region = "{IDENTITY.region}"
 account_id = "{IDENTITY.account_id}"
 [schedule]
-interval = "{interval}"
-timeout = "{timeout}"
+interval = "{1000 * interval:.0f}ms"
+timeout = "{1000 * timeout:.0f}ms"
 [dns]
 servers = ["{NAME_SERVER}", "{SECOND_NAME_SERVER}"]
 timeout = "400ms"
