@@ -28,11 +28,15 @@ from monitor.memory import Memory
 from monitor.model import Target
 from monitor.net.clock import SystemClock
 from monitor.net.proxy_audit import audit_proxies
+from monitor.net.trust import TrustError
 from monitor.settings import ConfigError, Problem, Settings
 from monitor.shard import share_of
 from monitor.state import Board
 from monitor.watch import Watch
 from monitor.web.server import build_app, serve
+
+TRUST_CHECK_EVERY = 10.0
+"""Seconds between two looks at whether the files of CAs have changed."""
 
 log = structlog.get_logger(__name__)
 
@@ -125,6 +129,7 @@ class Monitor:
                 group.create_task(self._memory.run())
                 group.create_task(self._discovery.run())
                 group.create_task(self._mqtt.run())
+                group.create_task(self._renew_trust())
                 group.create_task(self._find_identity())
                 group.create_task(self._reload_when_told(reload))
                 group.create_task(self._watch.probe_forever(group))
@@ -182,6 +187,20 @@ class Monitor:
             log.info("identity found", **identity_fields(merged))
             self.apply(self._settings)
 
+    async def _renew_trust(self) -> None:
+        """Trust what the files of CAs say now; a broken one changes nothing and is said."""
+        while True:
+            await asyncio.sleep(TRUST_CHECK_EVERY)
+            try:
+                renewed = await asyncio.to_thread(self._watch.engine.tools.trust.renew)
+            except TrustError as error:
+                self.board.vitals.trust_ok = False
+                log.error("trust kept: the new CAs can't be used", problem=str(error))
+            else:
+                if renewed:
+                    self.board.vitals.trust_ok = True
+                    log.info("trust renewed: the files of CAs have changed")
+
     async def _reload_when_told(self, reload: asyncio.Event) -> None:
         while True:
             await reload.wait()
@@ -201,7 +220,7 @@ class Monitor:
             for problem in getattr(error, "problems", None) or (error,):
                 log.error("configuration kept: the new one is wrong", problem=str(problem))
             return
-        vitals.last_reload_ok = True
+        vitals.last_reload_ok = vitals.trust_ok = True
         vitals.last_reload_success_at = self.clock.time()
         if (settings.web, settings.state) != (self._settings.web, self._settings.state):
             log.warning("web and state take a restart to change")

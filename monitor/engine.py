@@ -24,7 +24,7 @@ from monitor.model import (
 )
 from monitor.net.clock import Clock, SystemClock
 from monitor.net.resolver import DnsResolver
-from monitor.net.tls import Trust
+from monitor.net.trust import Trust
 from monitor.net.ways import WayChooser
 from monitor.probes import Probe, prober
 from monitor.probes.tools import Tools

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from monitor.gateways import Gateway
-from monitor.model import ChainState, Incident, State, UnlistedHost, Verdict
+from monitor.model import Cause, ChainState, Incident, State, UnlistedHost, Verdict
 from monitor.state import Record
 
 Fact = str | int | float | None
@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     CHAIN_BROKEN = "chain_broken"
     CHAIN_MENDED = "chain_mended"
     UNLISTED_HOST = "unlisted_host"
+    ISSUER_CHANGED = "issuer_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,26 @@ def unlisted_host_seen(host: UnlistedHost, now: float) -> Event:
     }
     title = "redirect to a host that no row covers"
     return Event(EventKind.UNLISTED_HOST, now, host.host, title, serious=True, facts=facts)
+
+
+def issuer_changed(record: Record, old: str, new: str, now: float) -> Event:
+    """Return the event of a target whose certificate comes from somebody who never issued one
+    for it before: its owner moved to another CA, or somebody opens TLS on the way."""
+    target, verdict = record.target, record.verdict
+    inspector = verdict.evidence.get("inspected_by") if verdict else None
+    intercepted = verdict is not None and verdict.cause is Cause.TLS_INTERCEPTED
+    facts: dict[str, Fact] = {
+        "target": target.id,
+        "group": target.group,
+        "host": target.host,
+        "old_issuer": old,
+        "new_issuer": new,
+        "trusted": int(record.attempt is not None and record.attempt.ok),
+        "inspected_by": inspector,
+    }
+    serious = intercepted or inspector is not None
+    title = "TLS is inspected" if serious else "certificate issuer changed"
+    return Event(EventKind.ISSUER_CHANGED, now, target.id, title, serious, facts)
 
 
 def _opened(kind: EventKind, title: str, incident: Incident, now: float) -> Event:

@@ -22,6 +22,7 @@ from monitor.history import (
     Open,
     Trace,
 )
+from monitor.issuers import KEPT, NAME_LIMIT
 from monitor.model import Cause, Incident, Scope, State
 
 NAME = "history.json"
@@ -38,11 +39,13 @@ class HistoryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What is kept. ``traces`` are by what was probed: ``probe_key`` of a target."""
+    """What is kept. ``traces`` and ``issuers`` are by what was probed: ``probe_key`` of a
+    target."""
 
     saved_at: float = 0.0
     traces: Mapping[str, Trace] = field(default_factory=dict)
     chapters: tuple[Chapter, ...] = ()
+    issuers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def encode(remembered: Remembered) -> bytes:
@@ -51,6 +54,7 @@ def encode(remembered: Remembered) -> bytes:
         "saved_at": remembered.saved_at,
         "traces": {key: _trace_out(trace) for key, trace in remembered.traces.items()},
         "incidents": [_chapter_out(chapter) for chapter in remembered.chapters],
+        "issuers": {key: list(names) for key, names in remembered.issuers.items()},
     }
     # ASCII only: a name that a server sent may hold what UTF-8 can't.
     body = json.dumps(document, separators=(",", ":")).encode("ascii")
@@ -74,6 +78,7 @@ def decode(data: bytes) -> Remembered:
             saved_at=_number(document["saved_at"]),
             traces={str(k): _trace_in(v) for k, v in document["traces"].items()},
             chapters=tuple(map(_chapter_in, _listed(document["incidents"]))),
+            issuers={str(k): _issuers_in(v) for k, v in document.get("issuers", {}).items()},
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise HistoryError(f"its content is malformed ({type(error).__name__})") from None
@@ -127,6 +132,12 @@ def _trace_in(raw: Mapping[str, Any]) -> Trace:
     if too_long or len(closed) % CELL_BYTES or downs > results or worst > len(State):
         raise ValueError("no trace")
     return Trace(slot, closed, Open(results, downs, worst, latencies))
+
+
+def _issuers_in(raw: object) -> tuple[str, ...]:
+    if not isinstance(raw, list) or len(raw) > KEPT:
+        raise ValueError("no list of issuers")
+    return tuple(_text(name)[:NAME_LIMIT] for name in raw)
 
 
 def _bytes(text: str) -> bytes:

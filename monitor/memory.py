@@ -35,6 +35,7 @@ class Memory:
         self._board = board
         self._clock = clock
         self._traces: Mapping[str, Trace] = {}
+        self._issuers: Mapping[str, tuple[str, ...]] = {}
         self._said = False
         self._saving = threading.Lock()
 
@@ -48,7 +49,7 @@ class Memory:
             log.warning("history ignored", directory=str(self._directory), reason=str(error))
             return
         if kept is not None:
-            self._traces = kept.traces
+            self._traces, self._issuers = kept.traces, kept.issuers
             self._board.chapters = reopened(kept, self._clock.time())
             self._board.incidents = tuple(
                 c.incident for c in self._board.chapters if c.ended_at is None
@@ -58,13 +59,17 @@ class Memory:
         """Return what was kept of a target that is probed as before; else an empty trace."""
         return self._traces.get(probe_key(target), Trace())
 
+    def issuers_of(self, target: Target) -> tuple[str, ...]:
+        """Return the issuers that were kept of a target that is probed as before."""
+        return self._issuers.get(probe_key(target), ())
+
     async def run(self) -> None:
         """Save again and again, until cancelled."""
         if self._directory is None:
             return
-        self._traces = {}
         while True:
             await asyncio.sleep(SAVE_EVERY)
+            self._traces, self._issuers = {}, {}
             data = encode(self._remembered())
             await asyncio.to_thread(self._save, data)
 
@@ -76,7 +81,8 @@ class Memory:
     def _remembered(self) -> Remembered:
         records = self._board.records.values()
         traces = {probe_key(r.target): r.trace for r in records if r.trace.slot}
-        return Remembered(self._clock.time(), traces, self._board.chapters)
+        issuers = {probe_key(r.target): r.issuers for r in records if r.issuers}
+        return Remembered(self._clock.time(), traces, self._board.chapters, issuers)
 
     def _save(self, data: bytes) -> None:
         assert self._directory is not None, "there is nowhere to save to"

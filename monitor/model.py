@@ -445,6 +445,9 @@ class TlsFacts:
 
     ``verified`` is None when verification was off; ``verify_error`` is OpenSSL's text.
     ``verified_expiry`` is the latest expiry among verified chains (Unix seconds).
+    ``anchor`` is the subject of the trusted CA that a verified chain ends in, and
+    ``anchor_public`` whether everybody trusts it: False for a CA that was added to this
+    host, None where that is not known.
     """
 
     version: str | None
@@ -454,6 +457,8 @@ class TlsFacts:
     verify_error: str | None
     chain: tuple[Certificate, ...]
     verified_expiry: float | None = None
+    anchor: str | None = None
+    anchor_public: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

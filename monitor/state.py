@@ -49,7 +49,8 @@ class Histogram:
 @dataclass(slots=True)
 class Record:
     """One target: how it stands and what was counted since the monitor started. ``verdict`` is
-    of ``attempt``, ``trouble`` the last one that had a cause."""
+    of ``attempt``, ``trouble`` the last one that had a cause. ``issuers`` are those of its
+    certificates that are remembered, the latest last."""
 
     target: Target
     health: Health = Health()
@@ -62,6 +63,7 @@ class Record:
     failures: Counter[Cause] = field(default_factory=Counter)
     durations: Histogram = field(default_factory=Histogram)
     trace: Trace = Trace()
+    issuers: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class Vitals:
     reload_failures: int = 0
     last_reload_ok: bool = True
     last_reload_success_at: float = 0.0
+    trust_ok: bool = True
 
 
 class Dropped(StrEnum):

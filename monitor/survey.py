@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from monitor.diagnosis.standing import Standing
-from monitor.events import Event, gateway_changed
+from monitor.events import Event, gateway_changed, issuer_changed
 from monitor.gateways import survey
+from monitor.issuers import issuer_of, leaf_of, remembered
 from monitor.state import Board, Record
 
 
 class Survey:
-    """Keeps what the board says of gateways in step with the records."""
+    """Keeps what the board says of gateways and issuers in step with the records."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -22,6 +23,9 @@ class Survey:
 
     def take_in(self, record: Record, now: float) -> tuple[Event, ...]:
         """Take in a record's newest result (``now`` is Unix seconds)."""
+        return (*self._gateways(record, now), *_issuer(record, now))
+
+    def _gateways(self, record: Record, now: float) -> tuple[Event, ...]:
         if not record.target.endpoint.gateway:
             return ()
         self._survey_gateways(record.target.id)
@@ -43,3 +47,12 @@ class Survey:
 
     def _preferred(self) -> str | None:
         return next((g.name for g in self._board.gateways if g.preferred), None)
+
+
+def _issuer(record: Record, now: float) -> tuple[Event, ...]:
+    leaf = leaf_of(record.attempt)
+    if leaf is None:
+        return ()
+    issuer, seen = issuer_of(leaf), record.issuers
+    record.issuers = remembered(seen, issuer)
+    return (issuer_changed(record, seen[-1], issuer, now),) if seen and issuer not in seen else ()

@@ -167,6 +167,8 @@ def _way(result: Result, proxied: bool) -> str:
         words.append(SENTENCES[path])
     if target.standin is not None:
         words.append(stand_in_text(target))
+    if inspector := result.verdict.evidence.get("inspected_by") if result.verdict else None:
+        words.append(f"inspected by {inspector}")
     return "".join(f", {word}" for word in words)
 
 

@@ -99,6 +99,8 @@ def target_view(
         "ways_compared": compared.value if compared else None,
         "network_path": path.value if path else None,
         "evidence": dict(said.evidence),
+        "inspected_by": said.evidence.get("inspected_by"),
+        "certificate": _certificate(primary.tls) if primary and primary.tls else None,
         "addresses_tried": len(attempt.connections) if attempt else 0,
         "addresses_failed": [c.address for c in attempt.failed] if attempt else [],
     }
@@ -259,12 +261,21 @@ def _connection(connection: Connection) -> Json:
 
 
 def _tls(tls: TlsFacts) -> Json:
-    leaf = tls.chain[0] if tls.chain else None
     return {
         "version": tls.version,
         "cipher": tls.cipher,
         "verified": tls.verified,
         "verify_error": tls.verify_error,
+        "anchor": tls.anchor,
+        "anchor_public": tls.anchor_public,
+        **_certificate(tls),
+    }
+
+
+def _certificate(tls: TlsFacts) -> Json:
+    """The certificate that was shown; ``expires_at`` is the earliest of the chain."""
+    leaf = tls.chain[0] if tls.chain else None
+    return {
         "subject": leaf.subject if leaf else None,
         "issuer": leaf.issuer if leaf else None,
         "expires_at": rounded(min((c.not_after for c in tls.chain), default=None)),

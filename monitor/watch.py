@@ -106,7 +106,11 @@ class Watch:
                     self._start(target, now)
                 records[target.id] = kept
             else:
-                records[target.id] = Record(target, trace=self._memory.trace_of(target))
+                records[target.id] = Record(
+                    target,
+                    trace=self._memory.trace_of(target),
+                    issuers=self._memory.issuers_of(target),
+                )
                 self._start(target, now)
         for gone in old.keys() - records.keys():
             self._agenda.remove(gone)

@@ -234,7 +234,14 @@ def _phases_of(protocol: Protocol) -> dict[Phase, float]:
 
 def _tls() -> TlsFacts:
     leaf = Certificate(
-        "CN=a", "O=CA", ("a.example",), NOW - 9, NOW + 9e6, "01", "0123456789abcdef" * 4
+        "CN=a",
+        "O=CA",
+        ("a.example",),
+        NOW - 9,
+        NOW + 9e6,
+        "01",
+        "0123456789abcdef" * 4,
+        "89abcdef" * 8,
     )
     root = replace(leaf, subject="O=CA", not_after=NOW + 9e7)
     chain = (leaf, root)

@@ -15,8 +15,8 @@ LAYERS = (
     {"__init__", "files", "formats", "model", "settings", "shapes"},
     {
         "baseline", "catalog", "config", "diagnosis", "discovery_view", "events", "flapping",
-        "gateways", "health", "history", "history_file", "lag", "net", "quality", "schedule",
-        "shard", "state", "view",
+        "gateways", "health", "history", "history_file", "issuers", "lag", "net", "quality",
+        "schedule", "shard", "state", "view",
     },
     {"export", "identity", "probes", "web"},
     {"engine"},

@@ -25,6 +25,7 @@ def board_with_a_past() -> Board:
     for record in board.records.values():
         if record.attempt:
             record.trace = observe(Trace(), State.UP, 0.01, NOW)
+            record.issuers = ("Amazon", "Example Corp")
     (incident,) = board.incidents
     ended = replace(incident, id="i-0")
     board.chapters = (Chapter(ended, NOW - 500), Chapter(incident))
@@ -41,6 +42,7 @@ def test_a_restart_brings_back_traces_past_and_open_incidents(tmp_path: Path):
     assert after.incidents == before.incidents
     for record in before.records.values():
         assert memory.trace_of(record.target) == record.trace
+        assert memory.issuers_of(record.target) == record.issuers
 
 
 def test_after_a_long_absence_an_incident_has_ended_with_the_monitor(tmp_path: Path):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from monitor.diagnosis.evidence import evidence_of
+from monitor.diagnosis.evidence import clean, evidence_of
 from monitor.diagnosis.texts import explain
 from monitor.diagnosis.ways import finding
 from monitor.model import (
@@ -20,6 +20,7 @@ from monitor.model import (
     FailureKind,
     HttpFacts,
     Phase,
+    Source,
     Target,
     Verdict,
 )
@@ -63,10 +64,11 @@ def diagnose(target: Target, attempt: Attempt) -> Verdict:
     """
     cause = _cause(target, attempt)
     evidence = evidence_of(target, attempt)
+    inspector = _trusted_inspector(target, attempt)
+    if inspector:
+        evidence = {**evidence, "inspected_by": clean(inspector)}
     if cause is None:
-        inspector = _inspector(attempt.primary)
-        shown = {**evidence, "inspected_by": inspector} if inspector else evidence
-        return Verdict(None, evidence=shown)
+        return Verdict(None, evidence=evidence)
     detail, cure = explain(cause, target, attempt)
     beside, other_cure = finding(attempt)
     return Verdict(cause, f"{detail} {beside}".rstrip(), f"{cure} {other_cure}".rstrip(), evidence)
@@ -198,9 +200,24 @@ _MIDDLEBOXES = re.compile(
 """Words by which inspecting products and the people who run them name their CAs."""
 
 
+def _trusted_inspector(target: Target, attempt: Attempt) -> str:
+    """Return the CA that opens TLS to the target on the way although this host trusts it; ""
+    for none. That is legitimate: a fact, and no fault.
+
+    A CA that was added to this host vouches for hosts of its own organization, which the
+    configuration names, but not for the public services of the catalogue.
+    """
+    connection = attempt.primary if attempt.ok else None
+    if by_name := _inspector(connection):
+        return by_name
+    tls = connection.tls if connection else None
+    added = tls is not None and tls.anchor_public is False
+    public_service = target.endpoint.source is not Source.CONFIG
+    return (tls.anchor or "a CA of this host") if tls and added and public_service else ""
+
+
 def _inspector(connection: Connection | None) -> str:
-    """Return the CA of an inspecting product that issued what was shown; "" for none. One that
-    this host trusts is legitimate: a fact, and no fault."""
+    """Return the CA of an inspecting product that issued what was shown; "" for none."""
     chain = connection.tls.chain if connection and connection.tls else ()
     return next((c.issuer for c in chain if _MIDDLEBOXES.search(c.issuer)), "")
 

@@ -26,6 +26,7 @@ from monitor.diagnosis.ways import ways_of
 from monitor.model import (
     Addresses,
     Attempt,
+    Cause,
     Connection,
     Family,
     Identity,
@@ -330,10 +331,24 @@ def _verified(connection: Connection) -> float | None:
     return None if verified is None else float(verified)
 
 
+def _intercepted(record: Record) -> Iterable[Sample]:
+    primary = record.attempt.primary if record.attempt else None
+    if primary is None or primary.tls is None or record.verdict is None:
+        return ()
+    refused = record.verdict.cause is Cause.TLS_INTERCEPTED
+    return _one(float(refused or "inspected_by" in record.verdict.evidence))
+
+
 def _certificate_hash(connection: Connection) -> float | None:
     """The first 32 bits of the leaf's SHA-256: what a label would tell without bound."""
     chain = connection.tls.chain if connection.tls else ()
     return float(int(chain[0].sha256[:8], 16)) if chain else None
+
+
+def _key_hash(connection: Connection) -> float | None:
+    """The first 32 bits of the SHA-256 of the leaf's public key."""
+    leaf = connection.tls.chain[0] if connection.tls and connection.tls.chain else None
+    return float(int(leaf.spki_sha256[:8], 16)) if leaf and leaf.spki_sha256 else None
 
 
 def _http_version(connection: Connection) -> float | None:
@@ -488,6 +503,18 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         "The cipher suite of the last probe: always 1.",
         _tls_cipher,
         ("cipher",),
+    ),
+    TargetFamily(
+        "egress_tls_key_hash",
+        G,
+        "A hash of the certificate's public key, to see that it changed: it outlives renewals.",
+        _of_primary(_key_hash),
+    ),
+    TargetFamily(
+        "egress_tls_intercepted",
+        G,
+        "Whether TLS is opened on the way, by a CA that this host trusts or one that it does not.",
+        _intercepted,
     ),
     TargetFamily(
         "egress_tls_verified",
@@ -806,6 +833,12 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         G,
         "When the configuration in force was read, in Unix time.",
         lambda b: _one(b.vitals.last_reload_success_at or None),
+    ),
+    MonitorFamily(
+        "egress_trust_last_reload_successful",
+        G,
+        "Whether the files of trusted CAs could be used when they last changed.",
+        lambda b: _one(float(b.vitals.trust_ok)),
     ),
     MonitorFamily(
         "egress_config_reloads",

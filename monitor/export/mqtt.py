@@ -14,7 +14,7 @@ from monitor.events import Event
 from monitor.export.event_spool import EventSpool
 from monitor.export.mqtt_documents import event_document
 from monitor.net.clock import Clock
-from monitor.net.tls import Trust
+from monitor.net.trust import Trust
 from monitor.probes.tools import Resolver
 from monitor.settings import MqttSettings
 from monitor.state import Board, MqttVitals

@@ -21,7 +21,7 @@ import aiomqtt
 from aiomqtt import MqttCodeError, MqttError, ProtocolVersion, Will
 from paho.mqtt.reasoncodes import ReasonCode
 
-from monitor.net.tls import Trust
+from monitor.net.trust import Trust
 from monitor.settings import MqttSettings, MqttVersion
 
 CONNECT_TIMEOUT = 3.0

@@ -23,7 +23,7 @@ from monitor.export.mqtt_client import (
     tls_context,
 )
 from monitor.export.mqtt_documents import Topics, offline, retained
-from monitor.net.tls import Trust
+from monitor.net.trust import Trust
 from monitor.probes.tools import Resolver
 from monitor.settings import MqttSettings
 from monitor.state import Board, Dropped, MqttVitals

@@ -1,73 +1,19 @@
-"""TLS contexts (what is trusted) and what a finished handshake tells about the peer."""
+"""What a TLS handshake tells about the peer, finished or failed."""
 
 from __future__ import annotations
 
 import hashlib
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Protocol
 
 from monitor.model import Certificate, FailureKind, TlsFacts
 from monitor.net.der import spki_sha256
 from monitor.net.errors import ExchangeError
-from monitor.settings import TlsSettings
 
 _NAME_LIMIT = 256
 _NAMES_KEPT = 20
-
-
-class Trust:
-    """Makes client contexts that trust the system's store, a CA file, or both.
-
-    The system's store is OpenSSL's default, so ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``
-    are honoured. A context is made when it is first asked for: reading a store of some
-    140 CAs costs milliseconds and a megabyte.
-    """
-
-    def __init__(self, ca_file: Path | None = None, *, system_store: bool = True) -> None:
-        self._ca_file = ca_file
-        self._system_store = system_store
-        self._contexts: dict[tuple[bool, tuple[str, ...]], ssl.SSLContext] = {}
-
-    @classmethod
-    def from_settings(cls, settings: TlsSettings) -> Trust:
-        """Trust as ``[tls]`` says."""
-        return cls(settings.ca_file, system_store=settings.system_store)
-
-    def context(self, *, verify: bool = True, alpn: Sequence[str] = ()) -> ssl.SSLContext:
-        """Return the context for a handshake; with ``verify`` off any peer is accepted.
-
-        Raises:
-            OSError: if the CA file can't be read any more.
-        """
-        key = (verify, tuple(alpn))
-        if key not in self._contexts:
-            self._contexts[key] = self._make(verify=verify, alpn=alpn)
-        return self._contexts[key]
-
-    def _make(self, *, verify: bool, alpn: Sequence[str]) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        if alpn:
-            context.set_alpn_protocols(list(alpn))
-        if not verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            return context
-        self.add_roots(context)
-        return context
-
-    def add_roots(self, context: ssl.SSLContext) -> None:
-        """Make ``context`` trust what this does.
-
-        Raises:
-            OSError: if the CA file can't be read any more.
-        """
-        if self._system_store:
-            context.load_default_certs()
-        if self._ca_file is not None:
-            context.load_verify_locations(cafile=self._ca_file)
 
 
 def tls_error(error: ssl.SSLError) -> Exception:
@@ -81,12 +27,19 @@ def tls_error(error: ssl.SSLError) -> Exception:
     return ExchangeError(FailureKind.TLS_PROTOCOL, reason.replace("_", " ").lower(), reason)
 
 
-def tls_facts(tls: ssl.SSLObject, *, verify_error: str | None = None) -> TlsFacts:
+def tls_facts(
+    tls: ssl.SSLObject,
+    *,
+    verify_error: str | None = None,
+    is_public: Callable[[str], bool | None] = lambda _: None,
+) -> TlsFacts:
     """Describe a finished handshake. ``verify_error`` is given by a second look that was
-    taken without verification because the first look failed with it."""
+    taken without verification because the first look failed with it. ``is_public`` tells
+    from a CA's digest whether it is a public one."""
     verifying = tls.context.verify_mode is ssl.CERT_REQUIRED
     cipher = tls.cipher()
     verified = _certificates(tls, "get_verified_chain") if verifying else ()
+    anchor = verified[-1] if verified else None
     return TlsFacts(
         version=tls.version(),
         cipher=cipher[0] if cipher else None,
@@ -95,6 +48,8 @@ def tls_facts(tls: ssl.SSLObject, *, verify_error: str | None = None) -> TlsFact
         verify_error=verify_error,
         chain=_certificates(tls, "get_unverified_chain"),
         verified_expiry=min((c.not_after for c in verified), default=None),
+        anchor=anchor.subject if anchor else None,
+        anchor_public=is_public(anchor.sha256) if anchor else None,
     )
 
 

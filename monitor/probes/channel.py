@@ -90,7 +90,7 @@ async def _secured(wire: Wire, carrier: Stream, alpn: Sequence[str]) -> Stream:
         if error.kind is FailureKind.TLS_VERIFY:
             await _look_without_verification(wire, error.message)
         raise
-    wire.tls = tls_facts(stream.tls)
+    wire.tls = tls_facts(stream.tls, is_public=wire.tools.trust.is_public)
     return stream
 
 

@@ -12,7 +12,7 @@ from monitor.schedule import TokenBucket
 from monitor.settings import FamilyChoice, MetadataSettings
 
 if TYPE_CHECKING:
-    from monitor.net.tls import Trust
+    from monitor.net.trust import Trust
     from monitor.net.ways import WayChooser
 
 

@@ -180,6 +180,7 @@ def test_certificates_are_told_by_expiry_and_by_hash() -> None:
     assert set(values(board, "probe_ssl_earliest_cert_expiry").values()) == {NOW + 9e6}
     assert set(values(board, "egress_tls_certificate_hash").values()) == {0x01234567}
     assert {key[1] for key in values(board, "probe_tls_version_info")} == {"TLS 1.3"}
+    assert set(values(board, "egress_tls_key_hash").values()) == {0x89ABCDEF}
     assert set(values(board, "egress_tls_verified").values()) == {1}
 
 

@@ -21,7 +21,7 @@ from monitor.health import Health
 from monitor.model import Secret, State
 from monitor.net.clock import SystemClock
 from monitor.net.resolver import DnsResolver
-from monitor.net.tls import Trust
+from monitor.net.trust import Trust
 from monitor.settings import MqttSettings, MqttVersion
 from monitor.state import Board
 from tests.boards import NOW, realistic_board

@@ -27,10 +27,14 @@ class Issued:
 class Authority:
     """Issues certificates under one self-signed root, written below ``folder``."""
 
-    def __init__(self, folder: Path, name: str = "Egress Monitor Test CA") -> None:
+    def __init__(
+        self, folder: Path, name: str = "Egress Monitor Test CA", organization: str = ""
+    ) -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        owner = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization)]
+        common = x509.NameAttribute(NameOID.COMMON_NAME, name)
+        self._name = x509.Name([*(owner if organization else []), common])
         now = dt.datetime.now(dt.UTC)
         self.certificate = (
             x509.CertificateBuilder()

@@ -21,7 +21,7 @@ from monitor.model import (
     Target,
 )
 from monitor.net.clock import SystemClock
-from monitor.net.tls import Trust
+from monitor.net.trust import Trust
 from monitor.net.ways import WayChooser
 from monitor.probes.tools import Tools
 from monitor.settings import FamilyChoice, MetadataSettings, ProxySettings
