@@ -54,16 +54,24 @@ def discovery_view(
     }
 
 
-def stand_in_text(target: Target) -> str:
-    """Say in a few words what a target stands for and who said so; "" where it is no stand-in."""
-    if target.standin is None:
+def found_text(stand_in: StandIn | None) -> str:
+    """Say in a few words who named a stand-in; "" where there is none."""
+    if stand_in is None:
         return ""
-    found = {
-        FoundBy.CHAIN: f"found by {target.standin.chain}",
-        FoundBy.CATALOG: "the catalogue's",
+    return {
+        FoundBy.CHAIN: f"found by {stand_in.chain}",
+        FoundBy.CATALOG: "the catalogue's own",
         FoundBy.CONFIG: "named in the configuration",
-    }[target.standin.found_by]
-    return f"stands for {target.endpoint.wildcard}, {found}"
+    }[stand_in.found_by]
+
+
+def stand_in_text(target: Target) -> str:
+    """Say what a target stands for and who said so; "" where it is no stand-in. A path's
+    wildcard is not repeated beside the path."""
+    wildcard, found = target.endpoint.wildcard or "", found_text(target.standin)
+    if not found:
+        return ""
+    return f"stand-in: {found}" if "/" in wildcard else f"stands for {wildcard}: {found}"
 
 
 def discovery_lines(
@@ -78,9 +86,7 @@ def discovery_lines(
 
 def _unlisted_line(host: UnlistedHost) -> str:
     where = f"[{host.host}]" if ":" in host.host else host.host
-    line = (
-        f"Not on the allow-list: {where}:{host.port}, to which {', '.join(host.sources)} redirects"
-    )
+    line = f"Not on the allow-list: {where}:{host.port}, redirected to by {', '.join(host.sources)}"
     return f"{line}; not probed, as it is {host.refused}." if host.refused else f"{line}."
 
 

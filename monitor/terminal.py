@@ -15,7 +15,7 @@ from monitor.check import Findings, Result, gateways_of, summarize
 from monitor.check_formats import MARKS
 from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
 from monitor.diagnosis.ways import way_text, ways_of
-from monitor.discovery_view import discovery_lines, stand_in_text
+from monitor.discovery_view import discovery_lines, found_text, stand_in_text
 from monitor.model import Attempt, Incident, State, Target
 from monitor.net.proxy_audit import ProxyAudit
 from monitor.report import (
@@ -200,7 +200,7 @@ def _endpoint_cells(target: Target) -> Iterable[Text]:
         _clean(f"  {target.id}", style),
         _clean(address_of(target), style),
         Text(state, style),
-        _clean(stand_in_text(target).removeprefix("stands for "), style),
+        _clean(": ".join(filter(None, (endpoint.wildcard, found_text(target.standin)))), style),
         _clean(endpoint.note, style),
     )
 

@@ -55,7 +55,7 @@ BROKEN = BrokenStep(
     "public-ecr-layers",
     2,
     4,
-    "https://public.ecr.aws:443/v2/docker/library/alpine/manifests/latest",
+    "https://public.ecr.aws/v2/docker/library/alpine/manifests/latest",
     Cause.HTTP_STATUS,
     "public.ecr.aws answers 429, expected 200.",
     "Look.",
@@ -70,7 +70,7 @@ UNPKG = StandIn(
     FoundBy.CHAIN,
     NOW - 40,
     "vscode-extension",
-    ("https://marketplace.visualstudio.com:443/_apis/public/gallery/vscode/x/y/latest",),
+    ("https://marketplace.visualstudio.com/_apis/public/gallery/vscode/x/y/latest",),
 )
 UNLISTED = UnlistedHost(
     "vscode.download.prss.microsoft.com",

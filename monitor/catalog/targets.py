@@ -187,6 +187,8 @@ def _target(
     interval, timeout = schedule_of(row, settings)
     host, path = (standin.host, standin.path) if standin else (row.host, row.path)
     filled = replace(row, host=fill_host(host, values), path=fill(path, values))
+    if standin is not None and standin.found_by is FoundBy.CHAIN:
+        filled = replace(filled, note=f"Stand-in: found by asking {standin.steps[-1]}.")
     group = settings.groups.get(row.group, GroupSettings())
     named_by_a_server = row.group == REDIRECTS or (
         standin is not None and standin.found_by is FoundBy.CHAIN and standin.host != row.host

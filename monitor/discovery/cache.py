@@ -110,7 +110,7 @@ def _stand_in_in(raw: Mapping[str, Any]) -> StandIn:
     host, path, steps = raw["host"], raw["path"], raw["steps"]
     if not SHAPES["host"].fullmatch(host) or not SHAPES["path"].fullmatch(path):
         raise ValueError("no stand-in")
-    if len(steps) > _STEPS:
+    if not 0 < len(steps) <= _STEPS:
         raise ValueError("no steps")
     return StandIn(
         host,

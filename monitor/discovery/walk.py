@@ -12,6 +12,7 @@ from monitor.discovery.client import Ask
 from monitor.discovery.steps import UnusableError, Values, read, request, stood_in
 from monitor.model import BrokenStep, Cause, ChainState, FoundBy, StandIn, Target
 from monitor.net.clock import Clock
+from monitor.net.http1 import authority
 from monitor.settings import Settings
 from monitor.view import shown_path
 
@@ -54,7 +55,7 @@ async def walk(chain: Chain, rows: Mapping[str, Target], ask: Ask, clock: Clock)
     sightings: list[Sighting] = []
     for step in chain.steps:
         target, headers = request(step, rows[step.ask], values)
-        asked.append(f"https://{target.host}:{target.port}{shown_path(target)}")
+        asked.append(f"https://{authority(target.host, target.port, 443)}{shown_path(target)}")
         reply = await ask(target, headers)
         if reply.redirect is not None:
             sightings.append(Sighting(target.id, reply.redirect))

@@ -21,7 +21,7 @@ KEPT = Kept(
             FoundBy.CHAIN,
             1_000.5,
             "public-ecr-layers",
-            ("https://public.ecr.aws:443/token/", "https://public.ecr.aws:443/v2/x/blobs/y"),
+            ("https://public.ecr.aws/token/", "https://public.ecr.aws/v2/x/blobs/y"),
         )
     },
     reached={"public-ecr-layers": 1_000.5},
@@ -76,6 +76,7 @@ ROW = "stand_ins.registry-public-ecr-layers"
         (f"{ROW}.path", "/x?token=y"),
         (f"{ROW}.path", 7),
         (f"{ROW}.steps", ["x"] * 11),
+        (f"{ROW}.steps", []),
         (f"{ROW}.steps", ["\x1b[2J"]),
         (f"{ROW}.chain", None),
         ("hosts", [None] * 1_000),

@@ -74,7 +74,7 @@ def releases(path: str, headers: Mapping[str, str]) -> Said:
     """releases.gitpod.io: the manifest, and the store's own refusal of what it does not have."""
     if path == "/ec2/stable/manifest.json":
         return document({"version": VERSION, "image": f"public.ecr.aws/x/runner:{VERSION}"})
-    known = f"/releases/{VERSION}/" in path
+    known = f"/releases/{VERSION}/" in path or "/stable/" in path
     return Said(200 if known else 404, b"", {"x-amz-request-id": "ABC"})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitor.diagnosis.network_path import SENTENCES, network_path
-from monitor.discovery_view import broken_line, stand_in_text
+from monitor.discovery_view import broken_line, found_text
 from monitor.history import slots, strip
 from monitor.model import (
     Attempt,
@@ -252,7 +252,8 @@ def _about(record: Record, now: float) -> str:
     broken = stand_in.broken if stand_in else None
     pairs = (
         ("group", words(target.group)),
-        ("stands for", text(stand_in_text(target).removeprefix("stands for "))),
+        ("stands for", f"<code>{text(endpoint.wildcard)}</code>" if endpoint.wildcard else ""),
+        ("named by", text(found_text(stand_in))),
         ("found", since(found_at, now) if found_at else ""),
         ("by asking", "<br>".join(map(text, stand_in.steps)) if stand_in else ""),
         ("discovery", text(broken_line(broken)) if broken else ""),
