@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from monitor import redundancy
 from monitor.diagnosis import Standing, correlate, settle
 from monitor.diagnosis.looks import looks_for
 from monitor.gateways import Gateway, survey
 from monitor.health import Health, HealthPolicy, advance
 from monitor.model import Attempt, ChainState, Incident, State, Target, UnlistedHost, Verdict
+from monitor.redundancy import RedundantGroup
 from monitor.second_look import Take, take_all
 from monitor.view import Summary, tally
 
@@ -110,6 +112,11 @@ def gateways_of(results: Sequence[Result]) -> tuple[Gateway, ...]:
         if result.target.endpoint.gateway_entry:
             gateways = survey(gateways, standings, result.target.id)
     return gateways
+
+
+def redundant_groups_of(results: Sequence[Result]) -> tuple[RedundantGroup, ...]:
+    """Return how the redundant groups stand."""
+    return redundancy.survey(((r.target, r.state) for r in results), (), 0.0)
 
 
 async def _check(target: Target, measure: Measure, retry_after: float) -> Result:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from monitor.gateways import Gateway
 from monitor.model import Cause, ChainState, Incident, State, UnlistedHost, Verdict
+from monitor.redundancy import RedundantGroup
 from monitor.state import Record
 
 Fact = str | int | float | None
@@ -20,6 +21,7 @@ class EventKind(StrEnum):
     INCIDENT_OPENED = "incident_opened"
     INCIDENT_CHANGED = "incident_changed"
     INCIDENT_CLOSED = "incident_closed"
+    REDUNDANT_GROUP_STATE = "redundant_group_state"
     GATEWAY_CHANGED = "gateway_changed"
     CHAIN_BROKEN = "chain_broken"
     CHAIN_MENDED = "chain_mended"
@@ -78,8 +80,8 @@ def state_changed(record: Record, verdict: Verdict, now: float) -> Event:
 def incidents_changed(
     before: tuple[Incident, ...], after: tuple[Incident, ...], now: float
 ) -> tuple[Event, ...]:
-    """Return the events of incidents that were opened, found to be something wider or else,
-    and closed."""
+    """Return the events of incidents that were opened, found to be something wider, worse or
+    else, and closed."""
     old = {incident.id: incident for incident in before}
     new = {incident.id for incident in after}
     events = []
@@ -87,10 +89,41 @@ def incidents_changed(
         known = old.get(incident.id)
         if known is None:
             events.append(_opened(EventKind.INCIDENT_OPENED, "incident opened", incident, now))
-        elif (known.scope, known.cause) != (incident.scope, incident.cause):
+        elif _nature(known) != _nature(incident):
             events.append(_opened(EventKind.INCIDENT_CHANGED, "incident changed", incident, now))
     events += [_closed(incident, now) for incident in before if incident.id not in new]
     return tuple(events)
+
+
+def _nature(incident: Incident) -> tuple[object, ...]:
+    return incident.scope, incident.cause, incident.state
+
+
+def redundant_groups_changed(
+    before: tuple[RedundantGroup, ...], after: tuple[RedundantGroup, ...], now: float
+) -> tuple[Event, ...]:
+    """Return the events of redundant groups that stand otherwise than before. That one is up
+    when it is first known is not told."""
+    old = {group.name: group.state for group in before}
+    changed = [group for group in after if group.state is not old.get(group.name, State.UNKNOWN)]
+    first = {group.name for group in changed if old.get(group.name) in {None, State.UNKNOWN}}
+    return tuple(
+        _redundant_group_changed(group, now)
+        for group in changed
+        if not (group.name in first and group.state is State.UP)
+    )
+
+
+def _redundant_group_changed(group: RedundantGroup, now: float) -> Event:
+    facts: dict[str, Fact] = {
+        "redundant_group": group.name,
+        "state": group.state.value,
+        "working": ", ".join(group.working),
+        "not_working": ", ".join(a.name for a in group.alternatives if a.name not in group.working),
+    }
+    title = f"redundant group is {group.state.value}"
+    serious = group.state in {State.DOWN, State.DEGRADED}
+    return Event(EventKind.REDUNDANT_GROUP_STATE, now, group.name, title, serious, facts)
 
 
 def incident_explained(incident: Incident, now: float) -> Event:
@@ -171,6 +204,7 @@ def _opened(kind: EventKind, title: str, incident: Incident, now: float) -> Even
         "scope": incident.scope.value,
         "subject": incident.subject,
         "cause": incident.cause.value,
+        "state": incident.state.value,
         "affected": len(incident.affected),
         "detail": incident.detail,
         "cure": incident.cure,

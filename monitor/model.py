@@ -137,7 +137,8 @@ class Endpoint:
     is the name server's address and ``query`` the name that it is asked for. ``gateway``
     names the gateway that it belongs to; the latency of a gateway is that of its
     ``gateway_entry``. ``audited``: where the endpoint redirects to has to be on the allow-list
-    as well.
+    as well. ``one_of`` is the redundant group it is in, and the alternative within it, as
+    ``group/alternative``: one alternative that works suffices.
     """
 
     id: str
@@ -157,6 +158,7 @@ class Endpoint:
     gateway: str = ""
     gateway_entry: bool = False
     audited: bool = True
+    one_of: str = ""
     source: Source = Source.CATALOG
     note: str = ""
 

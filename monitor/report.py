@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from monitor.catalog.groups import rank
-from monitor.check import Findings, Result, gateways_of, summarize
+from monitor.check import Findings, Result, gateways_of, redundant_groups_of, summarize
 from monitor.diagnosis.ways import Way, way_of
 from monitor.discovery_view import discovery_view, stand_in_view
 from monitor.model import Incident, Target
@@ -20,6 +20,7 @@ from monitor.view import (
     gateways_view,
     incident_view,
     proxies_view,
+    redundant_groups_view,
     shown_path,
     summary_view,
     target_view,
@@ -51,6 +52,7 @@ def check_document(
         "incidents": [incident_view(incident) for incident in incidents],
         "gateways": gateways_view(gateways_of(results)),
         "discovery": discovery_view(findings.chains, findings.unlisted),
+        "redundant_groups": redundant_groups_view(redundant_groups_of(results)),
     }
 
 
@@ -90,6 +92,8 @@ def summary_line(summary: Summary) -> str:
     """Say in one line how the check ended."""
     counts = f"{summary.up} up, {summary.degraded} degraded, {summary.down} down"
     line = f"{summary.targets} targets: {counts}, {summary.unknown} unknown"
+    if summary.spared:
+        line += f". {summary.spared} of those are not needed, for an alternative works"
     if summary.ok:
         return f"{line}. Every required endpoint was reached."
     return f"{line}. {summary.required_missing} required ones were not reached."

@@ -71,6 +71,7 @@ class TargetSettings:
     timeout: float | None = None
     addresses: Addresses | None = None
     proxy: ProxyChoice | None = None
+    one_of: str | None = None
     protocol: Protocol | None = None
     host: str | None = None
     port: int | None = None

@@ -22,6 +22,7 @@ from monitor.model import (
 )
 from monitor.net.proxy_audit import ProxyAudit
 from monitor.quality import Quality
+from monitor.redundancy import RedundantGroup
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -122,3 +123,4 @@ class Board:
     chains: dict[str, ChainState] = field(default_factory=dict)
     unlisted: tuple[UnlistedHost, ...] = ()
     mqtt: MqttVitals | None = None
+    redundant_groups: tuple[RedundantGroup, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 
+from monitor import redundancy
 from monitor.diagnosis import diagnose
 from monitor.diagnosis.network_path import network_path
 from monitor.diagnosis.ways import comparison, may_be_proxied, way_of, ways_of
@@ -23,6 +24,7 @@ from monitor.model import (
     Verdict,
 )
 from monitor.net.proxy_audit import ProxyAudit
+from monitor.redundancy import RedundantGroup
 
 VERSION = 1
 """The version of the documents' shape: goes up when a key changes its meaning."""
@@ -33,7 +35,8 @@ Json = Mapping[str, object]
 @dataclass(frozen=True, slots=True)
 class Summary:
     """How many targets stand how. ``required_missing`` counts required ones that were
-    not shown to be reachable: those that are down, and those nobody could probe."""
+    not shown to be reachable: those that are down, and those nobody could probe. Where an
+    alternative works they are counted as ``spared`` instead."""
 
     targets: int
     up: int
@@ -41,6 +44,7 @@ class Summary:
     down: int
     unknown: int
     required_missing: int
+    spared: int = 0
 
     @property
     def ok(self) -> bool:
@@ -52,14 +56,17 @@ def tally(standings: Iterable[tuple[Target, State]]) -> Summary:
     """Count how targets stand."""
     pairs = list(standings)
     states = [state for _, state in pairs]
-    missing = (State.DOWN, State.UNKNOWN)
+    missing = [t.id for t, s in pairs if t.endpoint.required and s in {State.DOWN, State.UNKNOWN}]
+    excused = redundancy.spared(redundancy.survey(pairs, (), 0.0))
+    needless = sum(target_id in excused for target_id in missing)
     return Summary(
         targets=len(pairs),
         up=states.count(State.UP),
         degraded=states.count(State.DEGRADED),
         down=states.count(State.DOWN),
         unknown=states.count(State.UNKNOWN),
-        required_missing=sum(t.endpoint.required and state in missing for t, state in pairs),
+        required_missing=len(missing) - needless,
+        spared=needless,
     )
 
 
@@ -193,6 +200,21 @@ def _latency(gateway: Gateway) -> str:
     if gateway.state is State.DOWN or gateway.latency is None:
         return gateway.state.value
     return f"{gateway.latency * 1000:.1f} ms"
+
+
+def redundant_groups_view(groups: Iterable[RedundantGroup]) -> list[dict[str, object]]:
+    """Return how the redundant groups stand, each with its alternatives."""
+    return [
+        {
+            "name": group.name,
+            "state": group.state.value,
+            "alternatives": [
+                {"name": a.name, "state": a.state.value, "targets": list(a.targets)}
+                for a in group.alternatives
+            ],
+        }
+        for group in groups
+    ]
 
 
 def no_verdict(target: Target) -> Verdict:

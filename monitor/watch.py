@@ -14,11 +14,18 @@ from random import Random
 
 import structlog
 
+from monitor import redundancy
 from monitor.companions import companions, jointly_confirmed
 from monitor.diagnosis import Standing, correlate
 from monitor.diagnosis.looks import Look
 from monitor.engine import Engine
-from monitor.events import Events, incident_explained, incidents_changed, state_changed
+from monitor.events import (
+    Events,
+    incident_explained,
+    incidents_changed,
+    redundant_groups_changed,
+    state_changed,
+)
 from monitor.health import Health, HealthPolicy, advance, confirm
 from monitor.history import awaiting, chronicle, observe
 from monitor.memory import Memory
@@ -260,6 +267,7 @@ class Watch:
 
     def _correlate(self, now: float) -> None:
         records = self._board.records.values()
+        self._survey_redundant_groups(now)
         if not self._board.incidents and all(_is_well(r) for r in records):
             return
         standings = [_standing(record) for record in records]
@@ -270,6 +278,12 @@ class Watch:
         self._events.tell(*incidents_changed(before, incidents, now))
         self._board.incidents = incidents
         self._board.chapters = chronicle(self._board.chapters, incidents, now)
+
+    def _survey_redundant_groups(self, now: float) -> None:
+        before = self._board.redundant_groups
+        pairs = ((r.target, r.health.state) for r in self._board.records.values())
+        self._board.redundant_groups = redundancy.survey(pairs, before, now)
+        self._events.tell(*redundant_groups_changed(before, self._board.redundant_groups, now))
 
     async def _look(self, look: Look) -> Attempt:
         return await self.engine.look(look)  # a reload may have replaced the engine

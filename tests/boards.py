@@ -42,6 +42,7 @@ from monitor.model import (
 )
 from monitor.net.proxy_audit import ProxyAudit
 from monitor.quality import Quality
+from monitor.redundancy import survey
 from monitor.settings import Settings, TargetSettings
 from monitor.state import Board, MqttVitals, Record, Vitals
 
@@ -118,6 +119,7 @@ def realistic_board() -> Board:
         chains={state.chain: state for state in CHAINS},
         unlisted=(UNLISTED,),
         mqtt=MqttVitals(connected=True, published=9, sessions=1),
+        redundant_groups=survey([(r.target, r.health.state) for r in records], (), NOW - 50),
     )
 
 

@@ -16,6 +16,7 @@ LAYERS = (
     {
         "baseline", "catalog", "config", "diagnosis", "discovery_view", "events", "flapping",
         "gateways", "health", "history", "history_file", "issuers", "lag", "net", "quality",
+        "redundancy",
         "schedule", "shard", "state", "view",
     },
     {"export", "identity", "probes", "web"},

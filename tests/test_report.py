@@ -52,6 +52,7 @@ def test_the_check_document_has_the_agreed_shape() -> None:
         "incidents",
         "gateways",
         "discovery",
+        "redundant_groups",
     ]
     assert read["version"] == 1
     assert read["summary"] == {
@@ -62,6 +63,7 @@ def test_the_check_document_has_the_agreed_shape() -> None:
         "down": 1,
         "unknown": 1,
         "required_missing": 2,
+        "spared": 0,
     }
     assert isinstance(read["targets"], list)
     agreed = {

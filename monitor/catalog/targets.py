@@ -41,6 +41,7 @@ _ENDPOINT_OVERRIDES = (
     "path",
     "method",
     "expect",
+    "one_of",
 )
 _NONE_ON_FARGATE = "Not applicable: a task on Fargate has no instance metadata."
 

@@ -92,6 +92,7 @@ def _added(path: str, values: Mapping[str, Any], reading: Reading) -> Endpoint |
         required=values.get("required", True),
         enabled=values.get("enabled", True),
         query=values.get("query", ""),
+        one_of=values.get("one_of", ""),
         source=Source.CONFIG,
         note=values.get("note", ""),
     )

@@ -48,6 +48,9 @@ _PER_TARGET = (
     Key("addresses", one_of(Addresses), "Which of the name's addresses are probed."),
     Key("proxy", v.PROXY_CHOICE, "Its way: none, environment, both, or a proxy's URL."),
 )
+_ONE_OF = Key(
+    "one_of", v.ONE_OF, "Redundant group and alternative: one alternative that works suffices."
+)
 _PLACE = (
     Key("path", v.PATH, "What is asked for over HTTP.", '"/"'),
     Key("method", one_of(Method), "The request's method.", '"GET"'),
@@ -146,6 +149,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("url", v.ORIGIN, "Another scheme, host and port at once, of a VPC endpoint say."),
             Key("host", v.HOST, "Another host, for a wildcard's stand-in for example."),
             Key("port", v.PORT, "Another port."),
+            _ONE_OF,
             *_PLACE,
         ),
         "endpoint[]": (
@@ -155,6 +159,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("port", v.PORT, "Its port; each protocol but tcp has a usual one."),
             Key("group", v.GROUP, "The group it is shown in.", '"custom"'),
             *_PER_TARGET,
+            _ONE_OF,
             *_PLACE,
             Key("query", v.HOST, 'With protocol = "dns": the name to ask for.'),
             Key("note", v.TEXT, "What it is for, shown with it.", '""'),

@@ -77,6 +77,7 @@ _GROUP = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,98}")
 _TOPIC = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._:@-]{1,100}")
+_ONE_OF = re.compile(r"(?:[a-z][a-z0-9_]{0,62}(?:/[a-z0-9][a-z0-9._-]{0,62})?)?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _ALIASES = (".gitpod.remote", ".gitpod.environment")
 _DAY = 86_400.0
@@ -325,6 +326,14 @@ def parse_group(text: str) -> str:
     return text
 
 
+def parse_one_of(text: str) -> str:
+    """Read a redundant group and an alternative within it: ``"gateways/us01"``; "" is none."""
+    if not _ONE_OF.fullmatch(text):
+        what = f"{text[:40]!r} is no redundant group with an alternative"
+        raise BadValueError(what, 'write e.g. "mirrors/first"')
+    return text
+
+
 def parse_statuses(text: str) -> StatusSet:
     """Read a set of HTTP statuses."""
     try:
@@ -485,6 +494,7 @@ PROXY_CHOICE = text_kind("a way or a proxy's URL", parse_proxy_choice, "none")
 PATH = text_kind("a URL's path", parse_path, "/health")
 ID = text_kind("an id", parse_id, "my-endpoint")
 GROUP = text_kind("a group", parse_group, "custom")
+ONE_OF = text_kind("a redundant group", parse_one_of, "mirrors/first")
 STATUSES = text_kind("a set of HTTP statuses", parse_statuses, "200-399,401")
 HEADER = text_kind("a header's name", parse_header, "x-amzn-requestid")
 LISTEN = text_kind("address and port", parse_listen, "0.0.0.0:9242")

@@ -9,10 +9,12 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import count
 from typing import TypeVar
 
+from monitor import redundancy
 from monitor.diagnosis.causes import LOCAL_ERRNOS
 from monitor.diagnosis.incident_texts import describe
 from monitor.diagnosis.standing import RESOLVER_GROUP, Finding, Standing
 from monitor.model import Cause, Connection, Family, Incident, ResolutionSource, Scope, State
+from monitor.redundancy import RedundantGroup
 
 C = Cause
 
@@ -58,7 +60,9 @@ def correlate(
     grows, shrinks and changes scope, and is gone from the result once all is well.
     """
     findings = explain(standings)
-    incidents = _carry_over(findings, open_incidents, now)
+    pairs = ((s.target, s.state) for s in standings)
+    spared = redundancy.spared(redundancy.survey(pairs, (), now))
+    incidents = _carry_over(findings, open_incidents, spared, now)
     return tuple(sorted(incidents, key=lambda i: (i.started_at, i.id)))
 
 
@@ -368,7 +372,10 @@ def _index(
 
 
 def _carry_over(
-    findings: Sequence[Finding], opened: Sequence[Incident], now: float
+    findings: Sequence[Finding],
+    opened: Sequence[Incident],
+    spared: Mapping[str, RedundantGroup],
+    now: float,
 ) -> list[Incident]:
     """Give each finding the id and start of the open incident that it goes on with: the
     same breakage first, else the oldest one whose targets it took over."""
@@ -382,10 +389,10 @@ def _carry_over(
         heir = known or _oldest(finding, taken_over, unclaimed)
         if heir is not None:
             unclaimed.pop(heir.id, None)
-            result.append(_incident(finding, heir.id, heir.started_at))
+            result.append(_incident(finding, heir.id, heir.started_at, spared))
             continue
         started = min((s.since for s in finding.members), default=now)
-        result.append(_incident(finding, _new_id(finding, started, used), started))
+        result.append(_incident(finding, _new_id(finding, started, used), started, spared))
         used.add(result[-1].id)
     return result
 
@@ -418,14 +425,21 @@ def _new_id(finding: Finding, started: float, used: Container[str]) -> str:
     raise AssertionError("there is no end of numbers")
 
 
-def _incident(finding: Finding, incident_id: str, started_at: float) -> Incident:
+def _incident(
+    finding: Finding, incident_id: str, started_at: float, spared: Mapping[str, RedundantGroup]
+) -> Incident:
     detail, cure = describe(finding)
+    down = [s.target.id for s in finding.members if s.state is State.DOWN]
+    harmless = {spared[name].name: spared[name] for name in down if name in spared}
+    stopped = any(name not in spared for name in down)
+    if down and not stopped:
+        detail = " ".join([detail, *map(_left, harmless.values())])
     return Incident(
         id=incident_id,
         cause=finding.cause,
         scope=finding.scope,
         subject=finding.subject,
-        state=_severity(finding),
+        state=State.DOWN if stopped else State.DEGRADED,
         started_at=started_at,
         affected=tuple(sorted(s.target.id for s in finding.members)),
         detail=detail,
@@ -434,6 +448,5 @@ def _incident(finding: Finding, incident_id: str, started_at: float) -> Incident
     )
 
 
-def _severity(finding: Finding) -> State:
-    down = any(s.state is State.DOWN for s in finding.members)
-    return State.DOWN if down else State.DEGRADED
+def _left(group: RedundantGroup) -> str:
+    return f"Of {group.name}, {', '.join(group.working)} still works."

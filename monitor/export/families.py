@@ -709,6 +709,11 @@ def _no_proxy(board: Board) -> Iterable[Sample]:
             yield (entry,), float(entry in board.proxies.missing)
 
 
+def _redundant_groups(board: Board) -> Iterable[Sample]:
+    groups = board.redundant_groups
+    return [((g.name, state.value), float(g.state is state)) for g in groups for state in State]
+
+
 def _gateway_latencies(board: Board) -> Iterable[Sample]:
     latencies = [((g.name,), g.latency) for g in board.gateways if g.state is not State.DOWN]
     return [(labels, latency) for labels, latency in latencies if latency is not None]
@@ -773,6 +778,14 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         "Whether a runner would pick the gateway: the nearest one that answers.",
         _preferred_gateways,
         ("gateway",),
+    ),
+    MonitorFamily(
+        "egress_redundant_group_state",
+        G,
+        "1 for the state that the redundant group is in, 0 for the others: degraded while one "
+        "alternative at least works.",
+        _redundant_groups,
+        ("redundant_group", "state"),
     ),
     MonitorFamily("egress_targets", G, "Targets by group and state.", _targets, ("group", "state")),
     MonitorFamily(

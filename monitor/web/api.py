@@ -10,12 +10,14 @@ from monitor.discovery_view import discovery_view
 from monitor.history import Chapter
 from monitor.model import State
 from monitor.quality import Quality
+from monitor.redundancy import RedundantGroup
 from monitor.state import Board, Record
 from monitor.view import (
     VERSION,
     gateways_view,
     incident_view,
     proxies_view,
+    redundant_groups_view,
     rounded,
     summary_view,
     tally,
@@ -54,6 +56,7 @@ def targets_pieces(board: Board, now: float) -> Iterator[str]:
         "proxies": proxies_view(board.proxies),
         "gateways": gateways_view(board.gateways),
         "discovery": discovery_view(board.chains, board.unlisted),
+        "redundant_groups": [_redundant_group(group) for group in board.redundant_groups],
     }
     yield f'{encoded(head)[:-1]}, "targets": ['
     for number, record in enumerate(records):
@@ -64,6 +67,11 @@ def targets_pieces(board: Board, now: float) -> Iterator[str]:
 def encoded(document: Json) -> str:
     """Write a document as JSON."""
     return json.dumps(document, allow_nan=False)
+
+
+def _redundant_group(group: RedundantGroup) -> Json:
+    (view,) = redundant_groups_view((group,))
+    return {**view, "since": rounded(group.since)}
 
 
 def target_document(record: Record) -> Json:
