@@ -34,6 +34,9 @@ COPY config.toml /etc/egress-monitor/config.toml
 ENV PATH=/opt/egress-monitor/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+# A volume takes its owner from the directory that it is mounted over.
+RUN install -d -o 65532 -g 65532 -m 0700 /var/lib/egress-monitor
+VOLUME /var/lib/egress-monitor
 USER 65532:65532
 EXPOSE 9242
 STOPSIGNAL SIGTERM

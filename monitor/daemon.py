@@ -22,6 +22,7 @@ from monitor.discovery.service import Discovery
 from monitor.engine import Engine, make_tools
 from monitor.events import Events
 from monitor.export.mqtt import MqttExporter
+from monitor.export.remote_write.service import RemoteWrite
 from monitor.lag import LagMeter
 from monitor.logs import configure
 from monitor.memory import Memory
@@ -107,6 +108,7 @@ class Monitor:
         self._mqtt = MqttExporter(self.board, settings.state.directory, self.clock, random)
         self._mqtt.configure(settings.mqtt, engine.tools.resolver, engine.tools.trust)
         self.events.listen(self._mqtt.listen)
+        self._remote_write = RemoteWrite(self.board, self.clock, environ)
         self._said_unknown: tuple[str, ...] = ()
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
@@ -134,12 +136,14 @@ class Monitor:
                 group.create_task(self._reload_when_told(reload))
                 group.create_task(self._watch.probe_forever(group))
                 group.create_task(self._watch.second_looks.run())
+                group.create_task(self._remote_write.run())
                 await stop.wait()
                 raise _StoppedError
         except* _StoppedError:
             self._memory.save()
             self._discovery.save()
             self._mqtt.save()
+            await self._remote_write.finish()
             log.info("stopped")
 
     def apply(self, settings: Settings) -> None:
@@ -152,6 +156,7 @@ class Monitor:
         targets = share_of((row for row in rows if row.endpoint.enabled), settings.shard)
         self._watch.apply(targets)
         self._discovery.use(settings, engine, rows)
+        self._remote_write.apply(settings, engine.tools.trust)
         self._say_unknown(targets)
         self._look_over_proxies()
 
@@ -186,6 +191,7 @@ class Monitor:
             self.board.identity = merged
             log.info("identity found", **identity_fields(merged))
             self.apply(self._settings)
+        self._remote_write.identity_is_known()
 
     async def _renew_trust(self) -> None:
         """Trust what the files of CAs say now; a broken one changes nothing and is said."""

@@ -207,6 +207,53 @@ class MqttSettings:
     max_pending: int = 2000
 
 
+class WriteVersion(StrEnum):
+    """A version of the Remote-Write protocol."""
+
+    V1 = "1.0"
+    V2 = "2.0"
+
+
+class WriteOrder(StrEnum):
+    """What is sent first after an outage. ``AUTO``: fresh samples beside old ones where the
+    receiver takes a series' samples out of order, which is tried; else the oldest."""
+
+    AUTO = "auto"
+    OLDEST_FIRST = "oldest_first"
+    FRESH_FIRST = "fresh_first"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteWriteSettings:
+    """One destination of remote write. ``shown_url`` is ``url`` without its query, which may
+    hold a secret. Secrets stay in their files: what is here can be compared and printed.
+    ``proxy`` is a URL, "" for none, None for what ``[proxy]`` says. Durations are seconds,
+    ``backfill_rate`` is samples a second, ``queue_size`` bytes."""
+
+    name: str
+    url: str = field(repr=False)
+    shown_url: str
+    protocol: WriteVersion = WriteVersion.V2
+    username: str = ""
+    password_file: Path | None = None
+    bearer_token_file: Path | None = None
+    sigv4_region: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    header_files: tuple[tuple[str, Path], ...] = ()
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    proxy: str | None = None
+    external_labels: tuple[tuple[str, str], ...] = ()
+    order: WriteOrder = WriteOrder.AUTO
+    send_interval: float = 5.0
+    timeout: float = 30.0
+    max_samples_per_send: int = 10_000
+    backfill_rate: float = 50_000.0
+    queue_size: int = 256 * 1024 * 1024
+    queue_age: float = 86_400.0
+
+
 @dataclass(frozen=True, slots=True)
 class DiscoverySettings:
     """``lifetime`` (seconds): how long a name stands for its wildcard before another is
@@ -250,3 +297,4 @@ class Settings:
     state: StateSettings = StateSettings()
     discovery: DiscoverySettings = DiscoverySettings()
     mqtt: MqttSettings | None = None
+    remote_write: tuple[RemoteWriteSettings, ...] = ()

@@ -106,18 +106,66 @@ class MqttVitals:
     dropped: Counter[Dropped] = field(default_factory=Counter)
 
 
+class DropReason(StrEnum):
+    """Why a sample never reached a remote-write destination. Stable label values."""
+
+    QUEUE_FULL = "queue_full"
+    TOO_OLD = "too_old"
+    CORRUPT = "corrupt"
+    REFUSED = "refused"
+    UNWRITTEN = "unwritten"
+    OVERFLOW = "overflow"
+
+
+class RequestFailure(StrEnum):
+    """How a request of remote write failed. Stable label values."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    NO_CREDENTIALS = "no_credentials"
+    SERVER_ERROR = "server_error"
+    THROTTLED = "throttled"
+    DENIED = "denied"
+    REFUSED = "refused"
+    TOO_LARGE = "too_large"
+
+
+@dataclass(slots=True)
+class WriteVitals:
+    """How one remote-write destination fares. Times are Unix seconds, the rest counts of
+    samples unless the name says otherwise."""
+
+    pending: int = 0
+    queued: int = 0
+    sent: int = 0
+    retried: int = 0
+    dropped: dict[DropReason, int] = field(default_factory=lambda: dict.fromkeys(DropReason, 0))
+    corrupt_records: int = 0
+    queue_bytes: int = 0
+    on_disk: bool = False
+    oldest_pending_at: float = 0.0
+    newest_sent_at: float = 0.0
+    version: str = ""
+    requests: Histogram = field(default_factory=Histogram)
+    failures: dict[RequestFailure, int] = field(
+        default_factory=lambda: dict.fromkeys(RequestFailure, 0)
+    )
+
+
 @dataclass(slots=True)
 class Board:
     """The one place that the daemon writes and everything that is shown reads. ``incidents``
     are those that are open, ``chapters`` tell of these and of past ones. ``gateways`` are in
     the catalogue's order, ``chains`` by id are the discovery chains in use, ``unlisted`` the
-    hosts that the allow-list misses. ``mqtt`` is None where no broker is configured."""
+    hosts that the allow-list misses. ``mqtt`` is None where no broker is configured,
+    ``writes`` are the remote-write destinations by name."""
 
     records: dict[str, Record] = field(default_factory=dict)
     vitals: Vitals = field(default_factory=Vitals)
     identity: Identity = Identity()
     incidents: tuple[Incident, ...] = ()
     chapters: tuple[Chapter, ...] = ()
+    writes: dict[str, WriteVitals] = field(default_factory=dict)
     proxies: ProxyAudit = ProxyAudit()
     gateways: tuple[Gateway, ...] = ()
     chains: dict[str, ChainState] = field(default_factory=dict)

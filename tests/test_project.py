@@ -181,10 +181,22 @@ def test_the_sidecar_takes_the_proxy_and_the_trust_of_the_runner() -> None:
     names = {variable["name"] for variable in container["environment"]}
     assert {"http_proxy", "https_proxy", "no_proxy", "AWS_REGION", "RUNNER_ID"} <= names
     volumes = {volume["name"] for volume in task_definition()["volumes"]}
-    (mount,) = container["mountPoints"]
-    assert mount["sourceVolume"] in volumes
-    assert mount["containerPath"] == "/etc/ssl/certs"
-    assert mount["readOnly"] is True
+    mounts = {mount["containerPath"]: mount for mount in container["mountPoints"]}
+    assert {mount["sourceVolume"] for mount in mounts.values()} <= volumes
+    assert mounts["/etc/ssl/certs"]["readOnly"] is True
+
+
+def test_what_outlives_a_restart_has_a_volume_in_every_deployment() -> None:
+    place = "/var/lib/egress-monitor"
+    container = sidecar()
+    variable = {"name": "EGRESS_MONITOR_STATE__DIRECTORY", "value": place}
+    assert variable in container["environment"]
+    (mount,) = (m for m in container["mountPoints"] if m["containerPath"] == place)
+    assert mount["readOnly"] is False
+    assert f"VOLUME {place}\n" in (ROOT / "Dockerfile").read_text()
+    compose = (ROOT / "deploy/compose/compose.yaml").read_text()
+    assert f"STATE__DIRECTORY: {place}\n" in compose
+    assert f"- state:{place}\n" in compose
 
 
 def test_every_file_that_the_image_needs_gets_into_its_build() -> None:

@@ -12,6 +12,7 @@ from monitor.config.aws_endpoints import endpoint_variables, overlaid, place_of
 from monitor.config.endpoints import user_endpoints
 from monitor.config.mqtt import mqtt_settings
 from monitor.config.reader import Reading, read_document, read_environment
+from monitor.config.remote_write import remote_writes
 from monitor.config.secrets import read_secret
 from monitor.model import Expectation, ProxyUse
 from monitor.net.proxy import ProxyChooser
@@ -35,7 +36,9 @@ from monitor.settings import (
 
 _SECRET_LIMIT = 4096
 SHORTEST_LIFETIME = 60.0
-_MAKE_ROWS = frozenset({"endpoint", "metrics", "profile", "registries", "scm", "sso"})
+_MAKE_ROWS = frozenset(
+    {"endpoint", "metrics", "profile", "registries", "remote_write", "scm", "sso"}
+)
 """Keys and tables that endpoints come from: where they are wrong, ids are missing."""
 
 
@@ -107,6 +110,7 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
         state=StateSettings(**reading.table("state")),
         discovery=DiscoverySettings(**reading.table("discovery")),
         mqtt=mqtt_settings(reading),
+        remote_write=remote_writes(reading),
     )
     plain = {name: top[name] for name in ("profile", "account_id", "shard") if name in top}
     for name in ("region", "runner_id"):

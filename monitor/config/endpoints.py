@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from monitor.config.reader import Reading
+from monitor.config.remote_write import receivers
 from monitor.config.values import Url
 from monitor.model import (
     DEFAULT_PORTS,
@@ -29,6 +30,8 @@ def user_endpoints(reading: Reading) -> tuple[tuple[Endpoint, ...], dict[str, Ta
     rows: list[Endpoint] = []
     for group in OWN_GROUPS:
         rows += [_own(group, url) for url in reading.table("").get(group, ())]
+    metrics = reading.table("").get("metrics", ())
+    rows += [_own("metrics", url, protocol) for protocol, url in receivers(reading, metrics)]
     beside: dict[str, TargetSettings] = {}
     for number, values in reading.below("endpoint["):
         row = _added(f"endpoint[{number}", values, reading)
@@ -45,10 +48,11 @@ def user_endpoints(reading: Reading) -> tuple[tuple[Endpoint, ...], dict[str, Ta
     return tuple(rows), beside
 
 
-def _own(group: str, url: Url) -> Endpoint:
-    protocol = Protocol(url.scheme)
-    port = url.port or DEFAULT_PORTS[protocol]
-    usual = url.port is None or url.port == DEFAULT_PORTS[protocol]
+def _own(group: str, url: Url, protocol: Protocol | None = None) -> Endpoint:
+    protocol = protocol or Protocol(url.scheme)
+    usual_port = DEFAULT_PORTS[Protocol(url.scheme)]
+    port = url.port or usual_port
+    usual = port == usual_port
     name = f"{group}-{url.host}{'' if usual else f'-{port}'}"
     path = url.path.strip("/").lower()
     if path:

@@ -8,9 +8,16 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from monitor.config import values as v
-from monitor.config.values import Kind, list_of, one_of
+from monitor.config.values import Kind, list_of, one_of, table_of
 from monitor.model import Addresses, Profile, Protocol
-from monitor.settings import FamilyChoice, LogFormat, MqttVersion, ProxyMode
+from monitor.settings import (
+    FamilyChoice,
+    LogFormat,
+    MqttVersion,
+    ProxyMode,
+    WriteOrder,
+    WriteVersion,
+)
 
 
 class Level(StrEnum):
@@ -163,6 +170,29 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             *_PLACE,
             Key("query", v.HOST, 'With protocol = "dns": the name to ask for.'),
             Key("note", v.TEXT, "What it is for, shown with it.", '""'),
+        ),
+        "remote_write[]": (
+            Key("url", v.WRITE_URL, "Where samples are written to.", required=True),
+            Key("name", v.ID, "Its name in metrics, logs and on disk; else the URL's host."),
+            Key("protocol", one_of(WriteVersion), "The version that is tried first.", '"2.0"'),
+            Key("bearer_token_file", v.FILE, "File that holds a bearer token."),
+            Key("username", v.TEXT, "User of basic authentication.", '""'),
+            Key("password_file", v.FILE, "File that holds that user's password."),
+            Key("sigv4_region", v.REGION, "Region of Amazon Managed Prometheus: sign requests."),
+            Key("headers", table_of(v.WRITE_HEADER, v.TEXT), "More headers.", "{}"),
+            Key("header_files", table_of(v.WRITE_HEADER, v.FILE), "Headers' files.", "{}"),
+            Key("ca_file", v.CA_FILE, "PEM file of the CAs that are trusted here instead."),
+            Key("cert_file", v.FILE, "PEM file of a client certificate."),
+            Key("key_file", v.FILE, "PEM file of its key, where that is apart."),
+            Key("proxy", v.PROXY_URL, 'Its proxy, "" for none; else as [proxy] says.'),
+            Key("external_labels", table_of(v.LABEL, v.TEXT), "More labels.", "{}"),
+            Key("order", one_of(WriteOrder), "What goes first after an outage.", '"auto"'),
+            Key("send_interval", v.DURATION, "How long samples are gathered.", '"5s"'),
+            Key("timeout", v.DURATION, "How long one request may take.", '"30s"'),
+            Key("max_samples_per_send", v.COUNT, "Samples in one request.", "10000"),
+            Key("backfill_rate", v.NUMBER, "Samples a second, of a backlog.", "50000"),
+            Key("queue_size", v.SIZE, "Bytes that the queue may take on disk.", '"256MiB"'),
+            Key("queue_age", v.AGE, "How long samples are kept for sending.", '"24h"'),
         ),
     }
 )

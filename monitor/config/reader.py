@@ -42,15 +42,16 @@ class Reading:
 def read_document(document: Mapping[str, object], reading: Reading) -> None:
     """Read a parsed TOML document into ``reading``."""
     sections = {path for path in TABLES if path and path.isidentifier()}
-    plain = {
-        k: v for k, v in document.items() if k not in sections | {"groups", "targets", "endpoint"}
-    }
+    lists = [path.removesuffix("[]") for path in TABLES if path.endswith("[]")]
+    tables = sections | {"groups", "targets", *lists}
+    plain = {k: v for k, v in document.items() if k not in tables}
     _read_table("", "", plain, reading)
     for section in sections & document.keys():
         _read_named(section, section, document[section], reading)
     for section in ("groups", "targets"):
         _read_tables_below(section, document.get(section, {}), reading)
-    _read_list("endpoint", document.get("endpoint", []), reading)
+    for section in lists:
+        _read_list(section, document.get(section, []), reading)
 
 
 def _read_tables_below(section: str, raw: object, reading: Reading) -> None:
@@ -115,7 +116,8 @@ def _suggest(name: str, declared: str) -> str:
         return f'did you mean "{near[0]}"?'
     elsewhere = [path for path, keys in TABLES.items() if any(k.name == name for k in keys)]
     if elsewhere and declared not in elsewhere:
-        return f"it belongs into [{elsewhere[0]}]" if elsewhere[0] else "it belongs to the top"
+        where = f"[[{elsewhere[0][:-2]}]]" if elsewhere[0].endswith("[]") else f"[{elsewhere[0]}]"
+        return f"it belongs into {where}" if elsewhere[0] else "it belongs to the top"
     return f"known keys are {', '.join(known)}"
 
 

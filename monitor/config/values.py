@@ -6,7 +6,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
@@ -82,6 +82,41 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _ALIASES = (".gitpod.remote", ".gitpod.environment")
 _DAY = 86_400.0
 _SHARDS = 1000
+_SIZE = re.compile(r"(\d{1,12})(KiB|MiB|GiB|)")
+_SIZE_UNITS = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
+_SIZE_MINIMUM = 4 * 1024**2
+_LABEL_NAME = re.compile(r"(?!__)[A-Za-z_][A-Za-z0-9_]{0,99}")
+_RESERVED_HEADERS = frozenset(
+    {
+        "authorization",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "host",
+        "transfer-encoding",
+        "user-agent",
+        "x-prometheus-remote-write-version",
+    }
+)
+
+
+def parse_size(raw: str | int) -> int:
+    """Read ``"256MiB"`` or a number of bytes."""
+    match = _SIZE.fullmatch(str(raw))
+    if match is None:
+        raise BadValueError(f"{str(raw)[:40]!r} is no size", 'write e.g. "256MiB"')
+    size = int(match[1]) * _SIZE_UNITS[match[2]]
+    if not _SIZE_MINIMUM <= size <= 1024**4:
+        raise BadValueError("a size is at least 4MiB and at most 1024GiB", 'write e.g. "256MiB"')
+    return size
+
+
+def parse_age(raw: str | float) -> float:
+    """Read a duration of up to 30 days: ``"48h"``."""
+    seconds = float(raw) if not isinstance(raw, str) else _units(raw)
+    if not 60 <= seconds <= 30 * _DAY:
+        raise BadValueError("it is less than 1m or more than 720h", 'write e.g. "24h"')
+    return seconds
 
 
 def parse_duration(raw: str | float) -> float:
@@ -278,6 +313,31 @@ def parse_keepalive(raw: str | float) -> float:
     return seconds
 
 
+@dataclass(frozen=True, slots=True)
+class WriteUrl:
+    """The URL of a receiver: whole, without the query that may hold a secret, in parts."""
+
+    whole: str = field(repr=False)
+    shown: str
+    parts: Url
+
+
+def parse_write_url(text: str) -> WriteUrl:
+    """Read the URL of a remote-write receiver; its query is kept and never shown."""
+    shown, mark, query = text.partition("?")
+    if "://" not in shown:
+        raise BadValueError("the scheme is missing", 'write "https://host/api/v1/write"')
+    if "@" in shown:
+        cure = "take it out, and write username and password_file"
+        raise BadValueError("a URL must not hold a user or password", cure)
+    if not all("!" <= c <= "~" for c in query) or "#" in query:
+        raise BadValueError("its query holds more than visible ASCII", "percent-encode it")
+    parts = parse_url(shown)
+    host = _bracketed(parts.host) + (f":{parts.port}" if parts.port else "")
+    shown = f"{parts.scheme}://{host}{parts.path}"
+    return WriteUrl(shown + mark + query, shown, parts)
+
+
 def parse_base_url(text: str) -> str:
     """Read the URL of a service: scheme, host and port, no path."""
     url = parse_url(text)
@@ -349,6 +409,22 @@ def parse_header(text: str) -> str:
     if not _HEADER.fullmatch(text):
         raise BadValueError(f"{text[:40]!r} is no header's name", "write e.g. x-amzn-requestid")
     return text.lower()
+
+
+def parse_write_header(text: str) -> str:
+    """Read the name of a header that may be added to a remote write."""
+    if parse_header(text) in _RESERVED_HEADERS:
+        cure = "take it out: the protocol sets it, or a key of its own does"
+        raise BadValueError(f"{text} is a reserved header", cure)
+    return text
+
+
+def parse_label(text: str) -> str:
+    """Read a label's name."""
+    if not _LABEL_NAME.fullmatch(text):
+        cure = "use letters, digits and _, no digit first and no two _ first"
+        raise BadValueError(f"{text[:40]!r} is no label's name", cure)
+    return text
 
 
 def parse_shape(shape: re.Pattern[str], what: str, cure: str) -> Callable[[str], str]:
@@ -443,6 +519,22 @@ def list_of(kind: Kind) -> Kind:
     return Kind(f"a list, each {kind.name}", (list,), parse, from_text, f"[{kind.example}]")
 
 
+def table_of(name: Kind, value: Kind) -> Kind:
+    """A table of names and values, each of one kind."""
+
+    def parse(raw: Mapping[str, object]) -> tuple[tuple[Any, Any], ...]:
+        values = []
+        for key, item in raw.items():
+            try:
+                values.append((name.read(key), value.read(item)))
+            except BadValueError as error:
+                raise BadValueError(f"{key[:40]}: {error.what}", error.cure) from None
+        return tuple(values)
+
+    example = f"{{ {name.example.strip(chr(34))} = {value.example} }}"
+    return Kind(f"a table of {name.name} and {value.name}", (dict,), parse, example=example)
+
+
 def _bool(text: str) -> object:
     return {"true": True, "false": False}.get(text.lower(), text)
 
@@ -480,6 +572,8 @@ NUMBER = Kind("a number", (int, float), at_least(0.1), _number, "a number, witho
 PORT = Kind("a port number", (int,), parse_port, _number, "a number from 1 to 65535, unquoted")
 SHARD = text_kind("a shard", parse_shard, "1/3")
 DURATION = Kind("a duration", (str, int, float), parse_duration, _number, '"30s"')
+AGE = Kind("a duration", (str, int, float), parse_age, _number, '"24h"')
+SIZE = Kind("a size", (str, int), parse_size, _number, '"256MiB"')
 TEXT = text_kind("a string", str, "text")
 HOST = text_kind("a host name or address", parse_host, "git.example.com")
 ADDRESS = text_kind("an IP address", parse_address, "192.0.2.10")
@@ -497,6 +591,11 @@ GROUP = text_kind("a group", parse_group, "custom")
 ONE_OF = text_kind("a redundant group", parse_one_of, "mirrors/first")
 STATUSES = text_kind("a set of HTTP statuses", parse_statuses, "200-399,401")
 HEADER = text_kind("a header's name", parse_header, "x-amzn-requestid")
+WRITE_URL = text_kind(
+    "a receiver's URL", parse_write_url, "https://metrics.example.com/api/v1/write"
+)
+WRITE_HEADER = text_kind("a header's name", parse_write_header, "X-Scope-OrgID")
+LABEL = text_kind("a label's name", parse_label, "site")
 LISTEN = text_kind("address and port", parse_listen, "0.0.0.0:9242")
 FILE = text_kind("a file's path", parse_file, "/run/secrets/proxy-password")
 DIRECTORY = text_kind("a directory's path", parse_directory, "/var/lib/egress-monitor")

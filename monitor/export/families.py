@@ -13,9 +13,10 @@ import ipaddress
 import platform
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from itertools import chain
 from math import isfinite
 
 from prometheus_client.core import Metric
@@ -35,7 +36,15 @@ from monitor.model import (
     State,
 )
 from monitor.net.proxy_audit import REQUIRED_NO_PROXY
-from monitor.state import Board, Dropped, Histogram, MqttVitals, Record
+from monitor.state import (
+    Board,
+    Dropped,
+    DropReason,
+    Histogram,
+    MqttVitals,
+    Record,
+    WriteVitals,
+)
 
 Sample = tuple[tuple[str, ...], float]
 """Values of the family's labels, and the sample's value."""
@@ -82,6 +91,18 @@ class MonitorFamily:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteFamily:
+    """A family about each remote-write destination. ``take`` gives the labels behind
+    ``destination`` with their value."""
+
+    name: str
+    kind: Kind
+    help: str
+    take: Callable[[WriteVitals], Iterable[Sample]]
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MonitorHistogram:
     """A histogram about the monitor itself."""
 
@@ -92,12 +113,13 @@ class MonitorHistogram:
 
 def families(board: Board) -> Iterator[Metric]:
     """Return every family that has samples, as of now. No sample is infinite or no number."""
-    return (metric for metric in _all(board) if metric.samples)
+    every = chain(about_targets(board.records.values()), about_the_monitor(board))
+    return (metric for metric in every if metric.samples)
 
 
-def _all(board: Board) -> Iterator[Metric]:
-    records = [r for r in board.records.values() if not r.target.unknown]
-    every = list(board.records.values())
+def about_targets(every: Collection[Record]) -> Iterator[Metric]:
+    """Return the families that each target has series of; some may have no sample."""
+    records = [r for r in every if not r.target.unknown]
     for family in TARGET_FAMILIES:
         labels = ("target", "group", *family.labels)
         metric = Metric(family.name, family.help, family.kind.value)
@@ -113,10 +135,10 @@ def _all(board: Board) -> Iterator[Metric]:
                 mine = {"target": record.target.id, "group": record.target.group}
                 _add_histogram(metric, mine, histogram.take(record))
         yield metric
-    yield from _about_the_monitor(board)
 
 
-def _about_the_monitor(board: Board) -> Iterator[Metric]:
+def about_the_monitor(board: Board) -> Iterator[Metric]:
+    """Return the families about the monitor itself; some may have no sample."""
     for family in MONITOR_FAMILIES:
         metric = Metric(family.name, family.help, family.kind.value)
         for values, value in family.take(board):
@@ -126,10 +148,29 @@ def _about_the_monitor(board: Board) -> Iterator[Metric]:
         metric = Metric(histogram.name, histogram.help, Kind.HISTOGRAM.value)
         _add_histogram(metric, {}, histogram.take(board))
         yield metric
+    yield from _about_remote_write(board)
+
+
+def _about_remote_write(board: Board) -> Iterator[Metric]:
+    for family in WRITE_FAMILIES:
+        metric = Metric(family.name, family.help, family.kind.value)
+        for name, vitals in board.writes.items():
+            for values, value in family.take(vitals):
+                _add(
+                    metric, family, _named(("destination", *family.labels), (name, *values)), value
+                )
+        yield metric
+    metric = Metric(WRITE_REQUESTS, "How long remote-write requests took.", Kind.HISTOGRAM.value)
+    for name, vitals in board.writes.items():
+        _add_histogram(metric, {"destination": name}, vitals.requests)
+    yield metric
 
 
 def _add(
-    metric: Metric, family: TargetFamily | MonitorFamily, labels: dict[str, str], value: float
+    metric: Metric,
+    family: TargetFamily | MonitorFamily | WriteFamily,
+    labels: dict[str, str],
+    value: float,
 ) -> None:
     suffix = "_total" if family.kind is Kind.COUNTER else ""
     if isfinite(value):
@@ -914,5 +955,95 @@ MONITOR_HISTOGRAMS: tuple[MonitorHistogram, ...] = (
         "egress_schedule_lateness_seconds",
         "How long after its time a probe was started.",
         lambda b: b.vitals.lateness,
+    ),
+)
+
+
+def _lost(vitals: WriteVitals) -> float:
+    return float(vitals.dropped[DropReason.REFUSED] + vitals.dropped[DropReason.UNWRITTEN])
+
+
+WRITE_REQUESTS = "egress_remote_write_request_duration_seconds"
+WRITE_FAMILIES: tuple[WriteFamily, ...] = (
+    WriteFamily(
+        "egress_remote_write_samples_pending",
+        G,
+        "Samples in the queue that the receiver has not accepted yet.",
+        lambda w: _one(float(w.pending)),
+    ),
+    WriteFamily(
+        "egress_remote_write_samples_queued",
+        N,
+        "Samples that were put into the queue.",
+        lambda w: _one(float(w.queued)),
+    ),
+    WriteFamily(
+        "egress_remote_write_samples",
+        N,
+        "Samples that the receiver accepted.",
+        lambda w: _one(float(w.sent)),
+    ),
+    WriteFamily(
+        "egress_remote_write_samples_retried",
+        N,
+        "Samples that were sent again because a request failed.",
+        lambda w: _one(float(w.retried)),
+    ),
+    WriteFamily(
+        "egress_remote_write_samples_failed",
+        N,
+        "Samples that the receiver refused for good.",
+        lambda w: _one(_lost(w)),
+    ),
+    WriteFamily(
+        "egress_remote_write_samples_dropped",
+        N,
+        "Samples that never reached the receiver, by reason.",
+        lambda w: [((reason.value,), float(count)) for reason, count in w.dropped.items()],
+        ("reason",),
+    ),
+    WriteFamily(
+        "egress_remote_write_requests_failed",
+        N,
+        "Requests that failed, by how.",
+        lambda w: [((failure.value,), float(count)) for failure, count in w.failures.items()],
+        ("failure",),
+    ),
+    WriteFamily(
+        "egress_remote_write_corrupt_records",
+        N,
+        "Damaged places in the queue that were skipped.",
+        lambda w: _one(float(w.corrupt_records)),
+    ),
+    WriteFamily(
+        "egress_remote_write_queue_bytes",
+        G,
+        "What the queue takes on disk, or in memory where there is none.",
+        lambda w: _one(float(w.queue_bytes)),
+    ),
+    WriteFamily(
+        "egress_remote_write_queue_on_disk",
+        G,
+        "Whether the queue is on disk; 0: what waits in it is lost with this process.",
+        lambda w: _one(float(w.on_disk)),
+    ),
+    WriteFamily(
+        "egress_remote_write_oldest_pending_timestamp_seconds",
+        G,
+        "When the oldest sample was measured that waits, in Unix time; absent when none does.",
+        lambda w: _one(w.oldest_pending_at or None),
+    ),
+    WriteFamily(
+        "egress_remote_write_highest_sent_timestamp_seconds",
+        G,
+        "When the newest sample was measured that the receiver accepted, in Unix time.",
+        lambda w: _one(w.newest_sent_at or None),
+    ),
+    WriteFamily(
+        "egress_remote_write_protocol_info",
+        G,
+        "The version of Remote-Write that is spoken: always 1.",
+        lambda w: [((w.version,), 1.0)] if w.version else [],
+        ("version",),
     ),
 )

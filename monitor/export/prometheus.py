@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector
 
 from monitor.export.families import families
-from monitor.state import Board, Histogram, Record
+from monitor.state import Board, Histogram, Record, WriteVitals
 
 _OPENMETRICS = "application/openmetrics-text"
 _EOF = b"# EOF\n"
@@ -63,12 +63,20 @@ def snapshot(board: Board) -> Board:
     mqtt = copy(board.mqtt)
     if mqtt is not None:
         mqtt.dropped = mqtt.dropped.copy()
-    return replace(board, records=records, vitals=vitals, mqtt=mqtt)
+    writes = {name: _writes_copied(writes) for name, writes in board.writes.items()}
+    return replace(board, records=records, vitals=vitals, mqtt=mqtt, writes=writes)
 
 
 def _copied(record: Record) -> Record:
     still = copy(record)
     still.failures, still.durations = record.failures.copy(), _still(record.durations)
+    return still
+
+
+def _writes_copied(vitals: WriteVitals) -> WriteVitals:
+    still = copy(vitals)
+    still.dropped, still.failures = vitals.dropped.copy(), vitals.failures.copy()
+    still.requests = _still(vitals.requests)
     return still
 
 

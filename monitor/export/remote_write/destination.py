@@ -1,0 +1,216 @@
+"""One destination: what is offered goes into its queue, and from the queue to the receiver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+import structlog
+
+from monitor.export.remote_write.delivery import Delivery
+from monitor.export.remote_write.queue import Queue, Reader
+from monitor.export.remote_write.series import Batch, Family, Labels, MetricType, Point, Series
+from monitor.net.clock import Clock
+from monitor.settings import RemoteWriteSettings, WriteOrder
+from monitor.state import DropReason, WriteVitals
+
+BACKLOG_AGE = 30.0
+"""Seconds from which on what waits is a backlog."""
+
+SYNC_EVERY = 5.0
+"""Seconds between two times that the disk is made to hold what was written: what a loss of
+power may cost. The end of this process, however it comes, costs none of it."""
+
+STAGED_POINTS = 100_000
+"""How many points wait in memory for a disk that is slow, or for the monitor's identity."""
+
+LABELS_EVERY = 0.2
+"""Seconds between two looks for the external labels."""
+
+FINISH_SECONDS = 2.0
+"""How long the last sending may take when the monitor is told to stop."""
+
+ORDER_CHECK = Series(
+    "egress_remote_write_order_check",
+    Family(
+        "egress_remote_write_order_check",
+        MetricType.GAUGE,
+        "Two samples, the newer one first: whether this receiver takes them out of order.",
+    ),
+)
+
+log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Destination:
+    """The life of one destination. ``labels`` gives the external labels, or None while they
+    are not known: what is offered waits for them."""
+
+    def __init__(
+        self,
+        settings: RemoteWriteSettings,
+        queue: Queue,
+        delivery: Delivery,
+        vitals: WriteVitals,
+        *,
+        clock: Clock,
+        labels: Callable[[], Labels | None],
+    ) -> None:
+        self._settings = settings
+        self._queue = queue
+        self._delivery = delivery
+        self._vitals = vitals
+        self._clock = clock
+        self._labels = labels
+        self._staged: deque[list[Point]] = deque()
+        self._staged_points = 0
+        self._offered = asyncio.Event()
+        self._thread = ThreadPoolExecutor(1, f"remote-write-{settings.name}")
+        self._reader: Reader | None = None
+        self._patience = max(BACKLOG_AGE, 3 * settings.send_interval)
+
+    def offer(self, points: list[Point]) -> None:
+        """Take points in. Returns at once."""
+        self._staged.append(points)
+        self._staged_points += len(points)
+        while self._staged_points > STAGED_POINTS:
+            dropped = len(self._staged.popleft())
+            self._staged_points -= dropped
+            self._vitals.dropped[DropReason.OVERFLOW] += dropped
+        self._offered.set()
+
+    async def run(self) -> None:
+        """Write and send until cancelled."""
+        if self._reader is None:
+            self._reader = await self._aside(self._queue.open, self._clock.time())
+            self._delivery.open()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._write())
+            group.create_task(self._sync())
+            group.create_task(self._send(self._reader))
+
+    async def finish(self, last: list[Point]) -> None:
+        """Put the last points into the queue, try once more to send, and close everything."""
+        self.offer(last)
+        if self._reader is not None:
+            await self._write_staged(self._labels() or ())
+            try:
+                async with asyncio.timeout(FINISH_SECONDS):
+                    while self._delivery.works and (batch := await self._read(self._reader)):
+                        await self._deliver(self._reader, batch)
+            except TimeoutError:
+                log.info("not everything was sent", destination=self._settings.name)
+            await self._aside(self._queue.close, self._clock.time())
+        await self._delivery.close()
+        self._thread.shutdown(wait=False)
+
+    async def _write(self) -> None:
+        """Put what is offered into the queue."""
+        while True:
+            await self._offered.wait()
+            labels = self._labels()
+            if labels is None:
+                await asyncio.sleep(LABELS_EVERY)
+                continue
+            self._offered.clear()
+            await self._write_staged(labels)
+
+    async def _write_staged(self, labels: Labels) -> None:
+        points = [point for part in self._staged for point in part]
+        self._staged.clear()
+        self._staged_points = 0
+        if points:
+            await self._aside(self._queue.append, points, labels, self._clock.time())
+
+    async def _sync(self) -> None:
+        while True:
+            for _ in range(int(SYNC_EVERY)):
+                await asyncio.sleep(1.0)
+                await self._aside(self._queue.save_position, self._clock.time())
+            await self._aside(self._queue.sync, self._clock.time())
+
+    async def _send(self, reader: Reader) -> None:
+        """Send what is in the queue, the oldest first; beside a backlog what is fresh, too,
+        where the receiver bears that."""
+        asked = False
+        while True:
+            batch = await self._read(reader)
+            if batch is None:
+                await asyncio.sleep(self._settings.send_interval)
+                continue
+            old = self._is_old(batch)
+            if old and not asked and await self._takes_fresh_first(batch):
+                reader = self._reader = await self._send_both(reader, batch)
+                continue
+            asked = old
+            await self._deliver(reader, batch)
+            if not old and batch.count < self._delivery.limit:
+                await asyncio.sleep(self._settings.send_interval)
+
+    async def _send_both(self, backlog: Reader, batch: Batch | None) -> Reader:
+        """Send the backlog in its order, and between its batches what is fresh; return the
+        reader that goes on when the backlog is done with."""
+        loop = asyncio.get_running_loop()
+        fresh = await self._aside(self._queue.split, backlog, self._clock.time())
+        due = loop.time()
+        while batch is not None:
+            await self._deliver(backlog, batch)
+            if loop.time() >= due:
+                fresh = await self._send_fresh(backlog, fresh)
+                due = loop.time() + self._settings.send_interval
+            batch = await self._read(backlog)
+        await self._aside(self._queue.join, fresh)
+        return fresh
+
+    async def _send_fresh(self, backlog: Reader, fresh: Reader) -> Reader:
+        """Send what is fresh; what has grown old meanwhile becomes part of the backlog."""
+        while batch := await self._read(fresh):
+            if self._is_old(batch):
+                return await self._aside(self._queue.split, backlog, self._clock.time())
+            await self._deliver(fresh, batch)
+        return fresh
+
+    async def _takes_fresh_first(self, batch: Batch) -> bool:
+        """Whether fresh samples may overtake the backlog, which begins with ``batch``.
+
+        A receiver that takes no series' samples out of order would refuse the whole backlog
+        after them. It is tried with a series that has no other use: a sample of the age of
+        the backlog, then one as much older again. No newer one is sent: that might by itself
+        close the receiver's door to the backlog.
+        """
+        if self._settings.order is not WriteOrder.AUTO:
+            return self._settings.order is WriteOrder.FRESH_FIRST
+        series = Series(ORDER_CHECK.key, ORDER_CHECK.family, self._labels() or ())
+        age = int(self._clock.time() * 1000) - batch.oldest
+        for at in (batch.oldest, batch.oldest - age):
+            if not await self._delivery.accepts({series: [(at, 1.0)]}):
+                return False
+        return True
+
+    def _is_old(self, batch: Batch) -> bool:
+        return self._clock.time() - batch.oldest / 1000 > self._patience
+
+    async def _read(self, reader: Reader) -> Batch | None:
+        return await self._aside(self._queue.read, reader, self._delivery.limit, self._clock.time())
+
+    async def _deliver(self, reader: Reader, batch: Batch) -> None:
+        """Have a batch delivered and leave the queue; a backlog's not faster than allowed."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await self._delivery.deliver(batch.series)
+        await self._aside(self._queue.commit, reader, batch)
+        if self._is_old(batch):
+            due = began + batch.count / self._settings.backfill_rate
+            await asyncio.sleep(max(0.0, due - loop.time()))
+
+    async def _aside(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run what takes the disk's time in this destination's thread."""
+        work = partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

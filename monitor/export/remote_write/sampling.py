@@ -1,0 +1,153 @@
+"""Takes samples of the board: each target's when it was probed, the monitor's own now and then.
+
+A target's series change when it is probed; they are sampled once a probe, with the time at
+which that probe ended. A target that is not probed for a while is sampled again as it stands:
+a receiver of Prometheus' kind forgets a series that has had no sample for five minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client import ProcessCollector
+from prometheus_client.core import Metric
+
+from monitor.export.families import about_targets, about_the_monitor
+from monitor.export.remote_write.series import STALE, Family, MetricType, Point, Series, key_of
+from monitor.health import Health
+from monitor.model import Attempt
+from monitor.state import Board, Record
+
+OWN_EVERY = 15.0
+"""Seconds between two samples of the monitor's own series."""
+
+AGAIN_AFTER = 60.0
+"""Seconds after which a target that was not probed is sampled again."""
+
+TARGETS_AT_ONCE = 32
+"""How many targets are sampled at a stretch: the event loop waits meanwhile."""
+
+_STEP_BACK = 1000
+"""Milliseconds by which a sample may be older than the one before it without the clock having
+been set back: a probe's result is taken in a little after the probe ended."""
+
+_TYPES = {
+    "counter": MetricType.COUNTER,
+    "gauge": MetricType.GAUGE,
+    "histogram": MetricType.HISTOGRAM,
+}
+
+
+@dataclass(slots=True)
+class _Sampled:
+    """What was last sampled of a target, or of the monitor: its series, and when."""
+
+    series: dict[str, Series] = field(default_factory=dict)
+    at: int = 0
+    attempt: Attempt | None = None
+    health: Health | None = None
+
+
+class Sampler:
+    """Remembers what was sampled, to know what is due and which series have ended."""
+
+    def __init__(self) -> None:
+        self._targets: dict[str, _Sampled] = {}
+        self._own = _Sampled()
+        self._families: dict[str, Family] = {}
+        self._process = ProcessCollector(registry=None)
+
+    def sample(self, board: Board, now: float) -> Iterator[list[Point]]:
+        """Yield what is due at ``now`` (Unix seconds), a few targets at a time."""
+        moment = int(now * 1000)
+        if gone := self._targets.keys() - board.records.keys():
+            yield [p for name in gone for p in _ended(self._targets.pop(name), moment)]
+        due = [record for record in board.records.values() if self._is_due(record, moment)]
+        for start in range(0, len(due), TARGETS_AT_ONCE):
+            yield self._sample_targets(due[start : start + TARGETS_AT_ONCE], moment)
+        if not 0 <= moment - self._own.at < OWN_EVERY * 1000:
+            yield self._sample_own(board, moment)
+
+    def end(self, now: float) -> list[Point]:
+        """Return the markers that every series has ended."""
+        moment = int(now * 1000)
+        everything = [*self._targets.values(), self._own]
+        self._targets, self._own = {}, _Sampled()
+        return [point for sampled in everything for point in _ended(sampled, moment)]
+
+    def _is_due(self, record: Record, moment: int) -> bool:
+        sampled = self._targets.get(record.target.id)
+        return (
+            sampled is None
+            or sampled.attempt is not record.attempt
+            or sampled.health != record.health
+            or not 0 <= moment - sampled.at < AGAIN_AFTER * 1000
+        )
+
+    def _sample_targets(self, records: list[Record], moment: int) -> list[Point]:
+        values = self._values(about_targets(records))
+        points: list[Point] = []
+        for record in records:
+            name = record.target.id
+            sampled = self._targets.setdefault(name, _Sampled())
+            new = record.attempt is not sampled.attempt and record.attempt is not None
+            at = _ended_at(record.attempt, moment) if new and record.attempt else moment
+            sampled.attempt, sampled.health = record.attempt, record.health
+            points += _changed(sampled, values.get(name, {}), _behind(sampled.at, at))
+        return points
+
+    def _sample_own(self, board: Board, moment: int) -> list[Point]:
+        values = self._values((*about_the_monitor(board), *self._process.collect()))
+        return list(_changed(self._own, values.get("", {}), _behind(self._own.at, moment)))
+
+    def _values(self, metrics: Iterable[Metric]) -> dict[str, dict[str, tuple[Family, float]]]:
+        """Return family and value of each series by its key, by the target it is of."""
+        values: dict[str, dict[str, tuple[Family, float]]] = {}
+        for metric in metrics:
+            family = self._family(metric)
+            for sample in metric.samples:
+                key = key_of(sample.name, sample.labels)
+                of = values.setdefault(sample.labels.get("target", ""), {})
+                of[key] = family, sample.value
+        return values
+
+    def _family(self, metric: Metric) -> Family:
+        if metric.name not in self._families:
+            kind = _TYPES.get(metric.type, MetricType.UNKNOWN)
+            suffix = "_total" if kind is MetricType.COUNTER else ""
+            family = Family(metric.name + suffix, kind, metric.documentation)
+            self._families[metric.name] = family
+        return self._families[metric.name]
+
+
+def _ended_at(attempt: Attempt, moment: int) -> int:
+    return min(int((attempt.started_at + attempt.duration) * 1000), moment)
+
+
+def _behind(last: int, at: int) -> int:
+    """Return ``at``, or a moment behind the last sample where that is a little later: a series
+    has one value a millisecond. A clock that was set back is believed."""
+    return last + 1 if last - _STEP_BACK < at <= last else at
+
+
+def _changed(
+    sampled: _Sampled, values: Mapping[str, tuple[Family, float]], at: int
+) -> Iterator[Point]:
+    """Yield the values, and the ends of the series that have none any more."""
+    gone = [series for key, series in sampled.series.items() if key not in values]
+    old = sampled.series
+    sampled.series = {
+        key: old.get(key) or Series(key, family) for key, (family, _) in values.items()
+    }
+    sampled.at = at
+    for key, (_, value) in values.items():
+        yield sampled.series[key], at, value
+    for series in gone:
+        yield series, at, STALE
+
+
+def _ended(sampled: _Sampled, moment: int) -> Iterator[Point]:
+    at = _behind(sampled.at, moment)
+    for series in sampled.series.values():
+        yield series, at, STALE

@@ -1,0 +1,217 @@
+"""Remote write as a whole: samples the board, and keeps a destination for each configured."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.export.remote_write.queue import Bounds, Queue
+from monitor.export.remote_write.sampling import Sampler
+from monitor.export.remote_write.series import Labels, Point
+from monitor.model import Identity
+from monitor.net.clock import Clock
+from monitor.net.proxy import ProxyChooser
+from monitor.net.trust import Trust
+from monitor.settings import ProxySettings, RemoteWriteSettings, Settings
+from monitor.state import Board, WriteVitals
+
+if TYPE_CHECKING:
+    from monitor.export.remote_write.destination import Destination
+    from monitor.net.aws_credentials import AwsCredentials
+
+SAMPLE_EVERY = 1.0
+"""Seconds between two looks at what was measured: what the end of this process, by SIGKILL
+say, may cost."""
+
+IDENTITY_WITHIN = 15.0
+"""Seconds for which samples wait, in memory, for what metadata services tell."""
+
+START_AGAIN_AFTER = 30.0
+EXTERNAL = (
+    "region",
+    "availability_zone",
+    "vpc_id",
+    "subnet_id",
+    "instance_id",
+    "runner_id",
+)
+"""Fields of the identity that are external labels."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Everything that a destination is made of: where it differs, it is made anew."""
+
+    settings: RemoteWriteSettings
+    proxy: ProxySettings
+
+
+@dataclass(slots=True)
+class _Running:
+    plan: _Plan
+    destination: Destination
+    task: asyncio.Task[None]
+
+
+class RemoteWrite:
+    """Writes the board to every destination that ``apply`` named last."""
+
+    def __init__(self, board: Board, clock: Clock, environ: Mapping[str, str]) -> None:
+        self._board = board
+        self._clock = clock
+        self._environ = environ
+        self._sampler = Sampler()
+        self._settings: Settings | None = None
+        self._trust: Trust | None = None
+        self._changed = asyncio.Event()
+        self._running: dict[str, _Running] = {}
+        self._labels_by = clock.monotonic() + IDENTITY_WITHIN
+        self._host = socket.gethostname()
+
+    def apply(self, settings: Settings, trust: Trust) -> None:
+        """Write where ``settings`` say from now on; ``trust`` is that of the probes."""
+        self._settings = settings
+        self._trust = trust
+        self._changed.set()
+
+    def identity_is_known(self) -> None:
+        """Wait no longer for external labels."""
+        self._labels_by = self._clock.monotonic()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sample_forever())
+            while True:
+                await self._changed.wait()
+                self._changed.clear()
+                await self._reconcile(group)
+
+    async def finish(self) -> None:
+        """Sample a last time, say that every series has ended, and close every destination."""
+        now = self._clock.time()
+        last = [point for part in self._sampler.sample(self._board, now) for point in part]
+        last += self._sampler.end(now + 0.001)
+        await asyncio.gather(*(self._stop(name, last) for name in list(self._running)))
+
+    async def _sample_forever(self) -> None:
+        while True:
+            await asyncio.sleep(SAMPLE_EVERY)
+            if not self._running:
+                continue
+            for points in self._sampler.sample(self._board, self._clock.time()):
+                for running in self._running.values():
+                    running.destination.offer(points)
+                await asyncio.sleep(0)
+
+    async def _reconcile(self, group: asyncio.TaskGroup) -> None:
+        """Stop what is not wanted any more, start what is new; the rest goes on."""
+        assert self._settings is not None, "apply was called"
+        settings = self._settings
+        wanted = {
+            destination.name: _Plan(destination, settings.proxy)
+            for destination in settings.remote_write
+        }
+        for name, running in list(self._running.items()):
+            if wanted.get(name) != running.plan:
+                await self._stop(name, [])
+        for name, plan in wanted.items():
+            if name not in self._running:
+                self._start(group, plan)
+
+    def _start(self, group: asyncio.TaskGroup, plan: _Plan) -> None:
+        vitals = self._board.writes.setdefault(plan.settings.name, WriteVitals())
+        try:
+            destination = self._make(plan, vitals)
+        except (OSError, ValueError) as error:
+            log.error(
+                "remote write can't start",
+                destination=plan.settings.name,
+                reason=str(error),
+            )
+            return
+        task = group.create_task(self._live(plan.settings.name, destination))
+        self._running[plan.settings.name] = _Running(plan, destination, task)
+
+    async def _live(self, name: str, destination: Destination) -> None:
+        """Run a destination; a bug in it must not stop the probing."""
+        while True:
+            try:
+                await destination.run()
+            except Exception:
+                log.exception("remote write failed", destination=name)
+                await asyncio.sleep(START_AGAIN_AFTER)
+
+    async def _stop(self, name: str, last: list[Point]) -> None:
+        running = self._running.pop(name)
+        running.task.cancel()
+        await asyncio.wait([running.task])
+        await running.destination.finish(last)
+        self._board.writes.pop(name, None)
+
+    def _make(self, plan: _Plan, vitals: WriteVitals) -> Destination:
+        """Make a destination.
+
+        Raises:
+            OSError: if a certificate or key can't be used.
+            ValueError: if a proxy's URL can't be read.
+        """
+        # Imported here: they take a megabyte or two that most monitors do without.
+        from monitor.export.remote_write.auth import Auth  # noqa: PLC0415
+        from monitor.export.remote_write.delivery import Delivery  # noqa: PLC0415
+        from monitor.export.remote_write.destination import Destination  # noqa: PLC0415
+        from monitor.export.remote_write.transport import Transport  # noqa: PLC0415
+
+        assert self._settings is not None, "apply was called"
+        settings = plan.settings
+        transport = Transport(
+            settings,
+            self._trusted,
+            ProxyChooser.from_settings(plan.proxy, self._environ),
+            self._clock,
+        )
+        aws = self._aws() if settings.sigv4_region else None
+        delivery = Delivery(settings, Auth(settings, aws), transport, vitals, self._clock)
+        state = self._settings.state.directory
+        directory = state / "remote-write" / settings.name if state else None
+        bounds = Bounds(settings.queue_size, settings.queue_age)
+        queue = Queue(settings.name, directory, bounds, vitals)
+
+        def labels() -> Labels | None:
+            if self._clock.monotonic() < self._labels_by:
+                return None
+            return external_labels(self._board.identity, self._host, settings)
+
+        return Destination(settings, queue, delivery, vitals, clock=self._clock, labels=labels)
+
+    def _trusted(self) -> Trust:
+        assert self._trust is not None, "apply was called"
+        return self._trust
+
+    def _aws(self) -> AwsCredentials:
+        import aiohttp  # noqa: PLC0415
+
+        from monitor.net.aws_credentials import AwsCredentials  # noqa: PLC0415
+
+        assert self._settings is not None, "apply was called"
+        return AwsCredentials(
+            self._environ,
+            self._settings.metadata.endpoint,
+            open_session=aiohttp.ClientSession,
+            time=self._clock.time,
+        )
+
+
+def external_labels(identity: Identity, host: str, settings: RemoteWriteSettings) -> Labels:
+    """Return the labels of every series: who the monitor is, as far as that is known."""
+    found = {"job": "egress-monitor", "instance": host}
+    found |= {name: getattr(identity, name) for name in EXTERNAL}
+    found |= dict(settings.external_labels)
+    return tuple(sorted((name, value) for name, value in found.items() if value))

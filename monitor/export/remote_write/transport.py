@@ -1,0 +1,187 @@
+"""Carries one request to a receiver and its answer back: TLS, proxy, bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+
+import aiohttp
+from yarl import URL
+
+from monitor import __version__
+from monitor.export.remote_write.answer import Answer, parse_retry_after, parse_written
+from monitor.export.remote_write.wire import WRITTEN_HEADER
+from monitor.net.clock import Clock
+from monitor.net.proxy import Proxy, ProxyChooser, parse_proxy
+from monitor.net.trust import Trust
+from monitor.settings import RemoteWriteSettings
+
+USER_AGENT = f"egress-monitor/{__version__}"
+_TEXT_LIMIT = 2048
+_SHOWN = 200
+_IDLE = 60.0
+
+
+class UnreachableError(Exception):
+    """No answer came; the message says why in a few words, without secrets."""
+
+
+class Transport:
+    """The connections to one destination. To be entered before it is used."""
+
+    def __init__(
+        self,
+        settings: RemoteWriteSettings,
+        trust: Callable[[], Trust],
+        proxies: ProxyChooser,
+        clock: Clock,
+    ) -> None:
+        """Make it ready. ``trust`` gives what the probes trust at that moment.
+
+        Raises:
+            OSError: if a certificate or key can't be used.
+            ValueError: if the proxy's URL can't be read.
+        """
+        self._url = URL(settings.url, encoded=True)
+        self._timeout = settings.timeout
+        self._trust = trust
+        private = settings.ca_file is not None or settings.cert_file is not None
+        self._own = _OwnContext(settings, trust) if private else None
+        self._proxy = _proxy(settings, self._url, proxies)
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+
+    def open(self) -> None:
+        """Begin; needs a running event loop."""
+        connector = aiohttp.TCPConnector(limit=2, keepalive_timeout=_IDLE)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept-Encoding",),
+        )
+
+    async def close(self) -> None:
+        """End every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send a body and return the answer.
+
+        Raises:
+            TimeoutError: if it does not come in time.
+            UnreachableError: if none can come.
+        """
+        assert self._session is not None, "it is open"
+        proxy = self._proxy
+        try:
+            async with (
+                asyncio.timeout(self._timeout),
+                self._session.post(
+                    self._url,
+                    data=body,
+                    headers={"User-Agent": USER_AGENT, **headers},
+                    allow_redirects=False,
+                    ssl=self._context(),
+                    proxy=_proxy_url(proxy),
+                    proxy_auth=_proxy_login(proxy),
+                ) as answer,
+            ):
+                return await self._read(answer)
+        except aiohttp.ClientHttpProxyError as error:
+            raise UnreachableError(f"the proxy answered {error.status}") from None
+        except aiohttp.ClientConnectorCertificateError:
+            raise UnreachableError("its certificate is not trusted") from None
+        except aiohttp.ClientConnectorError as error:
+            reason = error.os_error.strerror or type(error.os_error).__name__
+            raise UnreachableError(_printable(reason).lower()) from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(error, TimeoutError):
+                raise
+            raise UnreachableError(type(error).__name__) from None
+
+    def refresh(self) -> None:
+        """Look whether a certificate or key of the destination's own has changed: reads files."""
+        if self._own is not None:
+            self._own.refresh()
+
+    def _context(self) -> ssl.SSLContext | bool:
+        """Return the context of the probes unless the destination has its own files: a context
+        with the system's store takes a megabyte."""
+        if self._url.scheme != "https":
+            return True
+        return self._own.context if self._own is not None else self._trust().context()
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> Answer:
+        text = bytearray()
+        async for chunk in answer.content.iter_any():
+            text += chunk
+            if len(text) >= _TEXT_LIMIT:
+                answer.close()  # the rest is not worth the connection
+                break
+        return Answer(
+            status=answer.status,
+            written=parse_written(answer.headers.get(WRITTEN_HEADER)),
+            retry_after=parse_retry_after(answer.headers.get("Retry-After"), self._clock.time()),
+            text=_printable(text[:_TEXT_LIMIT].decode("utf-8", "replace").strip()),
+            page=bool(text) and answer.content_type == "text/html",
+        )
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)[:_SHOWN]
+
+
+class _OwnContext:
+    """The context of a destination that has CAs or a certificate of its own."""
+
+    def __init__(self, settings: RemoteWriteSettings, trust: Callable[[], Trust]) -> None:
+        self._settings = settings
+        self._trust = trust
+        self._seen = self._state()
+        self.context = self._make()
+
+    def refresh(self) -> None:
+        """Take the files anew if they have changed; what can't be used changes nothing."""
+        try:
+            if (state := self._state()) != self._seen:
+                self.context = self._make()
+                self._seen = state
+        except OSError:
+            return  # a file that is being replaced: the next request looks again
+
+    def _state(self) -> list[tuple[int, int]]:
+        settings = self._settings
+        paths = (settings.ca_file, settings.cert_file, settings.key_file)
+        found = [path.stat() for path in paths if path is not None]
+        return [(each.st_mtime_ns, each.st_ino) for each in found]
+
+    def _make(self) -> ssl.SSLContext:
+        settings = self._settings
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if settings.ca_file is not None:
+            context.load_verify_locations(cafile=settings.ca_file)
+        else:
+            self._trust().add_roots(context)
+        if settings.cert_file is not None:
+            context.load_cert_chain(settings.cert_file, settings.key_file)
+        return context
+
+
+def _proxy(settings: RemoteWriteSettings, url: URL, proxies: ProxyChooser) -> Proxy | None:
+    if settings.proxy is not None:
+        return parse_proxy(settings.proxy)
+    return proxies.choose(url.scheme, url.host or "", url.port or 0)
+
+
+def _proxy_url(proxy: Proxy | None) -> str | None:
+    return f"{proxy.scheme}://{proxy.label}" if proxy else None
+
+
+def _proxy_login(proxy: Proxy | None) -> aiohttp.BasicAuth | None:
+    if proxy is None or (not proxy.username and proxy.password is None):
+        return None
+    password = proxy.password.reveal() if proxy.password else ""
+    return aiohttp.BasicAuth(proxy.username, password, encoding="utf-8")
