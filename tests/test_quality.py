@@ -110,3 +110,14 @@ def test_what_flaps_says_how_often_and_why():
     assert outages.cure == FILTERED.cure
     changes = unsettled(Flaps(True, results=0b1010101010), TARGET, FILTERED, REACHED)
     assert "changes in its last 20 probes" in changes.detail
+
+
+def test_it_is_getting_slow_before_it_is_slow():
+    assert not after(*WELL)[0].getting_slow
+    assert after(*WELL, answer(0.212))[0].getting_slow
+    assert not after(*WELL, *[answer(0.212)] * 3)[0].getting_slow
+
+
+def test_an_attempt_without_a_connection_tells_nothing():
+    bare = replace(attempt("a"), connections=())
+    assert after(*[bare] * 30)[0] == Quality()

@@ -417,12 +417,10 @@ def _oldest(
 def _new_id(finding: Finding, started: float, used: Container[str]) -> str:
     """An id that follows from what was found, so that it can be told again; what is said of
     another part of a breakage that fell apart gets the next one."""
-    for number in count():
-        text = f"{finding.scope}|{finding.subject}|{finding.cause}|{started:.3f}|{number}"
-        found = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=6).hexdigest()
-        if found not in used:
-            return found
-    raise AssertionError("there is no end of numbers")
+    text = f"{finding.scope}|{finding.subject}|{finding.cause}|{started:.3f}"
+    texts = (f"{text}|{number}".encode("utf-8", "replace") for number in count())
+    ids = (hashlib.blake2b(text, digest_size=6).hexdigest() for text in texts)
+    return next(found for found in ids if found not in used)
 
 
 def _incident(
