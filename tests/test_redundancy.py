@@ -108,7 +108,7 @@ def test_one_gateway_of_two_down_is_degraded_and_no_failure_of_the_check():
     assert "an alternative works" in summary_line(summary)
     for incident in incidents_of(results, 1000.0):
         assert incident.state is State.DEGRADED
-        assert incident.detail.endswith("Of gateways, eu01 still works.")
+        assert incident.detail.endswith("Still works: eu01 of gateways.")
 
 
 def test_both_gateways_down_is_down():

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from monitor import redundancy
 from monitor.diagnosis.causes import LOCAL_ERRNOS
-from monitor.diagnosis.incident_texts import describe
+from monitor.diagnosis.incident_texts import STILL_WORKS, describe, remarked
 from monitor.diagnosis.standing import RESOLVER_GROUP, Finding, Standing
 from monitor.model import Cause, Connection, Family, Incident, ResolutionSource, Scope, State
 from monitor.redundancy import RedundantGroup
@@ -430,8 +430,9 @@ def _incident(
     down = [s.target.id for s in finding.members if s.state is State.DOWN]
     harmless = {spared[name].name: spared[name] for name in down if name in spared}
     stopped = any(name not in spared for name in down)
-    if down and not stopped:
-        detail = " ".join([detail, *map(_left, harmless.values())])
+    evidence = dict(finding.evidence)
+    if harmless and not stopped:
+        evidence[STILL_WORKS] = ", ".join(map(_left, harmless.values()))
     return Incident(
         id=incident_id,
         cause=finding.cause,
@@ -440,11 +441,11 @@ def _incident(
         state=State.DOWN if stopped else State.DEGRADED,
         started_at=started_at,
         affected=tuple(sorted(s.target.id for s in finding.members)),
-        detail=detail,
+        detail=remarked(detail, evidence),
         cure=cure,
-        evidence=finding.evidence,
+        evidence=evidence,
     )
 
 
 def _left(group: RedundantGroup) -> str:
-    return f"Of {group.name}, {', '.join(group.working)} still works."
+    return f"{', '.join(group.working)} of {group.name}"

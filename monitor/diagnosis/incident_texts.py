@@ -11,6 +11,16 @@ from monitor.model import Cause, Scope
 _NAMED = 4
 
 
+STILL_WORKS = "still_works"
+"""Names what is left of a redundant group, in an incident's evidence."""
+
+
+def remarked(detail: str, evidence: Mapping[str, str]) -> str:
+    """Add to a sentence what still works."""
+    left = evidence.get(STILL_WORKS)
+    return f"{detail} Still works: {left}." if left else detail
+
+
 def describe(finding: Finding) -> tuple[str, str]:
     """Return the sentence that says what broke, and the one thing to do about it."""
     slow = finding.cause is Cause.SLOW and finding.scope in _SLOW

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from monitor.diagnosis.incident_texts import remarked
 from monitor.diagnosis.looks import SMALL_SEGMENT, Question, Sight
 from monitor.model import Cause, Incident, Target
 
@@ -56,7 +57,7 @@ def settle(incident: Incident, targets: Mapping[str, Target], sights: Sequence[S
     return replace(
         incident,
         cause=answer.cause or incident.cause,
-        detail=answer.detail,
+        detail=remarked(answer.detail, evidence),
         cure=answer.cure,
         evidence=evidence,
     )

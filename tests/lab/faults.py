@@ -555,6 +555,8 @@ GRADUAL_FAULTS = (
         C.TCP_TIMEOUT,
         S.ENDPOINT,
         host("us01.gitpod.dev"),
+        says="Still works: eu01 of gateways",
+        state=State.DEGRADED,
     ),
     Fault("loss-1-percent", relayed(loss=0.01, jitter=0.02), None, None),
 )
