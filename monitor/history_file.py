@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from monitor.baseline import WINDOW
 from monitor.files import replace_file
 from monitor.history import (
     CELL_BYTES,
@@ -39,13 +40,14 @@ class HistoryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What is kept. ``traces`` and ``issuers`` are by what was probed: ``probe_key`` of a
-    target."""
+    """What is kept. ``traces``, ``issuers`` and ``usual``, the usual latencies of a target's path
+    and whole as ``monitor.quality`` has them, are by what was probed: ``probe_key``."""
 
     saved_at: float = 0.0
     traces: Mapping[str, Trace] = field(default_factory=dict)
     chapters: tuple[Chapter, ...] = ()
     issuers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    usual: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
 
 def encode(remembered: Remembered) -> bytes:
@@ -53,6 +55,7 @@ def encode(remembered: Remembered) -> bytes:
     document = {
         "saved_at": remembered.saved_at,
         "traces": {key: _trace_out(trace) for key, trace in remembered.traces.items()},
+        "usual": {key: [*map(_text_of, both)] for key, both in remembered.usual.items()},
         "incidents": [_chapter_out(chapter) for chapter in remembered.chapters],
         "issuers": {key: list(names) for key, names in remembered.issuers.items()},
     }
@@ -78,6 +81,7 @@ def decode(data: bytes) -> Remembered:
             saved_at=_number(document["saved_at"]),
             traces={str(k): _trace_in(v) for k, v in document["traces"].items()},
             chapters=tuple(map(_chapter_in, _listed(document["incidents"]))),
+            usual={str(k): _usual_in(v) for k, v in document.get("usual", {}).items()},
             issuers={str(k): _issuers_in(v) for k, v in document.get("issuers", {}).items()},
         )
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -114,11 +118,11 @@ def save(directory: Path, data: bytes) -> None:
 def _trace_out(trace: Trace) -> dict[str, object]:
     return {
         "slot": trace.slot,
-        "closed": base64.b64encode(trace.closed).decode(),
+        "closed": _text_of(trace.closed),
         "results": trace.open.results,
         "downs": trace.open.downs,
         "worst": trace.open.worst,
-        "latencies": base64.b64encode(trace.open.latencies).decode(),
+        "latencies": _text_of(trace.open.latencies),
     }
 
 
@@ -138,6 +142,17 @@ def _issuers_in(raw: object) -> tuple[str, ...]:
     if not isinstance(raw, list) or len(raw) > KEPT:
         raise ValueError("no list of issuers")
     return tuple(_text(name)[:NAME_LIMIT] for name in raw)
+
+
+def _usual_in(raw: list[str]) -> tuple[bytes, bytes]:
+    path, whole = map(_bytes, raw)
+    if max(len(path), len(whole)) > WINDOW or 0 in path + whole:
+        raise ValueError("no latencies")
+    return path, whole
+
+
+def _text_of(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def _bytes(text: str) -> bytes:

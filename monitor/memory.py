@@ -9,10 +9,12 @@ from pathlib import Path
 
 import structlog
 
+from monitor.baseline import Baseline
 from monitor.history import Chapter, Trace
 from monitor.history_file import HistoryError, Remembered, encode, load, save
 from monitor.model import Target
 from monitor.net.clock import Clock
+from monitor.quality import Quality
 from monitor.state import Board
 from monitor.view import shown_path
 
@@ -36,6 +38,7 @@ class Memory:
         self._clock = clock
         self._traces: Mapping[str, Trace] = {}
         self._issuers: Mapping[str, tuple[str, ...]] = {}
+        self._usual: Mapping[str, tuple[bytes, bytes]] = {}
         self._said = False
         self._saving = threading.Lock()
 
@@ -50,6 +53,7 @@ class Memory:
             return
         if kept is not None:
             self._traces, self._issuers = kept.traces, kept.issuers
+            self._usual = kept.usual
             self._board.chapters = reopened(kept, self._clock.time())
             self._board.incidents = tuple(
                 c.incident for c in self._board.chapters if c.ended_at is None
@@ -63,13 +67,18 @@ class Memory:
         """Return the issuers that were kept of a target that is probed as before."""
         return self._issuers.get(probe_key(target), ())
 
+    def quality_of(self, target: Target) -> Quality:
+        """Return what latency was usual of a target that is probed as before."""
+        path, whole = self._usual.get(probe_key(target), (b"", b""))
+        return Quality(Baseline(path), Baseline(whole))
+
     async def run(self) -> None:
         """Save again and again, until cancelled."""
         if self._directory is None:
             return
         while True:
             await asyncio.sleep(SAVE_EVERY)
-            self._traces, self._issuers = {}, {}
+            self._traces, self._issuers, self._usual = {}, {}, {}
             data = encode(self._remembered())
             await asyncio.to_thread(self._save, data)
 
@@ -82,7 +91,12 @@ class Memory:
         records = self._board.records.values()
         traces = {probe_key(r.target): r.trace for r in records if r.trace.slot}
         issuers = {probe_key(r.target): r.issuers for r in records if r.issuers}
-        return Remembered(self._clock.time(), traces, self._board.chapters, issuers)
+        usual = {
+            probe_key(r.target): (r.quality.path.codes, r.quality.whole.codes)
+            for r in records
+            if r.quality.whole.codes
+        }
+        return Remembered(self._clock.time(), traces, self._board.chapters, issuers, usual)
 
     def _save(self, data: bytes) -> None:
         assert self._directory is not None, "there is nowhere to save to"

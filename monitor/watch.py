@@ -116,6 +116,7 @@ class Watch:
                 records[target.id] = Record(
                     target,
                     trace=self._memory.trace_of(target),
+                    quality=self._memory.quality_of(target),
                     issuers=self._memory.issuers_of(target),
                 )
                 self._start(target, now)

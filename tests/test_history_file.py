@@ -27,7 +27,9 @@ def remembered() -> Remembered:
     (incident,) = realistic_board().incidents
     hostile = replace(incident, subject=HOSTILE, evidence={"issuer": HOSTILE})
     chapters = (Chapter(hostile, NOW + 1), Chapter(incident))
-    return Remembered(NOW, {"a http a.example:443 /": trace}, chapters)
+    return Remembered(
+        NOW, {"a http a.example:443 /": trace}, chapters, usual={"a": (b"\x50" * 9, b"\x60")}
+    )
 
 
 def sealed(document: object) -> bytes:
@@ -91,6 +93,10 @@ INCIDENT = GOOD["incidents"][0]
         GOOD | {"traces": {"a": TRACE | {"closed": "A" * 4000}}},
         GOOD | {"traces": {"a": TRACE | {"closed": "no base64!"}}},
         GOOD | {"traces": {"a": TRACE | {"latencies": "AAAA" * 1000}}},
+        GOOD | {"usual": []},
+        GOOD | {"usual": {"a": ["AAAA"]}},
+        GOOD | {"usual": {"a": ["AAAA", "AQ=="]}},
+        GOOD | {"usual": {"a": ["AQEB" * 100, ""]}},
         GOOD | {"incidents": {}},
         GOOD | {"incidents": [INCIDENT] * 20_000},
         GOOD | {"incidents": [INCIDENT | {"cause": "other"}]},

@@ -14,6 +14,7 @@ from monitor.history import Chapter, Trace, observe
 from monitor.history_file import NAME, load
 from monitor.memory import REOPEN_WITHIN, Memory
 from monitor.model import State
+from monitor.quality import Quality
 from monitor.state import Board
 from tests.boards import NOW, realistic_board
 from tests.internet.process import wait_until
@@ -43,6 +44,7 @@ def test_a_restart_brings_back_traces_past_and_open_incidents(tmp_path: Path):
     for record in before.records.values():
         assert memory.trace_of(record.target) == record.trace
         assert memory.issuers_of(record.target) == record.issuers
+        assert memory.quality_of(record.target) == record.quality
 
 
 def test_after_a_long_absence_an_incident_has_ended_with_the_monitor(tmp_path: Path):
@@ -61,6 +63,7 @@ def test_a_target_that_asks_elsewhere_has_another_history(tmp_path: Path):
     target = board.records["aws-sts"].target
     moved = replace(target, endpoint=replace(target.endpoint, host="other.example"))
     assert memory.trace_of(moved) == Trace()
+    assert memory.quality_of(moved) == Quality()
 
 
 def test_no_query_is_kept(tmp_path: Path):
