@@ -60,7 +60,7 @@ async def _run(settings: Settings, environ: Mapping[str, str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
-    app = build_app(monitor.board, monitor.clock)
+    app = build_app(monitor.board, monitor.clock, settings.web)
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(serve(app, settings.web))

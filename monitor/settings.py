@@ -143,8 +143,18 @@ class ProxySettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
+    """Where and how the monitor serves: by TLS with ``cert_file`` and ``key_file``. With a
+    password or a token only who gives one of them may read; with ``open_metrics`` everybody
+    may read /metrics."""
+
     host: str = "0.0.0.0"
     port: int = 9242
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    username: str = ""
+    password: Secret | None = None
+    token: Secret | None = None
+    open_metrics: bool = False
 
 
 class LogFormat(StrEnum):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
 from monitor.commands import Options
 from monitor.config import load_settings
@@ -21,7 +22,7 @@ def main(options: Options) -> int:
     host = _EVERY_ADDRESS.get(web.host, web.host)
     port = options.port or web.port
     try:
-        status = _status_of(host, port)
+        status = _status_of(_connection(host, port, tls=web.cert_file is not None))
     except (OSError, HTTPException) as error:
         print(f"no answer from {host} port {port}: {type(error).__name__}", file=sys.stderr)
         return 1
@@ -31,8 +32,17 @@ def main(options: Options) -> int:
     return 0
 
 
-def _status_of(host: str, port: int) -> int:
-    connection = HTTPConnection(host, port, timeout=TIMEOUT)
+def _connection(host: str, port: int, *, tls: bool) -> HTTPConnection:
+    if not tls:
+        return HTTPConnection(host, port, timeout=TIMEOUT)
+    # It is this machine's own server, asked by address: there is no name to verify.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
+
+
+def _status_of(connection: HTTPConnection) -> int:
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status

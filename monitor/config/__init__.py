@@ -14,6 +14,7 @@ from monitor.config.mqtt import mqtt_settings
 from monitor.config.reader import Reading, read_document, read_environment
 from monitor.config.remote_write import remote_writes
 from monitor.config.secrets import read_secret
+from monitor.config.web import web_settings
 from monitor.model import Expectation, ProxyUse
 from monitor.net.proxy import ProxyChooser
 from monitor.settings import (
@@ -31,7 +32,6 @@ from monitor.settings import (
     StateSettings,
     TargetSettings,
     TlsSettings,
-    WebSettings,
 )
 
 _SECRET_LIMIT = 4096
@@ -104,7 +104,7 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
         dns=DnsSettings(**reading.table("dns")),
         tls=TlsSettings(**reading.table("tls")),
         proxy=_proxy(reading),
-        web=_web(reading),
+        web=web_settings(reading),
         log=LogSettings(**reading.table("log")),
         metadata=_metadata(reading, environ),
         state=StateSettings(**reading.table("state")),
@@ -145,11 +145,6 @@ def _proxy(reading: Reading) -> ProxySettings:
         "proxy.password_file", values.pop("password_file", None), reading
     )
     return ProxySettings(**values)
-
-
-def _web(reading: Reading) -> WebSettings:
-    listen = reading.table("web").get("listen")
-    return WebSettings(listen.host, listen.port) if listen else WebSettings()
 
 
 def _metadata(reading: Reading, environ: Mapping[str, str]) -> MetadataSettings:

@@ -112,7 +112,15 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("username", v.TEXT, "The proxy's user, with mode config.", '""'),
             Key("password_file", v.FILE, "File that holds the proxy's password."),
         ),
-        "web": (Key("listen", v.LISTEN, "Where the monitor serves.", '"0.0.0.0:9242"'),),
+        "web": (
+            Key("listen", v.LISTEN, "Where the monitor serves.", '"0.0.0.0:9242"'),
+            Key("cert_file", v.FILE, "PEM file of its certificate chain: it serves by TLS then."),
+            Key("key_file", v.FILE, "PEM file of the certificate's key, without a passphrase."),
+            Key("username", v.TEXT, "Who may read, with password_file.", '""'),
+            Key("password_file", v.FILE, "File that holds that user's password."),
+            Key("token_file", v.FILE, "File that holds a token: who sends it may read too."),
+            Key("open_metrics", v.BOOLEAN, "Whether /metrics is open all the same.", "false"),
+        ),
         "state": (Key("directory", v.DIRECTORY, "Where what has to outlive a restart is kept."),),
         "discovery": (
             Key("enabled", v.BOOLEAN, "Whether names for wildcards are looked for.", "true"),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+from monitor.config.certificates import check_pair
 from monitor.config.reader import Reading
 from monitor.config.secrets import read_secret
 from monitor.config.values import BrokerUrl
@@ -30,23 +29,9 @@ def mqtt_settings(reading: Reading) -> MqttSettings | None:
 
 
 def _check(values: Mapping[str, Any], url: BrokerUrl, reading: Reading) -> None:
-    certificate, key = values.get("cert_file"), values.get("key_file")
     if "password_file" in values and not values.get("username"):
         reading.problem("mqtt.username", "it is missing", "write the user of the password")
     for name in ("ca_file", "cert_file", "key_file"):
         if name in values and not url.tls:
             reading.problem(f"mqtt.{name}", "the URL is not TLS", "write mqtts:// or wss://")
-    if certificate is not None and key is not None:
-        _check_pair(certificate, key, reading)
-    elif certificate is not None or key is not None:
-        missing = "cert_file" if certificate is None else "key_file"
-        reading.problem(f"mqtt.{missing}", "it is missing", "name the certificate and its key")
-
-
-def _check_pair(certificate: Path, key: Path, reading: Reading) -> None:
-    try:
-        # An empty passphrase instead of OpenSSL's question for one on the terminal.
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, lambda: b"")
-    except (ssl.SSLError, OSError):
-        what = f"{certificate} and {key} are no certificate with its key"
-        reading.problem("mqtt.cert_file", what, "write two PEM files, the key without a passphrase")
+    check_pair("mqtt", values, reading)

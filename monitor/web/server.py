@@ -7,20 +7,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from monitor.net.clock import Clock
 from monitor.settings import WebSettings
 from monitor.state import Board
+from monitor.web.access import admits, challenges
+from monitor.web.certificate import ListenerCertificate
 from monitor.web.connection import REQUEST_LIMIT, SECURITY_HEADERS, Connection
 from monitor.web.live import Streams
 from monitor.web.views import Views
 
 _SHUTDOWN_SECONDS = 1.0
+_HANDSHAKE_SECONDS = 5.0
 
 
-def build_app(board: Board, clock: Clock) -> web.Application:
-    """Make the application that shows ``board``: GET and HEAD of what is listed here."""
-    app = web.Application(client_max_size=REQUEST_LIMIT)
+def build_app(board: Board, clock: Clock, settings: WebSettings) -> web.Application:
+    """Make the application that shows ``board``: GET and HEAD of what is listed here, to who
+    may read it."""
+    app = web.Application(client_max_size=REQUEST_LIMIT, middlewares=[_guard(settings)])
     app.on_response_prepare.append(_secure)
     views, streams = Views(board, clock), Streams(board)
     app.on_shutdown.append(streams.close)
@@ -44,7 +49,7 @@ async def serve(app: web.Application, settings: WebSettings) -> AsyncIterator[No
     """Serve ``app`` for the length of the block, and end within 2 s after it.
 
     Raises:
-        OSError: if it can't listen there.
+        OSError: if it can't listen there, or its certificate can't be used.
     """
     runner = web.AppRunner(app, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
@@ -61,9 +66,29 @@ async def serve(app: web.Application, settings: WebSettings) -> AsyncIterator[No
 async def _listen(runner: web.AppRunner, settings: WebSettings) -> asyncio.Server:
     server, loop = runner.server, asyncio.get_running_loop()
     assert server is not None, "the runner is set up"
+    certificate = None
+    if settings.cert_file and settings.key_file:
+        certificate = ListenerCertificate(settings.cert_file, settings.key_file)
     return await loop.create_server(
-        lambda: Connection(server, loop), settings.host, settings.port, reuse_address=True
+        lambda: Connection(server, loop),
+        settings.host,
+        settings.port,
+        ssl=certificate.context if certificate else None,
+        ssl_handshake_timeout=_HANDSHAKE_SECONDS if certificate else None,
+        reuse_address=True,
     )
+
+
+def _guard(settings: WebSettings) -> Middleware:
+    asked = [("WWW-Authenticate", challenge) for challenge in challenges(settings)]
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if admits(settings, request.path, request.headers.get("Authorization", "")):
+            return await handler(request)
+        return web.Response(status=401, text="authentication required\n", headers=asked)
+
+    return guard
 
 
 async def _secure(_: web.Request, response: web.StreamResponse) -> None:

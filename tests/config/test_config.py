@@ -79,6 +79,10 @@ def test_the_shipped_file_with_every_key_switched_on_is_read_without_a_problem(t
     text = text.replace("/run/secrets/client.pem", str(client.chain))
     text = text.replace("/run/secrets/client-key.pem", str(client.key))
     text = re.sub(r"(?m)^(bearer_token_file|sigv4_region) = .*$", "", text)  # one of three ways
+    text = text.replace("/etc/egress-monitor/tls.crt", str(client.chain))
+    text = text.replace("/etc/egress-monitor/tls.key", str(client.key))
+    text = text.replace("/run/secrets/page-password", str(password))
+    text = text.replace("/run/secrets/page-token", str(password))
     settings = load(tmp_path, text)
     assert settings.proxy.password == Secret("hunter2")
     assert "hunter2" not in repr(settings)
@@ -340,3 +344,29 @@ def test_rubbish_is_problems_and_never_a_crash(
     read_document(document, reading)
     read_environment({f"EGRESS_MONITOR_{k}": v for k, v in variables.items()}, reading)
     assert all(str(problem) for problem in reading.problems)
+
+
+def test_the_page_s_password_and_token_come_from_files(tmp_path: Path):
+    (tmp_path / "password").write_text("hunter2\n")
+    (tmp_path / "token").write_text("t0ken\n")
+    text = (
+        f'[web]\nusername = "me"\npassword_file = "{tmp_path}/password"\n'
+        f'token_file = "{tmp_path}/token"\nopen_metrics = true\n'
+    )
+    web = load(tmp_path, text).web
+    assert (web.username, web.password, web.token) == ("me", Secret("hunter2"), Secret("t0ken"))
+    assert web.open_metrics
+
+
+def test_half_an_authentication_and_half_a_certificate_are_mistakes(tmp_path: Path):
+    (tmp_path / "empty").write_text("\n")
+    empty = tmp_path / "empty"
+    assert problems(tmp_path, f'[web]\npassword_file = "{empty}"\n').keys() == {
+        "web.username",
+        "web.password_file",
+    }
+    assert problems(tmp_path, f'[web]\ntoken_file = "{empty}"\n').keys() == {"web.token_file"}
+    assert problems(tmp_path, '[web]\nusername = "me"\n').keys() == {"web.password_file"}
+    assert problems(tmp_path, f'[web]\ncert_file = "{empty}"\n').keys() == {"web.key_file"}
+    both = f'[web]\ncert_file = "{empty}"\nkey_file = "{empty}"\n'
+    assert "no certificate with its key" in problems(tmp_path, both)["web.cert_file"]

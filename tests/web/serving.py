@@ -25,20 +25,23 @@ class StoppedClock:
 
 
 @asynccontextmanager
-async def serving(board: Board, clock: StoppedClock | None = None) -> AsyncIterator[int]:
-    """Serve ``board``; yields the port."""
+async def serving(
+    board: Board, clock: StoppedClock | None = None, **web: object
+) -> AsyncIterator[int]:
+    """Serve ``board`` with settings of ``[web]``; yields the port."""
     port = free_port()
-    async with serve(build_app(board, clock or StoppedClock()), WebSettings("127.0.0.1", port)):
+    settings = WebSettings("127.0.0.1", port, **web)  # type: ignore[arg-type]
+    async with serve(build_app(board, clock or StoppedClock(), settings), settings):
         yield port
 
 
 @asynccontextmanager
 async def client_of(
-    board: Board, clock: StoppedClock | None = None
+    board: Board, clock: StoppedClock | None = None, **web: object
 ) -> AsyncIterator[ClientSession]:
     """A client of a server of ``board``: paths are enough as URLs."""
     async with (
-        serving(board, clock) as port,
+        serving(board, clock, **web) as port,
         ClientSession(
             f"http://127.0.0.1:{port}",
             auto_decompress=False,

@@ -267,7 +267,7 @@ async def test_a_port_in_use_is_one_clear_error() -> None:
     async with serving(Board()) as port:
         settings = WebSettings("127.0.0.1", port)
         with pytest.raises(OSError, match="address already in use") as caught:
-            async with serve(build_app(Board(), StoppedClock(NOW)), settings):
+            async with serve(build_app(Board(), StoppedClock(NOW), settings), settings):
                 raise AssertionError("it listens twice")
     assert caught.value.errno == errno.EADDRINUSE
 

@@ -1,0 +1,36 @@
+"""What the table [web] says, as settings, and what is wrong with it as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from monitor.config.certificates import check_pair
+from monitor.config.reader import Reading
+from monitor.config.secrets import read_secret
+from monitor.settings import WebSettings
+
+
+def web_settings(reading: Reading) -> WebSettings:
+    """Return where and how the monitor serves; problems are noted."""
+    values = dict(reading.table("web"))
+    listen = values.pop("listen", None)
+    check_pair("web", values, reading)
+    for name in ("password", "token"):
+        key = f"{name}_file"
+        values[name] = read_secret(f"web.{key}", values.pop(key, None), reading)
+    user, password = values.get("username"), values["password"]
+    if password is not None and not user:
+        reading.problem("web.username", "it is missing", "write the user of the password")
+    if user and password is None and not _told("web.password_file", reading):
+        reading.problem("web.password_file", "it is missing", "name the file of the password")
+    if user and ":" in user:
+        reading.problem("web.username", "a user holds no colon", "write a name without one")
+    for name in ("password", "token"):
+        if values[name] is not None and not values[name].reveal():
+            reading.problem(f"web.{name}_file", "it is empty", f"write the {name} into it")
+    settings = WebSettings(**values)
+    return replace(settings, host=listen.host, port=listen.port) if listen else settings
+
+
+def _told(key: str, reading: Reading) -> bool:
+    return key in {problem.key for problem in reading.problems}

@@ -1,0 +1,76 @@
+"""The listener's certificate, read again when its files change: renewal takes no restart."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from pathlib import Path
+
+import structlog
+
+CHECK_EVERY = 1.0
+"""Seconds between two looks at the files, however many clients come."""
+
+log = structlog.get_logger(__name__)
+
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+class ListenerCertificate:
+    """Certificate chain and key of the listener. ``context`` is what it listens with; each
+    handshake gets the pair that is in the files then. A pair that can't be used is said once,
+    and the one before stays."""
+
+    def __init__(self, chain: Path, key: Path) -> None:
+        """Read the files.
+
+        Raises:
+            OSError: if they can't be read, or are no pair (``ssl.SSLError`` is one).
+        """
+        self._files = (chain, key)
+        self._stamp = self._look()
+        self._checked_at = time.monotonic()
+        self._current = self.context = self._read()
+        self.context.sni_callback = self._choose
+
+    def _choose(
+        self, handshake: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _: object
+    ) -> None:
+        """Called by OpenSSL for every handshake, with or without a server name."""
+        now = time.monotonic()
+        if now - self._checked_at >= CHECK_EVERY:
+            self._checked_at = now
+            self._renew()
+        handshake.context = self._current
+
+    def _renew(self) -> None:
+        stamp = self._look()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._current = self._read()
+        except OSError as error:
+            log.warning(
+                "certificate kept: the new one can't be used",
+                files=[str(file) for file in self._files],
+                reason=error.strerror or type(error).__name__,
+                cure="write the chain and its key as PEM, the key without a passphrase",
+            )
+        else:
+            log.info("certificate read anew", files=[str(file) for file in self._files])
+
+    def _read(self) -> ssl.SSLContext:
+        chain, key = self._files
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # An empty passphrase instead of OpenSSL's question for one on the terminal.
+        context.load_cert_chain(chain, key, lambda: b"")
+        return context
+
+    def _look(self) -> Stamp | None:
+        """Return what changes when the files do; None while one of them is not there."""
+        try:
+            found = [file.stat() for file in self._files]
+        except OSError:
+            return None
+        return tuple((s.st_ino, s.st_size, s.st_mtime_ns) for s in found)
