@@ -31,6 +31,9 @@ K = FailureKind
 CLOCK_TOLERANCE = 5.0
 """Seconds by which clocks may differ: AWS refuses signatures at 300, but 5 is never right."""
 
+INSPECTED_BY = "inspected_by"
+"""The name of the evidence that says who opens TLS on the way, though the host trusts it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -66,7 +69,7 @@ def diagnose(target: Target, attempt: Attempt) -> Verdict:
     evidence = evidence_of(target, attempt)
     inspector = _trusted_inspector(target, attempt)
     if inspector:
-        evidence = {**evidence, "inspected_by": clean(inspector)}
+        evidence = {**evidence, INSPECTED_BY: clean(inspector)}
     if cause is None:
         return Verdict(None, evidence=evidence)
     detail, cure = explain(cause, target, attempt)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from monitor.discovery_view import discovery_view
-from monitor.history import Chapter
+from monitor.history import SLOT_SECONDS, Chapter, Slot, slots, uptime
 from monitor.model import State
 from monitor.quality import Quality
 from monitor.redundancy import RedundantGroup
@@ -79,10 +79,34 @@ def target_document(record: Record) -> Json:
     return {"version": VERSION, **record_view(record), **target_details(record.attempt)}
 
 
+def history_document(record: Record, now: float) -> Json:
+    """A target's last day in slots of five minutes, the one in progress last; null where nothing
+    was measured."""
+    day = slots(record.trace, now)
+    return {
+        "version": VERSION,
+        "generated_at": rounded(now),
+        "id": record.target.id,
+        "slot_seconds": SLOT_SECONDS,
+        "uptime": rounded(uptime(day)),
+        "slots": [_slot_view(slot) for slot in day],
+    }
+
+
 def incidents_document(board: Board, now: float) -> Json:
-    """The open incidents."""
-    incidents = [incident_view(incident) for incident in board.incidents]
-    return {"version": VERSION, "generated_at": rounded(now), "incidents": incidents}
+    """The open incidents, and past ones, the latest first."""
+    past = [c for c in reversed(board.chapters) if c.ended_at is not None]
+    return {
+        "version": VERSION,
+        "generated_at": rounded(now),
+        "incidents": [incident_view(incident) for incident in board.incidents],
+        "past": [_chapter_view(chapter) for chapter in past],
+    }
+
+
+def incident_document(chapter: Chapter) -> Json:
+    """One incident, open or past."""
+    return {"version": VERSION, **_chapter_view(chapter)}
 
 
 def gateways_document(board: Board, now: float) -> Json:
@@ -110,6 +134,21 @@ def record_view(record: Record) -> Json:
     view["interval_seconds"] = record.target.interval
     view["probes"] = record.probes
     return view
+
+
+def _slot_view(slot: Slot) -> Json:
+    return {
+        "start": slot.start,
+        "state": slot.state.value if slot.state else None,
+        "down": rounded(slot.down),
+        "least_seconds": rounded(slot.least),
+        "median_seconds": rounded(slot.median),
+        "greatest_seconds": rounded(slot.greatest),
+    }
+
+
+def _chapter_view(chapter: Chapter) -> Json:
+    return {**incident_view(chapter.incident), "ended_at": rounded(chapter.ended_at)}
 
 
 def quality_view(quality: Quality) -> Json:

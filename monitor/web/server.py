@@ -39,7 +39,9 @@ def build_app(board: Board, clock: Clock, settings: WebSettings) -> web.Applicat
     app.router.add_get("/readyz", views.readyz)
     app.router.add_get("/api/v1/targets", views.targets)
     app.router.add_get("/api/v1/targets/{id}", views.target)
+    app.router.add_get("/api/v1/targets/{id}/history", views.history)
     app.router.add_get("/api/v1/incidents", views.incidents)
+    app.router.add_get("/api/v1/incidents/{id}", views.incident)
     app.router.add_get("/api/v1/gateways", views.gateways)
     return app
 

@@ -74,8 +74,20 @@ class Views:
     async def target(self, request: web.Request) -> web.Response:
         record = self._board.records.get(request.match_info["id"])
         if record is None:
-            return _json({"version": VERSION, "error": "no such target"}, 404)
+            return _missing("no such target")
         return _json(api.target_document(record))
+
+    async def history(self, request: web.Request) -> web.Response:
+        record = self._board.records.get(request.match_info["id"])
+        if record is None:
+            return _missing("no such target")
+        return _json(api.history_document(record, self._clock.time()))
+
+    async def incident(self, request: web.Request) -> web.Response:
+        chapter = api.chapter_of(self._board, request.match_info["id"])
+        if chapter is None:
+            return _missing("no such incident")
+        return _json(api.incident_document(chapter))
 
     async def incidents(self, _: web.Request) -> web.Response:
         return _json(api.incidents_document(self._board, self._clock.time()))
@@ -121,6 +133,10 @@ def _condition(request: web.Request, condition: api.Condition) -> web.Response:
     if "application/json" in request.headers.get("Accept", ""):
         return _json(condition.document, status)
     return web.Response(text=f"{condition.text}\n", status=status)
+
+
+def _missing(error: str) -> web.Response:
+    return _json({"version": VERSION, "error": error}, 404)
 
 
 def _json(document: api.Json, status: int = 200) -> web.Response:

@@ -30,7 +30,10 @@ PATHS = (
     "/readyz",
     "/api/v1/targets",
     "/api/v1/targets/vscode-marketplace",
+    "/api/v1/targets/vscode-marketplace/history",
     "/api/v1/incidents",
+    "/api/v1/incidents/i-1",
+    "/api/v1/incidents/nothing-here",
     "/nothing-here",
 )
 

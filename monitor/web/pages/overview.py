@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from statistics import median
 
-from monitor.discovery_view import discovery_lines, stand_in_text
+from monitor.discovery_view import stand_in_text
 from monitor.history import Strip, strip
 from monitor.model import Attempt, Phase, State, Target
 from monitor.state import Board, Record
 from monitor.view import no_verdict
 from monitor.web.pages import charts
 from monitor.web.pages.incidents import card, past_table
+from monitor.web.pages.notes import gateways, worth_a_look
 from monitor.web.pages.parts import (
     DAY,
     WORDS,
@@ -57,17 +58,15 @@ def overview_page(board: Board, now: float) -> Iterator[str]:
         for incident in board.incidents:
             yield card(incident, now, root="", known=board.records.keys())
         yield "</section>"
+    yield worth_a_look(board)
     yield f'<section aria-labelledby="targets"><h2 id="targets">Targets</h2>{_COLUMN_NAMES}'
     explained = {name for incident in board.incidents for name in incident.affected}
     unwell = len(states) - states.count(State.UP)
-    for name, members in groups(records):
+    for name, members in grouped(records):
         unfold = unwell <= _UNFOLDED and members[0].health.state is not State.UP
         yield from _group(name, members, explained, unfold=unfold, now=now)
     yield f"{_LEGEND}</section>"
-    if lines := discovery_lines(board.chains, board.unlisted):
-        yield '<section aria-labelledby="discovery"><h2 id="discovery">Discovery</h2><ul>'
-        yield from (f"<li>{text(line)}</li>" for line in lines)
-        yield "</ul></section>"
+    yield gateways(board)
     ended = [c for c in board.chapters if c.ended_at is not None and c.ended_at > now - DAY]
     if ended:
         yield '<section aria-labelledby="past"><h2 id="past">Past incidents of the last day</h2>'
@@ -91,7 +90,7 @@ def headline(board: Board, states: Sequence[State]) -> tuple[State, str]:
     return State.UP, f"All {count(total, 'target')} up" if total else "No targets"
 
 
-def groups(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
+def grouped(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
     """Return the groups with their targets: the worst first, else as the catalogue has them."""
     found: dict[str, list[Record]] = {}
     for record in records:
@@ -175,7 +174,7 @@ def _together(strips: Sequence[Strip]) -> Strip:
 def _row(record: Record, day: Strip, longest: float, explained: bool, now: float) -> str:
     target, health, attempt = record.target, record.health, record.attempt
     state = health.state
-    lasting = f'<span class="sub">{lasted(now - health.since)}</span>' if _notable(record) else ""
+    lasting = f'<span class="sub">{_standing(record, now)}</span>' if _notable(record) else ""
     drawn = charts.phase_bar(attempt.phases, longest) if attempt else ""
     return (
         f'<tr id="t-{text(target.id)}" class="{state.value}">'
@@ -186,6 +185,11 @@ def _row(record: Record, day: Strip, longest: float, explained: bool, now: float
         f"<td>{charts.sparkline(day)}<span>{millis(_latency(attempt))}</span></td>"
         f"<td>{drawn}</td><td>{expiry(attempt, now)}</td></tr>"
     )
+
+
+def _standing(record: Record, now: float) -> str:
+    flapping = ", flapping" if record.health.flapping else ""
+    return f"{lasted(now - record.health.since)}{flapping}"
 
 
 def _notable(record: Record) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from monitor.diagnosis.causes import INSPECTED_BY
 from monitor.diagnosis.network_path import SENTENCES, network_path
+from monitor.diagnosis.ways import ways_of
 from monitor.discovery_view import broken_line, found_text
 from monitor.history import slots, strip
 from monitor.model import (
@@ -36,6 +38,7 @@ from monitor.web.pages.parts import (
     place,
     quoted,
     since,
+    state_words,
     table,
     text,
     words,
@@ -43,6 +46,7 @@ from monitor.web.pages.parts import (
 from monitor.web.pages.shell import closing, opening
 
 _ROOT = "../"
+_WAYS = ("Way", "Now", "Took", "Error")
 _SOON = 21 * DAY
 """A certificate that expires within so many seconds is pointed at."""
 
@@ -88,6 +92,7 @@ def _summary(record: Record, now: float) -> str:
     verdict = record.verdict or no_verdict(target)
     state = health.state
     standing = f" since {since(health.since, now)}" if health.since else ""
+    standing += ", flapping" if health.flapping else ""
     why = f'<p class="lead">{text(verdict.detail)}</p>' if verdict.detail else ""
     cure = (
         f'<p class="cure"><strong>What to do:</strong> {text(verdict.cure)}</p>'
@@ -96,7 +101,8 @@ def _summary(record: Record, now: float) -> str:
     )
     cause = f" · <code>{text(verdict.cause.value)}</code>" if verdict.cause else ""
     seen = evidence(verdict.evidence)
-    shown = f"<h2>Evidence</h2>{seen}" if seen and verdict.cause else ""
+    telling = verdict.cause is not None or INSPECTED_BY in verdict.evidence
+    shown = f"<h2>Evidence</h2>{seen}" if seen and telling else ""
     return (
         f'<nav aria-label="Breadcrumb"><a href="{_ROOT}">All targets</a> / '
         f'<a href="{_ROOT}#g-{text(target.group)}">{words(target.group)}</a></nav>'
@@ -139,6 +145,8 @@ def _attempt(attempt: Attempt | None, now: float) -> Iterator[str]:
         f"<section><h2>Last attempt</h2><p>Begun {since(attempt.started_at, now)}, "
         f"took {millis(attempt.duration)}{_doubtful(attempt)}.</p>"
     )
+    if attempt.beside is not None:
+        yield _ways(attempt)
     if attempt.resolution is not None:
         yield _resolution(attempt.resolution)
     for connection in attempt.connections:
@@ -152,6 +160,17 @@ def _attempt(attempt: Attempt | None, now: float) -> Iterator[str]:
 def _doubtful(attempt: Attempt) -> str:
     late = attempt.loop_lag
     return f"; the monitor itself was {millis(late)} late meanwhile" if late > 0.01 else ""
+
+
+def _ways(attempt: Attempt) -> str:
+    """Compare the ways with and without a proxy, where both are tried."""
+    rows = (
+        f'<tr><th scope="row">{words(way.value)}</th><td>'
+        f"{state_words(State.UP if tried.ok else State.DOWN)}</td><td>{millis(tried.duration)}</td>"
+        f"<td>{text(tried.failure.message) if tried.failure else ''}</td></tr>"
+        for way, tried in ways_of(attempt).items()
+    )
+    return f"<h3>Ways</h3>{table('Through the proxy and beside it', _WAYS, rows)}"
 
 
 def _resolution(resolution: Resolution) -> str:
@@ -259,6 +278,8 @@ def _about(record: Record, now: float) -> str:
         ("discovery", text(broken_line(broken)) if broken else ""),
         ("needed", "required" if endpoint.required else "optional"),
         ("path", way(target, record.attempt)),
+        ("usual round trip", millis(usual) if (usual := record.quality.path.usual) else ""),
+        ("usually takes", millis(whole) if (whole := record.quality.whole.usual) else ""),
         ("connects to", text(target.address or "")),
         ("probed", f"every {lasted(target.interval)}, for {lasted(target.timeout)} at most"),
         ("from", words(endpoint.source.value)),

@@ -1,0 +1,53 @@
+"""What is worth a look beside targets and incidents: proxies, discovery, gateways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from monitor.discovery_view import discovery_lines
+from monitor.gateways import Gateway
+from monitor.model import State
+from monitor.state import Board
+from monitor.web.pages.parts import millis, state_words, table, target_link, text
+
+
+def worth_a_look(board: Board) -> str:
+    """List what is no breakage but wants mending; "" where there is nothing."""
+    lines = "".join(f"<li>{text(line)}</li>" for line in _lines(board))
+    if not lines:
+        return ""
+    title = '<h2 id="notes">Worth a look</h2>'
+    return f'<section aria-labelledby="notes">{title}<ul class="notes">{lines}</ul></section>'
+
+
+def gateways(board: Board) -> str:
+    """Show how far each gateway is and which one a runner would pick; "" without gateways."""
+    if not board.gateways:
+        return ""
+    rows = map(_gateway, board.gateways)
+    columns = ("Gateway", "State", "Latency", "A runner would")
+    shown = table("Gateways and the one that a runner would pick", columns, rows, "gateways")
+    title = '<h2 id="gateways">Gateways</h2>'
+    return f'<section aria-labelledby="gateways">{title}{shown}</section>'
+
+
+def _lines(board: Board) -> Iterator[str]:
+    if not board.vitals.last_reload_ok:
+        yield (
+            "The configuration file was changed and is wrong: the one before is in force. "
+            "`egress-monitor validate` says what is wrong."
+        )
+    for warning in board.proxies.warnings:
+        yield f"{warning[:1].upper()}{warning[1:]}."
+    yield from discovery_lines(board.chains, board.unlisted)
+
+
+def _gateway(gateway: Gateway) -> str:
+    latency = millis(None if gateway.state is State.DOWN else gateway.latency)
+    down = ", ".join(target_link(name, "") for name in gateway.down)
+    choice = "<strong>pick it</strong>" if gateway.preferred else "not pick it"
+    choice += f", although {down} is down" if down and gateway.preferred else ""
+    return (
+        f'<tr><th scope="row">{text(gateway.name)}</th><td>{state_words(gateway.state)}</td>'
+        f"<td>{latency}</td><td>{choice}</td></tr>"
+    )

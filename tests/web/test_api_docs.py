@@ -1,0 +1,65 @@
+"""docs/api.md names every field of every document, and no other."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from monitor.history import Chapter
+from monitor.web import api
+from tests.boards import NOW, realistic_board, remembered
+
+TEXT = (Path(__file__).parents[2] / "docs/api.md").read_text()
+WHOLE = {"phases", "evidence", "ways", "broken", "standin", "tls", "http", "past"}
+"""Fields whose inside the words beside them tell. Of ``proxies`` "http" is a plain value."""
+
+BOARD = remembered(realistic_board())
+RECORD = BOARD.records["app-gitpod-io"]
+
+
+def documented(path: str) -> set[str]:
+    """The fields that the section of a path has in its table."""
+    (section,) = (s for s in TEXT.split("\n### GET ")[1:] if s.startswith(f"{path}\n"))
+    return set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))
+
+
+def fields(value: object, at: str = "") -> Iterator[str]:
+    """The fields of a document, as they are written in the tables."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield f"{at}{name}"
+            if name not in WHOLE:
+                yield from fields(inner, f"{at}{name}.")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from fields(inner, f"{at.removesuffix('.')}[].")
+
+
+def test_the_targets() -> None:
+    document = json.loads("".join(api.targets_pieces(BOARD, NOW)))
+    assert set(fields(document)) == documented("/api/v1/targets")
+
+
+def test_one_target() -> None:
+    of_each = {f.removeprefix("targets[].") for f in documented("/api/v1/targets") if "[]" in f}
+    shown = set(fields(api.target_document(RECORD))) - {"version"} - of_each
+    assert shown == documented("/api/v1/targets/{id}")
+
+
+def test_a_target_s_history() -> None:
+    shown = set(fields(api.history_document(RECORD, NOW)))
+    assert shown == documented("/api/v1/targets/{id}/history")
+
+
+def test_incidents() -> None:
+    assert set(fields(api.incidents_document(BOARD, NOW))) == documented("/api/v1/incidents")
+    of_each = {f.removeprefix("incidents[].") for f in documented("/api/v1/incidents") if "[]" in f}
+    for chapter in (*BOARD.chapters, Chapter(BOARD.incidents[0])):
+        assert set(fields(api.incident_document(chapter))) == {*of_each, "version", "ended_at"}
+
+
+def test_gateways_are_as_among_the_targets() -> None:
+    shown = set(fields(api.gateways_document(BOARD, NOW))) - {"version", "generated_at"}
+    assert shown == {f for f in documented("/api/v1/targets") if f.startswith("gateways")}
