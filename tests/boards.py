@@ -312,9 +312,10 @@ def all_up(board: Board) -> Board:
 def lost_egress(board: Board) -> Board:
     """Take everything outside the subnet away from a board."""
     for record in board.records.values():
-        if record.target.group != "resolver":
+        if record.target.group not in {"resolver", "instance_metadata"}:
             record.attempt, record.verdict = _down(record.target)
             record.health = Health(State.DOWN, NOW - 250, Cause.TCP_TIMEOUT)
+            record.trace = observe(record.trace, State.DOWN, None, NOW)
     lost = tuple(n for n, r in board.records.items() if r.health.state is State.DOWN)
     incident = Incident(
         "all_egress-1799999750", Cause.TCP_TIMEOUT, Scope.ALL_EGRESS, "all egress", State.DOWN,

@@ -222,3 +222,25 @@ def test_the_day_and_past_incidents_are_there_after_a_restart(tmp_path: Path) ->
         record.trace = memory.trace_of(record.target)
     assert "".join(overview_page(board, NOW)) == "".join(overview_page(before, NOW))
     assert "incidents/i-0" in overview(board).links
+
+
+def test_the_headline_tells_what_is_required_and_what_nobody_can_probe() -> None:
+    board = green_board()
+    record = board.records["app-gitpod-io"]
+    record.health = Health(State.DOWN, NOW, Cause.TCP_TIMEOUT)
+    endpoint = replace(record.target.endpoint, required=False)
+    record.target = replace(record.target, endpoint=endpoint)
+    total = len(board.records)
+    assert f"1 of {total} targets down, none required" in overview(board).text
+    record.health = Health()
+    assert f"{total - 1} of {total} targets up so far" in overview(board).text
+    record.target = replace(record.target, unknown=("region",))
+    assert f"{total - 1} of {total} targets up and 1 not probed" in overview(board).text
+
+
+def test_what_wants_mending_though_nothing_is_broken_is_told() -> None:
+    page = overview(realistic_board())
+    assert "Not on the allow-list" in page.text
+    assert "NO_PROXY lacks" in page.text
+    assert "A runner would" in page.text
+    assert "pick it" in page.text
