@@ -12,7 +12,18 @@ from monitor.web import api
 from tests.boards import NOW, realistic_board, remembered
 
 TEXT = (Path(__file__).parents[2] / "docs/api.md").read_text()
-WHOLE = {"phases", "evidence", "ways", "broken", "standin", "tls", "http", "past"}
+WHOLE = {
+    "phases",
+    "evidence",
+    "ways",
+    "broken",
+    "standin",
+    "certificate",
+    "alternatives",
+    "tls",
+    "http",
+    "past",
+}
 """Fields whose inside the words beside them tell. Of ``proxies`` "http" is a plain value."""
 
 BOARD = remembered(realistic_board())

@@ -231,7 +231,7 @@ def test_the_headline_tells_what_is_required_and_what_nobody_can_probe() -> None
     endpoint = replace(record.target.endpoint, required=False)
     record.target = replace(record.target, endpoint=endpoint)
     total = len(board.records)
-    assert f"1 of {total} targets down, none required" in overview(board).text
+    assert f"1 of {total} targets down, none that a runner needs" in overview(board).text
     record.health = Health()
     assert f"{total - 1} of {total} targets up so far" in overview(board).text
     record.target = replace(record.target, unknown=("region",))

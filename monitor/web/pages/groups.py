@@ -8,7 +8,7 @@ from statistics import median
 
 from monitor.discovery_view import stand_in_text
 from monitor.history import Strip, strip
-from monitor.model import Attempt, Phase, State, Target
+from monitor.model import Attempt, Phase, State
 from monitor.state import Record
 from monitor.view import no_verdict
 from monitor.web.pages import charts
@@ -24,7 +24,7 @@ from monitor.web.pages.parts import (
     text,
     words,
 )
-from monitor.web.pages.target import expiry, way
+from monitor.web.pages.target import expiry, inspected_by, way
 
 BADNESS = (State.DOWN, State.DEGRADED, State.UNKNOWN, State.UP)
 """States, the worst first."""
@@ -104,7 +104,7 @@ def _row(record: Record, day: Strip, longest: float, explained: bool, now: float
     return (
         f'<tr id="t-{text(target.id)}" class="{state.value}">'
         f'<td><span class="state {state.value}">{mark(state)}{WORDS[state]}</span>{lasting}</td>'
-        f'<th scope="row">{target_link(target.id, "")}{_about(target, attempt)}'
+        f'<th scope="row">{target_link(target.id, "")}{_about(record)}'
         f"{_why(record, explained)}</th>"
         f"<td>{charts.day_bar(day)}<span>{percent(day.uptime)}</span></td>"
         f"<td>{charts.sparkline(day)}<span>{millis(_latency(attempt))}</span></td>"
@@ -121,12 +121,15 @@ def _notable(record: Record) -> bool:
     return bool(record.health.since) and record.health.state is not State.UP
 
 
-def _about(target: Target, attempt: Attempt | None) -> str:
+def _about(record: Record) -> str:
+    target, attempt = record.target, record.attempt
     said = []
     if target.standin is not None:
         said.append(text(stand_in_text(target)))
     if taken := way(target, attempt):
         said.append(taken)
+    if inspector := inspected_by(record):
+        said.append(f"TLS opened on the way by {text(inspector)}")
     if not target.endpoint.required:
         said.append("optional")
     more = f'<span class="sub">{" · ".join(said)}</span>' if said else ""
@@ -138,8 +141,9 @@ def _why(record: Record, explained: bool) -> str:
     if record.health.state is State.UP and record.verdict and record.verdict.cause is None:
         return ""
     verdict = record.verdict or no_verdict(record.target)
-    cure = f" {text(verdict.cure)}" if verdict.cure and not explained else ""
-    return f'<span class="why">{text(verdict.detail)}{cure}</span>' if verdict.detail else ""
+    cure = verdict.cure if not explained else ""
+    said = " ".join(f"{part.rstrip('.')}." for part in (verdict.detail, cure) if part)
+    return f'<span class="why">{text(said)}</span>' if said else ""
 
 
 def _latency(attempt: Attempt | None) -> float | None:

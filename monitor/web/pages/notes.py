@@ -8,12 +8,15 @@ from monitor.discovery_view import discovery_lines
 from monitor.gateways import Gateway
 from monitor.model import State
 from monitor.state import Board
-from monitor.web.pages.parts import millis, state_words, table, target_link, text
+from monitor.web.pages.parts import lasted, millis, state_words, table, target_link, text
+
+_BEHIND = 300.0
+"""Seconds after which samples that wait to be written are worth a word."""
 
 
-def worth_a_look(board: Board) -> str:
+def worth_a_look(board: Board, now: float) -> str:
     """List what is no breakage but wants mending; "" where there is nothing."""
-    lines = "".join(f"<li>{text(line)}</li>" for line in _lines(board))
+    lines = "".join(f"<li>{text(line)}</li>" for line in _lines(board, now))
     if not lines:
         return ""
     title = '<h2 id="notes">Worth a look</h2>'
@@ -31,12 +34,20 @@ def gateways(board: Board) -> str:
     return f'<section aria-labelledby="gateways">{title}{shown}</section>'
 
 
-def _lines(board: Board) -> Iterator[str]:
+def _lines(board: Board, now: float) -> Iterator[str]:
     if not board.vitals.last_reload_ok:
         yield (
             "The configuration file was changed and is wrong: the one before is in force. "
             "`egress-monitor validate` says what is wrong."
         )
+    if not board.vitals.trust_ok:
+        yield "The changed CA certificates can't be used: those that were trusted before still are."
+    if board.mqtt is not None and not board.mqtt.connected:
+        yield f"The MQTT broker is not connected; messages that wait for it: {board.mqtt.pending}."
+    for name, writes in board.writes.items():
+        if writes.oldest_pending_at and now - writes.oldest_pending_at > _BEHIND:
+            waited = lasted(now - writes.oldest_pending_at)
+            yield f"Remote write {name} is {waited} behind; {writes.pending} samples wait for it."
     for warning in board.proxies.warnings:
         yield f"{warning[:1].upper()}{warning[1:]}."
     yield from discovery_lines(board.chains, board.unlisted)

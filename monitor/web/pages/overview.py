@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from monitor.model import State
+from monitor.redundancy import spared
 from monitor.state import Board, Record
 from monitor.web.pages.groups import BADNESS, COLUMN_NAMES, LEGEND, group_pieces
 from monitor.web.pages.incidents import card, past_table
@@ -40,7 +41,7 @@ def overview_page(board: Board, now: float) -> Iterator[str]:
         for incident in board.incidents:
             yield card(incident, now, root="", known=board.records.keys())
         yield "</section>"
-    yield worth_a_look(board)
+    yield worth_a_look(board, now)
     yield f'<section aria-labelledby="targets"><h2 id="targets">Targets</h2>{COLUMN_NAMES}'
     explained = {name for incident in board.incidents for name in incident.affected}
     unwell = len(states) - states.count(State.UP)
@@ -58,14 +59,16 @@ def overview_page(board: Board, now: float) -> Iterator[str]:
 
 def headline(board: Board, records: Sequence[Record]) -> tuple[State, str]:
     """Say in one line how everything stands, and how bad that is: where only what nobody
-    requires is down, a runner works."""
+    requires is down, or what has an alternative that works, a runner works."""
+    spare = spared(board.redundant_groups)
     by_state = Counter(record.health.state for record in records)
     of_all = f"of {count(len(records), 'target')}"
     opened = f"{count(len(board.incidents), 'incident')}, " if board.incidents else ""
     if down := by_state[State.DOWN]:
-        needed = any(r.target.endpoint.required and r.health.state is State.DOWN for r in records)
-        state, unneeded = (State.DOWN, "") if needed else (State.DEGRADED, ", none required")
-        return state, f"{opened}{down} {of_all} down{unneeded}"
+        lost = (r.target for r in records if r.health.state is State.DOWN)
+        if any(target.endpoint.required and target.id not in spare for target in lost):
+            return State.DOWN, f"{opened}{down} {of_all} down"
+        return State.DEGRADED, f"{opened}{down} {of_all} down, none that a runner needs"
     if by_state[State.DEGRADED] or opened:
         return State.DEGRADED, f"{opened}{by_state[State.DEGRADED]} {of_all} degraded"
     if unknown := by_state[State.UNKNOWN]:

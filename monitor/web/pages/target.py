@@ -73,6 +73,11 @@ def way(target: Target, attempt: Attempt | None) -> str:
     return SENTENCES[taken] if taken else ""
 
 
+def inspected_by(record: Record) -> str:
+    """Return who opens TLS on the way; "" where nobody is known to."""
+    return record.verdict.evidence.get(INSPECTED_BY, "") if record.verdict else ""
+
+
 def expiry(attempt: Attempt | None, now: float) -> str:
     """Return in how many days the first certificate of the chain expires."""
     tls = _tls(attempt)
@@ -101,7 +106,7 @@ def _summary(record: Record, now: float) -> str:
     )
     cause = f" · <code>{text(verdict.cause.value)}</code>" if verdict.cause else ""
     seen = evidence(verdict.evidence)
-    telling = verdict.cause is not None or INSPECTED_BY in verdict.evidence
+    telling = verdict.cause is not None or inspected_by(record)
     shown = f"<h2>Evidence</h2>{seen}" if seen and telling else ""
     return (
         f'<nav aria-label="Breadcrumb"><a href="{_ROOT}">All targets</a> / '
