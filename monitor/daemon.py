@@ -155,7 +155,7 @@ class Monitor:
         rows = build_targets(settings, identity, servers, include_disabled=True, found=found)
         targets = share_of((row for row in rows if row.endpoint.enabled), settings.shard)
         self._watch.apply(targets)
-        self._discovery.use(settings, engine, rows)
+        self._discovery.use(settings, engine, rows, targets)
         self._remote_write.apply(settings, engine.tools.trust)
         self._say_unknown(targets)
         self._look_over_proxies()

@@ -12,7 +12,8 @@ from monitor.settings import Shard
 def share_of(targets: Iterable[Target], shard: Shard | None) -> tuple[Target, ...]:
     """Return the targets that are the shard's to watch; all of them where there is none.
 
-    What tells about this place rather than about an endpoint, its name servers, is everybody's.
+    What a monitor derives itself, its name servers and the hosts that its own targets redirect
+    to, is everybody's.
     """
     return tuple(t for t in targets if shard is None or _is_everybodys(t) or owns(shard, t.id))
 
@@ -29,4 +30,4 @@ def _weight(number: int, target_id: str) -> bytes:
 
 
 def _is_everybodys(target: Target) -> bool:
-    return target.endpoint.source is Source.DERIVED and target.endpoint.query != ""
+    return target.endpoint.source is Source.DERIVED

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from monitor.catalog import build_targets
+from monitor.catalog.found import Found
 from monitor.config import load_settings
-from monitor.model import Identity
+from monitor.model import Identity, Protocol, UnlistedHost
 from monitor.settings import ConfigError, Settings, Shard
 from monitor.shard import owns, share_of
 
@@ -34,11 +35,14 @@ def test_one_monitor_more_takes_its_share_and_moves_nothing_else():
     assert len(moved) < 0.3 * len(IDS)
 
 
-def test_the_name_servers_are_watched_by_every_monitor():
-    targets = build_targets(Settings(Path("c")), Identity(), ("10.0.0.2:53",))
+def test_what_a_monitor_derives_itself_is_watched_by_every_monitor():
+    host = UnlistedHost("a.example.com", 443, Protocol.HTTPS, ("app-ona-com",), 1.0, 2.0)
+    found = Found(hosts=(host,))
+    targets = build_targets(Settings(Path("c")), Identity(), ("10.0.0.2:53",), found=found)
     shares = [share_of(targets, Shard(n, 3)) for n in (1, 2, 3)]
-    assert sum(map(len, shares)) == len(targets) + 2
-    assert all("dns-10.0.0.2" in {t.id for t in share} for share in shares)
+    derived = {"dns-10.0.0.2", "redirect-a.example.com"}
+    assert sum(map(len, shares)) == len(targets) + 2 * len(derived)
+    assert all(derived <= {t.id for t in share} for share in shares)
     assert share_of(targets, None) == targets
 
 

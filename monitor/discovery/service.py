@@ -96,11 +96,18 @@ class Discovery:
         self._board.unlisted = kept.hosts
         self.found = Found(stand_ins=kept.stand_ins, hosts=kept.hosts)
 
-    def use(self, settings: Settings, engine: Engine, rows: Sequence[Target]) -> None:
-        """Serve ``rows`` from now on: every target, those that are off among them."""
+    def use(
+        self,
+        settings: Settings,
+        engine: Engine,
+        rows: Sequence[Target],
+        targets: Sequence[Target],
+    ) -> None:
+        """Serve ``targets`` from now on: those that this monitor probes of ``rows``, among which
+        those are that are off or another monitor's."""
         self._settings, self._engine = settings, engine
         self._rows = {row.id: row for row in rows}
-        chains = {chain.id for chain in wanted(self._chains.values(), rows, settings)}
+        chains = {chain.id for chain in wanted(self._chains.values(), targets, settings)}
         self._board.chains = {k: v for k, v in self._board.chains.items() if k in chains}
         now = asyncio.get_running_loop().time()
         self._due = {id_: self._due.get(id_, now + self._first_delay(id_)) for id_ in chains}

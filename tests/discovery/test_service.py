@@ -17,9 +17,10 @@ from monitor.discovery.cache import NAME
 from monitor.discovery.service import Discovery
 from monitor.events import Event, EventKind, Events
 from monitor.model import FoundBy, Target
-from monitor.settings import DiscoverySettings, TargetSettings
+from monitor.settings import DiscoverySettings, Shard, TargetSettings
+from monitor.shard import owns, share_of
 from monitor.state import Board, Record
-from tests.discovery.support import SETTINGS, by_id, engine, targets
+from tests.discovery.support import CHAINS, SETTINGS, by_id, engine, targets
 from tests.discovery.test_redirects import DOWNLOADS, answered
 from tests.internet import origins as real
 from tests.internet.ca import Authority
@@ -67,7 +68,8 @@ class House:
 
     def apply(self) -> None:
         self.rows = targets(self._port, self.settings, self.discovery.found)
-        self.discovery.use(self.settings, self.engine, self.rows)
+        probed = share_of((r for r in self.rows if r.endpoint.enabled), self.settings.shard)
+        self.discovery.use(self.settings, self.engine, self.rows, probed)
         self.changes.set()
 
     @property
@@ -176,6 +178,17 @@ async def test_what_the_configuration_names_is_not_looked_for(
     standin = house.targets[LAYERS].standin
     assert standin is not None
     assert (standin.host, standin.found_by) == ("d999.cloudfront.net", FoundBy.CONFIG)
+
+
+async def test_a_shard_finds_what_its_own_targets_need(web: Origins, authority: Authority) -> None:
+    house = House(web, authority.file)
+    shard = Shard(1, 3)
+    house.settings = replace(ONLY, shard=shard)
+    own = {c.id for c in CHAINS.values() if any(owns(shard, name) for name in c.serves)}
+    expected = own - {"docker-hub-layers", "ghcr-layers"}
+    async with house.running():
+        await house.until(lambda: house.board.chains.keys() == expected)
+    assert 0 < len(expected) < 6
 
 
 async def test_switched_off_it_asks_nobody_and_the_catalogue_stands(

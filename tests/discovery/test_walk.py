@@ -3,7 +3,9 @@ at every step."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -246,3 +248,25 @@ async def test_a_token_is_sent_only_where_the_catalogue_says(
         "auth.docker.io": [""],
         "registry-1.docker.io": [f"Bearer {real.TOKEN}"] * 3,
     }
+
+
+async def test_a_host_that_never_answers_costs_one_timeout(
+    web: Origins, authority: Authority
+) -> None:
+    released = threading.Event()
+
+    def silent(path: str, headers: Mapping[str, str]) -> Said:
+        released.wait(10)
+        return Said(503)
+
+    web.answers["public.ecr.aws"] = silent
+    asker = engine(authority.file)
+    rows = {row.id: replace(row, timeout=0.3) for row in targets(web.server_port)}
+    try:
+        chain = CHAINS["public-ecr-layers"]
+        outcome = await walk(chain, rows, asking(asker), asker.tools.clock)
+    finally:
+        released.set()
+    assert outcome.broken is not None
+    assert (outcome.broken.number, outcome.broken.cause) == (1, Cause.HTTP_TIMEOUT)
+    assert len(web.asked) == 1

@@ -20,7 +20,8 @@ from monitor.model import (
     ResolutionSource,
     StatusSet,
 )
-from monitor.probes import prober
+from monitor.net.http1 import Head
+from monitor.probes import http, prober
 from monitor.settings import FamilyChoice
 from tests.internet.ca import DAY, Authority, Issued
 from tests.internet.nginx import Site, nginx
@@ -286,3 +287,24 @@ async def test_endless_blank_lines_between_chunks_are_bounded():
     assert sent_head
     assert attempt.failure is not None
     assert attempt.failure.kind is FailureKind.HTTP_FORMAT
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("https://user:hunter2@good.test/x?token=hunter2#hunter2", "https://good.test/x"),
+        ("/relative?token=hunter2", "https://a.test/relative"),
+        ("//other.test/x", "https://other.test/x"),
+        ("https://good.test:8443", "https://good.test:8443"),
+        ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
+        ("https://good.test\x01.evil.test/x", "(unreadable)"),
+        ("https://go od.test/x", "(unreadable)"),
+        ("https://[::1/x", "(unreadable)"),
+        ("https://good.test:port/x", "(unreadable)"),
+        (f"https://{'a' * 300}.test/x", "(unreadable)"),
+        ("https://\xfcml\xe4ut.test/x", "(unreadable)"),
+    ],
+)
+def test_a_redirect_shows_scheme_host_and_path_of_a_host_that_can_be(location: str, shown: str):
+    endpoint = make_target(Protocol.HTTPS, "a.test").endpoint
+    assert http._redirect(endpoint, Head("1.1", 302, {"location": location})) == shown
