@@ -40,7 +40,7 @@ SESSION_TAKEN_OVER = 0x8E
 
 _UNSPECIFIED_ERROR = 0x80
 _VERSIONS = {MqttVersion.V5: ProtocolVersion.V5, MqttVersion.V311: ProtocolVersion.V311}
-_DECORATION = re.compile(r"^\[[^\]]*\] |\s*\(_ssl\.c:\d+\)$")
+_DECORATION = re.compile(r"^\[[^\]]*\] |^_ssl\.c:\d+: |\s*\(_ssl\.c:\d+\)$")
 CLOSED = "the broker closed the connection"
 
 
@@ -225,7 +225,8 @@ def reason_of(error: BaseException) -> str:
         return CLOSED
     cause = error.__cause__ if isinstance(error.__cause__, OSError | MqttCodeError) else error
     text = _DECORATION.sub("", str(cause)) or type(cause).__name__
-    return "".join(c for c in text[:200] if c.isprintable()).lower()
+    shown = "".join(c for c in text[:200] if c.isprintable())
+    return shown[:1].lower() + shown[1:]
 
 
 def _reason_value(error: BaseException) -> int | None:
