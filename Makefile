@@ -5,13 +5,16 @@ CONFIG ?= config.toml
 IMAGE ?= egress-monitor
 BIN := .venv/bin
 
-.PHONY: help venv run test lint types format lab lab-fault lab-report lab-calm bench dashboards lock image clean dev packages
+.PHONY: help venv demo run test lint types format lab lab-fault lab-report lab-calm bench dashboards lock image clean dev packages
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: ## Make .venv with the monitor in it
 	@scripts/venv run
+
+demo: venv ## Show what the monitor does: a small internet here, with a fault each minute
+	@$(BIN)/egress-monitor demo $(ARGS)
 
 run: venv ## Start the monitor (CONFIG=config.toml)
 	@$(BIN)/egress-monitor run --config $(CONFIG)

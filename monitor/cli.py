@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from monitor import __version__
-from monitor.commands import Options
+from monitor.commands import EVERY, Options
 from monitor.formats import FirewallFormat, Format
 from monitor.settings import ConfigError
 
@@ -22,6 +22,7 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT
 EXIT_PIPE = 141  # 128 + SIGPIPE
 
 _COMMANDS: Mapping[str, str] = {
+    "demo": "show what it does: a small internet on this machine, with a fault each minute",
     "run": "probe on a schedule and export what is measured",
     "check": "probe everything once; exit 0: all required reached, 1: some not, 2: bad settings",
     "endpoints": "list what is probed, what is switched off, and what stands for a wildcard",
@@ -81,13 +82,14 @@ def _tell(error: ConfigError, form: Format) -> None:
 def _options(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Options:
     request = getattr(arguments, "firewall_request", None)
     return Options(
-        config=find_config(arguments.config, environ),
+        config=find_config(getattr(arguments, "config", None), environ),
         environ=environ,
         format=Format(getattr(arguments, "format", Format.TEXT)),
         only=tuple(getattr(arguments, "only", ())),
         port=getattr(arguments, "port", None),
         firewall=FirewallFormat(request) if request else None,
         watch=getattr(arguments, "watch", False),
+        every=getattr(arguments, "every", EVERY),
     )
 
 
@@ -105,6 +107,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_options(command: argparse.ArgumentParser, name: str) -> None:
+    if name == "demo":
+        command.add_argument("--port", type=int, help="the page's port (default: 9242)")
+        command.add_argument(
+            "--every",
+            type=float,
+            default=EVERY,
+            metavar="SECONDS",
+            help=f"from one fault to the next (default: {EVERY:g})",
+        )
+        return
     places = f"${CONFIG_VARIABLE}, else {', else '.join(map(str, CONFIG_PLACES))}"
     command.add_argument("--config", metavar="PATH", help=f"configuration file (default: {places})")
     if name in _REPORTING:

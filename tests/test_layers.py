@@ -22,9 +22,9 @@ LAYERS = (
     {"export", "identity", "probes", "web"},
     {"engine"},
     {
-        "announce", "check", "check_formats", "companions", "csv_text", "daemon", "discovery",
-        "firewall", "live", "logs", "memory", "report", "second_look", "survey", "terminal",
-        "watch",
+        "announce", "check", "check_formats", "companions", "csv_text", "daemon", "demo",
+        "discovery", "firewall", "live", "logs", "memory", "report", "second_look", "survey",
+        "terminal", "watch",
     },
     {"__main__", "cli", "commands"},
 )  # fmt: skip

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from monitor.formats import FirewallFormat, Format
 
+EVERY = 60.0
+"""Seconds from one fault of the demonstration to the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -24,3 +27,4 @@ class Options:
     port: int | None = None
     firewall: FirewallFormat | None = None
     watch: bool = False
+    every: float = EVERY

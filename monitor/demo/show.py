@@ -1,0 +1,217 @@
+"""Runs the demonstration: starts the small internet and the monitor, breaks things, tells."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from monitor.catalog import build_targets
+from monitor.config import load_settings
+from monitor.daemon import Monitor
+from monitor.demo.faults import FAULTS, Fault
+from monitor.demo.internet import METADATA, NAME_SERVER, Internet, small_internet
+from monitor.logs import configure
+from monitor.model import Identity, Incident, State, Target
+from monitor.settings import ConfigError, LogSettings, Problem, Settings
+from monitor.state import Board
+from monitor.web.server import build_app, serve
+
+HOST = "127.0.0.1"
+INTERVAL = "2s"
+BROKEN = 0.6
+"""What of the time from one fault to the next it lasts."""
+
+FIRST_AFTER = 2.0
+"""Seconds that everything is seen to be well before the first fault."""
+
+SETTLED_AFTER = 1.5
+"""Seconds for which an incident has to stand before it is told here: while a breakage unfolds,
+and while it is mended, the page changes by the moment."""
+
+POLL = 0.25
+IDENTITY = Identity(region="eu-central-1", account_id="123456789012")
+_OWN = 'scm = ["github.example.com"]\nsso = ["example.okta.com"]\n'
+
+
+async def demonstrate(console: Console, port: int, every: float) -> None:
+    """Show the page on ``port`` and have a fault each ``every`` seconds, until cancelled.
+
+    Raises:
+        ConfigError: if the port is taken.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    configure(LogSettings(level="error"))
+    with TemporaryDirectory(prefix="egress-monitor-demo-") as name:
+        folder = Path(name)
+        async with small_internet(catalogue(folder), folder) as internet:
+            settings = configuration(internet, folder, port, INTERVAL)
+            while True:
+                await _one_round(settings, internet, Narrator(console, every))
+
+
+def catalogue(folder: Path) -> tuple[Target, ...]:
+    """Return everything that a standard runner needs and that has a name."""
+    path = folder / "config.toml"
+    path.write_text(f"{_OWN}[dns]\nprobe_servers = false\n")
+    targets = build_targets(load_settings(path, {}), IDENTITY)
+    return tuple(target for target in targets if target.endpoint.prober != "imds")
+
+
+def configuration(internet: Internet, folder: Path, port: int, interval: str) -> Settings:
+    """Return the configuration that has the monitor look at the small internet, and at nothing
+    else."""
+    path = folder / "config.toml"
+    redirects = "\n".join(
+        f"[targets.{json.dumps(target.id)}]\nconnect_port = {internet.port_of(target)}"
+        for target in catalogue(folder)
+    )
+    path.write_text(
+        f"""{_OWN}
+runner_id = "demo"
+address_family = "ipv4"
+[schedule]
+interval = "{interval}"
+timeout = "800ms"
+max_connections_per_second = 200
+[dns]
+servers = ["{NAME_SERVER}:{internet.dns_port}"]
+timeout = "300ms"
+attempts = 1
+use_hosts_file = false
+[discovery]
+enabled = false
+audit_redirects = false
+[tls]
+ca_file = {json.dumps(str(internet.ca_file))}
+system_store = false
+[proxy]
+mode = "none"
+[web]
+listen = "{HOST}:{port}"
+[metadata]
+endpoint = "http://{METADATA}:{internet.metadata_port}"
+{redirects}
+"""
+    )
+    return load_settings(path, {})
+
+
+async def _one_round(settings: Settings, internet: Internet, narrator: Narrator) -> None:
+    """Have each fault once. The next round begins with a new monitor: this one would say of
+    what fell three times that it comes and goes, and be right."""
+    monitor, done = Monitor(settings, {}), asyncio.Event()
+    try:
+        serving = serve(build_app(monitor.board, monitor.clock), settings.web)
+        async with serving, asyncio.TaskGroup() as group:
+            group.create_task(monitor.run(done, asyncio.Event()))
+            narrator.begin(len(FAULTS), settings.web.port)
+            await _all_up(monitor)
+            narrator.well(len(monitor.board.records))
+            listening = group.create_task(narrator.listen(monitor.board))
+            await asyncio.sleep(FIRST_AFTER)
+            for fault in FAULTS:
+                await _have(fault, internet, narrator)
+            listening.cancel()
+            done.set()
+    except OSError as error:
+        what = f"can't listen on {HOST}:{settings.web.port}: {error.strerror or error}"
+        raise ConfigError((Problem("demo", "--port", what, "name another port"),)) from None
+
+
+async def _all_up(monitor: Monitor) -> None:
+    records = monitor.board.records
+    while not records or any(r.health.state is not State.UP for r in records.values()):
+        await asyncio.sleep(0.1)
+        records = monitor.board.records
+
+
+async def _have(fault: Fault, internet: Internet, narrator: Narrator) -> None:
+    narrator.breaks(fault)
+    await fault.act(internet, True)
+    await asyncio.sleep(narrator.every * BROKEN)
+    narrator.mends()
+    await fault.act(internet, False)
+    await asyncio.sleep(narrator.every * (1 - BROKEN))
+
+
+class Narrator:
+    """Tells what was broken, and what the monitor says of it."""
+
+    def __init__(self, console: Console, every: float) -> None:
+        self.every = every
+        self._console = console
+        self._began = time.monotonic()
+
+    def begin(self, faults: int, port: int) -> None:
+        """Say what this is."""
+        self._console.print(
+            "\n[bold]Egress Monitor, demonstration.[/] Everything that a runner needs, on this"
+            " machine's loopback:\nname server, sites, lighthouses, instance metadata; and the"
+            f" monitor that probes them every {INTERVAL}.\n{faults} things break, one each"
+            f" {self.every:g} s. Nothing leaves this machine.\n\n"
+            f"    [bold]http://{HOST}:{port}/[/]    open this; Ctrl-C ends it\n"
+        )
+
+    def well(self, targets: int) -> None:
+        """Say that all is well."""
+        self._say("says", "green", f"all {targets} targets are up")
+
+    def breaks(self, fault: Fault) -> None:
+        """Say what is broken now."""
+        self._say("break", "magenta", fault.story)
+
+    def mends(self) -> None:
+        """Say that it works again."""
+        self._say("mend", "magenta", "It works again.")
+
+    async def listen(self, board: Board) -> None:
+        """Say what the monitor says of incidents, for ever."""
+        told: dict[str, Incident] = {}
+        seen: dict[str, tuple[Incident, float]] = {}
+        while True:
+            now = time.monotonic()
+            for incident in board.incidents:
+                first, since = seen.get(incident.id, (incident, now))
+                same = _same(first, incident)
+                seen[incident.id] = (incident, since if same else now)
+                known = told.get(incident.id)
+                new = known is None or not _same(known, incident)
+                if new and same and now - since >= SETTLED_AFTER:
+                    told[incident.id] = incident
+                    self._tell(incident)
+            for gone in told.keys() - {incident.id for incident in board.incidents}:
+                lasted = time.time() - told.pop(gone).started_at
+                self._say("says", "green", f"over, after {lasted:.0f} s")
+            await asyncio.sleep(POLL)
+
+    def _tell(self, incident: Incident) -> None:
+        count = len(incident.affected)
+        self._say("says", "bold red", incident.detail)
+        what = f"{incident.cause}, {incident.scope} {incident.subject}"
+        self._more(f"{what}; affects {count} target{'s' if count != 1 else ''}")
+        self._more(f"What to do: {incident.cure}")
+
+    def _say(self, who: str, style: str, text: str) -> None:
+        minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
+        row = Table.grid(padding=(0, 2))
+        row.add_row(Text(f"{minutes:02}:{seconds:02}", "dim"), Text(f"{who:<5}", style), Text(text))
+        self._console.print(row)
+
+    def _more(self, text: str) -> None:
+        self._console.print(Padding(Text(text), (0, 0, 0, 14)))
+
+
+def _same(one: Incident, other: Incident) -> bool:
+    """Whether two states of an incident say the same breakage."""
+    return (one.cause, one.scope) == (other.cause, other.scope)

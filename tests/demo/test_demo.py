@@ -1,0 +1,150 @@
+"""The demonstration, fast-forwarded: every fault is named right, and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.daemon import Monitor
+from monitor.demo.certificates import certificate, make_key
+from monitor.demo.faults import FAULTS, Fault
+from monitor.demo.internet import Internet, small_internet
+from monitor.demo.show import catalogue, configuration
+from monitor.model import Cause, Scope, State
+from tests.internet.process import free_port, open_descriptors, running, wait_until
+
+WIDE = {Scope.ALL_EGRESS, Scope.RESOLVER}
+NARROW = tuple(fault for fault in FAULTS if fault.scope not in WIDE)
+
+
+@asynccontextmanager
+async def watched(folder: Path) -> AsyncIterator[tuple[Internet, Monitor]]:
+    """The small internet and a monitor of it that has found everything up."""
+    async with small_internet(catalogue(folder), folder) as internet:
+        monitor = Monitor(configuration(internet, folder, 9242, "1s"), {})
+        done = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(monitor.run(done, asyncio.Event()))
+            await until(lambda: states(monitor) == {State.UP}, monitor)
+            yield internet, monitor
+            done.set()
+
+
+def states(monitor: Monitor) -> set[State]:
+    return {record.health.state for record in monitor.board.records.values()}
+
+
+def named(monitor: Monitor) -> set[tuple[Cause, Scope]]:
+    return {(incident.cause, incident.scope) for incident in monitor.board.incidents}
+
+
+async def until(holds: Callable[[], bool], monitor: Monitor) -> None:
+    try:
+        async with asyncio.timeout(25):
+            while not holds():  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"{states(monitor)}, {monitor.board.incidents}") from None
+
+
+async def test_faults_of_one_thing_each_are_told_apart_and_recover(tmp_path: Path):
+    async with watched(tmp_path) as (internet, monitor):
+        for fault in NARROW:
+            await fault.act(internet, True)
+        expected = {(fault.cause, fault.scope) for fault in NARROW}
+        await until(lambda: named(monitor) == expected, monitor)
+        assert len(monitor.board.incidents) == len(NARROW)
+        for fault in NARROW:
+            await fault.act(internet, False)
+        await until(lambda: states(monitor) == {State.UP}, monitor)
+        assert monitor.board.incidents == ()
+
+
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f.scope in WIDE], ids=lambda f: f.scope)
+async def test_a_fault_of_everything_is_one_incident(tmp_path: Path, fault: Fault):
+    async with watched(tmp_path) as (internet, monitor):
+        await fault.act(internet, True)
+        await until(lambda: named(monitor) == {(fault.cause, fault.scope)}, monitor)
+        await fault.act(internet, False)
+        await until(lambda: states(monitor) == {State.UP}, monitor)
+
+
+async def test_the_small_internet_leaves_nothing(tmp_path: Path):
+    before = open_descriptors()
+    async with small_internet(catalogue(tmp_path), tmp_path):
+        pass
+    await asyncio.sleep(0)
+    assert open_descriptors() <= before
+
+
+def test_the_command_shows_the_page_and_ends_with_ctrl_c(tmp_path: Path):
+    port = free_port()
+    command = [sys.executable, "-m", "monitor", "demo", "--port", str(port), "--every", "5"]
+    environ = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    log = tmp_path / "log"
+    with running(command, log, env=environ) as process:
+        wait_until(lambda: "break" in log.read_text(), "something is broken", 20)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as page:
+            assert page.status == 200
+        wait_until(lambda: "dns_timeout" in log.read_text(), "it is named", 20)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    assert "Traceback" not in log.read_text()
+    assert list(tmp_path.iterdir()) == [log]
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        command = [sys.executable, "-m", "monitor", "demo", "--port", str(taken.getsockname()[1])]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 2
+    assert "--port" in done.stderr
+    assert "name another port" in done.stderr
+
+
+def handshake(folder: Path, trusted: str, shown: str, key: str, name: str) -> str:
+    """Return "" when a client that trusts one certificate accepts the other for a name, else
+    OpenSSL's word for why not."""
+    (folder / "both.pem").write_text(shown + key)
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.load_cert_chain(folder / "both.pem")
+    client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client_context.load_verify_locations(cadata=trusted)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context.wrap_bio(back, there, server_hostname=name)
+    server = server_context.wrap_bio(there, back, server_side=True)
+    for side in (client, server, client):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLCertVerificationError as error:
+            return error.verify_message
+    return ""
+
+
+def test_certificates_are_what_openssl_takes_them_for(tmp_path: Path):
+    key, other = make_key(), make_key()
+    ca = certificate("CA", key, issuer="CA", signed_by=key)
+    good = certificate("x", other, issuer="CA", signed_by=key, names=["a.test", "*.b.test"])
+    past = (-timedelta(days=2), -timedelta(days=1))
+    old = certificate("x", other, issuer="CA", signed_by=key, names=["a.test"], valid=past)
+    forged = certificate("x", other, issuer="CA", signed_by=other, names=["a.test"])
+    assert handshake(tmp_path, ca, good, other.pem, "a.test") == ""
+    assert handshake(tmp_path, ca, good, other.pem, "c.b.test") == ""
+    assert "mismatch" in handshake(tmp_path, ca, good, other.pem, "c.test")
+    assert "expired" in handshake(tmp_path, ca, old, other.pem, "a.test")
+    assert "signature" in handshake(tmp_path, ca, forged, other.pem, "a.test")
