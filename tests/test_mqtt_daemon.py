@@ -70,6 +70,7 @@ def test_a_subscriber_learns_of_breakages_of_the_monitors_death_and_of_its_end(t
     with mosquitto(tmp_path, broker), subscriber(broker, f"{ROOT}/#") as seen:
         with monitor(tmp_path, path, web) as process:
             seen.wait_until(lambda s: now(s, "targets/local").get("state") == "up")
+            seen.wait_until(Subscriber.events)
             process.kill()
             seen.wait_until(lambda s: now(s, "status")["state"] == "offline")
             assert now(seen, "status")["reason"] == "lost"

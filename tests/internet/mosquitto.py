@@ -65,7 +65,7 @@ class Subscriber:
             del self.now[message.topic]
         self.news.put(None)
 
-    def wait_until(self, holds: Callable[[Subscriber], bool], seconds: float = 15) -> None:
+    def wait_until(self, holds: Callable[[Subscriber], object], seconds: float = 15) -> None:
         """Return once ``holds``; fails when nothing comes for ``seconds``."""
         while not holds(self):
             try:
