@@ -112,7 +112,7 @@ async def _one_round(settings: Settings, internet: Internet, narrator: Narrator)
     what fell three times that it comes and goes, and be right."""
     monitor, done = Monitor(settings, {}), asyncio.Event()
     try:
-        serving = serve(build_app(monitor.board, monitor.clock), settings.web)
+        serving = serve(build_app(monitor.board, monitor.clock, settings.web), settings.web)
         async with serving, asyncio.TaskGroup() as group:
             group.create_task(monitor.run(done, asyncio.Event()))
             narrator.begin(len(FAULTS), settings.web.port)
