@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from monitor import redundancy
 from monitor.diagnosis import Standing, correlate, settle
+from monitor.diagnosis.clock import ClockEstimate, estimate
 from monitor.diagnosis.looks import looks_for
 from monitor.gateways import Gateway, survey
 from monitor.health import Health, HealthPolicy, advance
@@ -102,6 +103,12 @@ def _standings(results: Sequence[Result], now: float) -> list[Standing]:
         )
         for result in results
     ]
+
+
+def clock_of(results: Sequence[Result]) -> ClockEstimate | None:
+    """Return what the answers say of this host's clock."""
+    newest = max((r.attempt.started_at for r in results if r.attempt), default=0.0)
+    return estimate(((r.target.host, r.attempt) for r in results), newest)
 
 
 def gateways_of(results: Sequence[Result]) -> tuple[Gateway, ...]:

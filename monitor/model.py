@@ -465,7 +465,9 @@ class TlsFacts:
 
 @dataclass(frozen=True, slots=True)
 class HttpFacts:
-    """An HTTP answer: only headers from a fixed list are kept, each bounded in length."""
+    """An HTTP answer: only headers from a fixed list are kept, each bounded in length.
+    ``date_offset`` is the clock that its Date header tells minus ours, in seconds; None where
+    there is none, or a cache answered."""
 
     version: str
     status: int
@@ -474,6 +476,7 @@ class HttpFacts:
     body_bytes: int
     body: bytes = field(repr=False, default=b"")
     redirect: str | None = None
+    date_offset: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

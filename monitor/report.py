@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from monitor.catalog.groups import rank
-from monitor.check import Findings, Result, gateways_of, redundant_groups_of, summarize
+from monitor.check import (
+    Findings,
+    Result,
+    clock_of,
+    gateways_of,
+    redundant_groups_of,
+    summarize,
+)
 from monitor.diagnosis.ways import Way, way_of
 from monitor.discovery_view import discovery_view, stand_in_view
 from monitor.model import Incident, Target
@@ -17,6 +24,7 @@ from monitor.settings import Problem, Settings
 from monitor.view import (
     VERSION,
     Summary,
+    clock_view,
     gateways_view,
     incident_view,
     proxies_view,
@@ -51,6 +59,7 @@ def check_document(
         "targets": [target_view(r.target, r.state, r.attempt, r.verdict) for r in results],
         "incidents": [incident_view(incident) for incident in incidents],
         "gateways": gateways_view(gateways_of(results)),
+        "clock": clock_view(clock_of(results)),
         "discovery": discovery_view(findings.chains, findings.unlisted),
         "redundant_groups": redundant_groups_view(redundant_groups_of(results)),
     }

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from monitor.diagnosis.clock import ClockEstimate
 from monitor.gateways import Gateway
 from monitor.health import Health
 from monitor.history import Chapter, Trace
@@ -168,6 +169,7 @@ class Board:
     writes: dict[str, WriteVitals] = field(default_factory=dict)
     proxies: ProxyAudit = ProxyAudit()
     gateways: tuple[Gateway, ...] = ()
+    clock: ClockEstimate | None = None
     chains: dict[str, ChainState] = field(default_factory=dict)
     unlisted: tuple[UnlistedHost, ...] = ()
     mqtt: MqttVitals | None = None

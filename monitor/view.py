@@ -8,6 +8,7 @@ from math import isfinite
 
 from monitor import redundancy
 from monitor.diagnosis import diagnose
+from monitor.diagnosis.clock import ClockEstimate
 from monitor.diagnosis.network_path import network_path
 from monitor.diagnosis.ways import comparison, may_be_proxied, way_of, ways_of
 from monitor.discovery_view import stand_in_view
@@ -16,6 +17,7 @@ from monitor.model import (
     Attempt,
     Connection,
     DnsAnswer,
+    HttpFacts,
     Incident,
     Phase,
     State,
@@ -169,6 +171,18 @@ def proxies_view(audit: ProxyAudit) -> dict[str, object]:
     }
 
 
+def clock_view(clock: ClockEstimate | None) -> dict[str, object] | None:
+    """Return what is known of this host's clock; ``offset_seconds`` is the others' minus ours."""
+    if clock is None:
+        return None
+    return {
+        "source": clock.source.value,
+        "offset_seconds": rounded(clock.offset),
+        "uncertainty_seconds": rounded(clock.uncertainty),
+        "sites": clock.sites,
+    }
+
+
 def gateways_view(gateways: Iterable[Gateway]) -> list[dict[str, object]]:
     """Return how gateways stand, and which one a runner would pick; times are seconds."""
     return [
@@ -278,7 +292,15 @@ def _connection(connection: Connection) -> Json:
         "rtt_seconds": rounded(connection.rtt),
         "retransmits": tcp.retransmits if tcp else connection.resends,
         "tls": _tls(connection.tls) if connection.tls else None,
-        "http": {"status": http.status, "redirect": http.redirect} if http else None,
+        "http": _http(http) if http else None,
+    }
+
+
+def _http(http: HttpFacts) -> Json:
+    return {
+        "status": http.status,
+        "redirect": http.redirect,
+        "date_offset_seconds": rounded(http.date_offset),
     }
 
 

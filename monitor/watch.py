@@ -17,6 +17,7 @@ import structlog
 from monitor import redundancy
 from monitor.companions import companions, jointly_confirmed
 from monitor.diagnosis import Standing, correlate
+from monitor.diagnosis.clock import estimate
 from monitor.diagnosis.looks import Look
 from monitor.engine import Engine
 from monitor.events import (
@@ -269,7 +270,10 @@ class Watch:
     def _correlate(self, now: float) -> None:
         records = self._board.records.values()
         self._survey_redundant_groups(now)
-        if not self._board.incidents and all(_is_well(r) for r in records):
+        clock = estimate(((r.target.host, r.attempt) for r in records), now)
+        self._board.clock = clock
+        skewed = clock is not None and clock.skewed
+        if not self._board.incidents and not skewed and all(_is_well(r) for r in records):
             return
         standings = [_standing(record) for record in records]
         before = self._board.incidents

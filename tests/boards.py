@@ -7,6 +7,7 @@ from pathlib import Path
 from monitor.baseline import Baseline
 from monitor.catalog import build_targets
 from monitor.catalog.found import Found
+from monitor.diagnosis.clock import ClockEstimate, ClockSource
 from monitor.gateways import Gateway
 from monitor.health import Health
 from monitor.history import SLOT_SECONDS, SLOTS, Chapter, latency_code, observe
@@ -116,6 +117,7 @@ def realistic_board() -> Board:
         tuple(_incidents(records)),
         proxies=ProxyAudit(https="proxy.corp:3128", missing=(".internal",)),
         gateways=gateways,
+        clock=ClockEstimate(ClockSource.DATE, 0.3, 1.1, 4),
         chains={state.chain: state for state in CHAINS},
         unlisted=(UNLISTED,),
         mqtt=MqttVitals(connected=True, published=9, sessions=1),

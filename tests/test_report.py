@@ -51,6 +51,7 @@ def test_the_check_document_has_the_agreed_shape() -> None:
         "targets",
         "incidents",
         "gateways",
+        "clock",
         "discovery",
         "redundant_groups",
     ]

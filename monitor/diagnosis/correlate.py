@@ -6,13 +6,16 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import TypeVar
 
 from monitor import redundancy
 from monitor.diagnosis.causes import LOCAL_ERRNOS
+from monitor.diagnosis.clock import ClockSource, agrees, estimate, in_words, site_of
 from monitor.diagnosis.incident_texts import STILL_WORKS, describe, remarked
 from monitor.diagnosis.standing import RESOLVER_GROUP, Finding, Standing
+from monitor.issuers import issuer_of, leaf_of
 from monitor.model import Cause, Connection, Family, Incident, ResolutionSource, Scope, State
 from monitor.redundancy import RedundantGroup
 
@@ -87,12 +90,61 @@ def explain(standings: Sequence[Standing]) -> tuple[Finding, ...]:
 Rule = Callable[[Sequence[Standing], Sequence[Standing]], Iterable[Finding]]
 
 
-def _host(failing: Sequence[Standing], _: Sequence[Standing]) -> Iterable[Finding]:
+def _host(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
     for cause, members in _by(failing, lambda s: s.cause if s.cause in HOST_CAUSES else None):
         yield _finding(Scope.HOST, cause.value, members)
-    skewed = [s for s in failing if s.cause in {C.CLOCK_SKEW, C.TLS_NOT_YET_VALID}]
-    if any(s.cause is C.CLOCK_SKEW for s in skewed) or _hosts(skewed) >= _ALL_EGRESS_SPREAD:
-        yield _finding(Scope.HOST, "clock", skewed, C.CLOCK_SKEW)
+    yield from _clock(failing, every)
+
+
+def _clock(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
+    """This host's clock is wrong when a time server says so, or unrelated sites do: by the
+    dates of their answers, or by certificates that are all not valid yet or no longer."""
+    told = [s for s in failing if s.cause is C.CLOCK_SKEW]
+    refused, at_least = _invalid_now(failing)
+    newest = max((s.attempt.started_at for s in every if s.attempt), default=0.0)
+    by_dates = estimate(((s.target.host, s.attempt) for s in every), newest)
+    dated: list[Standing] = []
+    said = at_least
+    if by_dates and by_dates.source is ClockSource.DATE and by_dates.skewed:
+        dated = [s for s in every if not s.failing and agrees(s.attempt, by_dates)]
+        said = in_words(by_dates)
+    if not (told or dated or at_least):
+        return
+    early = [s for s in failing if s.cause is C.TLS_NOT_YET_VALID]
+    members = {s.target.id: s for s in (*told, *dated, *refused, *early)}
+    finding = _finding(Scope.HOST, "clock", tuple(members.values()), C.CLOCK_SKEW)
+    yield replace(finding, evidence={**finding.evidence, **({"clock": said} if said else {})})
+
+
+def _invalid_now(failing: Sequence[Standing]) -> tuple[list[Standing], str]:
+    """Return what shows certificates of unrelated sites, by several issuers, that are all not
+    valid yet or no longer, and by how much our clock must be wrong then. One issuer alone may
+    have let its certificates lapse."""
+    for cause in (C.TLS_NOT_YET_VALID, C.TLS_EXPIRED):
+        members = [s for s in failing if s.cause is cause]
+        shown = [(s, leaf) for s in members if (leaf := leaf_of(s.attempt)) is not None]
+        expired = cause is C.TLS_EXPIRED
+        spread = len({site_of(s.target.host) for s in members}) if expired else _hosts(members)
+        if spread < _ALL_EGRESS_SPREAD:
+            continue
+        if expired and len({issuer_of(leaf) for _, leaf in shown}) < _SPREAD:
+            continue
+        wrong_by = [
+            at - leaf.not_after if expired else leaf.not_before - at
+            for s, leaf in shown
+            if (at := s.attempt.started_at if s.attempt else 0.0)
+        ]
+        way = "ahead" if expired else "behind"
+        least = f"at least {_span(min(wrong_by))} " if wrong_by and min(wrong_by) > 0 else ""
+        return members, f"{least}{way} (by the certificates of {_hosts(members)} hosts)"
+    return [], ""
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _slow_egress(failing: Sequence[Standing], every: Sequence[Standing]) -> Iterable[Finding]:
@@ -391,7 +443,7 @@ def _carry_over(
             unclaimed.pop(heir.id, None)
             result.append(_incident(finding, heir.id, heir.started_at, spared))
             continue
-        started = min((s.since for s in finding.members), default=now)
+        started = min((s.since for s in finding.members if s.failing), default=now)
         result.append(_incident(finding, _new_id(finding, started, used), started, spared))
         used.add(result[-1].id)
     return result

@@ -81,8 +81,9 @@ def _host(finding: Finding) -> tuple[str, str]:
                 "Raise the limit (`ulimit -n`, the task's nofile) and look for a leak.",
             )
         case Cause.CLOCK_SKEW | Cause.TLS_NOT_YET_VALID:
+            how = finding.evidence.get("clock", "wrong")
             return (
-                "This host's clock is wrong: certificates and signed requests are refused.",
+                f"This host's clock is {how}: certificates and signed requests are refused.",
                 "Set the clock (`chronyc makestep`) and allow NTP to 169.254.169.123.",
             )
         case _:

@@ -807,6 +807,18 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         ("cause", "scope", "state"),
     ),
     MonitorFamily(
+        "egress_host_clock_offset_seconds",
+        G,
+        "The others' clock minus this host's: by NTP, else by the dates of several sites' answers.",
+        lambda b: _one(b.clock.offset if b.clock else None),
+    ),
+    MonitorFamily(
+        "egress_host_clock_offset_uncertainty_seconds",
+        G,
+        "By how much egress_host_clock_offset_seconds may be wrong.",
+        lambda b: _one(b.clock.uncertainty if b.clock else None),
+    ),
+    MonitorFamily(
         "egress_gateway_latency_seconds",
         G,
         "The median of a gateway's last round-trip times.",

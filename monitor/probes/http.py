@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -28,6 +28,7 @@ from monitor.net.http1 import (
     encode_request,
     read_response,
 )
+from monitor.net.http_date import date_offset
 from monitor.net.stream import Stream
 from monitor.probes.channel import channel
 from monitor.probes.measure import Wire, measure
@@ -92,7 +93,8 @@ async def _exchange(wire: Wire, asking: Asking) -> None:
             await _talk(wire, stream, parser, asking.headers)
         finally:
             if parser.head is not None:
-                wire.http = _facts(wire.target.endpoint, parser.head, parser)
+                facts = _facts(wire.target.endpoint, parser.head, parser)
+                wire.http = replace(facts, date_offset=_date_offset(wire, parser.head))
     if parser.head is not None:
         _judge(wire.target.endpoint, parser.head)
         _look_for_a_denial(parser.head, parser.body)
@@ -107,9 +109,15 @@ async def _talk(
         data = await stream.receive()
         if not data:
             raise EOFError
+    wire.answered_at = wire.tools.clock.time()
     with wire.stopwatch.phase(Phase.TRANSFER):
         parser.feed(data)
         await read_response(stream, parser)
+
+
+def _date_offset(wire: Wire, head: Head) -> float | None:
+    waited = wire.stopwatch.durations.get(Phase.FIRST_BYTE, 0.0)
+    return date_offset(head.headers, wire.answered_at, waited)
 
 
 def _request(wire: Wire, more: Mapping[str, str | Secret]) -> bytes:

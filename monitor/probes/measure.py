@@ -67,6 +67,7 @@ class Wire:
     tls: TlsFacts | None = None
     http: HttpFacts | None = None
     clock_offset: float | None = None
+    answered_at: float = 0.0
     resends: int | None = None
     sent: int = 0
     received: int = 0

@@ -14,6 +14,7 @@ from monitor.redundancy import RedundantGroup
 from monitor.state import Board, Record
 from monitor.view import (
     VERSION,
+    clock_view,
     gateways_view,
     incident_view,
     proxies_view,
@@ -55,6 +56,7 @@ def targets_pieces(board: Board, now: float) -> Iterator[str]:
         "summary": summary_view(tally((r.target, r.health.state) for r in records)),
         "proxies": proxies_view(board.proxies),
         "gateways": gateways_view(board.gateways),
+        "clock": clock_view(board.clock),
         "discovery": discovery_view(board.chains, board.unlisted),
         "redundant_groups": [_redundant_group(group) for group in board.redundant_groups],
     }

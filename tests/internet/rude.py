@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +13,9 @@ Habit = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def rude(habit: Habit, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
+async def rude(
+    habit: Habit, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """Serve ``habit`` on a loopback port for the length of the block."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -28,7 +31,7 @@ async def rude(habit: Habit, host: str = "127.0.0.1", port: int = 0) -> AsyncIte
             tasks.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(handle, host, port)
+    server = await asyncio.start_server(handle, host, port, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

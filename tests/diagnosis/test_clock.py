@@ -1,0 +1,217 @@
+"""This host's clock by the answers of others: unrelated sites have to agree, caches say nothing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.diagnosis.clock import (
+    RECENT,
+    SITES,
+    ClockEstimate,
+    ClockSource,
+    estimate,
+    in_words,
+    site_of,
+)
+from monitor.diagnosis.correlate import correlate
+from monitor.diagnosis.standing import Standing
+from monitor.model import (
+    Attempt,
+    Cause,
+    Certificate,
+    Connection,
+    Failure,
+    FailureKind,
+    Family,
+    HttpFacts,
+    Phase,
+    Scope,
+    State,
+    Target,
+    TlsFacts,
+    Verdict,
+)
+from monitor.net.http_date import date_offset, parse_date
+from tests.attempts import attempt, target
+
+NOW = 1_800_000_000.0
+HOSTS = ("app.one.test", "app.two.test", "app.three.test", "app.four.test")
+
+
+def answer(offset: float | None, *, verified: bool = True, waited: float = 0.1) -> Attempt:
+    tls = TlsFacts("TLSv1.3", None, None, verified, None, ())
+    http = HttpFacts("1.1", 200, {}, None, 0, date_offset=offset)
+    phases = {Phase.FIRST_BYTE: waited}
+    connection = Connection("192.0.2.1", 443, Family.IPV4, phases, tls=tls, http=http)
+    return replace(attempt("x"), started_at=NOW, connections=(connection,))
+
+
+def by_time_server(offset: float) -> Attempt:
+    connection = Connection("192.0.2.123", 123, Family.IPV4, {}, rtt=0.02)
+    return replace(attempt("ntp"), started_at=NOW, connections=(connection,), clock_offset=offset)
+
+
+def answers(*offsets: float | None) -> list[tuple[str, Attempt | None]]:
+    return [(host, answer(offset)) for host, offset in zip(HOSTS, offsets, strict=False)]
+
+
+def test_sites_that_agree_tell_the_time():
+    told = estimate(answers(59.7, 60.1, 60.4), NOW)
+    assert told == ClockEstimate(ClockSource.DATE, 60.1, 1.05, 3)
+    assert told is not None
+    assert told.skewed
+    assert in_words(told) == "60 s behind (± 1.1 s, by the answers of 3 sites)"
+
+
+@pytest.mark.parametrize(
+    "offsets", [(), (60.0, 60.0), (60.0, 60.0, None), (60.0, 0.0, -60.0), (0.0, 0.0, 60.0, 60.0)]
+)
+def test_too_few_that_agree_tell_nothing(offsets: tuple[float | None, ...]):
+    assert estimate(answers(*offsets), NOW) is None
+
+
+def test_one_operator_with_many_hosts_counts_once():
+    theirs = [(f"api{n}.one.test", answer(3600.0)) for n in range(20)]
+    told = estimate([*theirs, *answers(0.1, 0.2, 0.0, -0.1)[1:]], NOW)
+    assert told is not None
+    assert abs(told.offset) < 1
+
+
+def test_who_is_not_verified_and_what_is_old_does_not_count():
+    assert estimate([(h, answer(60.0, verified=False)) for h in HOSTS], NOW) is None
+    assert estimate(answers(60.0, 60.0, 60.0), NOW + RECENT + 1) is None
+    assert estimate(answers(60.0, 60.0, 60.0), NOW - RECENT - 1) is None
+
+
+def test_a_time_server_knows_better():
+    told = estimate([*answers(60.0, 60.0, 60.0), ("ntp.test", by_time_server(0.004))], NOW)
+    assert told == ClockEstimate(ClockSource.NTP, 0.004, 0.01, 1)
+
+
+def test_unrelated_is_what_shares_no_more_than_a_registry():
+    assert site_of("sts.eu-central-1.amazonaws.com") == site_of("s3.amazonaws.com")
+    assert site_of("app.gitpod.io") != site_of("app.ona.com")
+
+
+@given(st.floats(-86_400, 86_400), st.integers(0, 10_000))
+def test_the_true_offset_is_within_the_uncertainty(offset: float, seed: int):
+    random = Random(seed)
+    seen: list[tuple[str, Attempt | None]] = []
+    for host in HOSTS:
+        made, back, there = NOW + random.random(), random.uniform(0, 0.3), random.uniform(0, 0.3)
+        theirs = math.floor(made + offset)
+        headers = {"date": formatted(theirs)}
+        told = date_offset(headers, made + back, there + back)
+        seen.append((host, answer(told, waited=there + back)))
+    found = estimate(seen, NOW)
+    assert found is not None
+    assert abs(found.offset - offset) <= found.uncertainty
+
+
+def formatted(seconds: float) -> str:
+    from email.utils import formatdate
+
+    return formatdate(seconds, usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 784111777.0),
+        ("Thu, 31 Dec 1998 23:59:60 GMT", 915148800.0),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", None),
+        ("Sun, 06 Nov 1994 08:49:37 +0000", None),
+        ("Sun, 31 Feb 1994 08:49:37 GMT", None),
+        ("Sun, 06 Nov 0000 08:49:37 GMT", None),
+        ("Sun, 06 Nov 1994 24:49:37 GMT", None),
+        ("Sun, ٠٦ Nov 1994 08:49:37 GMT", None),
+        ("", None),
+    ],
+)
+def test_a_date_is_an_imf_fixdate_or_none(text: str, seconds: float | None):
+    assert parse_date(text) == seconds
+
+
+@given(st.text(max_size=60))
+def test_no_header_breaks_it(text: str):
+    assert parse_date(text) is None or text.endswith("GMT")
+
+
+def test_what_a_cache_answers_was_made_some_time_ago():
+    date = formatted(NOW)
+    assert date_offset({"date": date}, NOW, 0.0) == 0.5
+    assert date_offset({"date": date, "age": "0"}, NOW, 0.0) == 0.5
+    assert date_offset({"date": date, "age": "17"}, NOW, 0.0) is None
+    assert date_offset({"date": date, "age": "junk"}, NOW, 0.0) is None
+
+
+def host_target(host: str) -> Target:
+    made = target(host.replace(".", "-"), "scm")
+    return replace(made, endpoint=replace(made.endpoint, host=host))
+
+
+def test_a_wrong_clock_is_an_incident_of_this_host_though_everything_is_up():
+    standings = [
+        Standing(host_target(host), State.UP, NOW - 9000, Verdict(None), told)
+        for host, told in answers(-90.0, -90.2, -89.9)
+    ]
+    (incident,) = correlate(standings, (), NOW)
+    assert (incident.scope, incident.subject, incident.cause) == (
+        Scope.HOST,
+        "clock",
+        Cause.CLOCK_SKEW,
+    )
+    assert (incident.state, incident.started_at) == (State.DEGRADED, NOW)
+    assert incident.detail.startswith("This host's clock is 90 s ahead (± 1.1 s, by the answers")
+    assert len(incident.affected) == SITES
+    (again,) = correlate(standings, (incident,), NOW + 30)
+    assert (again.id, again.started_at) == (incident.id, NOW)
+    well = [replace(s, attempt=answer(0.2)) for s in standings]
+    assert correlate(well, (again,), NOW + 60) == ()
+
+
+def refused(host: str, cause: Cause, issuer: str, not_before: float, not_after: float) -> Standing:
+    leaf = Certificate("CN=x", issuer, (), not_before, not_after, "1", "0" * 64)
+    tls = TlsFacts(None, None, None, False, "no", (leaf,))
+    failure = Failure(Phase.TLS, FailureKind.TLS_VERIFY, "no", code="9")
+    connection = Connection("192.0.2.1", 443, Family.IPV4, {}, failure, tls=tls)
+    made = replace(attempt(host, ok=False), started_at=NOW, connections=(connection,))
+    verdict = Verdict(cause, "Refused.", "Look.")
+    return Standing(host_target(host), State.DOWN, NOW - 5, verdict, made)
+
+
+def test_certificates_that_are_all_not_valid_yet_name_the_clock_and_by_how_much():
+    day = 86_400.0
+    standings = [
+        refused(host, Cause.TLS_NOT_YET_VALID, "O=CA", NOW + days * day, NOW + 900 * day)
+        for host, days in zip(HOSTS, (5, 30, 60, 90), strict=True)
+    ]
+    (incident,) = correlate(standings, (), NOW)
+    assert (incident.scope, incident.cause, incident.state) == (
+        Scope.HOST,
+        Cause.CLOCK_SKEW,
+        State.DOWN,
+    )
+    assert "at least 5 days behind (by the certificates of 4 hosts)" in incident.detail
+
+
+def test_certificates_of_several_issuers_that_have_all_expired_name_the_clock():
+    day = 86_400.0
+    standings = [
+        refused(host, Cause.TLS_EXPIRED, f"O=CA {n % 2}", NOW - 900 * day, NOW - (n + 3) * day)
+        for n, host in enumerate(HOSTS)
+    ]
+    (incident,) = correlate(standings, (), NOW)
+    assert (incident.scope, incident.cause) == (Scope.HOST, Cause.CLOCK_SKEW)
+    assert "at least 3 days ahead" in incident.detail
+
+
+def test_one_issuer_that_let_its_certificates_lapse_is_not_the_clock():
+    standings = [refused(host, Cause.TLS_EXPIRED, "O=Corp", NOW - 9e6, NOW - 9e5) for host in HOSTS]
+    assert all(i.scope is not Scope.HOST for i in correlate(standings, (), NOW))
