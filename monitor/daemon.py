@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
@@ -195,17 +195,18 @@ class Monitor:
 
     async def _renew_trust(self) -> None:
         """Trust what the files of CAs say now; a broken one changes nothing and is said."""
+        vitals = self.board.vitals
+        look: Callable[[], bool | None] = self._watch.engine.tools.trust.check
         while True:
-            await asyncio.sleep(TRUST_CHECK_EVERY)
             try:
-                renewed = await asyncio.to_thread(self._watch.engine.tools.trust.renew)
-            except TrustError as error:
-                self.board.vitals.trust_ok = False
-                log.error("trust kept: the new CAs can't be used", problem=str(error))
-            else:
-                if renewed:
-                    self.board.vitals.trust_ok = True
+                if await asyncio.to_thread(look):
+                    vitals.trust_ok = True
                     log.info("trust renewed: the files of CAs have changed")
+            except TrustError as error:
+                vitals.trust_ok = False
+                log.error("CAs can't be used; what was trusted still is", problem=str(error))
+            await asyncio.sleep(TRUST_CHECK_EVERY)
+            look = self._watch.engine.tools.trust.renew
 
     async def _reload_when_told(self, reload: asyncio.Event) -> None:
         while True:

@@ -25,6 +25,7 @@ from monitor.view import (
     VERSION,
     Summary,
     clock_view,
+    gateways_line,
     gateways_view,
     incident_view,
     proxies_view,
@@ -128,10 +129,12 @@ def warnings_of(
 
 def notes_of(results: Iterable[Result], proxies: ProxyAudit) -> tuple[str, ...]:
     """Return what is to be said beside the results: values that nobody knows, which proxies
-    are in use, and what is wrong with them."""
+    are in use and what is wrong with them, and which gateway a runner would pick."""
     results = list(results)
     unknown = unknown_lines(result.target for result in results)
-    return (*unknown, *_proxy_lines(results, proxies), *proxies.warnings)
+    gateways = gateways_line(gateways_of(results))
+    picked = (gateways,) if gateways else ()
+    return (*unknown, *_proxy_lines(results, proxies), *proxies.warnings, *picked)
 
 
 def _proxy_lines(results: Sequence[Result], proxies: ProxyAudit) -> Iterable[str]:

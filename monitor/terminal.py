@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from monitor.check import Findings, Result, gateways_of, summarize
+from monitor.check import Findings, Result, summarize
 from monitor.check_formats import MARKS
 from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
 from monitor.diagnosis.ways import way_text, ways_of
@@ -27,7 +27,6 @@ from monitor.report import (
     summary_line,
     unknown_lines,
 )
-from monitor.view import gateways_line
 
 _PLAIN_WIDTH = 160
 _NAMED = 8
@@ -75,8 +74,6 @@ def print_check(
     console.print(_results(results))
     said = discovery_lines(findings.chains, findings.unlisted)
     for line in (*said, *notes_of(results, proxies)):
-        console.print(_clean(line))
-    if line := gateways_line(gateways_of(results)):
         console.print(_clean(line))
     console.print(_sum(results))
 

@@ -205,7 +205,9 @@ def gateways_line(gateways: Sequence[Gateway]) -> str:
     measured = ", ".join(f"{g.name} {_latency(g)}" for g in gateways)
     chosen = next((g for g in gateways if g.preferred), None)
     if chosen is None:
-        return f"Gateways: {measured}. None answers that a runner could pick."
+        none = all(g.state is State.DOWN for g in gateways)
+        why = "None answers that a runner could pick" if none else "Not all have been tried yet"
+        return f"Gateways: {measured}. {why}."
     broken = f", although {', '.join(chosen.down)} is down" if chosen.down else ""
     return f"Gateways: {measured}. A runner would pick {chosen.name}{broken}."
 

@@ -72,6 +72,20 @@ class Trust:
         for everybody; None where it does not tell."""
         return sha256 in self._public if self._public else None
 
+    def check(self) -> None:
+        """Look whether the files can be used: OpenSSL itself passes over a broken default one.
+
+        Raises:
+            TrustError: if one can't; ``renew`` is silent about it until it changes.
+        """
+        state = self._state()
+        try:
+            for file in self._files():
+                _check(file)
+        except TrustError:
+            self._seen = state
+            raise
+
     def renew(self) -> bool:
         """Read the stores anew if their files have changed; True when what is trusted is new.
 
@@ -85,8 +99,7 @@ class Trust:
         if state == self._seen:
             return False
         self._seen = state
-        for file in self._files():
-            _check(file)
+        self.check()
         try:
             self._contexts = {
                 (verify, alpn): self._make(verify=verify, alpn=alpn)
@@ -119,7 +132,7 @@ class Trust:
             context.load_verify_locations(cafile=self._ca_file)
 
     def _files(self) -> tuple[Path, ...]:
-        """The files that have to be usable: OpenSSL itself passes over a broken default one."""
+        """The files that have to be usable: the default one only where it exists."""
         system = _default("cafile")
         wanted = system.exists() or "SSL_CERT_FILE" in os.environ
         files = [system] if self._system_store and wanted else []
