@@ -174,6 +174,9 @@ def _contradictions(settings: Settings, environ: Mapping[str, str]) -> Iterator[
     if settings.discovery.lifetime < SHORTEST_LIFETIME:
         what = "names would be looked for all the time"
         yield Problem(file, "discovery.lifetime", what, "write 1m or more")
+    if settings.discovery.forget_after < settings.discovery.lifetime:
+        what = "what a chain saw would be forgotten before it looks again"
+        yield Problem(file, "discovery.forget_after", what, "write discovery.lifetime or more")
     if not proxy.named and (proxy.http or proxy.https):
         what, cure = f'with "{proxy.mode}" the URLs are ignored', 'write mode = "config" or "both"'
         yield Problem(file, "proxy.mode", what, cure)

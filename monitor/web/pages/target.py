@@ -277,7 +277,7 @@ def _about(record: Record, now: float) -> str:
     pairs = (
         ("group", words(target.group)),
         ("stands for", f"<code>{text(endpoint.wildcard)}</code>" if endpoint.wildcard else ""),
-        ("named by", text(found_text(stand_in))),
+        ("stand-in", text(found_text(stand_in))),
         ("found", since(found_at, now) if found_at else ""),
         ("by asking", "<br>".join(map(text, stand_in.steps)) if stand_in else ""),
         ("discovery", text(broken_line(broken)) if broken else ""),
