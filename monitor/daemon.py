@@ -32,7 +32,7 @@ from monitor.net.proxy_audit import audit_proxies
 from monitor.net.trust import TrustError
 from monitor.settings import ConfigError, Problem, Settings
 from monitor.shard import share_of
-from monitor.state import Board
+from monitor.state import Board, Record
 from monitor.watch import Watch
 from monitor.web.server import build_app, serve
 
@@ -103,7 +103,7 @@ class Monitor:
             memory=self._memory,
             clock=self.clock,
             random=random,
-            on_result=self._discovery.look_at,
+            on_result=self._take_in,
         )
         self._mqtt = MqttExporter(self.board, settings.state.directory, self.clock, random)
         self._mqtt.configure(settings.mqtt, engine.tools.resolver, engine.tools.trust)
@@ -159,6 +159,10 @@ class Monitor:
         self._remote_write.apply(settings, engine.tools.trust)
         self._say_unknown(targets)
         self._look_over_proxies()
+
+    def _take_in(self, record: Record) -> None:
+        self._discovery.look_at(record)
+        self._remote_write.on_result(record)
 
     def _make_engine(self, settings: Settings) -> Engine:
         tools = make_tools(settings, self._environ, self.clock)

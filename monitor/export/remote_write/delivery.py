@@ -30,7 +30,7 @@ DENIED_WAIT, LONGEST_DENIED_WAIT = 60.0, 300.0
 METADATA_EVERY = 60.0
 SUSPECTS = 1000
 
-_UNTRIED = wait_exponential_jitter(initial=0.3, max=LONGEST_WAIT, jitter=1.0)
+_UNTRIED = wait_exponential_jitter(multiplier=0.3, max=LONGEST_WAIT, jitter=1.0)
 
 log = structlog.get_logger(__name__)
 

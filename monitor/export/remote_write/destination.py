@@ -28,8 +28,9 @@ power may cost. The end of this process, however it comes, costs none of it."""
 STAGED_POINTS = 100_000
 """How many points wait in memory for a disk that is slow, or for the monitor's identity."""
 
-LABELS_EVERY = 0.2
-"""Seconds between two looks for the external labels."""
+WRITE_EVERY = 0.5
+"""Seconds for which points are gathered before they are written: what the end of this process,
+by SIGKILL say, may cost."""
 
 FINISH_SECONDS = 2.0
 """How long the last sending may take when the monitor is told to stop."""
@@ -115,12 +116,10 @@ class Destination:
         """Put what is offered into the queue."""
         while True:
             await self._offered.wait()
-            labels = self._labels()
-            if labels is None:
-                await asyncio.sleep(LABELS_EVERY)
-                continue
-            self._offered.clear()
-            await self._write_staged(labels)
+            await asyncio.sleep(WRITE_EVERY)
+            if (labels := self._labels()) is not None:
+                self._offered.clear()
+                await self._write_staged(labels)
 
     async def _write_staged(self, labels: Labels) -> None:
         points = [point for part in self._staged for point in part]
@@ -151,7 +150,7 @@ class Destination:
                 continue
             asked = old
             await self._deliver(reader, batch)
-            if not old and batch.count < self._delivery.limit:
+            if not old and batch.latest and batch.count < self._delivery.limit:
                 await asyncio.sleep(self._settings.send_interval)
 
     async def _send_both(self, backlog: Reader, batch: Batch | None) -> Reader:

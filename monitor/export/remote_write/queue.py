@@ -319,7 +319,8 @@ class Queue:
         return self._segments[number]
 
     def _read_segment(self, reader: Reader, segment: Segment, limit: int, now: float) -> Batch:
-        batch = Batch(end=(segment.number, reader.offset))
+        latest = segment is self._current
+        batch = Batch(end=(segment.number, reader.offset), latest=latest)
         cutoff = (now - self._bounds.age) * 1000
         for record in self._records(reader, segment):
             batch.end = (segment.number, record.end)

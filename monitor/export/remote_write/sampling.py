@@ -69,6 +69,12 @@ class Sampler:
         if not 0 <= moment - self._own.at < OWN_EVERY * 1000:
             yield self._sample_own(board, moment)
 
+    def sample_record(self, record: Record, now: float) -> list[Point]:
+        """Return what is due of one target at ``now``: each probe that it is called after is
+        sampled, however soon the next one follows."""
+        moment = int(now * 1000)
+        return self._sample_targets([record], moment) if self._is_due(record, moment) else []
+
     def end(self, now: float) -> list[Point]:
         """Return the markers that every series has ended."""
         moment = int(now * 1000)

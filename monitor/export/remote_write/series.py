@@ -77,13 +77,15 @@ def is_stale(value: float) -> bool:
 @dataclass(slots=True)
 class Batch:
     """What is sent together: each series' points in the order of time. ``end`` is where the
-    queue goes on behind it: a segment's number and an offset in it."""
+    queue goes on behind it: a segment's number and an offset in it; ``latest`` whether that
+    segment is the one that is still appended to."""
 
     series: dict[Series, list[Timed]] = field(default_factory=dict)
     count: int = 0
     oldest: int = 0
     newest: int = 0
     end: tuple[int, int] = (0, 0)
+    latest: bool = True
 
     def add(self, points: Iterable[Point]) -> None:
         """Add points."""

@@ -18,15 +18,14 @@ from monitor.net.clock import Clock
 from monitor.net.proxy import ProxyChooser
 from monitor.net.trust import Trust
 from monitor.settings import ProxySettings, RemoteWriteSettings, Settings
-from monitor.state import Board, WriteVitals
+from monitor.state import Board, Record, WriteVitals
 
 if TYPE_CHECKING:
     from monitor.export.remote_write.destination import Destination
     from monitor.net.aws_credentials import AwsCredentials
 
 SAMPLE_EVERY = 1.0
-"""Seconds between two looks at what was measured: what the end of this process, by SIGKILL
-say, may cost."""
+"""Seconds between two looks at what is due beside the results of probes."""
 
 IDENTITY_WITHIN = 15.0
 """Seconds for which samples wait, in memory, for what metadata services tell."""
@@ -85,6 +84,11 @@ class RemoteWrite:
         """Wait no longer for external labels."""
         self._labels_by = self._clock.monotonic()
 
+    def on_result(self, record: Record) -> None:
+        """Take in the result of a probe. Returns at once."""
+        if self._running:
+            self._offer(self._sampler.sample_record(record, self._clock.time()))
+
     async def run(self) -> None:
         """Write until cancelled."""
         async with asyncio.TaskGroup() as group:
@@ -107,9 +111,12 @@ class RemoteWrite:
             if not self._running:
                 continue
             for points in self._sampler.sample(self._board, self._clock.time()):
-                for running in self._running.values():
-                    running.destination.offer(points)
+                self._offer(points)
                 await asyncio.sleep(0)
+
+    def _offer(self, points: list[Point]) -> None:
+        for running in self._running.values():
+            running.destination.offer(points)
 
     async def _reconcile(self, group: asyncio.TaskGroup) -> None:
         """Stop what is not wanted any more, start what is new; the rest goes on."""

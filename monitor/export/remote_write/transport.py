@@ -75,18 +75,22 @@ class Transport:
             UnreachableError: if none can come.
         """
         assert self._session is not None, "it is open"
-        proxy = self._proxy
+        login = self._proxy.authorization if self._proxy else None
+        to_proxy = {"Proxy-Authorization": login} if login else {}
+        # Through a tunnel the receiver would get it; without one only the request reaches him.
+        tunnel = self._url.scheme == "https"
+        plain = {"User-Agent": USER_AGENT, **headers}
         try:
             async with (
                 asyncio.timeout(self._timeout),
                 self._session.post(
                     self._url,
                     data=body,
-                    headers={"User-Agent": USER_AGENT, **headers},
+                    headers=plain if tunnel else {**plain, **to_proxy},
                     allow_redirects=False,
                     ssl=self._context(),
-                    proxy=_proxy_url(proxy),
-                    proxy_auth=_proxy_login(proxy),
+                    proxy=_proxy_url(self._proxy),
+                    proxy_headers=to_proxy if tunnel else None,
                 ) as answer,
             ):
                 return await self._read(answer)
@@ -178,10 +182,3 @@ def _proxy(settings: RemoteWriteSettings, url: URL, proxies: ProxyChooser) -> Pr
 
 def _proxy_url(proxy: Proxy | None) -> str | None:
     return f"{proxy.scheme}://{proxy.label}" if proxy else None
-
-
-def _proxy_login(proxy: Proxy | None) -> aiohttp.BasicAuth | None:
-    if proxy is None or (not proxy.username and proxy.password is None):
-        return None
-    password = proxy.password.reveal() if proxy.password else ""
-    return aiohttp.BasicAuth(proxy.username, password, encoding="utf-8")

@@ -6,7 +6,7 @@ import math
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.export.remote_write.series import (
@@ -35,6 +35,7 @@ def decoded(version: WriteVersion, rows: dict[Series, list[tuple[int, float]]]) 
 
 
 @BOTH
+@settings(deadline=None)
 @given(
     own=st.dictionaries(NAMES, TEXTS, max_size=4),
     external=st.dictionaries(NAMES, TEXTS, max_size=4),

@@ -1,0 +1,214 @@
+"""Remote write as a whole: sampling, queue and delivery, to a receiver and over restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from monitor.export.remote_write import destination, service
+from monitor.export.remote_write.series import is_stale
+from monitor.export.remote_write.service import RemoteWrite, external_labels
+from monitor.model import Identity
+from monitor.net.trust import Trust
+from monitor.settings import (
+    ProxyMode,
+    ProxySettings,
+    RemoteWriteSettings,
+    Settings,
+    StateSettings,
+    WriteOrder,
+)
+from monitor.state import Board
+from tests.boards import NOW, realistic_board
+from tests.export.remote_write.points import points
+from tests.export.remote_write.test_queue import Held
+from tests.internet.receiver import Receiver, Request, receiver
+
+
+class Time:
+    """A clock that goes on from the board's moment."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time(self) -> float:
+        return NOW + time.monotonic() - self._began
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "SAMPLE_EVERY", 0.01)
+    monkeypatch.setattr(destination, "WRITE_EVERY", 0.01)
+
+
+def to(url: str, name: str = "one", **changes: object) -> RemoteWriteSettings:
+    return replace(RemoteWriteSettings(name, url, url, send_interval=0.02), **changes)  # type: ignore[arg-type]
+
+
+def settings(state: Path | None, *writes: RemoteWriteSettings) -> Settings:
+    return Settings(
+        Path("config.toml"),
+        proxy=ProxySettings(ProxyMode.NONE),
+        state=StateSettings(state),
+        remote_write=writes,
+    )
+
+
+@asynccontextmanager
+async def writing(board: Board, wanted: Settings) -> AsyncIterator[RemoteWrite]:
+    """Run remote write for the length of the block."""
+    clock = Time()
+    remote = RemoteWrite(board, clock, {})
+    remote.identity_is_known()
+    remote.apply(wanted, Trust())
+    task = asyncio.create_task(remote.run())
+    await until(lambda: len(board.writes) == len(wanted.remote_write))
+    try:
+        yield remote
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        await remote.finish()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - what is waited for is at the other end
+            await asyncio.sleep(0.01)
+
+
+def names(receives: Receiver) -> set[str]:
+    return {row.name for row in receives.accepted}
+
+
+async def test_the_board_arrives_with_external_labels_and_ends_at_the_end(tmp_path: Path) -> None:
+    board = realistic_board()
+    async with receiver() as (receives, url):
+        async with writing(board, settings(tmp_path, to(url))):
+            await until(lambda: "probe_success" in names(receives))
+        row = next(row for row in receives.accepted if row.name == "probe_success")
+        labels = dict(row.labels)
+        assert labels["job"] == "egress-monitor"
+        assert labels["availability_zone"] == "eu-central-1a"
+        last = {row.labels: row.values[-1] for row in receives.accepted}
+        assert all(map(is_stale, last.values())), "the end of each series has been told"
+        assert board.writes == {}
+
+
+async def test_what_an_outage_kept_arrives_after_a_kill_in_order(tmp_path: Path) -> None:
+    board = realistic_board()
+    left = tmp_path / "left"
+    async with receiver() as (receives, url):
+        receives.rule = lambda _: web.Response(status=503)
+        async with writing(board, settings(tmp_path / "state", to(url))):
+            await until(lambda: board.writes["one"].retried > 0)
+            queued = board.writes["one"].queued
+            shutil.copytree(tmp_path / "state", left)  # what a kill at this moment leaves
+    async with receiver() as (receives, url):
+        async with writing(Board(), settings(left, to(url))):
+            await until(lambda: sum(len(row.samples) for row in receives.accepted) >= queued)
+        times = [at for at, _ in receives.samples("egress_build_info")]
+        assert times == sorted(times)
+
+
+async def test_destinations_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    board = realistic_board()
+    async with receiver() as (dead, first), receiver() as (alive, second):
+        dead.rule = lambda _: web.Response(status=500)
+        wanted = settings(tmp_path, to(first, "dead"), to(second, "alive"))
+        async with writing(board, wanted):
+            await until(lambda: board.writes["alive"].sent > 1000)
+            assert board.writes["dead"].sent == 0
+            assert board.writes["dead"].pending > 1000
+    assert "probe_success" in names(alive)
+
+
+async def test_a_reload_keeps_what_stays_and_ends_what_leaves(tmp_path: Path) -> None:
+    board = realistic_board()
+    async with receiver() as (_, first), receiver() as (_, second), receiver() as (third, url):
+        wanted = settings(tmp_path, to(first, "stays"), to(second, "leaves"))
+        async with writing(board, wanted) as remote:
+            await until(lambda: all(v.sent > 1000 for v in board.writes.values()))
+            stays = board.writes["stays"]
+            remote.apply(settings(tmp_path, to(first, "stays"), to(url, "comes")), Trust())
+            board.records.pop(next(iter(board.records)))
+            await until(lambda: bool(third.accepted))
+            assert board.writes.keys() == {"stays", "comes"}
+            assert board.writes["stays"] is stays
+
+
+async def test_beside_a_backlog_what_is_fresh_arrives_where_the_receiver_bears_it(
+    tmp_path: Path,
+) -> None:
+    backlog(tmp_path)
+    board = realistic_board()
+    async with receiver() as (receives, url):
+        wanted = to(url, max_samples_per_send=10, backfill_rate=1000.0)
+        async with writing(board, settings(tmp_path, wanted)):
+            await until(lambda: "egress_build_info" in names(receives))
+            assert board.writes["one"].pending > 0, "the backlog is still being sent"
+            await until(lambda: len(receives.samples("m0")) == 50)
+    assert [at for at, _ in receives.samples("m0")] == sorted(
+        at for at, _ in receives.samples("m0")
+    )
+    check = receives.samples("egress_remote_write_order_check")
+    assert [int(NOW * 1000) - at > 3_000_000 for at, _ in check] == [True, True]
+    assert check[1][0] < check[0][0]
+
+
+def backlog(state: Path) -> None:
+    """A queue with fifty samples of ten series, an hour old."""
+    held = Held(state / "remote-write" / "one", now=NOW - 3600)
+    for number in range(50):
+        held.append(points(10, at=int((NOW - 3600 + number) * 1000)), now=NOW - 3600)
+    held.queue.close(NOW)
+
+
+@pytest.mark.parametrize("order", [WriteOrder.AUTO, WriteOrder.OLDEST_FIRST])
+async def test_a_receiver_that_wants_order_gets_the_oldest_first(
+    tmp_path: Path, order: WriteOrder
+) -> None:
+    backlog(tmp_path)
+    newest: dict[str, int] = {}
+
+    def in_order(request: Request) -> web.Response | None:
+        for row in request.message.rows:
+            key = str(row.labels)
+            if row.samples[0][0] < newest.get(key, 0):
+                return web.Response(
+                    status=400, headers={"X-Prometheus-Remote-Write-Samples-Written": "0"}
+                )
+            newest[key] = row.samples[-1][0]
+        return None
+
+    async with receiver() as (receives, url):
+        receives.rule = in_order
+        async with writing(realistic_board(), settings(tmp_path, to(url, order=order))):
+            await until(lambda: "egress_build_info" in names(receives))
+        rows = [row.name for row in receives.accepted]
+        assert len(receives.samples("m0")) == 50
+        last = max(number for number, name in enumerate(rows) if name == "m0")
+        assert rows.index("egress_build_info") > last
+
+
+def test_external_labels_are_what_is_known_and_the_users_own_come_before() -> None:
+    mine = replace(to("http://x/"), external_labels=(("region", "mine"), ("site", "fra")))
+    labels = dict(external_labels(Identity(region="eu-central-1", runner_id="r"), "host", mine))
+    assert labels == {
+        "job": "egress-monitor",
+        "instance": "host",
+        "region": "mine",
+        "runner_id": "r",
+        "site": "fra",
+    }
