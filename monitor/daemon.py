@@ -156,7 +156,7 @@ class Monitor:
         targets = share_of((row for row in rows if row.endpoint.enabled), settings.shard)
         self._watch.apply(targets)
         self._discovery.use(settings, engine, rows, targets)
-        self._remote_write.apply(settings, engine.tools.trust)
+        self._remote_write.apply(settings, engine.tools)
         self._say_unknown(targets)
         self._look_over_proxies()
 

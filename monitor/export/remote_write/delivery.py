@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 import cramjam
@@ -62,7 +63,7 @@ class _Outcome:
 
 class Delivery:
     """The way to one receiver. ``limit`` is how many samples it takes at once; ``works``
-    whether the last request was answered for good."""
+    whether the last request was answered for good. What takes long is done in ``thread``."""
 
     def __init__(
         self,
@@ -70,7 +71,9 @@ class Delivery:
         auth: Auth,
         transport: Transport,
         vitals: WriteVitals,
+        *,
         clock: Clock,
+        thread: Executor,
     ) -> None:
         self.limit = settings.max_samples_per_send
         self.works = True
@@ -79,6 +82,7 @@ class Delivery:
         self._transport = transport
         self._vitals = vitals
         self._clock = clock
+        self._thread = thread
         self._version = settings.protocol
         self._confirmed = False
         self._denials = 0
@@ -192,7 +196,7 @@ class Delivery:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            headers = await asyncio.to_thread(self._prepare, request)
+            headers = await loop.run_in_executor(self._thread, self._prepare, request)
             headers |= await self._auth.signature(headers, request.body, self._clock.time())
             began = loop.time()
             return await self._transport.post(request.body, headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -52,7 +52,8 @@ T = TypeVar("T")
 
 class Destination:
     """The life of one destination. ``labels`` gives the external labels, or None while they
-    are not known: what is offered waits for them."""
+    are not known: what is offered waits for them. The disk's work is done in ``thread``, one
+    thing at a time."""
 
     def __init__(
         self,
@@ -61,6 +62,7 @@ class Destination:
         delivery: Delivery,
         vitals: WriteVitals,
         *,
+        thread: Executor,
         clock: Clock,
         labels: Callable[[], Labels | None],
     ) -> None:
@@ -73,7 +75,7 @@ class Destination:
         self._staged: deque[list[Point]] = deque()
         self._staged_points = 0
         self._offered = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, f"remote-write-{settings.name}")
+        self._thread = thread
         self._reader: Reader | None = None
         self._patience = max(BACKLOG_AGE, 3 * settings.send_interval)
 

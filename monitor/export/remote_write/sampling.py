@@ -55,18 +55,24 @@ class Sampler:
     def __init__(self) -> None:
         self._targets: dict[str, _Sampled] = {}
         self._own = _Sampled()
+        self._everything = False
         self._families: dict[str, Family] = {}
         self._process = ProcessCollector(registry=None)
+
+    def everything_is_due(self) -> None:
+        """Sample everything the next time, for somebody who has had nothing yet."""
+        self._everything = True
 
     def sample(self, board: Board, now: float) -> Iterator[list[Point]]:
         """Yield what is due at ``now`` (Unix seconds), a few targets at a time."""
         moment = int(now * 1000)
+        everything, self._everything = self._everything, False
         if gone := self._targets.keys() - board.records.keys():
             yield [p for name in gone for p in _ended(self._targets.pop(name), moment)]
-        due = [record for record in board.records.values() if self._is_due(record, moment)]
+        due = [r for r in board.records.values() if everything or self._is_due(r, moment)]
         for start in range(0, len(due), TARGETS_AT_ONCE):
             yield self._sample_targets(due[start : start + TARGETS_AT_ONCE], moment)
-        if not 0 <= moment - self._own.at < OWN_EVERY * 1000:
+        if everything or not 0 <= moment - self._own.at < OWN_EVERY * 1000:
             yield self._sample_own(board, moment)
 
     def sample_record(self, record: Record, now: float) -> list[Point]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from monitor.export.remote_write.series import Labels, Point
 from monitor.model import Identity
 from monitor.net.clock import Clock
 from monitor.net.proxy import ProxyChooser
-from monitor.net.trust import Trust
+from monitor.probes.tools import Tools
 from monitor.settings import ProxySettings, RemoteWriteSettings, Settings
 from monitor.state import Board, Record, WriteVitals
 
@@ -68,16 +69,16 @@ class RemoteWrite:
         self._environ = environ
         self._sampler = Sampler()
         self._settings: Settings | None = None
-        self._trust: Trust | None = None
+        self._tools: Tools | None = None
         self._changed = asyncio.Event()
         self._running: dict[str, _Running] = {}
         self._labels_by = clock.monotonic() + IDENTITY_WITHIN
         self._host = socket.gethostname()
 
-    def apply(self, settings: Settings, trust: Trust) -> None:
-        """Write where ``settings`` say from now on; ``trust`` is that of the probes."""
+    def apply(self, settings: Settings, tools: Tools) -> None:
+        """Write where ``settings`` say from now on, with the probes' own ``tools``."""
         self._settings = settings
-        self._trust = trust
+        self._tools = tools
         self._changed.set()
 
     def identity_is_known(self) -> None:
@@ -100,6 +101,7 @@ class RemoteWrite:
 
     async def finish(self) -> None:
         """Sample a last time, say that every series has ended, and close every destination."""
+        self.identity_is_known()
         now = self._clock.time()
         last = [point for part in self._sampler.sample(self._board, now) for point in part]
         last += self._sampler.end(now + 0.001)
@@ -146,6 +148,7 @@ class RemoteWrite:
             return
         task = group.create_task(self._live(plan.settings.name, destination))
         self._running[plan.settings.name] = _Running(plan, destination, task)
+        self._sampler.everything_is_due()
 
     async def _live(self, name: str, destination: Destination) -> None:
         """Run a destination; a bug in it must not stop the probing."""
@@ -180,12 +183,16 @@ class RemoteWrite:
         settings = plan.settings
         transport = Transport(
             settings,
-            self._trusted,
+            lambda: self._given().trust,
+            lambda: self._given().resolver,
             ProxyChooser.from_settings(plan.proxy, self._environ),
             self._clock,
         )
         aws = self._aws() if settings.sigv4_region else None
-        delivery = Delivery(settings, Auth(settings, aws), transport, vitals, self._clock)
+        # One thread for all that takes long: each thread has a heap of its own, of megabytes.
+        thread = ThreadPoolExecutor(1, f"remote-write-{settings.name}")
+        auth = Auth(settings, aws)
+        delivery = Delivery(settings, auth, transport, vitals, clock=self._clock, thread=thread)
         state = self._settings.state.directory
         directory = state / "remote-write" / settings.name if state else None
         bounds = Bounds(settings.queue_size, settings.queue_age)
@@ -196,11 +203,13 @@ class RemoteWrite:
                 return None
             return external_labels(self._board.identity, self._host, settings)
 
-        return Destination(settings, queue, delivery, vitals, clock=self._clock, labels=labels)
+        return Destination(
+            settings, queue, delivery, vitals, thread=thread, clock=self._clock, labels=labels
+        )
 
-    def _trusted(self) -> Trust:
-        assert self._trust is not None, "apply was called"
-        return self._trust
+    def _given(self) -> Tools:
+        assert self._tools is not None, "apply was called"
+        return self._tools
 
     def _aws(self) -> AwsCredentials:
         import aiohttp  # noqa: PLC0415

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable, Mapping
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from monitor import __version__
@@ -15,6 +17,7 @@ from monitor.export.remote_write.wire import WRITTEN_HEADER
 from monitor.net.clock import Clock
 from monitor.net.proxy import Proxy, ProxyChooser, parse_proxy
 from monitor.net.trust import Trust
+from monitor.probes.tools import Resolver
 from monitor.settings import RemoteWriteSettings
 
 USER_AGENT = f"egress-monitor/{__version__}"
@@ -34,10 +37,11 @@ class Transport:
         self,
         settings: RemoteWriteSettings,
         trust: Callable[[], Trust],
+        resolver: Callable[[], Resolver],
         proxies: ProxyChooser,
         clock: Clock,
     ) -> None:
-        """Make it ready. ``trust`` gives what the probes trust at that moment.
+        """Make it ready. ``trust`` and ``resolver`` give those of the probes at that moment.
 
         Raises:
             OSError: if a certificate or key can't be used.
@@ -46,6 +50,7 @@ class Transport:
         self._url = URL(settings.url, encoded=True)
         self._timeout = settings.timeout
         self._trust = trust
+        self._resolver = resolver
         private = settings.ca_file is not None or settings.cert_file is not None
         self._own = _OwnContext(settings, trust) if private else None
         self._proxy = _proxy(settings, self._url, proxies)
@@ -54,7 +59,8 @@ class Transport:
 
     def open(self) -> None:
         """Begin; needs a running event loop."""
-        connector = aiohttp.TCPConnector(limit=2, keepalive_timeout=_IDLE)
+        names = _Names(self._resolver)
+        connector = aiohttp.TCPConnector(limit=2, keepalive_timeout=_IDLE, resolver=names)
         self._session = aiohttp.ClientSession(
             connector=connector,
             auto_decompress=False,
@@ -136,6 +142,40 @@ class Transport:
 
 def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)[:_SHOWN]
+
+
+class _Names(AbstractResolver):
+    """Resolves as the probes do. The C library's resolver would hold a thread for as long as
+    the name servers are silent."""
+
+    def __init__(self, resolver: Callable[[], Resolver]) -> None:
+        self._resolver = resolver
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        resolution = await self._resolver().resolve(host)
+        if resolution.failure is not None or not resolution.addresses:
+            raise OSError(None, "its name can't be resolved")
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=_family(address),
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in resolution.addresses
+            if family in {socket.AF_UNSPEC, _family(address)}
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 class _OwnContext:

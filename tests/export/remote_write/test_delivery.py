@@ -6,6 +6,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,15 +26,16 @@ from monitor.model import Secret
 from monitor.net.aws_credentials import AwsCredentials
 from monitor.net.clock import SystemClock
 from monitor.net.proxy import NoProxy, ProxyChooser, parse_proxy
-from monitor.net.trust import Trust
 from monitor.settings import RemoteWriteSettings, WriteVersion
 from monitor.state import DropReason, RequestFailure, WriteVitals
 from tests.export.remote_write.points import FAMILY, MOMENT, points, series
 from tests.internet.ca import Authority
 from tests.internet.process import free_port
 from tests.internet.receiver import V1, V2, Receiver, Request, receiver
+from tests.probes.support import make_tools
 
 DIRECT = ProxyChooser(None, None, NoProxy(""))
+TOOLS = make_tools(table={"receiver.test": ("127.0.0.1",)})
 
 
 @pytest.fixture(autouse=True)
@@ -57,13 +59,17 @@ async def delivering(
 ) -> AsyncIterator[tuple[Delivery, WriteVitals]]:
     settings = replace(RemoteWriteSettings("test", url, url.partition("?")[0]), **changes)  # type: ignore[arg-type]
     vitals = WriteVitals()
-    transport = Transport(settings, Trust, proxies, SystemClock())
-    delivery = Delivery(settings, Auth(settings, aws), transport, vitals, SystemClock())
-    delivery.open()
-    try:
-        yield delivery, vitals
-    finally:
-        await delivery.close()
+    transport = Transport(
+        settings, lambda: TOOLS.trust, lambda: TOOLS.resolver, proxies, SystemClock()
+    )
+    with ThreadPoolExecutor(1) as thread:
+        auth = Auth(settings, aws)
+        delivery = Delivery(settings, auth, transport, vitals, clock=SystemClock(), thread=thread)
+        delivery.open()
+        try:
+            yield delivery, vitals
+        finally:
+            await delivery.close()
 
 
 speaking_1 = partial(delivering, protocol=WriteVersion.V1)
@@ -262,6 +268,17 @@ async def test_a_receiver_that_is_not_there_is_waited_for(quick: list[float]) ->
         await fails(delivery, vitals, RequestFailure.UNREACHABLE)
         assert not delivery.works
     assert vitals.dropped == dict.fromkeys(DropReason, 0)
+
+
+async def test_names_are_resolved_as_the_probes_do() -> None:
+    async with receiver() as (receives, url):
+        named = url.replace("127.0.0.1", "receiver.test")
+        async with delivering(named) as (delivery, vitals):
+            await delivery.deliver(some())
+        assert vitals.sent == 3
+        assert receives.requests[0].headers["Host"].startswith("receiver.test:")
+    async with delivering("http://nowhere.test/") as (delivery, vitals):
+        await fails(delivery, vitals, RequestFailure.UNREACHABLE)
 
 
 async def test_a_receiver_that_says_nothing_is_given_up_in_time() -> None:
