@@ -110,7 +110,8 @@ class Destination:
                         await self._deliver(self._reader, batch)
             except TimeoutError:
                 log.info("not everything was sent", destination=self._settings.name)
-            await self._aside(self._queue.close, self._clock.time())
+        # Always: the thread may have opened it after whoever waited was cancelled.
+        await self._aside(self._queue.close, self._clock.time())
         await self._delivery.close()
         self._thread.shutdown(wait=False)
 
