@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import cos, pi
 from pathlib import Path
+from random import Random
 
 from monitor.baseline import Baseline
 from monitor.catalog import build_targets
@@ -281,15 +283,18 @@ def remembered(board: Board) -> Board:
     and the incident that told of it."""
     outage = range(150, 156)
     hit = tuple(n for n, r in board.records.items() if r.target.group == "gateway_lighthouse")
+    random = Random(1)
     for number, record in enumerate(board.records.values()):
         if record.attempt is None:
             continue
         for slot in range(SLOTS):
             down = slot in outage and record.target.id in hit
-            latency = 0.02 * (1 + number % 5) * (1 + (slot * 7 + number) % 11 / 20)
+            usual = 0.02 * (1 + number % 5) * (1.2 - 0.2 * cos(slot / SLOTS * 2 * pi))
             at = NOW - (SLOTS - 1 - slot) * SLOT_SECONDS
             state = State.DOWN if down else State.UP
-            record.trace = observe(record.trace, state, None if down else latency, at)
+            for jitter in (0.05, 0.3):
+                latency = None if down else usual * (1 + random.expovariate(1 / jitter))
+                record.trace = observe(record.trace, state, latency, at)
     began = NOW - (SLOTS - 1 - outage.start) * SLOT_SECONDS
     incident = Incident(
         "i-0", Cause.UDP_NO_REPLY, Scope.PORT, "udp/4242", State.DOWN, began, hit,

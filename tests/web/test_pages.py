@@ -16,7 +16,7 @@ from monitor.model import Cause, Incident, Scope, State
 from monitor.state import Board
 from monitor.web.api import targets_pieces
 from monitor.web.pages import incident_page, overview_page, target_page
-from monitor.web.pages.parts import lasted, millis, percent
+from monitor.web.pages.parts import lasted, millis, percent, prose
 from tests.boards import NOW, all_up, hostile_board, realistic_board, remembered
 from tests.web.serving import StoppedClock
 
@@ -181,6 +181,11 @@ def test_a_past_incident_keeps_its_page() -> None:
 )  # fmt: skip
 def test_a_length_of_time_is_told_in_its_greatest_units(seconds: float, said: str) -> None:
     assert lasted(seconds) == said
+
+
+def test_commands_in_a_sentence_are_code_and_nothing_else_is_markup() -> None:
+    assert prose("Run `ss -s` & <look>.") == "Run <code>ss -s</code> &amp; &lt;look&gt;."
+    assert prose("`<b>` and a lone ` mark") == "<code>&lt;b&gt;</code> and a lone ` mark"
 
 
 def test_figures_are_short_and_never_round_up_to_all() -> None:

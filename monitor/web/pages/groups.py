@@ -19,6 +19,7 @@ from monitor.web.pages.parts import (
     millis,
     percent,
     place,
+    prose,
     table_pieces,
     target_link,
     text,
@@ -66,7 +67,7 @@ def group_pieces(
         f'<span class="latency">{millis(median(latencies) if latencies else None)}</span>'
         "</summary>"
     )
-    longest = max(charts.whole(r.attempt.phases) if r.attempt else 0.0 for r in members)
+    longest = _longest(members)
     rows = (
         _row(record, day, longest, record.target.id in explained, now)
         for record, day in zip(members, strips, strict=True)
@@ -82,6 +83,14 @@ def group_pieces(
     else:
         yield from table_pieces(title, COLUMNS, rows)
         yield "</details>"
+
+
+def _longest(members: Sequence[Record]) -> float:
+    """Return the seconds that a bar of phases is wide: what a timeout took would make the
+    others a sliver, so it counts only where there is nothing else."""
+    attempts = [record.attempt for record in members if record.attempt]
+    shown = [attempt for attempt in attempts if attempt.ok] or attempts
+    return max((charts.whole(attempt.phases) for attempt in shown), default=0.0)
 
 
 def _together(strips: Sequence[Strip]) -> Strip:
@@ -143,7 +152,7 @@ def _why(record: Record, explained: bool) -> str:
     verdict = record.verdict or no_verdict(record.target)
     cure = verdict.cure if not explained else ""
     said = " ".join(f"{part.rstrip('.')}." for part in (verdict.detail, cure) if part)
-    return f'<span class="why">{text(said)}</span>' if said else ""
+    return f'<span class="why">{prose(said)}</span>' if said else ""
 
 
 def _latency(attempt: Attempt | None) -> float | None:

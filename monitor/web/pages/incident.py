@@ -15,6 +15,7 @@ from monitor.web.pages.parts import (
     lasted,
     mark,
     moment,
+    prose,
     since,
     state_words,
     table_pieces,
@@ -35,11 +36,11 @@ def incident_page(board: Board, chapter: Chapter, now: float) -> Iterator[str]:
     yield opening(board, now, title=title, state=state, root=_ROOT)
     yield (
         f'<nav aria-label="Breadcrumb"><a href="{_ROOT}">All targets</a> / incident</nav>'
-        f'<h1 class="headline {state.value}" id="headline" aria-live="polite">{mark(state)} '
+        f'<h1 class="headline long {state.value}" id="headline" aria-live="polite">{mark(state)} '
         f"<span>{text(title)}</span></h1>"
     )
     if ended is None:
-        yield f'<p class="cure"><strong>What to do:</strong> {text(incident.cure)}</p>'
+        yield f'<p class="cure"><strong>What to do:</strong> {prose(incident.cure)}</p>'
     pairs = (
         ("state", f"open, {state_words(incident.state)}" if ended is None else "over"),
         ("began", since(incident.started_at, now)),
@@ -47,7 +48,7 @@ def incident_page(board: Board, chapter: Chapter, now: float) -> Iterator[str]:
         ("lasted", lasted((now if ended is None else ended) - incident.started_at)),
         ("scope", scope(incident)),
         ("cause", f"<code>{text(incident.cause.value)}</code>"),
-        ("what was to do", text(incident.cure) if ended is not None else ""),
+        ("what was to do", prose(incident.cure) if ended is not None else ""),
         ("id", f"<code>{text(incident.id)}</code>"),
     )
     yield f"<section><h2>What happened</h2>{facts(pairs)}</section>"

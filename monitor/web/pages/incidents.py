@@ -12,6 +12,7 @@ from monitor.web.pages.parts import (
     incident_href,
     lasted,
     moment,
+    prose,
     since,
     state_words,
     table,
@@ -33,7 +34,7 @@ def card(incident: Incident, now: float, *, root: str, known: Collection[str]) -
         f'<h3><a href="{href}">{text(incident.detail)}</a></h3>'
         f'<p class="meta">{state_words(incident.state)} since {since(incident.started_at, now)}'
         f" · {scope(incident)} · <code>{text(incident.cause.value)}</code></p>"
-        f'<p class="cure"><strong>What to do:</strong> {text(incident.cure)}</p>'
+        f'<p class="cure"><strong>What to do:</strong> {prose(incident.cure)}</p>'
         f'<p class="affected">Affects {affected(incident, root, known)}</p>{more}</article>'
     )
 

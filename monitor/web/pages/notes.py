@@ -8,7 +8,7 @@ from monitor.discovery_view import discovery_lines
 from monitor.gateways import Gateway
 from monitor.model import State
 from monitor.state import Board
-from monitor.web.pages.parts import lasted, millis, state_words, table, target_link, text
+from monitor.web.pages.parts import lasted, millis, prose, state_words, table, target_link, text
 
 _BEHIND = 300.0
 """Seconds after which samples that wait to be written are worth a word."""
@@ -16,7 +16,7 @@ _BEHIND = 300.0
 
 def worth_a_look(board: Board, now: float) -> str:
     """List what is no breakage but wants mending; "" where there is nothing."""
-    lines = "".join(f"<li>{text(line)}</li>" for line in _lines(board, now))
+    lines = "".join(f"<li>{prose(line)}</li>" for line in _lines(board, now))
     if not lines:
         return ""
     title = '<h2 id="notes">Worth a look</h2>'

@@ -41,7 +41,6 @@ def overview_page(board: Board, now: float) -> Iterator[str]:
         for incident in board.incidents:
             yield card(incident, now, root="", known=board.records.keys())
         yield "</section>"
-    yield worth_a_look(board, now)
     yield f'<section aria-labelledby="targets"><h2 id="targets">Targets</h2>{COLUMN_NAMES}'
     explained = {name for incident in board.incidents for name in incident.affected}
     unwell = len(states) - states.count(State.UP)
@@ -50,6 +49,7 @@ def overview_page(board: Board, now: float) -> Iterator[str]:
         yield from group_pieces(name, members, explained, unfold=unfold, now=now)
     yield f"{LEGEND}</section>"
     yield gateways(board)
+    yield worth_a_look(board, now)
     ended = [c for c in board.chapters if c.ended_at is not None and c.ended_at > now - DAY]
     if ended:
         yield '<section aria-labelledby="past"><h2 id="past">Past incidents of the last day</h2>'
@@ -99,7 +99,7 @@ def _counts(board: Board, states: Sequence[State], now: float) -> str:
         if s in states
     ]
     if states.count(State.UP) == len(states) and not board.incidents:
-        return f'<p class="counts">No incident is open.{_last_incident(board, now)}</p>'
+        return f'<p class="quiet">No incident is open.{_last_incident(board, now)}</p>'
     first = min((i.started_at for i in board.incidents), default=None)
     if first is not None:
         shown.append(f"<span>since {since(first, now)}</span>")

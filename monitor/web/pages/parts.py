@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from html import escape
@@ -28,6 +29,11 @@ def text(value: str) -> str:
     if not value.isprintable():
         value = "".join(c if c.isprintable() else "\ufffd" for c in value)
     return escape(value)
+
+
+def prose(sentence: str) -> str:
+    """Escape a sentence for HTML; what stands between backticks is code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", text(sentence))
 
 
 def words(name: str) -> str:

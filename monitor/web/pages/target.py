@@ -36,6 +36,7 @@ from monitor.web.pages.parts import (
     millis,
     percent,
     place,
+    prose,
     quoted,
     since,
     state_words,
@@ -100,7 +101,7 @@ def _summary(record: Record, now: float) -> str:
     standing += ", flapping" if health.flapping else ""
     why = f'<p class="lead">{text(verdict.detail)}</p>' if verdict.detail else ""
     cure = (
-        f'<p class="cure"><strong>What to do:</strong> {text(verdict.cure)}</p>'
+        f'<p class="cure"><strong>What to do:</strong> {prose(verdict.cure)}</p>'
         if verdict.cure
         else ""
     )
