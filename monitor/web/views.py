@@ -14,6 +14,10 @@ from monitor.view import VERSION
 from monitor.web import api, pages
 from monitor.web.assets import ASSETS
 
+WRITTEN_AT_ONCE = 2
+"""Pages and long documents that are written at a time: with thousands of targets one takes some
+megabytes, and a tenth of a second and more of the processor."""
+
 _COMPRESSED_ASIDE = 4096
 _FOREVER = "public, max-age=31536000, immutable"
 
@@ -24,25 +28,26 @@ class Views:
     def __init__(self, board: Board, clock: Clock) -> None:
         self._board = board
         self._clock = clock
+        self._writing = asyncio.Semaphore(WRITTEN_AT_ONCE)
 
     async def overview(self, request: web.Request) -> web.Response:
-        return await _page(request, pages.overview_page(self._board, self._clock.time()))
+        return await self._page(request, pages.overview_page(self._board, self._clock.time()))
 
     async def target_page(self, request: web.Request) -> web.Response:
         now = self._clock.time()
         record = self._board.records.get(request.match_info["id"])
         if record is None:
             missing = pages.missing_page(self._board, now, "There is no such target")
-            return await _page(request, missing, 404)
-        return await _page(request, pages.target_page(self._board, record, now))
+            return await self._page(request, missing, 404)
+        return await self._page(request, pages.target_page(self._board, record, now))
 
     async def incident_page(self, request: web.Request) -> web.Response:
         now = self._clock.time()
         chapter = api.chapter_of(self._board, request.match_info["id"])
         if chapter is None:
             sentence = "There is no such incident, or it is so long past that it was forgotten"
-            return await _page(request, pages.missing_page(self._board, now, sentence), 404)
-        return await _page(request, pages.incident_page(self._board, chapter, now))
+            return await self._page(request, pages.missing_page(self._board, now, sentence), 404)
+        return await self._page(request, pages.incident_page(self._board, chapter, now))
 
     async def asset(self, request: web.Request) -> web.Response:
         asset = ASSETS.get(request.match_info["name"])
@@ -69,7 +74,7 @@ class Views:
 
     async def targets(self, request: web.Request) -> web.Response:
         pieces = api.targets_pieces(self._board, self._clock.time())
-        return await _politely(request, pieces, "application/json; charset=utf-8")
+        return await self._politely(request, pieces, "application/json; charset=utf-8")
 
     async def target(self, request: web.Request) -> web.Response:
         record = self._board.records.get(request.match_info["id"])
@@ -95,21 +100,22 @@ class Views:
     async def gateways(self, _: web.Request) -> web.Response:
         return _json(api.gateways_document(self._board, self._clock.time()))
 
+    async def _page(
+        self, request: web.Request, pieces: Iterable[str], status: int = 200
+    ) -> web.Response:
+        return await self._politely(request, pieces, "text/html; charset=utf-8", status)
 
-async def _page(request: web.Request, pieces: Iterable[str], status: int = 200) -> web.Response:
-    return await _politely(request, pieces, "text/html; charset=utf-8", status)
-
-
-async def _politely(
-    request: web.Request, pieces: Iterable[str], kind: str, status: int = 200
-) -> web.Response:
-    """Send pieces as one body; the event loop runs after each of them, for writing thousands of
-    targets at a stretch would show up as latency of the probes."""
-    made = []
-    for piece in pieces:
-        made.append(piece.encode("utf-8", "replace"))
-        await asyncio.sleep(0)
-    return _packed(request, _aside(b"".join(made), kind, status))
+    async def _politely(
+        self, request: web.Request, pieces: Iterable[str], kind: str, status: int = 200
+    ) -> web.Response:
+        """Send pieces as one body; the event loop runs after each of them, for writing thousands
+        of targets at a stretch would show up as latency of the probes."""
+        made = []
+        async with self._writing:
+            for piece in pieces:
+                made.append(piece.encode("utf-8", "replace"))
+                await asyncio.sleep(0)
+        return _packed(request, _aside(b"".join(made), kind, status))
 
 
 def _aside(body: bytes, kind: str, status: int = 200) -> web.Response:

@@ -7,15 +7,18 @@ import gzip
 import json
 import re
 import time
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
+from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
 from monitor.settings import WebSettings
 from monitor.state import Board
 from monitor.web.connection import CONNECTIONS_LIMIT
 from monitor.web.server import build_app, serve
+from monitor.web.views import WRITTEN_AT_ONCE
 from tests.boards import NOW, hostile_board, realistic_board
 from tests.web.serving import StoppedClock, client_of, serving
 
@@ -239,6 +242,28 @@ async def test_too_many_clients_at_once_are_turned_away() -> None:
         await writer.wait_closed()
         await asyncio.sleep(0.05)  # the server has to see that one went
         assert (await exchange(port, request)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_pages_are_written_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    going_on, most = 0, 0
+
+    def counted(_board: Board, _now: float) -> Iterator[str]:
+        nonlocal going_on, most
+        going_on += 1
+        most = max(most, going_on)
+        yield from "page"
+        going_on -= 1
+
+    monkeypatch.setattr("monitor.web.pages.overview_page", counted)
+
+    async def text(client: ClientSession) -> str:
+        async with client.get("/") as answer:
+            return await answer.text()
+
+    async with client_of(realistic_board()) as client:
+        pages = await asyncio.gather(*(text(client) for _ in range(10)))
+    assert pages == ["page"] * 10
+    assert most == WRITTEN_AT_ONCE
 
 
 async def test_a_body_is_not_waited_for() -> None:
