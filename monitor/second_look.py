@@ -39,6 +39,8 @@ class SecondLooks:
                 self._seen[key] = ()
                 self._waiting[key] = looks_for(incident, standings)
                 self._wanted.set()
+        if not any(self._seen.values()):
+            return tuple(incidents)
         targets = {s.target.id: s.target for s in standings}
         return tuple(settle(i, targets, self._seen.get((i.id, i.cause), ())) for i in incidents)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import replace
 
 import pytest
 
 from monitor import engine as engine_module
+from monitor.diagnosis.looks import SMALL_SEGMENT, Look, Question
 from monitor.engine import Engine
 from monitor.lag import LagMeter
 from monitor.model import Attempt, Cause, FailureKind, Protocol, Target
@@ -54,6 +56,26 @@ async def test_a_bug_in_a_prober_is_called_one_and_tells_no_value(
     assert verdict.cause is Cause.INTERNAL_ERROR
     assert "secret-value" not in attempt.failure.message + verdict.detail
     assert "prober failed" in capsys.readouterr().out
+
+
+async def test_a_second_look_can_ask_the_peer_for_small_segments():
+    announced: list[int] = []
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sock = writer.get_extra_info("socket")
+        announced.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with server, asyncio.timeout(5):
+        port = server.sockets[0].getsockname()[1]
+        wanted = make_target(Protocol.TCP, "127.0.0.1", port)
+        look = Look(Question.SMALL_SEGMENTS, "small", wanted, segment=SMALL_SEGMENT)
+        attempt = await Engine(make_tools(), FAST).look(look)
+        while not announced:  # noqa: ASYNC110 - the server is called in its own time
+            await asyncio.sleep(0)
+    assert attempt.ok
+    assert 0 < announced[0] <= SMALL_SEGMENT
 
 
 async def test_a_prober_that_is_not_there_is_a_bug_too():

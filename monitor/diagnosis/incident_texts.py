@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from monitor.diagnosis.standing import Finding
+from monitor.diagnosis.standing import RESOLVER_GROUP, Finding
 from monitor.model import Cause, Scope
 
 _NAMED = 4
@@ -112,9 +112,13 @@ def _resolver(finding: Finding) -> tuple[str, str]:
             f"{_names(finding)}. Other names do.",
             _ZONE_CURE,
         )
+    several = "," in finding.subject
+    servers = f"Name server{'s' if several else ''} {finding.subject} {'do' if several else 'does'}"
+    names = _names(finding)
     return (
-        f"Name server {finding.subject} does not resolve names ({finding.cause}): "
-        f"{_names(finding)}.",
+        f"{servers} not resolve names ({finding.cause}): {names}."
+        if names
+        else f"{servers} not answer ({finding.cause}); names still resolve without.",
         "Check the VPC's resolver (DNS support, DHCP option set, Route 53 Resolver rules and "
         "DNS Firewall) and that UDP and TCP 53 to it are allowed.",
     )
@@ -197,7 +201,8 @@ def _hosts(finding: Finding) -> int:
 
 
 def _names(finding: Finding) -> str:
-    hosts = sorted({s.target.host for s in finding.members})
+    named = (s.target for s in finding.members if s.target.group != RESOLVER_GROUP)
+    hosts = sorted({target.host for target in named})
     more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
     return ", ".join(hosts[:_NAMED]) + more
 

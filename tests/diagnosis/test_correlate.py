@@ -387,3 +387,16 @@ def test_two_thousand_targets_that_all_fail_are_few_incidents():
     ]
     incident = one(correlate(copies, (), 110.0))
     assert incident.scope is Scope.RESOLVER
+
+
+def test_a_name_server_that_fails_names_is_told_by_these_names():
+    dead = one(correlate(world(every(Cause.DNS_TIMEOUT, *EGRESS, "dns-1", "dns-2")), (), 110.0))
+    assert dead.detail.startswith("Name servers 10.0.0.2, 10.0.0.3 do not resolve names")
+    assert "10.0.0.2" not in dead.detail.partition(":")[2]
+
+
+def test_a_name_server_that_another_one_replaces_takes_no_name_down():
+    dead = one(correlate(world(every(Cause.DNS_TIMEOUT, "dns-2")), (), 110.0))
+    assert dead.detail == (
+        "Name server 10.0.0.3 does not answer (dns_timeout); names still resolve without."
+    )
