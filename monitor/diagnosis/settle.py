@@ -64,10 +64,10 @@ def settle(incident: Incident, targets: Mapping[str, Target], sights: Sequence[S
 
 
 def whom(hosts: Sequence[str]) -> str:
-    """Write hosts short: one by itself, ``*.gitpod.dev`` where they share a domain."""
+    """Write hosts short: one or two by name, more as ``*.gitpod.dev`` if they share a domain."""
     distinct = sorted(set(hosts))
-    if len(distinct) == 1:
-        return distinct[0]
+    if len(distinct) <= 2:
+        return " and ".join(distinct)
     labels = [host.split(".")[::-1] for host in distinct]
     shared = []
     for parts in zip(*labels, strict=False):

@@ -194,5 +194,6 @@ def test_what_was_seen_settles_the_sentence(
 
 def test_hosts_are_written_as_the_rule_that_is_to_be_asked_for():
     assert whom(["a.test"]) == "a.test"
-    assert whom(["us01.gitpod.dev", "lighthouse.eu01.gitpod.dev"]) == "*.gitpod.dev"
+    assert whom(["us01.gitpod.dev", "eu01.gitpod.dev"]) == "eu01.gitpod.dev and us01.gitpod.dev"
+    assert whom(["us01.gitpod.dev", "a.eu01.gitpod.dev", "eu01.gitpod.dev"]) == "*.gitpod.dev"
     assert whom(["a.test", "b.example", "c.test"]) == "a.test and 2 more"

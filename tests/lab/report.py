@@ -15,9 +15,6 @@ LOOPBACK = "127.0.0.1"
 EGRESS_BOUND = 5.0
 """Seconds within which a loss of everything has to be declared, whatever the interval."""
 
-HITS = 2
-"""So often a target may fail before a monitor starts afresh: it falls once more, and flaps."""
-
 Incidents = list[dict[str, object]]
 
 
@@ -102,7 +99,7 @@ class Runner:
             self._setting = fault.setting
             self._setting.prepare(self._world)
             self._start()
-        elif any(self._hits[target] >= HITS for target in hit):
+        elif any(self._hits[target] >= fault.setting.falls for target in hit):
             self._start()
         self._hits.update(hit)
         result = run_case(self._world, fault, self._pace)
