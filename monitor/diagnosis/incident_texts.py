@@ -16,9 +16,10 @@ STILL_WORKS = "still_works"
 
 
 def remarked(detail: str, evidence: Mapping[str, str]) -> str:
-    """Add to a sentence what still works."""
+    """Add to a sentence what still works, unless it says that already."""
     left = evidence.get(STILL_WORKS)
-    return f"{detail} Still works: {left}." if left else detail
+    remark = f"Still works: {left}."
+    return detail if not left or remark in detail else f"{detail} {remark}"
 
 
 def describe(finding: Finding) -> tuple[str, str]:

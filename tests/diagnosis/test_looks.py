@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.diagnosis.correlate import correlate
+from monitor.diagnosis.incident_texts import STILL_WORKS
 from monitor.diagnosis.looks import Question, Sight, looks_for, sight_of
 from monitor.diagnosis.settle import settle, whom
 from monitor.diagnosis.standing import Standing
@@ -190,6 +191,19 @@ def test_what_was_seen_settles_the_sentence(
     assert told.cause is (settled or cause)
     assert told.cure
     assert told.evidence.keys() == {"phase", *(q.value for q in sights)}
+
+
+@pytest.mark.parametrize("question", [Q.SAME_PORT, Q.OTHER_SERVER])
+def test_what_still_works_stays_said_and_once(question: Question):
+    cause = Cause.TCP_TIMEOUT if question is Q.SAME_PORT else Cause.DNS_NXDOMAIN
+    remark = "Still works: eu01 of gateways."
+    still = replace(
+        incident(cause, "gw-us"),
+        detail=f"It is down. {remark}",
+        evidence={STILL_WORKS: "eu01 of gateways"},
+    )
+    told = settle(still, TARGETS, [Sight(question, "another", True, "answers")])
+    assert told.detail.count(remark) == 1
 
 
 def test_hosts_are_written_as_the_rule_that_is_to_be_asked_for():

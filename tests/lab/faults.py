@@ -228,7 +228,6 @@ ROUTE_AND_TCP_FAULTS = (
         C.TCP_RESET,
         S.ENDPOINT,
         host(VICTIM),
-        says="no name filter",
     ),
     Fault(
         "one-address-of-two-dead",
