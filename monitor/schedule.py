@@ -109,3 +109,18 @@ class TokenBucket:
             return False
         self._tokens -= 1.0
         return True
+
+
+@dataclass(slots=True)
+class Pause:
+    """Keeps ``seconds`` between two events. Pure: time is given."""
+
+    seconds: float
+    _last: float = -math.inf
+
+    def over(self, now: float) -> bool:
+        """Whether the pause is over; if so, the next one begins."""
+        if now - self._last < self.seconds:
+            return False
+        self._last = now
+        return True

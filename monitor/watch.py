@@ -33,7 +33,7 @@ from monitor.memory import Memory
 from monitor.model import Attempt, Connection, State, Target, Verdict
 from monitor.net.clock import Clock
 from monitor.quality import assess, unsettled
-from monitor.schedule import Agenda, TokenBucket, next_slot, phase_of, slots_between
+from monitor.schedule import Agenda, Pause, TokenBucket, next_slot, phase_of, slots_between
 from monitor.second_look import SecondLooks
 from monitor.state import Board, Record
 from monitor.survey import Survey
@@ -94,7 +94,8 @@ class Watch:
         self._changed = asyncio.Event()
         self._respread: set[str] = set()
         self._quick: set[str] = set()
-        self._last_round = -math.inf
+        self._doubts, self._recoveries = Pause(ROUND_PAUSE), Pause(ROUND_PAUSE)
+        self._recovered_at = -math.inf
         self._confirmations = TokenBucket(CONFIRMATIONS_PER_SECOND, CONFIRMATIONS_PER_SECOND)
         self._correlation: asyncio.TimerHandle | None = None
         self._correlate_from = -math.inf
@@ -166,7 +167,8 @@ class Watch:
             return
         loop = asyncio.get_running_loop()
         target = record.target
-        self._board.vitals.lateness.observe(max(0.0, loop.time() - planned))
+        begun = loop.time()
+        self._board.vitals.lateness.observe(max(0.0, begun - planned))
         self._board.vitals.in_flight += 1
         doubt = loop.call_later(SUSPECT_AFTER, self._doubt, record)
         try:
@@ -180,7 +182,7 @@ class Watch:
         phase = phase_of(target_id, target.interval)
         record.skipped += slots_between(planned, loop.time(), target.interval, phase)
         self.record(record, attempt, verdict)
-        self._set_due(record, loop.time())
+        self._set_due(record, begun, loop.time())
 
     def _as_due(self, record: Record) -> Target:
         """Return the target as it is to be measured: quickly, where it only confirms. What
@@ -194,15 +196,12 @@ class Watch:
 
     def _doubt(self, record: Record) -> None:
         """Have a few targets looked at that share something with one in doubt."""
-        if record.health.state is State.UP:
-            self._look_at(companions(record, self._board.records.values(), COMPANIONS))
-
-    def _look_at(self, target_ids: Iterable[str]) -> None:
-        """Probe targets now and quickly: one round in a while, and at a bounded rate."""
         now = asyncio.get_running_loop().time()
-        if now - self._last_round < ROUND_PAUSE:
-            return
-        self._last_round = now
+        if record.health.state is State.UP and self._doubts.over(now):
+            self._look_at(companions(record, self._board.records.values(), COMPANIONS), now)
+
+    def _look_at(self, target_ids: Iterable[str], now: float) -> None:
+        """Probe targets now and quickly, at a bounded rate."""
         for target_id in target_ids:
             due = now + self._confirmations.reserve(now)
             if self._agenda.expedite(target_id, due):
@@ -244,8 +243,10 @@ class Watch:
         if record.health.failures_in_row:
             self._doubt(record)
         elif before.state is State.DOWN:
-            down = [r for r in self._board.records.values() if r.health.state is State.DOWN]
-            self._look_at(r.target.id for r in down)
+            self._recovered_at = now = asyncio.get_running_loop().time()
+            if self._recoveries.over(now):
+                down = [r for r in self._board.records.values() if r.health.state is State.DOWN]
+                self._look_at((r.target.id for r in down), now)
 
     def _confirm_jointly(self, now: float) -> None:
         for record in jointly_confirmed(tuple(self._board.records.values())):
@@ -301,12 +302,14 @@ class Watch:
             if incident.id == incident_id:
                 self._events.tell(incident_explained(incident, now))
 
-    def _set_due(self, record: Record, now: float) -> None:
+    def _set_due(self, record: Record, begun: float, now: float) -> None:
         """Put a target back on the agenda: in its next slot, or soon after a failure that
-        nothing has confirmed yet."""
+        nothing has confirmed yet, or that began before something else recovered."""
         target, health = record.target, record.health
         due = next_slot(now, target.interval, phase_of(target.id, target.interval))
-        if 0 < health.failures_in_row < self._policy.down_after:
+        unconfirmed = 0 < health.failures_in_row < self._policy.down_after
+        outdated = health.failures_in_row and self._recovered_at >= begun
+        if unconfirmed or outdated:
             soon = now + self._random.uniform(*CONFIRM_AFTER)
             if soon < due and self._confirmations.try_take(now):
                 due = soon

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.schedule import Agenda, TokenBucket, next_slot, phase_of, slots_between
+from monitor.schedule import Agenda, Pause, TokenBucket, next_slot, phase_of, slots_between
 
 intervals = st.floats(0.5, 3600)
 times = st.floats(0, 1e7)
@@ -92,3 +92,10 @@ def test_the_bucket_can_be_asked_without_waiting():
     bucket = TokenBucket(rate=1.0, burst=2.0)
     assert [bucket.try_take(5.0) for _ in range(3)] == [True, True, False]
     assert bucket.try_take(6.0)
+
+
+def test_a_pause_keeps_events_apart():
+    pause = Pause(5.0)
+    assert [pause.over(now) for now in (0.0, 1.0, 4.9, 5.0, 9.0, 10.0)] == [
+        True, False, False, True, False, True
+    ]  # fmt: skip
