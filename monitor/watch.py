@@ -45,8 +45,9 @@ the machine stood still."""
 CONFIRM_AFTER = (0.05, 0.2)
 """Seconds after which a failure is confirmed by another probe."""
 
-SUSPECT_AFTER = 1.0
-"""Seconds without a result after which a target that was up is in doubt."""
+SUSPECT_AFTER = (0.4, 1.0)
+"""Seconds without a result after which a target that was up is in doubt: three times what it
+took last, within these."""
 
 QUICK_TIMEOUT = 1.5
 """Seconds that a probe may take which confirms a failure or a doubt."""
@@ -170,7 +171,7 @@ class Watch:
         begun = loop.time()
         self._board.vitals.lateness.observe(max(0.0, begun - planned))
         self._board.vitals.in_flight += 1
-        doubt = loop.call_later(SUSPECT_AFTER, self._doubt, record)
+        doubt = loop.call_later(_suspect_after(record), self._doubt, record)
         try:
             attempt, verdict = await self.engine.measure(self._as_due(record))
         finally:
@@ -191,8 +192,7 @@ class Watch:
         if target.id not in self._quick:
             return target
         self._quick.discard(target.id)
-        usual = record.attempt.duration if record.attempt and record.attempt.ok else 0.0
-        return replace(target, timeout=min(target.timeout, max(QUICK_TIMEOUT, 3 * usual)))
+        return replace(target, timeout=min(target.timeout, max(QUICK_TIMEOUT, 3 * _took(record))))
 
     def _doubt(self, record: Record) -> None:
         """Have a few targets looked at that share something with one in doubt."""
@@ -308,10 +308,12 @@ class Watch:
         target, health = record.target, record.health
         due = next_slot(now, target.interval, phase_of(target.id, target.interval))
         unconfirmed = 0 < health.failures_in_row < self._policy.down_after
-        outdated = health.failures_in_row and self._recovered_at >= begun
+        outdated = health.failures_in_row > 0 and self._recovered_at >= begun
         if unconfirmed or outdated:
             soon = now + self._random.uniform(*CONFIRM_AFTER)
-            if soon < due and self._confirmations.try_take(now):
+            if outdated:  # a round has just taken what there was: this one queues behind it
+                soon += self._confirmations.reserve(now)
+            if soon < due and (outdated or self._confirmations.try_take(now)):
                 due = soon
                 self._quick.add(target.id)
         self._agenda.set(target.id, due)
@@ -334,6 +336,16 @@ def _standing(record: Record) -> Standing:
     return Standing(
         record.target, health.state, health.since, record.verdict, record.attempt, slower
     )
+
+
+def _took(record: Record) -> float:
+    """Return how long the last probe took that was well; 0 where it was not."""
+    return record.attempt.duration if record.attempt and record.attempt.ok else 0.0
+
+
+def _suspect_after(record: Record) -> float:
+    soonest, latest = SUSPECT_AFTER
+    return min(latest, max(soonest, 3 * _took(record)))
 
 
 def _awaits_result(standing: Standing) -> bool:
