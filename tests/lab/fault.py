@@ -45,8 +45,7 @@ class Setting:
     ``tables`` is added to its configuration, ``environ`` to its environment; ``prepare``
     changes the world before the monitor starts and ``dismantle`` undoes that. ``interval``
     and ``timeout`` (seconds) stand in for the report's; ``warm_up``: seconds that it is to see
-    all well before anything is broken; ``falls``: so often a target may fail until a monitor
-    starts afresh, for after one more it would flap.
+    all well before anything is broken.
     """
 
     name: str
@@ -55,7 +54,6 @@ class Setting:
     interval: float | None = None
     timeout: float | None = None
     warm_up: float = 0.0
-    falls: int = 2
     prepare: Change = lambda _: None
     dismantle: Change = lambda _: None
 

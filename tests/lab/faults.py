@@ -73,7 +73,6 @@ def proxied(target: Target) -> bool:
 PROXIED = Setting(
     "proxied",
     tables=f'[proxy]\nmode = "config"\nhttps = "http://{PROXY}"\nno_proxy = "{NO_PROXY}"',
-    falls=1,  # a proxy that starts again with other rules is out of order meanwhile
     prepare=lambda w: w.proxy(),
     dismantle=lambda w: w.end("squid"),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,7 +42,7 @@ class Result:
     """What the monitor said of one fault. Seconds are None where it never did, and for a fault
     that is to open no incident: until its cause and scope were named (``declared``), until
     every affected target was told too (``complete``), until all was well again after it was
-    lifted (``recovered``)."""
+    lifted (``recovered``). ``ill`` are the targets that were not."""
 
     fault: Fault
     incidents: Incidents
@@ -54,6 +53,7 @@ class Result:
     recovered: float | None
     expected: frozenset[str]
     told: frozenset[str]
+    ill: tuple[str, ...] = ()
 
     def row(self) -> str:
         """Write it as a row of the table."""
@@ -67,7 +67,7 @@ class Result:
             f"{len(self.told)} of {len(self.expected)}{wrong}",
             _seconds(self.declared),
             _seconds(self.complete),
-            _seconds(self.recovered),
+            " ".join((_seconds(self.recovered), *self.ill)),
             ("late" if self.late else "right") if self.right else "**wrong**",
         )
         return f"| {' | '.join(cells)} |"
@@ -82,13 +82,14 @@ def _seconds(value: float | None) -> str:
 
 
 class Runner:
-    """Runs cases one after the other, with a monitor that is well before each."""
+    """Runs cases one after the other, with a monitor that is well before each. It starts afresh
+    before it would see a target fall once more: what falls often flaps, and stays degraded."""
 
     def __init__(self, world: World, pace: Pace) -> None:
         self._world = world
         self._pace = pace
         self._setting: Setting | None = None
-        self._hits: Counter[str] = Counter()
+        self._broken: set[str] = set()
 
     def run(self, fault: Fault) -> Result:
         """Run one case in its setting."""
@@ -99,9 +100,9 @@ class Runner:
             self._setting = fault.setting
             self._setting.prepare(self._world)
             self._start()
-        elif any(self._hits[target] >= fault.setting.falls for target in hit):
+        elif self._broken & hit:
             self._start()
-        self._hits.update(hit)
+        self._broken |= hit
         result = run_case(self._world, fault, self._pace)
         if not result.right:
             self._start()
@@ -110,7 +111,7 @@ class Runner:
     def _start(self) -> None:
         assert self._setting is not None
         start(self._world, self._setting, self._pace)
-        self._hits.clear()
+        self._broken.clear()
 
 
 def start(world: World, setting: Setting, pace: Pace, listen: str = LOOPBACK) -> None:
@@ -127,8 +128,7 @@ def start(world: World, setting: Setting, pace: Pace, listen: str = LOOPBACK) ->
     )
     world.monitor(config, setting.environ)
     if _until(lambda: world.green, pace.patience + 15) is None:
-        ill = [(t["id"], t["cause"]) for t in world.shown() if t["state"] != "up"]
-        raise AssertionError(f"the lab does not get green ({setting.name}): {ill}")
+        raise AssertionError(f"the lab does not get green ({setting.name}): {world.ill}")
     time.sleep(setting.warm_up)
 
 
@@ -148,6 +148,7 @@ def run_case(world: World, fault: Fault, pace: Pace) -> Result:
     finally:
         fault.breakage.lift(world)
     recovered = _until(lambda: world.green, pace.patience + fault.takes)
+    ill = () if recovered is not None else world.ill
     return Result(
         fault=fault,
         incidents=kept,
@@ -158,6 +159,7 @@ def run_case(world: World, fault: Fault, pace: Pace) -> Result:
         recovered=recovered,
         expected=watch.expected,
         told=affected(kept),
+        ill=ill,
     )
 
 

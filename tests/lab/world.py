@@ -77,8 +77,7 @@ class World:
 
     def end_all(self) -> None:
         """End everything, the last first."""
-        if self.client is not None:
-            self.client.close()
+        self._hang_up()
         for name in reversed(list(self.processes)):
             self.end(name)
 
@@ -221,10 +220,15 @@ format = "json"
 
     def monitor(self, config: Path, environ: Mapping[str, str] = MappingProxyType({})) -> None:
         """Run the monitor, and wait until it serves."""
-        self.client = None
+        self._hang_up()
         command = self.program("monitor", "run", "--config", str(config))
         self.start("monitor", self.network.monitor, command, environ)
         wait_until(lambda: self.get("/healthz") is not None, "the monitor serves", 20)
+
+    def _hang_up(self) -> None:
+        if self.client is not None:
+            self.client.close()
+            self.client = None
 
     def text(self, path: str) -> str | None:
         """Return a document of the monitor's; None when it does not answer.
@@ -237,7 +241,7 @@ format = "json"
             self.client.request("GET", path)
             return self.client.getresponse().read().decode()
         except (OSError, http.client.HTTPException):
-            self.client = None
+            self._hang_up()
             return None
 
     def get(self, path: str) -> dict[str, object] | None:
@@ -261,8 +265,14 @@ format = "json"
     @property
     def green(self) -> bool:
         """Whether every target is up and no incident open."""
-        targets = self.shown()
-        return bool(targets) and all(t["state"] == "up" for t in targets) and not self.incidents()
+        return bool(self.shown()) and not self.ill and not self.incidents()
+
+    @property
+    def ill(self) -> tuple[str, ...]:
+        """The targets that are not up, with state and cause."""
+        return tuple(
+            f"{t['id']} {t['state']} {t['cause']}" for t in self.shown() if t["state"] != "up"
+        )
 
 
 def _connect() -> http.client.HTTPConnection:
