@@ -8,6 +8,7 @@ dropped without harm to others. After damage reading goes on at the next intact 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import struct
@@ -251,7 +252,7 @@ class FileSegment(Segment):
         try:
             written = os.write(self._file, record)
             if written < len(record):
-                raise OSError("the disk took a part only")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
             os.ftruncate(self._file, self.size)
             raise
