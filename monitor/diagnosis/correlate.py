@@ -60,25 +60,70 @@ def correlate(
     """Return the incidents that hold at ``now`` (Unix seconds), the oldest first.
 
     An incident that was open and still explains a failure keeps its id and start: it
-    grows, shrinks and changes scope, and is gone from the result once all is well.
+    grows, shrinks and changes scope, and is gone from the result once all is well. While it
+    mends, it keeps the targets that nobody has looked at since.
     """
     findings = explain(standings)
+    unseen = tuple(_unseen_since_mending(findings, standings, open_incidents))
+    if unseen:
+        told = {s.target.id for finding in unseen for s in finding.members}
+        findings = _joined((*unseen, *explain(standings, told)))
     pairs = ((s.target, s.state) for s in standings)
     spared = redundancy.spared(redundancy.survey(pairs, (), now))
     incidents = _carry_over(findings, open_incidents, spared, now)
     return tuple(sorted(incidents, key=lambda i: (i.started_at, i.id)))
 
 
-def explain(standings: Sequence[Standing]) -> tuple[Finding, ...]:
-    """Return the findings for everything that fails; no failing target is in two.
+def _unseen_since_mending(
+    findings: Sequence[Finding], standings: Sequence[Standing], opened: Sequence[Incident]
+) -> Iterable[Finding]:
+    """What is left of incidents of which something works again: the targets that fell out of
+    them, but were last looked at before that, so that nothing is known against them. Without
+    this each would be an incident of its own until its next probe."""
+    risen = [s.since for s in standings if s.state is State.UP] if opened else []
+    told = {s.target.id: (f, s) for f in findings for s in f.members} if opened else {}
+    for incident in opened:
+        mending = min((since for since in risen if since > incident.started_at), default=0.0)
+        members = (told.pop(name) for name in incident.affected if name in told)
+        unseen = tuple(
+            s
+            for finding, s in members
+            if _breakage(finding) != _breakage(incident)
+            and s.attempt is not None
+            and s.attempt.started_at < mending
+        )
+        if unseen:
+            yield Finding(
+                incident.scope, incident.subject, unseen, incident.cause, incident.evidence
+            )
+
+
+def _breakage(said: Finding | Incident) -> tuple[Scope, str, Cause]:
+    return said.scope, said.subject, said.cause
+
+
+def _joined(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Make one finding of those that say the same."""
+    joined: dict[tuple[Scope, str, Cause], Finding] = {}
+    for finding in findings:
+        known = joined.get(_breakage(finding))
+        members = (*known.members, *finding.members) if known else finding.members
+        joined[_breakage(finding)] = replace(finding, members=members)
+    return tuple(joined.values())
+
+
+def explain(standings: Sequence[Standing], told: Container[str] = ()) -> tuple[Finding, ...]:
+    """Return the findings for everything that fails but what is ``told`` already (ids of
+    targets); no failing target is in two.
 
     Scopes are tried from the widest to the narrowest. A wide one is only believed when
     its failures are spread over several hosts and no target within it was seen to work
     since the first of them failed.
     """
-    findings: list[Finding] = list(_address_families(standings))
-    told = {s.target.id for finding in findings for s in finding.members}
-    left = {s.target.id: s for s in standings if s.failing and s.target.id not in told}
+    untold = [s for s in standings if s.target.id not in told]
+    findings: list[Finding] = list(_address_families(untold))
+    in_family = {s.target.id for finding in findings for s in finding.members}
+    left = {s.target.id: s for s in untold if s.failing and s.target.id not in in_family}
     for rule in _RULES:
         for finding in rule(tuple(left.values()), standings):
             findings.append(finding)

@@ -276,6 +276,20 @@ def test_an_incident_shrinks_and_closes():
     assert correlate(world({}), (rest,), 130.0) == ()
 
 
+def test_an_incident_that_mends_keeps_what_nobody_has_looked_at_since():
+    whole = one(correlate(world(every(Cause.TCP_TIMEOUT, *EGRESS)), (), 110.0))
+    mended = replace(standing("s3", at=119.0), since=120.0)
+    unseen = [standing(name, Cause.TCP_TIMEOUT) for name in EGRESS if name not in {"s3", "app"}]
+    app = standing("app", Cause.TCP_TIMEOUT)
+    mending = one(correlate([mended, app, *unseen], (whole,), 120.0))
+    assert (mending.id, mending.scope) == (whole.id, Scope.ALL_EGRESS)
+    assert set(mending.affected) == set(EGRESS) - {"s3"}
+    looked_at = standing("app", Cause.TCP_TIMEOUT, at=121.0)
+    told = {i.scope: i.affected for i in correlate([mended, looked_at, *unseen], (mending,), 122.0)}
+    assert told[Scope.ENDPOINT] == ("app",)
+    assert set(told[Scope.ALL_EGRESS]) == set(EGRESS) - {"s3", "app"}
+
+
 def test_a_success_from_before_the_failures_does_not_contradict_a_wide_scope():
     failing = every(Cause.TCP_TIMEOUT, *EGRESS[:5])
     stale = [standing(n, failing.get(n), at=100.0 if n in failing else 90.0) for n in CATALOG]
