@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import combinations
-from threading import Thread
 
 import pytest
 
 from dashboards.__main__ import FOLDER, written
-from monitor.export.prometheus import render
-from tests.boards import realistic_board
-from tests.internet.process import accepts, running, wait_until
-from tests.internet.prometheus import Prometheus, prometheus
-from tests.internet.whole import whole_internet
-from tests.test_small_internet import environment
+from tests.deploy.conftest import TARGET
+from tests.internet.prometheus import Prometheus
 
 Json = dict[str, object]
 FILES = ("fleet.json", "monitor.json", "target.json")
 NOT_ON_LOOPBACK = ("egress_network_path_info",)
 """What a small internet on loopback can't show: the realistic board has it."""
 
-TARGET, LIGHTHOUSE = "vscode-marketplace", "lighthouse-us01-udp"
+LIGHTHOUSE = "lighthouse-us01-udp"
 
 
 def dashboard(name: str) -> Json:
@@ -86,55 +78,6 @@ def test_links_lead_to_dashboards_that_are_there(name: str):
     uids = {dashboard(other)["uid"] for other in FILES}
     text = json.dumps(dashboard(name))
     assert set(re.findall(r"/d/([a-z-]+)", text)) <= uids
-
-
-@pytest.fixture(scope="module")
-def scraper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Prometheus, str]]:
-    """A Prometheus that scrapes a monitor with an incident open, and a realistic board."""
-    folder = tmp_path_factory.mktemp("dashboards")
-    with ExitStack() as stack:
-        internet = stack.enter_context(whole_internet(folder))
-        config = internet.config()
-        table = f"[targets.{json.dumps(TARGET)}]\n"
-        broken = config.read_text().replace(table, f'{table}expect_status = "599"\n')
-        config.write_text(broken)
-        where = internet.url("").removeprefix("http://")
-        command = [sys.executable, "-m", "monitor", "run", "--config", str(config)]
-        port = int(where.rpartition(":")[2])
-        stack.enter_context(
-            running(command, folder / "log", lambda: accepts(port), env=environment())
-        )
-        board = stack.enter_context(serving_a_realistic_board())
-        server = stack.enter_context(
-            prometheus(folder / "prometheus", {"egress-monitor": [where, board]})
-        )
-        here = f'{{instance="{where}"}}'
-        ready = (
-            f"egress_incident_active{here} and on () rate(egress_probes_total{here}[5s]) > 0 "
-            f"and on () rate(probe_failures_total{here}[5s]) > 0"
-        )
-        wait_until(lambda: bool(server.query(ready)), "an incident has been scraped", 20)
-        yield server, where
-
-
-@contextmanager
-def serving_a_realistic_board() -> Iterator[str]:
-    """Serve the metrics of a board on which every family has samples; yields the address."""
-    text = render(realistic_board())
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def filled(query: str, instance: str, target: str) -> str:
