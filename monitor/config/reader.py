@@ -125,7 +125,7 @@ def read_environment(environ: Mapping[str, str], reading: Reading) -> None:
     """Read ``EGRESS_MONITOR_<KEY>``, ``__`` standing between table and key, over what the
     file said. An empty variable counts as not set."""
     known = {
-        _variable(table, key.name): (table, key)
+        variable(table, key.name): (table, key)
         for table, keys in TABLES.items()
         for key in keys
         if table == "" or table.isidentifier()
@@ -143,6 +143,7 @@ def read_environment(environ: Mapping[str, str], reading: Reading) -> None:
         values |= _read_value(key, key.kind.from_text(text), reading, ("environment", name))
 
 
-def _variable(table: str, key: str) -> str:
+def variable(table: str, key: str) -> str:
+    """Return the environment variable of a key."""
     path = f"{table}__{key}" if table else key
     return ENV_PREFIX + path.upper()

@@ -1,0 +1,21 @@
+"""The references in docs/ are what the code says now, and say everything."""
+
+from __future__ import annotations
+
+import pytest
+
+from docs.reference import FOLDER, written
+from monitor.export.families import families
+from tests.boards import realistic_board
+
+
+@pytest.mark.parametrize("name", written())
+def test_the_committed_reference_is_current(name: str):
+    assert (FOLDER / name).read_text() == written()[name], "run `make reference`"
+
+
+def test_every_metric_that_is_served_is_in_the_reference():
+    text = written()["metrics.md"]
+    names = {metric.name for metric in families(realistic_board())}
+    missing = [n for n in names if f"`{n}`" not in text and f"`{n}_total`" not in text]
+    assert missing == []
