@@ -12,16 +12,19 @@ from monitor.export.families import (
     MONITOR_FAMILIES,
     MONITOR_HISTOGRAMS,
     TARGET_FAMILIES,
+    WRITE_FAMILIES,
+    WRITE_REQUESTS,
     HistogramFamily,
     Kind,
     MonitorFamily,
     MonitorHistogram,
     TargetFamily,
+    WriteFamily,
 )
 
 FOLDER = Path(__file__).parent
 _PER_TARGET = ("target", "group")
-Family = TargetFamily | HistogramFamily | MonitorFamily | MonitorHistogram
+Family = TargetFamily | HistogramFamily | MonitorFamily | MonitorHistogram | WriteFamily
 
 
 def metrics() -> str:
@@ -43,6 +46,12 @@ def metrics() -> str:
             "## Of the monitor",
             "",
             *_families((*MONITOR_FAMILIES, *MONITOR_HISTOGRAMS), ()),
+            "",
+            "## Of each receiver of remote writes",
+            "",
+            f"Beside the histogram `{WRITE_REQUESTS}`:",
+            "",
+            *_families(WRITE_FAMILIES, ("destination",)),
             "",
         )
     )

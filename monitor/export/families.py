@@ -233,6 +233,7 @@ def _info(record: Record) -> Iterable[Sample]:
         endpoint.protocol.value,
         str(endpoint.required).lower(),
         endpoint.wildcard or "",
+        endpoint.one_of.partition("/")[0],
     )
     yield values, 1.0
 
@@ -412,7 +413,7 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         G,
         "What a target is: always 1, joined on `target`.",
         _info,
-        ("host", "port", "protocol", "required", "wildcard"),
+        ("host", "port", "protocol", "required", "wildcard", "redundant_group"),
     ),
     TargetFamily(
         "egress_wildcard_info",
