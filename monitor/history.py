@@ -89,14 +89,15 @@ class Chapter:
 
 def observe(trace: Trace, state: State, latency: float | None, now: float) -> Trace:
     """Return the trace with one more result: the state that it led to, and its latency in
-    seconds where it was a success. A clock set back adds to the slot in progress."""
+    seconds where it was a success. A result that nobody could judge yet counts neither as up
+    nor as down. A clock set back adds to the slot in progress."""
     trace = _advanced(trace, int(now // SLOT_SECONDS))
     seen, code = trace.open, latency_code(latency)
     told = seen.latencies
     if code and len(told) < RESULTS_LIMIT:
         told += bytes((code,))
     grown = Open(
-        results=seen.results + 1,
+        results=seen.results + (state is not State.UNKNOWN),
         downs=seen.downs + (state is State.DOWN),
         worst=max(seen.worst, _STATES.index(state)),
         latencies=told,
@@ -200,9 +201,9 @@ def _day(trace: Trace, now: float) -> tuple[int, bytes]:
 
 
 def _cell(seen: Open) -> bytes:
-    if not seen.results:
+    if not seen.worst:
         return bytes(CELL_BYTES)
-    share = math.ceil(_SHARES * seen.downs / seen.results)
+    share = math.ceil(_SHARES * seen.downs / seen.results) if seen.results else 0
     told = sorted(seen.latencies)
     figures = (told[0], told[len(told) // 2], told[-1]) if told else (0, 0, 0)
     return bytes((seen.worst, share, *figures))

@@ -72,6 +72,12 @@ def test_a_target_that_nobody_could_judge_yet_has_no_uptime():
     assert uptime(slots(trace, NOON)) is None
 
 
+def test_what_was_seen_before_anybody_could_judge_does_not_count_as_up():
+    trace = observe(Trace(), State.UNKNOWN, None, NOON)
+    trace = observe(trace, State.DOWN, None, NOON + 1)
+    assert uptime(slots(trace, NOON + 2)) == 0
+
+
 def test_a_clock_set_back_changes_no_past_slot_and_one_far_ahead_forgets_it():
     trace = observe(Trace(), State.UP, 0.01, NOON)
     trace = observe(trace, State.DOWN, None, NOON - 1000)

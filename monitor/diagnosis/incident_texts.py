@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from monitor.catalog.groups import rank
 from monitor.diagnosis.standing import RESOLVER_GROUP, Finding
 from monitor.model import Cause, Scope
 
@@ -202,8 +203,10 @@ def _hosts(finding: Finding) -> int:
 
 
 def _names(finding: Finding) -> str:
+    """Name a few of the hosts, what is needed first before all, and count the others."""
     named = (s.target for s in finding.members if s.target.group != RESOLVER_GROUP)
-    hosts = sorted({target.host for target in named})
+    ordered = sorted(named, key=lambda target: (rank(target.group), target.host))
+    hosts = list(dict.fromkeys(target.host for target in ordered))
     more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
     return ", ".join(hosts[:_NAMED]) + more
 

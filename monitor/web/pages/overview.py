@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from monitor.catalog.groups import rank
 from monitor.model import State
 from monitor.redundancy import spared
 from monitor.state import Board, Record
@@ -79,13 +80,13 @@ def headline(board: Board, records: Sequence[Record]) -> tuple[State, str]:
 
 
 def grouped(records: Sequence[Record]) -> list[tuple[str, list[Record]]]:
-    """Return the groups with their targets: the worst first, else as the catalogue has them."""
+    """Return the groups with their targets: the worst first, else in the requirements' order."""
     found: dict[str, list[Record]] = {}
     for record in records:
         found.setdefault(record.target.group, []).append(record)
     for members in found.values():
         members.sort(key=_badness)
-    return sorted(found.items(), key=lambda item: min(map(_badness, item[1])))
+    return sorted(found.items(), key=lambda g: (min(map(_badness, g[1])), rank(g[0])))
 
 
 def _badness(record: Record) -> int:
