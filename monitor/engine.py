@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -22,6 +23,7 @@ from monitor.model import (
     Target,
     Verdict,
 )
+from monitor.net.aws_credentials import AwsCredentials
 from monitor.net.clock import Clock, SystemClock
 from monitor.net.resolver import DnsResolver
 from monitor.net.trust import Trust
@@ -30,6 +32,9 @@ from monitor.probes import Probe, prober
 from monitor.probes.tools import Tools
 from monitor.schedule import TokenBucket
 from monitor.settings import ScheduleSettings, Settings
+
+if TYPE_CHECKING:
+    import aiohttp
 
 GRACE = 2.0
 """Seconds that a prober may take beyond its deadline before it is cut off as hung."""
@@ -61,7 +66,19 @@ def make_tools(
         ways=WayChooser.from_settings(settings.proxy, environ),
         families=settings.families,
         metadata=settings.metadata,
+        aws=AwsCredentials(
+            environ,
+            settings.metadata.endpoint,
+            open_session=_session,
+            time=clock.time,
+        ),
     )
+
+
+def _session() -> aiohttp.ClientSession:
+    import aiohttp  # noqa: PLC0415 - the probers do without it
+
+    return aiohttp.ClientSession()
 
 
 class Engine:

@@ -10,10 +10,18 @@ from monitor.flapping import Flaps
 from monitor.model import Cause, State, Verdict
 
 DEGRADING = frozenset(
-    {Cause.SLOW, Cause.CLOCK_SKEW, Cause.VPC_ENDPOINT_DENIED, Cause.ADDRESS_FAILED}
+    {
+        Cause.SLOW,
+        Cause.CLOCK_SKEW,
+        Cause.VPC_ENDPOINT_DENIED,
+        Cause.ADDRESS_FAILED,
+        Cause.AWS_NO_CREDENTIALS,
+        Cause.AWS_PERMISSION_DENIED,
+    }
 )
 """Causes under which the endpoint still answers. A VPC endpoint's policy that denies a
-request without credentials may well allow the runner's role: it is told, not called down."""
+request without credentials may well allow the runner's role, and what the monitor's own role
+may not do the runner's may: it is told, not called down."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,10 @@ class Endpoint:
     ``host`` and ``path`` may hold ``{region}`` and ``{account_id}``. ``wildcard`` is the
     row as the requirement writes it (``*.cloudfront.net``, or host and path for a path
     wildcard); ``host`` and ``path`` are then the concrete stand-in for it. For DNS ``host``
-    is the name server's address and ``query`` the name that it is asked for. ``gateway``
+    is the name server's address and ``query`` the name that it is asked for; for an AMI
+    ``query`` is its owner and name, ``OWNER/NAME``. A row with an ``interval`` (and a
+    ``timeout``, both seconds) of its own is expensive to probe: that is never done out of its
+    turn, to judge another one. ``gateway``
     names the gateway that it belongs to; the latency of a gateway is that of its
     ``gateway_entry``. ``audited``: where the endpoint redirects to has to be on the allow-list
     as well. ``one_of`` is the redundant group it is in, and the alternative within it, as
@@ -153,6 +156,8 @@ class Endpoint:
     required: bool = True
     enabled: bool = True
     profiles: frozenset[Profile] = frozenset(Profile)
+    interval: float | None = None
+    timeout: float | None = None
     query: str = ""
     wildcard: str | None = None
     gateway: str = ""
@@ -248,6 +253,15 @@ class UnlistedHost:
     refused: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What the dry run of a launch names: where, and of which type an instance would be."""
+
+    region: str = ""
+    subnet_id: str = ""
+    instance_type: str = "t3.micro"
+
+
 class ProxyUse(StrEnum):
     """Which way a target is probed. ``ENVIRONMENT``: as HTTP_PROXY and its kin say; ``NONE``:
     directly; ``BOTH``: as ``[proxy]`` says, and the other way beside it; ``FIXED``: through
@@ -277,6 +291,7 @@ class Target:
     ``proxy`` is None where the target goes as ``[proxy]`` says.
     ``unknown`` holds the names of template values nobody could fill in: such a target
     is shown as ``unknown`` and never probed. ``standin`` tells what stands for a wildcard.
+    ``launch`` is what an AMI is tried with.
     ``reach`` bounds the addresses that are dialled where a server named the host.
     """
 
@@ -290,6 +305,7 @@ class Target:
     standin: StandIn | None = None
     reach: Reach = Reach.ANY
     proxy: ProxyChoice | None = None
+    launch: Launch | None = None
 
     @property
     def id(self) -> str:
@@ -332,6 +348,7 @@ class Phase(StrEnum):
     EXCHANGE = "exchange"
     TOKEN = "token"
     IDENTITY = "identity"
+    CREDENTIALS = "credentials"
 
 
 class FailureKind(StrEnum):
@@ -361,6 +378,10 @@ class FailureKind(StrEnum):
     IMDS_DISABLED = "imds_disabled"  # code: the status, 403
     IMDS_V1_ONLY = "imds_v1_only"  # code: the status of the token request
     ENDPOINT_POLICY = "endpoint_policy"  # AWS names a VPC endpoint's policy; code: the status
+    AWS_CREDENTIALS = "aws_credentials"  # none, or AWS refuses them; code: AWS's error code
+    AWS_PERMISSION = "aws_permission"  # the role may not ask; code: AWS's error code
+    AMI_NONE = "ami_none"  # the account sees no AMI of that name and owner; code: none
+    AMI_REFUSED = "ami_refused"  # it may not be launched; code: AWS's error code
     INTERNAL = "internal"  # a bug of ours; code: the exception's class
 
 

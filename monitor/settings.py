@@ -181,6 +181,15 @@ class MetadataSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AmiSettings:
+    """What the dry run of a launch names. ``subnet_id``: "" is the instance's own where it is
+    known, else the default VPC's."""
+
+    subnet_id: str = ""
+    instance_type: str = "t3.micro"
+
+
+@dataclass(frozen=True, slots=True)
 class StateSettings:
     """``directory`` is where what has to outlive a restart is kept; None: nowhere."""
 
@@ -304,6 +313,7 @@ class Settings:
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
     metadata: MetadataSettings = MetadataSettings()
+    ami: AmiSettings = AmiSettings()
     state: StateSettings = StateSettings()
     discovery: DiscoverySettings = DiscoverySettings()
     mqtt: MqttSettings | None = None

@@ -189,13 +189,16 @@ class Watch:
         """Return the target as it is to be measured: quickly, where it only confirms. What
         takes long when it is well is given that time all the same."""
         target = record.target
-        if target.id not in self._quick:
-            return target
+        quick = target.id in self._quick
         self._quick.discard(target.id)
+        if not quick or target.endpoint.interval is not None:
+            return target
         return replace(target, timeout=min(target.timeout, max(QUICK_TIMEOUT, 3 * _took(record))))
 
     def _doubt(self, record: Record) -> None:
         """Have a few targets looked at that share something with one in doubt."""
+        if record.target.endpoint.interval is not None:
+            return
         now = asyncio.get_running_loop().time()
         if record.health.state is State.UP and self._doubts.over(now):
             self._look_at(companions(record, self._board.records.values(), COMPANIONS), now)
@@ -203,6 +206,8 @@ class Watch:
     def _look_at(self, target_ids: Iterable[str], now: float) -> None:
         """Probe targets now and quickly, at a bounded rate."""
         for target_id in target_ids:
+            if self._board.records[target_id].target.endpoint.interval is not None:
+                continue  # too expensive to be asked for the sake of another one
             due = now + self._confirmations.reserve(now)
             if self._agenda.expedite(target_id, due):
                 self._quick.add(target_id)

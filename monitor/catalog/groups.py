@@ -20,6 +20,7 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         "extra_registries": "container images and their layers",
         "instance_metadata": "region, account and role of the instance",
         "aws_api": "AWS API that the runner calls",
+        "ami_access": "AMIs that the runner and its environments are launched from",
         "redirects": "hosts that the ones above redirect to",
     }
 )

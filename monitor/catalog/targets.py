@@ -17,6 +17,7 @@ from monitor.model import (
     Expectation,
     FoundBy,
     Identity,
+    Launch,
     Protocol,
     Reach,
     Source,
@@ -77,7 +78,19 @@ def build_targets(
     filled = [replace(row, host=fill_host(row.host, values)) for row in rows]
     rows += [_overridden(row, settings) for row in redirect_rows(found.hosts, filled)]
     chosen = (row for row in rows if include_disabled or row.enabled)
-    return tuple(_target(row, settings, values, stand_ins.get(row.id)) for row in chosen)
+    targets = (_target(row, settings, values, stand_ins.get(row.id)) for row in chosen)
+    launch = Launch(
+        values.get("region", ""),
+        settings.ami.subnet_id or identity.subnet_id,
+        settings.ami.instance_type,
+    )
+    return tuple(_launched(t, launch) if t.endpoint.prober == "ami" else t for t in targets)
+
+
+def _launched(target: Target, launch: Launch) -> Target:
+    """Give a target what a dry run names; without a region nothing can be signed."""
+    unknown = target.unknown if launch.region else ("region",)
+    return replace(target, launch=launch, unknown=unknown)
 
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
@@ -95,12 +108,14 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
 
 
 def schedule_of(endpoint: Endpoint, settings: Settings) -> tuple[float, float]:
-    """Return interval and timeout (seconds): the target's, else the group's, else all's."""
+    """Return interval and timeout (seconds): the target's, else the group's, else the row's
+    own, else all's."""
     target = settings.targets.get(endpoint.id, TargetSettings())
     group = settings.groups.get(endpoint.group, GroupSettings())
+    every = settings.schedule
     return (
-        _first(target.interval, group.interval, settings.schedule.interval),
-        _first(target.timeout, group.timeout, settings.schedule.timeout),
+        _first(target.interval, group.interval, endpoint.interval, every.interval),
+        _first(target.timeout, group.timeout, endpoint.timeout, every.timeout),
     )
 
 

@@ -18,6 +18,7 @@ from monitor.config.web import web_settings
 from monitor.model import Expectation, ProxyUse
 from monitor.net.proxy import ProxyChooser
 from monitor.settings import (
+    AmiSettings,
     ConfigError,
     DiscoverySettings,
     DnsSettings,
@@ -107,6 +108,7 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
         web=web_settings(reading),
         log=LogSettings(**reading.table("log")),
         metadata=_metadata(reading, environ),
+        ami=AmiSettings(**reading.table("ami")),
         state=StateSettings(**reading.table("state")),
         discovery=DiscoverySettings(**reading.table("discovery")),
         mqtt=mqtt_settings(reading),

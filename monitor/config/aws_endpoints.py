@@ -23,6 +23,8 @@ IGNORE = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
 SERVICES: Mapping[str, str] = MappingProxyType(
     {
         "aws-ec2": "EC2",
+        "ami-bottlerocket-ecs": "EC2",
+        "ami-ec2-runner": "EC2",
         "aws-s3": "S3",
         "aws-ssm": "SSM",
         "aws-sts": "STS",

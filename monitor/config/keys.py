@@ -158,6 +158,10 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
                 "discover_identity", v.BOOLEAN, "Whether region and account are asked for.", "true"
             ),
         ),
+        "ami": (
+            Key("subnet_id", v.SUBNET, "Where the dry run would launch an instance."),
+            Key("instance_type", v.INSTANCE_TYPE, "Of which type.", '"t3.micro"'),
+        ),
         "groups.*": _PER_TARGET,
         "targets.*": (
             *_PER_TARGET,

@@ -605,6 +605,16 @@ REGION = text_kind(
     parse_shape(shapes.REGION, "AWS region", 'write e.g. "eu-central-1"'),
     "eu-central-1",
 )
+SUBNET = text_kind(
+    "a subnet's id",
+    parse_shape(shapes.SUBNET_ID, "subnet id", 'write e.g. "subnet-0123456789abcdef0"'),
+    "subnet-0123456789abcdef0",
+)
+INSTANCE_TYPE = text_kind(
+    "an instance type",
+    parse_shape(shapes.INSTANCE_TYPE, "instance type", 'write e.g. "t3.micro"'),
+    "t3.micro",
+)
 ACCOUNT = text_kind(
     "an AWS account id",
     parse_shape(

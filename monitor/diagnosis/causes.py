@@ -161,6 +161,7 @@ _TIMEOUTS: Mapping[Phase, Cause] = MappingProxyType(
         Phase.TOKEN: C.HTTP_TIMEOUT,
         Phase.IDENTITY: C.HTTP_TIMEOUT,
         Phase.EXCHANGE: C.UDP_NO_REPLY,
+        Phase.CREDENTIALS: C.AWS_NO_CREDENTIALS,
     }
 )
 
@@ -311,4 +312,8 @@ _RULES: tuple[Rule, ...] = (
     (_kind(K.IMDS_DISABLED), C.IMDS_DISABLED),
     (_kind(K.IMDS_V1_ONLY), C.IMDS_V1_ONLY),
     (_kind(K.ENDPOINT_POLICY), C.VPC_ENDPOINT_DENIED),
+    (_kind(K.AWS_CREDENTIALS), C.AWS_NO_CREDENTIALS),
+    (_kind(K.AWS_PERMISSION), C.AWS_PERMISSION_DENIED),
+    (_kind(K.AMI_NONE), C.AMI_NOT_VISIBLE),
+    (_kind(K.AMI_REFUSED), C.AMI_NOT_LAUNCHABLE),
 )

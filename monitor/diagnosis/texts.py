@@ -235,20 +235,22 @@ TEXTS: Mapping[Cause, Text] = MappingProxyType(
             "Use a metadata service or emulator that supports IMDSv2 tokens.",
         ),
         Cause.AWS_NO_CREDENTIALS: Text(
-            "No AWS credentials were found for the check of {host}.",
+            "There are no AWS credentials that work for the check of {name}: {error}.",
             "Give the task or instance a role, or switch this check off.",
         ),
         Cause.AWS_PERMISSION_DENIED: Text(
-            "AWS denies the permission for this check: {error}.",
-            "Allow ec2:DescribeImages and ec2:RunInstances (dry run) for the monitor's role.",
+            "The monitor's role may not find out whether {name} can be launched: {error}.",
+            "Allow ec2:DescribeImages and ec2:RunInstances for the monitor's role (docs/aws.md).",
         ),
         Cause.AMI_NOT_VISIBLE: Text(
-            "This account can't see the AMI {name}.",
-            "Allow the AMI's owner account in the organisation's allowed-AMI settings.",
+            "This account sees no AMI {name}: {error}.",
+            "Allow the AMI's owner account in the Allowed AMIs settings of account and "
+            "organisation; a private AMI has to be shared with this account by its owner.",
         ),
         Cause.AMI_NOT_LAUNCHABLE: Text(
             "This account sees the AMI {name} but may not launch it: {error}.",
-            "Allow the AMI's owner account in service control policies and allowed-AMI settings.",
+            "Allow the AMI's owner account in the organisation's service control policies and "
+            "Allowed AMIs settings.",
         ),
         Cause.VPC_ENDPOINT_DENIED: Text(
             "{host} answers, but the policy of its VPC endpoint denies the request.",

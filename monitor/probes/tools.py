@@ -12,6 +12,7 @@ from monitor.schedule import TokenBucket
 from monitor.settings import FamilyChoice, MetadataSettings
 
 if TYPE_CHECKING:
+    from monitor.net.aws_credentials import AwsCredentials
     from monitor.net.trust import Trust
     from monitor.net.ways import WayChooser
 
@@ -47,6 +48,7 @@ class Tools:
     metadata: MetadataSettings = MetadataSettings()
     starts: TokenBucket | None = None
     segment: int | None = None
+    aws: AwsCredentials | None = None
 
 
 class Prober(Protocol):

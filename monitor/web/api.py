@@ -29,7 +29,7 @@ from monitor.view import (
 Json = dict[str, object]
 
 STALLED_AFTER = 3
-"""So many of the longest interval without a finished probe, and the monitor is not well."""
+"""So many of the shortest interval without a finished probe, and the monitor is not well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +166,8 @@ def quality_view(quality: Quality) -> Json:
 def health(board: Board, now: float) -> Condition:
     """Whether probes are still being finished; a monitor with nothing to probe is well."""
     vitals, probed = board.vitals, _probed(board)
-    longest = max((r.target.interval + r.target.timeout for r in probed), default=0.0)
-    patience = STALLED_AFTER * longest
+    shortest = min((r.target.interval + r.target.timeout for r in probed), default=0.0)
+    patience = STALLED_AFTER * shortest
     last = vitals.last_completed_at or vitals.started_at
     silence = max(0.0, now - last) if last and probed else 0.0
     ok = silence <= patience

@@ -1,6 +1,7 @@
 """The catalogue and docs/requirements.md say the same, in both directions."""
 
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from monitor.model import Endpoint, Identity, Profile
 from monitor.settings import Settings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "requirements.md"
+AMI_ACCESS = "ami_access"
 MARKS = {"": frozenset(Profile), "S": {Profile.STANDARD}, "E": {Profile.ENTERPRISE}}
 
 
@@ -27,14 +29,20 @@ class Row:
 
 
 def table() -> list[Row]:
+    return [Row(*cells) for cells in cells_below("| id | group | as required")]
+
+
+def cells_below(header: str) -> list[list[str]]:
+    """The rows of the table that begins with ``header``."""
     lines = DOCUMENT.read_text(encoding="utf-8").splitlines()
-    start = next(n for n, line in enumerate(lines) if line.startswith("| id |"))
-    rows = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        rows.append(Row(*(cell.strip().strip("`") for cell in line.strip("|").split("|"))))
-    return rows
+    start = next(n for n, line in enumerate(lines) if line.startswith(header))
+    rows = takewhile(lambda line: line.startswith("|"), lines[start + 2 :])
+    return [[cell.strip().strip("`") for cell in row.strip("|").split("|")] for row in rows]
+
+
+def endpoints() -> list[Endpoint]:
+    """The catalogue's rows but for the AMIs, which have a table of their own."""
+    return [row for row in load_catalog() if row.group != AMI_ACCESS]
 
 
 def need_of(endpoint: Endpoint) -> str:
@@ -61,14 +69,30 @@ def test_each_profile_lists_every_required_row_and_nothing_else(profile: Profile
         (t.id, t.group, t.host, str(t.port), str(t.endpoint.protocol), path_of(t.endpoint),
          need_of(t.endpoint))
         for t in targets
+        if t.group != AMI_ACCESS
     }  # fmt: skip
     assert listed == documented
-    assert len(targets) == len(listed)
+    assert len(targets) == len(listed) + len(cells_below("| id | owner"))
+
+
+def test_the_amis_are_those_of_the_requirement_and_of_its_owners() -> None:
+    documented = {(id_, owner, name) for id_, owner, name, _ in cells_below("| id | owner")}
+    assert documented == {
+        ("ami-bottlerocket-ecs", "149721548608", "bottlerocket-aws-ecs-1-x86_64*"),
+        ("ami-ec2-runner", "995913728426", "gitpod/images/gitpod-next/ec2-runner-ami-*"),
+    }
+    rows = [row for row in load_catalog() if row.group == AMI_ACCESS]
+    listed = {(row.id, *row.query.split("/", 1)) for row in rows}
+    assert listed == documented
+    for row in rows:
+        assert (row.prober, row.host, row.enabled) == ("ami", "ec2.{region}.amazonaws.com", False)
+        assert row.interval == 3600
+        assert row.profiles == set(Profile)
 
 
 def test_the_marks_are_those_of_the_table() -> None:
     marks = {row.id: MARKS[row.mark] for row in table()}
-    assert {row.id: row.profiles for row in load_catalog()} == marks
+    assert {row.id: row.profiles for row in endpoints()} == marks
 
 
 def test_a_wildcard_row_says_so_as_the_requirement_writes_it() -> None:

@@ -11,6 +11,7 @@ from monitor.model import (
     Endpoint,
     Expectation,
     Identity,
+    Launch,
     Profile,
     Protocol,
     Source,
@@ -18,6 +19,7 @@ from monitor.model import (
     Target,
 )
 from monitor.settings import (
+    AmiSettings,
     DnsSettings,
     GroupSettings,
     ScheduleSettings,
@@ -104,6 +106,35 @@ def test_every_part_of_a_target_can_be_overridden() -> None:
     assert (target.endpoint.path, target.endpoint.method) == ("/p/123456789012", "HEAD")
     assert (target.endpoint.expect, target.address) == (expect, "127.0.0.1")
     assert target.endpoint.wildcard == "*.vscode-unpkg.net"
+
+
+ON = {"ami_access": GroupSettings(enabled=True)}
+
+
+def test_amis_are_off_until_asked_for_and_seldom_then() -> None:
+    assert "ami-ec2-runner" not in targets()
+    found = targets(replace(SETTINGS, groups=ON))["ami-ec2-runner"]
+    assert (found.interval, found.timeout) == (3600.0, 20.0)
+    sooner = {"ami_access": GroupSettings(enabled=True, interval=600.0)}
+    assert targets(replace(SETTINGS, groups=sooner))["ami-ec2-runner"].interval == 600.0
+
+
+def test_a_dry_run_is_made_where_the_configuration_says_else_where_we_are() -> None:
+    here = Identity(subnet_id="subnet-00000001")
+    settings = replace(SETTINGS, groups=ON)
+    launch = targets(settings, here)["ami-ec2-runner"].launch
+    assert launch == Launch("eu-central-1", "subnet-00000001", "t3.micro")
+    settings = replace(settings, ami=AmiSettings("subnet-00000002", "m6i.large"))
+    launch = targets(settings, here)["ami-ec2-runner"].launch
+    assert launch == Launch("eu-central-1", "subnet-00000002", "m6i.large")
+    assert targets(settings, here)["aws-ec2"].launch is None
+
+
+def test_without_a_region_no_ami_is_asked_for_wherever_ec2_is() -> None:
+    moved = {"ami-ec2-runner": TargetSettings(host="vpce-1.ec2.example")}
+    settings = replace(SETTINGS, region="", groups=ON, targets=moved)
+    for name in ("ami-ec2-runner", "ami-bottlerocket-ecs"):
+        assert targets(settings)[name].unknown == ("region",)
 
 
 def test_extra_registries_are_off_until_they_are_named() -> None:

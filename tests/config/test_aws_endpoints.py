@@ -78,6 +78,7 @@ def test_the_variables_names_are_those_of_the_sdk() -> None:
     }
     loader = create_loader()
     for target, service in SERVICES.items():
-        name = prefixes.get(target, target.removeprefix("aws-"))
+        name = "ec2" if target.startswith("ami-") else target.removeprefix("aws-")
+        name = prefixes.get(target, name)
         metadata = loader.load_service_model(name, "service-2")["metadata"]
         assert metadata["serviceId"].replace(" ", "_").upper() == service

@@ -20,6 +20,7 @@ from monitor.model import (
     ResolutionSource,
     Target,
 )
+from monitor.net.aws_credentials import AwsCredentials
 from monitor.net.clock import SystemClock
 from monitor.net.trust import Trust
 from monitor.net.ways import WayChooser
@@ -52,6 +53,7 @@ def make_tools(
     families: FamilyChoice = FamilyChoice.AUTO,
     metadata: MetadataSettings | None = None,
     proxy: ProxySettings | None = None,
+    aws: AwsCredentials | None = None,
 ) -> Tools:
     """Make tools that trust ``ca_file`` alone and know the names of ``table``."""
     return Tools(
@@ -62,6 +64,7 @@ def make_tools(
         ways=WayChooser.from_settings(proxy or ProxySettings(), environ or {}),
         families=families,
         metadata=metadata or MetadataSettings(),
+        aws=aws,
     )
 
 
