@@ -1,8 +1,9 @@
 """Finds AWS credentials by the chain that SDKs go through, and keeps them fresh.
 
-Environment, then the container's endpoint (an ECS task's role, EKS Pod Identity), then the
-instance's role. Sources: AWS SDKs and tools reference guide, "Standardized credential
-providers", "Container credential provider" and "IMDS credential provider".
+Environment, then what only the SDK knows (profiles, SSO, web identities) where something names
+it and botocore is installed, then the container's endpoint (an ECS task's role, EKS Pod
+Identity), then the instance's role. Sources: AWS SDKs and tools reference guide, "Standardized
+credential providers", "Container credential provider" and "IMDS credential provider".
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from monitor.model import Secret
 from monitor.net import imds_wire
+from monitor.net.aws_profiles import SdkCredentials, is_named
 from monitor.net.aws_sigv4 import Credentials
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ _CONTAINER_ADDRESSES = frozenset({"169.254.170.2", "169.254.170.23", "fd00:ec2::
 _ROLE_PATH = "/latest/meta-data/iam/security-credentials/"
 _TIMEOUT = 3.0
 """Seconds for all of one provider's requests."""
+
+_SDK_TIMEOUT = 10.0
+"""Seconds for the SDK, which may have to ask two services one after another."""
 
 _SIZE_LIMIT = 65_536
 _REFRESH_BEFORE = 300.0
@@ -60,6 +65,7 @@ class AwsCredentials:
         self._metadata_endpoint = metadata_endpoint.rstrip("/")
         self._open_session = open_session
         self._time = time
+        self._sdk = SdkCredentials()
         self._known: Credentials | None = None
         self._next_try = -math.inf
         self._finding = asyncio.Lock()
@@ -86,10 +92,18 @@ class AwsCredentials:
     def forget(self) -> None:
         """Look for credentials anew at the next ``get``: AWS refused the ones there are."""
         self._known = None
+        self._sdk.forget()
 
     async def _find(self) -> Credentials:
         if (found := from_environment(self._environ)) is not None:
             return found
+        hint = ""
+        if is_named(self._environ):
+            try:
+                if (found := await self._from_sdk()) is not None:
+                    return found
+            except ImportError:
+                hint = ', and for profiles and web identities the extra "aws" is not installed'
         import aiohttp  # noqa: PLC0415 - static credentials do without it
 
         container = container_url(self._environ)
@@ -102,8 +116,18 @@ class AwsCredentials:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # Named by its class: an exception's text may hold what was sent.
             raise NoCredentialsError(
-                f"no credentials in the environment, none from {where} ({type(error).__name__})"
+                f"no credentials in the environment, none from {where} "
+                f"({type(error).__name__}){hint}"
             ) from None
+
+    async def _from_sdk(self) -> Credentials | None:
+        try:
+            async with asyncio.timeout(_SDK_TIMEOUT):
+                return await self._sdk.get(self._time())
+        except ImportError:
+            raise
+        except Exception as error:  # noqa: BLE001 - botocore has dozens
+            raise NoCredentialsError(f"none from the AWS SDK ({type(error).__name__})") from None
 
     async def _from_container(self, session: aiohttp.ClientSession, url: str) -> Credentials:
         token = self._environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")

@@ -165,14 +165,14 @@ def test_only_what_is_known_of_the_ami_calls_it_down(cause: Cause, state: State)
 
 async def test_a_network_failure_keeps_its_own_cause() -> None:
     cases = [
-        (silent, Cause.HTTP_TIMEOUT),
-        (closing, Cause.HTTP_PROTOCOL),
-        (saying(b"220 mail ESMTP\r\n\r\n"), Cause.HTTP_PROTOCOL),
-        (babbling(b"X-Endless: yes\r\n"), Cause.HTTP_PROTOCOL),
+        (silent, 0.5, Cause.HTTP_TIMEOUT),
+        (closing, 5.0, Cause.HTTP_PROTOCOL),
+        (saying(b"220 mail ESMTP\r\n\r\n"), 5.0, Cause.HTTP_PROTOCOL),
+        (babbling(b"X-Endless: yes\r\n"), 5.0, Cause.HTTP_PROTOCOL),
     ]
-    for habit, cause in cases:
+    for habit, timeout, cause in cases:
         async with rude(habit) as port:
-            _, verdict = await probe(ami(port, timeout=0.5))
+            _, verdict = await probe(ami(port, timeout=timeout))
         assert verdict.cause is cause
     _, verdict = await probe(ami(free_port()))
     assert verdict.cause is Cause.TCP_REFUSED
