@@ -136,6 +136,30 @@ def dashboard() -> Dashboard:
                 f"(0.5, egress_phase_duration_seconds{{{IN_GROUPS}}})"
             },
         ),
+        row("Gateways"),
+        graph(
+            "Latency of each gateway",
+            "The median of the latest round trips by the kernel's clock.",
+            {"{{gateway}}": f"egress_gateway_latency_seconds{{{CHOSEN}}}"},
+            width=8,
+        ),
+        graph(
+            "The gateway that a runner would pick",
+            "1 for the one that is preferred.",
+            {"{{gateway}}": f"egress_gateway_preferred{{{CHOSEN}}}"},
+            unit="short",
+            width=8,
+        ),
+        graph(
+            "Redundant groups",
+            "1 while none of the group's alternatives works.",
+            {
+                "{{redundant_group}}": "max by (redundant_group) "
+                f'(egress_redundant_group_state{{{CHOSEN}, state="down"}})'
+            },
+            unit="short",
+            width=8,
+        ),
         row("Path"),
         graph(
             "Name servers",
@@ -186,6 +210,64 @@ def dashboard() -> Dashboard:
             hidden=("way",),
             width=8,
             height=8,
+        ),
+        row("What is found out, and what is delivered"),
+        listing(
+            "Wildcards",
+            "The concrete name that stands for each, and how it was found.",
+            {"stand-in": f"max by (target, host, found_by) (egress_wildcard_info{{{CHOSEN}}})"},
+            key="target",
+            hidden=("stand-in",),
+            width=12,
+        ),
+        number(
+            "Unlisted hosts",
+            "Hosts that endpoints redirect to and that no list names.",
+            f"max(egress_unlisted_redirect_hosts{{{CHOSEN}}})",
+            bad_from=1,
+        ),
+        number(
+            "Events to publish",
+            "That the MQTT broker has still to take.",
+            f"max(egress_mqtt_events_pending{{{CHOSEN}}})",
+        ),
+        number(
+            "Clock",
+            "This host's clock against those of unrelated sites.",
+            f"max(abs(egress_host_clock_offset_seconds{{{CHOSEN}}}))",
+            unit="s",
+            bad_from=5,
+        ),
+        graph(
+            "Samples that wait",
+            "In the queues of remote write.",
+            {
+                "{{destination}}": "sum by (destination) "
+                f"(egress_remote_write_samples_pending{{{CHOSEN}}})"
+            },
+            unit="short",
+            width=8,
+        ),
+        graph(
+            "Oldest sample that waits",
+            "How far a receiver is behind.",
+            {
+                "{{destination}}": "time() - max by (destination) "
+                f"(egress_remote_write_oldest_pending_timestamp_seconds{{{CHOSEN}}})"
+            },
+            width=8,
+        ),
+        graph(
+            "Samples delivered and lost",
+            "A second.",
+            {
+                "sent to {{destination}}": "sum by (destination) "
+                f"(rate(egress_remote_write_samples_total{{{CHOSEN}}}[$__rate_interval]))",
+                "dropped: {{reason}}": "sum by (reason) "
+                f"(rate(egress_remote_write_samples_dropped_total{{{CHOSEN}}}[$__rate_interval]))",
+            },
+            unit="cps",
+            width=8,
         ),
         row("The monitor itself"),
         graph(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from monitor.model import Cause
+from monitor.model import Cause, State
 
 LOOK_BACK = 20
 """So many of the latest results are looked at: ten minutes at the usual interval."""
@@ -31,14 +31,16 @@ _CALM_MASK = (1 << CALM_RESULTS) - 1
 @dataclass(frozen=True, slots=True)
 class Flaps:
     """What flapping is told by. ``results`` holds a bit a result, the latest the lowest, set
-    where it was bad; ``falls`` the times (Unix seconds) of the last falls from up. ``cause``
-    is that of the last bad result, and ``bad_at`` its time."""
+    where it was bad; ``falls`` the times (Unix seconds) of the last falls. ``cause``
+    is that of the last bad result, and ``bad_at`` its time. ``been_down``: it has been down
+    since it was up the last time."""
 
     flapping: bool = False
     results: int = 0
     falls: tuple[float, ...] = ()
     cause: Cause | None = None
     bad_at: float = 0.0
+    been_down: bool = False
 
     @property
     def changes(self) -> int:
@@ -57,8 +59,20 @@ def after(flaps: Flaps, cause: Cause | None, now: float) -> Flaps:
     return Flaps() if calm else seen
 
 
-def fallen(flaps: Flaps, now: float) -> Flaps:
-    """Return how a target flaps that was up and is not any more."""
+def moved(flaps: Flaps, before: State, state: State, now: float) -> Flaps:
+    """Return how a target flaps that changes from ``before`` to ``state``.
+
+    A fall is one from up, and one down again of a target that has not been up since it was
+    down: what comes down over degraded has fallen once.
+    """
+    again = state is State.DOWN and flaps.been_down
+    seen = _fallen(flaps, now) if before is State.UP or again else flaps
+    been_down = state is State.DOWN or (flaps.been_down and state is not State.UP)
+    return replace(seen, been_down=been_down)
+
+
+def _fallen(flaps: Flaps, now: float) -> Flaps:
+    """Return how a target flaps that falls now."""
     falls = (*flaps.falls, now)[-FALLS:]
     often = len(falls) == FALLS and now - falls[0] <= FALLS_WITHIN
     return replace(flaps, falls=falls, flapping=flaps.flapping or often)

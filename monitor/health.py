@@ -96,8 +96,7 @@ def _counted(health: Health, verdict: Verdict, now: float) -> Health:
 def _stands(health: Health, state: State, cause: Cause | None, now: float) -> Health:
     if state is health.state:
         return replace(health, cause=cause)
-    fell = health.state is State.UP
-    flaps = flapping.fallen(health.flaps, now) if fell else health.flaps
+    flaps = flapping.moved(health.flaps, health.state, state, now)
     return replace(health, state=state, since=now, cause=cause, flaps=flaps)
 
 

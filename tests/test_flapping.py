@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,19 @@ def test_the_third_outage_in_half_an_hour_is_flapping():
     assert (course.health.state, course.health.flapping) == (State.DOWN, True)
     assert course.play("U") == [State.DEGRADED]
     assert course.health.cause is Cause.TCP_TIMEOUT
+
+
+def test_down_and_slow_by_turns_is_flapping_too():
+    course = Course()
+    states = course.play("U" + "DDSS" * 30)
+    assert course.health.flapping
+    assert sum(one is not other for one, other in pairwise(states)) <= 2 * FALLS
+
+
+def test_what_comes_down_over_slow_has_fallen_once():
+    course = Course()
+    course.play("U" + "SSDDUUUUU" * (FALLS - 1))
+    assert not course.health.flapping
 
 
 def test_outages_far_apart_are_outages():

@@ -13,7 +13,8 @@ from threading import Thread
 import pytest
 
 from monitor.export.prometheus import render
-from tests.boards import realistic_board
+from monitor.state import WriteVitals
+from tests.boards import NOW, realistic_board
 from tests.internet.process import accepts, running, wait_until
 from tests.internet.prometheus import Prometheus, prometheus
 from tests.internet.whole import whole_internet
@@ -56,7 +57,9 @@ def scraper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Promethe
 @contextmanager
 def serving_a_realistic_board() -> Iterator[str]:
     """Serve the metrics of a board on which every family has samples; yields the address."""
-    text = render(realistic_board())
+    board = realistic_board()
+    board.writes["central"] = WriteVitals(pending=40, sent=850, oldest_pending_at=NOW - 20)
+    text = render(board)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
