@@ -7,13 +7,7 @@ from pathlib import Path
 
 from monitor.config.keys import TABLES, Key
 from monitor.config.reader import variable
-from monitor.export.families import (
-    HISTOGRAM_FAMILIES,
-    MONITOR_FAMILIES,
-    MONITOR_HISTOGRAMS,
-    TARGET_FAMILIES,
-    WRITE_FAMILIES,
-    WRITE_REQUESTS,
+from monitor.export.family import (
     HistogramFamily,
     Kind,
     MonitorFamily,
@@ -21,6 +15,9 @@ from monitor.export.families import (
     TargetFamily,
     WriteFamily,
 )
+from monitor.export.monitor_families import MONITOR_FAMILIES, MONITOR_HISTOGRAMS
+from monitor.export.target_families import HISTOGRAM_FAMILIES, TARGET_FAMILIES
+from monitor.export.write_families import WRITE_FAMILIES, WRITE_REQUESTS
 
 FOLDER = Path(__file__).parent
 _PER_TARGET = ("target", "group")
@@ -33,7 +30,7 @@ def metrics() -> str:
         (
             "# Metrics",
             "",
-            "Written by `make reference` from `monitor/export/families.py`: change that, not this.",
+            "Written by `make reference` from `monitor/export/*_families.py`: change those instead.",
             "",
             "Names that blackbox_exporter has for the same thing are its names. All labels' values",
             "are bounded by the configuration: nothing that a server sends becomes a label. Times",

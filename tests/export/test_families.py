@@ -6,14 +6,10 @@ from dataclasses import replace
 import pytest
 from prometheus_client.core import Metric
 
-from monitor.export.families import (
-    HISTOGRAM_FAMILIES,
-    MONITOR_FAMILIES,
-    MONITOR_HISTOGRAMS,
-    TARGET_FAMILIES,
-    Kind,
-    families,
-)
+from monitor.export.families import families
+from monitor.export.family import Kind
+from monitor.export.monitor_families import MONITOR_FAMILIES, MONITOR_HISTOGRAMS
+from monitor.export.target_families import HISTOGRAM_FAMILIES, TARGET_FAMILIES
 from monitor.model import Addresses, Cause, Failure, FailureKind, Phase, State
 from monitor.state import Board
 from tests.boards import HOSTILE, NOW, hostile_board, realistic_board
