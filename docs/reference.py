@@ -30,7 +30,7 @@ def metrics() -> str:
         (
             "# Metrics",
             "",
-            "Written by `make reference` from `monitor/export/*_families.py`: change those instead.",
+            "Written by `make reference` from `monitor/export/*_families.py`: change those.",
             "",
             "Names that blackbox_exporter has for the same thing are its names. All labels' values",
             "are bounded by the configuration: nothing that a server sends becomes a label. Times",
