@@ -15,13 +15,14 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
         --no-compile --require-hashes --only-binary :all: --requirement requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY monitor monitor
-# Bytecode is compiled once and never checked again: nothing is written when it runs.
+# Bytecode is compiled once and never checked again: nothing is written when it runs. Without
+# assertions and docstrings (level 2, as PYTHONOPTIMIZE below) it takes 2 MiB less of memory.
 RUN /tools/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /tools/bin/pip --python /opt/egress-monitor/bin/python install --quiet --no-deps \
         --no-index --no-compile /wheels/*.whl \
     && find /opt/egress-monitor -type d -name tests -prune -exec rm -rf {} + \
     && find /opt/egress-monitor -name '*.py[ix]' -delete \
-    && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/egress-monitor/lib
+    && python3 -m compileall -q -o 2 --invalidation-mode unchecked-hash /opt/egress-monitor/lib
 
 FROM ${BASE}
 ARG VERSION=0.1.0
@@ -33,7 +34,13 @@ COPY --from=build /opt/egress-monitor /opt/egress-monitor
 COPY config.toml /etc/egress-monitor/config.toml
 ENV PATH=/opt/egress-monitor/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONOPTIMIZE=2 \
     PYTHONUNBUFFERED=1
+# Python's own library comes without bytecode of this level, in official images without any:
+# every start, each health check's too, would compile it anew.
+RUN python3 -m compileall -q --invalidation-mode unchecked-hash \
+        -x '/(ensurepip|idlelib|lib2to3|site-packages|test|tkinter|turtledemo)/' \
+        "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 # A volume takes its owner from the directory that it is mounted over.
 RUN install -d -o 65532 -g 65532 -m 0700 /var/lib/egress-monitor
 VOLUME /var/lib/egress-monitor

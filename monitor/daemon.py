@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from random import Random
 
@@ -199,18 +199,23 @@ class Monitor:
 
     async def _renew_trust(self) -> None:
         """Trust what the files of CAs say now; a broken one changes nothing and is said."""
-        vitals = self.board.vitals
-        look: Callable[[], bool | None] = self._watch.engine.tools.trust.check
+        with self._noting_distrust():
+            # Nothing is timed yet, and a thread would keep the megabyte that it reads.
+            self._watch.engine.tools.trust.check()
         while True:
-            try:
-                if await asyncio.to_thread(look):
-                    vitals.trust_ok = True
-                    log.info("trust renewed: the files of CAs have changed")
-            except TrustError as error:
-                vitals.trust_ok = False
-                log.error("CAs can't be used; what was trusted still is", problem=str(error))
             await asyncio.sleep(TRUST_CHECK_EVERY)
-            look = self._watch.engine.tools.trust.renew
+            with self._noting_distrust():
+                if await asyncio.to_thread(self._watch.engine.tools.trust.renew):
+                    self.board.vitals.trust_ok = True
+                    log.info("trust renewed: the files of CAs have changed")
+
+    @contextmanager
+    def _noting_distrust(self) -> Iterator[None]:
+        try:
+            yield
+        except TrustError as error:
+            self.board.vitals.trust_ok = False
+            log.error("CAs can't be used; what was trusted still is", problem=str(error))
 
     async def _reload_when_told(self, reload: asyncio.Event) -> None:
         while True:

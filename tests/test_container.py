@@ -20,6 +20,11 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="images are built as root"),
 ]
 IMAGE = "localhost/egress-monitor"
+COMPILED_ANEW = """
+import os, sys, monitor.cli, monitor.commands.healthcheck, monitor.daemon
+print([name for name, module in sys.modules.items()
+       if (file := getattr(module, "__cached__", None)) and not os.path.exists(file)])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +80,5 @@ def test_nothing_in_it_has_to_be_compiled_or_can_be_written(
     assert modules <= compiled
     assert not any(p.stat().st_mode & 0o002 for p in installed.rglob("*") if not p.is_symlink())
     assert not list(installed.rglob("pip"))
+    compiled_anew = in_container(builder, container, "python3", "-c", COMPILED_ANEW)
+    assert compiled_anew == "[]", "Python's own library has its bytecode too"

@@ -36,7 +36,14 @@ class Internet:
     imds: Server
     ports: dict[Protocol, int]
 
-    def config(self, text: str = "", *, interval: str = "1s", timeout: str = "700ms") -> Path:
+    def config(
+        self,
+        text: str = "",
+        *,
+        interval: str = "1s",
+        timeout: str = "700ms",
+        system_store: bool = False,
+    ) -> Path:
         """Write a configuration that probes the whole catalogue here; ``text`` goes before
         its tables."""
         redirects = "\n".join(
@@ -59,7 +66,7 @@ attempts = 1
 use_hosts_file = false
 [tls]
 ca_file = "{self.authority.file}"
-system_store = false
+system_store = {json.dumps(system_store)}
 [proxy]
 mode = "none"
 [web]
