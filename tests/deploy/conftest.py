@@ -47,8 +47,9 @@ def scraper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Promethe
         )
         here = f'{{instance="{where}"}}'
         ready = (
-            f"egress_incident_active{here} and on () rate(egress_probes_total{here}[5s]) > 0 "
-            f"and on () rate(probe_failures_total{here}[5s]) > 0"
+            f"egress_incident_active{here} and on () rate(egress_probes_total{here}[1m]) > 0 "
+            f"and on () rate(probe_failures_total{here}[1m]) > 0 "
+            "and on () min(count_over_time(egress_build_info[1m])) > 2"
         )
         wait_until(lambda: bool(server.query(ready)), "an incident has been scraped", 20)
         yield server, where

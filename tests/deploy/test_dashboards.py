@@ -92,7 +92,7 @@ def filled(query: str, instance: str, target: str) -> str:
         "$target": target,
         "$job": ".*",
         "$group": ".*",
-        "$__rate_interval": "5s",
+        "$__rate_interval": "1m",
         "$__range": "5m",
     }
     for name in sorted(values, key=len, reverse=True):
