@@ -16,6 +16,7 @@ from monitor.csv_text import csv_text
 from monitor.diagnosis.standing import RESOLVER_GROUP
 from monitor.formats import FirewallFormat
 from monitor.model import Cause, Identity, Protocol, State, Target
+from monitor.shapes import is_address
 
 
 class Ask(StrEnum):
@@ -48,7 +49,7 @@ class Request:
     def by_name(self) -> bool:
         """Whether a firewall can tell it by its name in TLS or HTTP."""
         spoken = self.protocol in {Protocol.HTTPS, Protocol.HTTP, Protocol.TLS}
-        return spoken and not _is_address(self.destination)
+        return spoken and not is_address(self.destination)
 
 
 ASKS: Mapping[Cause, Ask] = MappingProxyType(
@@ -295,14 +296,6 @@ def _stateful_rule(number: int, transport: str, port: int) -> dict[str, object]:
         },
         "RuleOptions": [{"Keyword": "sid", "Settings": [str(number)]}],
     }
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 _WRITERS: Mapping[FirewallFormat, Callable[[Sequence[Request]], str]] = MappingProxyType(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from monitor import shapes
 from monitor.model import FARGATE, Identity
 from monitor.net import imds_wire
+from monitor.net.metadata_http import fetch
 from monitor.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _TIMEOUT = 2.0
 """Seconds for one try at one service, all its requests together."""
 
 _TRIES = 3
-_SIZE_LIMIT = 65_536
 _SHAPES: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
         "region": shapes.REGION,
@@ -121,7 +121,7 @@ async def _patiently(
 async def _from_task(session: aiohttp.ClientSession, uri: str) -> Identity:
     """Read the task metadata endpoint, version 4 (Amazon ECS developer guide, "Amazon ECS
     task metadata V4 JSON response")."""
-    task = imds_wire.json_object(await _fetch(session, "GET", f"{uri}/task"))
+    task = imds_wire.json_object(await fetch(session, "GET", f"{uri}/task"))
     arn = _TASK_ARN.match(str(task.get("TaskARN", "")))
     return _believed(
         **(arn.groupdict() if arn else {}),
@@ -134,10 +134,10 @@ async def _from_task(session: aiohttp.ClientSession, uri: str) -> Identity:
 async def _from_instance(session: aiohttp.ClientSession, endpoint: str) -> Identity:
     """Read instance metadata, version 2."""
     base = endpoint.rstrip("/")
-    token = await _fetch(session, "PUT", base + imds_wire.TOKEN_PATH, imds_wire.TOKEN_REQUEST)
+    token = await fetch(session, "PUT", base + imds_wire.TOKEN_PATH, imds_wire.TOKEN_REQUEST)
     headers = imds_wire.token_headers(token)
     document = imds_wire.json_object(
-        await _fetch(session, "GET", base + imds_wire.DOCUMENT_PATH, headers)
+        await fetch(session, "GET", base + imds_wire.DOCUMENT_PATH, headers)
     )
     found = _believed(
         region=document.get("region"),
@@ -156,7 +156,7 @@ async def _from_interface(
     import aiohttp  # noqa: PLC0415
 
     async def ask(path: str) -> str:
-        return (await _fetch(session, "GET", base + path, headers)).decode("ascii").strip()
+        return (await fetch(session, "GET", base + path, headers)).decode("ascii").strip()
 
     try:
         mac = await ask(imds_wire.MAC_PATH)
@@ -168,27 +168,6 @@ async def _from_interface(
         )
     except (aiohttp.ClientResponseError, ValueError):
         return Identity()
-
-
-async def _fetch(
-    session: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str] | None = None
-) -> bytes:
-    """Return the body of an answer 200.
-
-    Raises:
-        aiohttp.ClientError, OSError: if the service can't be asked or refuses.
-        ValueError: if it answers with something else, or with more than 64 KiB.
-    """
-    async with session.request(method, url, headers=headers, allow_redirects=False) as answer:
-        answer.raise_for_status()
-        if answer.status != 200:
-            raise ValueError(f"status {answer.status} where 200 was due")
-        body = bytearray()
-        async for chunk in answer.content.iter_any():
-            body += chunk
-            if len(body) > _SIZE_LIMIT:
-                raise ValueError(f"more than {_SIZE_LIMIT} bytes")
-        return bytes(body)
 
 
 def _believed(**values: object) -> Identity:

@@ -1,7 +1,8 @@
-"""What AWS's identifiers look like: what does not is believed from nobody."""
+"""What identifiers look like, AWS's and addresses: what does not is believed from nobody."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 # Each is bounded in length and ASCII only: they become host names and label values.
@@ -15,3 +16,12 @@ INSTANCE_TYPE = re.compile(r"[a-z0-9-]{1,24}\.[a-z0-9-]{1,24}")
 RUNNER_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 LAUNCH_TYPE = re.compile(r"fargate|ec2|external")
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+def is_address(text: str) -> bool:
+    """Whether ``text`` is an IP literal."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -64,4 +64,4 @@ def test_a_module_imports_its_own_layer_and_those_below(path: Path) -> None:
 
 def test_the_net_is_below_everything_that_judges() -> None:
     for path in (PACKAGE / "net").rglob("*.py"):
-        assert set(parts_imported(path.read_text())) <= {"net", "model", "settings"}
+        assert set(parts_imported(path.read_text())) <= {"net", "model", "settings", "shapes"}

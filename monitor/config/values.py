@@ -148,7 +148,7 @@ def parse_host(text: str) -> str:
         raise BadValueError(
             "a wildcard can't be probed", "write one concrete name that stands for it"
         )
-    if _is_address(name):
+    if shapes.is_address(name):
         return str(ipaddress.ip_address(name))
     try:
         ascii_name = name.encode("idna").decode() if not name.isascii() else name
@@ -164,17 +164,9 @@ def parse_host(text: str) -> str:
 
 def parse_address(text: str) -> str:
     """Read an IP literal."""
-    if not _is_address(text):
+    if not shapes.is_address(text):
         raise BadValueError(f"{text[:80]!r} is no IP address", "write one such as 192.0.2.10")
     return str(ipaddress.ip_address(text))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def parse_port(number: int) -> int:

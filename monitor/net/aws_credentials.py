@@ -21,6 +21,7 @@ from monitor.model import Secret
 from monitor.net import imds_wire
 from monitor.net.aws_profiles import SdkCredentials, is_named
 from monitor.net.aws_sigv4 import Credentials
+from monitor.net.metadata_http import fetch
 
 if TYPE_CHECKING:
     import aiohttp
@@ -34,7 +35,6 @@ _TIMEOUT = 3.0
 _SDK_TIMEOUT = 10.0
 """Seconds for the SDK, which may have to ask two services one after another."""
 
-_SIZE_LIMIT = 65_536
 _REFRESH_BEFORE = 300.0
 """Seconds before their end at which credentials are replaced, while the old ones still work."""
 
@@ -134,18 +134,18 @@ class AwsCredentials:
         if file := self._environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
             token = (await asyncio.to_thread(Path(file).read_text, "utf-8")).strip()
         headers = {"Authorization": token} if token else {}
-        return parse_credentials(await _fetch(session, "GET", url, headers))
+        return parse_credentials(await fetch(session, "GET", url, headers))
 
     async def _from_instance(self, session: aiohttp.ClientSession) -> Credentials:
         base = self._metadata_endpoint
-        token = await _fetch(session, "PUT", base + imds_wire.TOKEN_PATH, imds_wire.TOKEN_REQUEST)
+        token = await fetch(session, "PUT", base + imds_wire.TOKEN_PATH, imds_wire.TOKEN_REQUEST)
         headers = imds_wire.token_headers(token)
-        names = (await _fetch(session, "GET", base + _ROLE_PATH, headers)).decode("utf-8")
+        names = (await fetch(session, "GET", base + _ROLE_PATH, headers)).decode("utf-8")
         role = names.partition("\n")[0].strip()
         if not role:
             raise ValueError("the instance has no role")
         url = base + _ROLE_PATH + quote(role, safe="")
-        return parse_credentials(await _fetch(session, "GET", url, headers))
+        return parse_credentials(await fetch(session, "GET", url, headers))
 
 
 def from_environment(environ: Mapping[str, str]) -> Credentials | None:
@@ -206,24 +206,3 @@ def _left(credentials: Credentials | None, now: float) -> float:
     if credentials is None:
         return 0.0
     return math.inf if credentials.expires_at is None else credentials.expires_at - now
-
-
-async def _fetch(
-    session: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str]
-) -> bytes:
-    """Return the body of an answer 200, at most 64 KiB of it.
-
-    Raises:
-        aiohttp.ClientError, OSError: if the service can't be asked or refuses.
-        ValueError: if it answers with something else.
-    """
-    async with session.request(method, url, headers=headers, allow_redirects=False) as answer:
-        answer.raise_for_status()
-        if answer.status != 200:
-            raise ValueError(f"status {answer.status} where 200 was due")
-        body = bytearray()
-        async for chunk in answer.content.iter_any():
-            body += chunk
-            if len(body) > _SIZE_LIMIT:
-                raise ValueError(f"more than {_SIZE_LIMIT} bytes")
-        return bytes(body)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from monitor.net.dns_wire import normal_name
+from monitor.shapes import is_address
 
 T = TypeVar("T")
 _SIZE_LIMIT = 1_048_576
@@ -19,7 +19,7 @@ def parse_hosts(text: str) -> Mapping[str, tuple[str, ...]]:
     table: dict[str, list[str]] = {}
     for line in text.splitlines():
         address, *names = line.partition("#")[0].split() or [""]
-        if _is_address(address):
+        if is_address(address):
             for name in names:
                 table.setdefault(normal_name(name), []).append(address)
     return {name: tuple(addresses) for name, addresses in table.items()}
@@ -31,17 +31,9 @@ def parse_resolv_conf(text: str) -> tuple[str, ...]:
     servers = []
     for line in text.splitlines():
         words = line.split()
-        if len(words) >= 2 and words[0] == "nameserver" and _is_address(words[1]):
+        if len(words) >= 2 and words[0] == "nameserver" and is_address(words[1]):
             servers.append(words[1])
     return tuple(servers[:_SERVERS_LIMIT]) or ("127.0.0.1",)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 class WatchedFile(Generic[T]):
