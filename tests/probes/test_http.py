@@ -261,8 +261,9 @@ OK = b"HTTP/1.1 200 OK\r\n"
 async def test_a_rude_http_server_is_named_for_what_it_did(
     habit: object, phase: Phase | None, kind: FailureKind | None
 ):
+    timeout = 0.5 if kind is FailureKind.TIMEOUT else 10
     async with rude(habit) as port:  # type: ignore[arg-type]
-        target = make_target(HTTP, "good.test", port, address="127.0.0.1", timeout=0.5)
+        target = make_target(HTTP, "good.test", port, address="127.0.0.1", timeout=timeout)
         attempt = await prober("http")(target, make_tools())
     assert (attempt.failure and attempt.failure.phase) is phase
     assert (attempt.failure and attempt.failure.kind) is kind
