@@ -140,7 +140,8 @@ class ProxyChooser:
 
     def choose(self, scheme: str, host: str, port: int) -> Proxy | None:
         """Return the proxy for a request, None when the host is dialled directly."""
-        return None if self.no_proxy.covers(host, port) else self.of(scheme)
+        proxy = self.of(scheme)
+        return None if proxy is None or self.no_proxy.covers(host, port) else proxy
 
     def of(self, scheme: str) -> Proxy | None:
         """Return the proxy of a scheme, whatever NO_PROXY says."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -93,8 +93,7 @@ async def _exchange(wire: Wire, asking: Asking) -> None:
             await _talk(wire, stream, parser, asking.headers)
         finally:
             if parser.head is not None:
-                facts = _facts(wire.target.endpoint, parser.head, parser)
-                wire.http = replace(facts, date_offset=_date_offset(wire, parser.head))
+                wire.http = _facts(wire, parser.head, parser)
     if parser.head is not None:
         _judge(wire.target.endpoint, parser.head)
         _look_for_a_denial(parser.head, parser.body)
@@ -132,7 +131,8 @@ def _request(wire: Wire, more: Mapping[str, str | Secret]) -> bytes:
     return encode_request(endpoint.method, target, host, headers)
 
 
-def _facts(endpoint: Endpoint, head: Head, parser: ResponseParser) -> HttpFacts:
+def _facts(wire: Wire, head: Head, parser: ResponseParser) -> HttpFacts:
+    endpoint = wire.target.endpoint
     length = head.headers.get("content-length", "")
     return HttpFacts(
         version=head.version,
@@ -142,6 +142,7 @@ def _facts(endpoint: Endpoint, head: Head, parser: ResponseParser) -> HttpFacts:
         body_bytes=len(parser.body),
         body=bytes(parser.body[:_BODY_KEPT]),
         redirect=_redirect(endpoint, head),
+        date_offset=_date_offset(wire, head),
     )
 
 
