@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.diagnosis import diagnose
 from monitor.diagnosis.causes import CLOCK_TOLERANCE
+from monitor.diagnosis.evidence import evidence_of
 from monitor.diagnosis.texts import TEXTS
 from monitor.model import (
     DEFAULT_PROBERS,
@@ -118,6 +119,9 @@ CASES = [
     ),
     (kind(P.TRANSFER, K.HTTP_STATUS, "403"), {"page": b'{"denied": true}'}, C.HTTP_STATUS),
     (kind(P.TRANSFER, K.HTTP_UNPROVEN, "200"), {"page": b"<html>hi"}, C.HTTP_BLOCKED_PAGE),
+    (kind(P.TRANSFER, K.HTTP_STATUS, "407"), {}, C.PROXY_AUTH_REQUIRED),
+    (kind(P.CONNECT, K.CLOSED), {"proxy": "p:1"}, C.PROXY_UNREACHABLE),
+    (kind(P.CONNECT, K.CLOSED), {}, C.TCP_RESET),
     (kind(P.FIRST_BYTE, K.CLOSED), {}, C.HTTP_PROTOCOL),
     (kind(P.TRANSFER, K.HTTP_FORMAT), {}, C.HTTP_PROTOCOL),
     (kind(P.TRANSFER, K.HTTP_TRUNCATED), {}, C.HTTP_TRUNCATED),
@@ -203,3 +207,16 @@ def test_interception_by_a_trusted_ca_is_a_fact_and_no_fault():
     assert verdict.cause is None
     assert verdict.evidence["inspected_by"] == "CN=Zscaler Intermediate Root CA"
     assert "inspected_by" not in diagnose(target(), attempt(None, issuer="CN=R11")).evidence
+
+
+def test_what_the_kernel_and_the_wire_tell_is_evidence():
+    failure = os_error(P.EXCHANGE, errno.EHOSTUNREACH, (3, 13))
+    connection = Connection(
+        "192.0.2.9", 4242, Family.IPV4, {}, failure, resends=2, sent=48, received=0
+    )
+    seen = Attempt("t", 0.0, 1.0, None, (connection,), failure)
+    evidence = evidence_of(target(Protocol.UDP), seen)
+    assert evidence["icmp"] == "type 3 code 13"
+    assert evidence["resends"] == "2"
+    assert evidence["bytes"] == "48 sent, 0 received"
+    assert evidence["code"] == "EHOSTUNREACH"

@@ -102,6 +102,24 @@ def test_what_fails_directly_is_tried_through_the_proxy_that_others_use():
     assert Q.THROUGH_PROXY in [look.question for look in looks_for(incident, standings)]
 
 
+def test_another_port_of_the_same_host_is_tried_first():
+    incident, standings = incident_of(Cause.TCP_TIMEOUT, "gw-us")
+    host = next(s for s in standings if s.target.id == "gw-us").target.host
+    ports = [x for x in looks_for(incident, standings) if x.question is Q.OTHER_PORT]
+    others = {s.target.port for s in standings if s.target.host == host} - {8443}
+    assert [look.target.endpoint.port in others for look in ports] == [True] * bool(others)
+
+
+def test_nothing_is_looked_at_without_an_address_or_anybody_to_speak():
+    incident, standings = incident_of(Cause.TLS_RESET_ON_HELLO, "app")
+    blind = [
+        replace(s, attempt=replace(s.attempt, connections=(), resolution=None)) if s.attempt else s
+        for s in standings
+    ]
+    assert looks_for(incident, blind) == ()
+    assert looks_for(replace(incident, affected=("gone",)), standings) == ()
+
+
 @given(st.dictionaries(st.sampled_from(sorted(CATALOG)), st.sampled_from(list(Cause)), max_size=8))
 def test_looks_are_few_and_go_only_where_the_configuration_points(failing: dict[str, Cause]):
     standings = placed(world(failing))
@@ -180,6 +198,11 @@ TARGETS = {name: standing(name).target for name in CATALOG}
         (Cause.DNS_NXDOMAIN, {Q.OTHER_SERVER: True}, "they disagree", None),
         (Cause.DNS_NXDOMAIN, {Q.OTHER_SERVER: False}, "no address either", None),
         (Cause.PROXY_DENIED, {Q.BESIDE_PROXY: True}, "Without the proxy it is reached", None),
+        (Cause.PROXY_DENIED, {Q.BESIDE_PROXY: False}, "It is down.", None),
+        (Cause.UDP_NO_REPLY, {Q.SAME_PORT: True}, "It is down.", None),
+        (Cause.DNS_NXDOMAIN, {Q.TCP: True}, "It is down.", None),
+        (Cause.TLS_RESET_ON_HELLO, {Q.THROUGH_PROXY: True}, "can't be reached directly", None),
+        (Cause.HTTP_STATUS, {Q.SAME_PORT: True}, "It is down.", None),
     ],
 )
 def test_what_was_seen_settles_the_sentence(
