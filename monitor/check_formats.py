@@ -20,6 +20,7 @@ from monitor.report import (
     notes_of,
     summary_line,
 )
+from monitor.text import printable
 from monitor.view import addresses_of, no_verdict
 
 MARKS = {State.UP: "✔", State.DEGRADED: "▲", State.DOWN: "✘", State.UNKNOWN: "?"}
@@ -118,8 +119,7 @@ def _markdown_table(members: Iterable[Result]) -> Iterable[str]:
 
 def _md(text: str) -> str:
     """Take the meaning from what Markdown and HTML would read as theirs."""
-    plain = "".join(c if c.isprintable() else " " for c in text)
-    return _MARKDOWN.sub(r"\\\1", html.escape(plain, quote=False))
+    return _MARKDOWN.sub(r"\\\1", html.escape(printable(text, stand_in=" "), quote=False))
 
 
 def _case(suite: Element, result: Result) -> None:
@@ -144,4 +144,4 @@ def _case(suite: Element, result: Result) -> None:
 
 def _xml(text: str) -> str:
     """Take out what XML 1.0 can't hold (section 2.2), lone surrogates among it."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+    return "\n".join(map(printable, text.split("\n")))

@@ -6,6 +6,8 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+from monitor.text import printable
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -17,5 +19,5 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    text = "".join(c if c.isprintable() else " " for c in text)
+    text = printable(text, stand_in=" ")
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

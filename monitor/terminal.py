@@ -27,6 +27,7 @@ from monitor.report import (
     summary_line,
     unknown_lines,
 )
+from monitor.text import printable
 
 _PLAIN_WIDTH = 160
 _NAMED = 8
@@ -204,4 +205,4 @@ def _endpoint_cells(target: Target) -> Iterable[Text]:
 
 def _clean(text: str, style: str = "") -> Text:
     """Text for the terminal: never markup, and no control character of a peer's."""
-    return Text("".join(c if c.isprintable() else "?" for c in text), style)
+    return Text(printable(text), style)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from monitor.diagnosis.ways import outcome
 from monitor.model import Attempt, Connection, Failure, Target
+from monitor.text import printable
 
 _LIMIT = 160
 _OTHERS = 8
@@ -19,8 +20,7 @@ def evidence_of(target: Target, attempt: Attempt) -> Mapping[str, str]:
 
 def clean(text: str) -> str:
     """Make a text that somebody sent fit to print."""
-    text = text[:_LIMIT]
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+    return printable(text, _LIMIT)
 
 
 def _facts(target: Target, attempt: Attempt) -> Iterator[tuple[str, str]]:

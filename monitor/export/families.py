@@ -29,6 +29,7 @@ from monitor.state import (
     Histogram,
     Record,
 )
+from monitor.text import printable
 
 
 def families(board: Board) -> Iterator[Metric]:
@@ -98,13 +99,8 @@ def _add(
 
 
 def _named(names: Iterable[str], values: Iterable[str]) -> dict[str, str]:
-    return dict(zip(names, map(_printable, values), strict=True))
-
-
-def _printable(value: str) -> str:
-    """Take out what does not print: a lone surrogate of the environment has no encoding, and
-    would cost the whole scrape."""
-    return value if value.isprintable() else "".join(c if c.isprintable() else "?" for c in value)
+    # A lone surrogate of the environment has no encoding, and would cost the whole scrape.
+    return dict(zip(names, map(printable, values), strict=True))
 
 
 def _add_histogram(metric: Metric, labels: Mapping[str, str], histogram: Histogram) -> None:

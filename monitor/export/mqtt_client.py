@@ -23,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from monitor.net.trust import Trust
 from monitor.settings import MqttSettings, MqttVersion
+from monitor.text import printable
 
 CONNECT_TIMEOUT = 3.0
 """Seconds for the TCP connection, and again for each read of the handshakes that follow."""
@@ -225,7 +226,7 @@ def reason_of(error: BaseException) -> str:
         return CLOSED
     cause = error.__cause__ if isinstance(error.__cause__, OSError | MqttCodeError) else error
     text = _DECORATION.sub("", str(cause)) or type(cause).__name__
-    shown = "".join(c for c in text[:200] if c.isprintable())
+    shown = printable(text, 200, "")
     return shown[:1].lower() + shown[1:]
 
 

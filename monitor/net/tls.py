@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from monitor.model import Certificate, FailureKind, TlsFacts
 from monitor.net.der import spki_sha256
 from monitor.net.errors import ExchangeError
+from monitor.text import printable
 
 _NAME_LIMIT = 256
 _NAMES_KEPT = 20
@@ -116,4 +117,4 @@ _SHORT = {
 def _name(rdns: Sequence[Sequence[tuple[str, str]]]) -> str:
     """Write a distinguished name in the order it stands in: ``C=US, O=Amazon, CN=…``."""
     parts = [f"{_SHORT[key]}={value}" for rdn in rdns for key, value in rdn if key in _SHORT]
-    return "".join(c if c.isprintable() else "?" for c in ", ".join(parts))[:_NAME_LIMIT]
+    return printable(", ".join(parts), _NAME_LIMIT)

@@ -30,9 +30,10 @@ from monitor.net.ec2_wire import (
 from monitor.net.errors import ExchangeError
 from monitor.net.http1 import Head, ResponseParser, authority, encode_request, read_response
 from monitor.probes.channel import channel
-from monitor.probes.http import printable
+from monitor.probes.http import VALUE_LIMIT
 from monitor.probes.measure import Wire, measure
 from monitor.probes.tools import Tools
+from monitor.text import printable
 
 _USUAL_PORTS = {Protocol.HTTPS: 443, Protocol.HTTP: 80}
 _BODY_KEPT = 4096
@@ -131,7 +132,7 @@ async def _ask(wire: Wire, query: str, credentials: Credentials) -> tuple[Head, 
     if parser.capped:
         raise ExchangeError(FailureKind.HTTP_FORMAT, f"more than {ANSWER_LIMIT} bytes of answer")
     body = bytes(parser.body)
-    kind = printable(head.headers.get("content-type", ""))
+    kind = printable(head.headers.get("content-type", ""), VALUE_LIMIT)
     kept = body[:_BODY_KEPT]
     wire.http = HttpFacts(head.version, head.status, {"content-type": kind}, None, len(body), kept)
     return head, body
@@ -152,5 +153,5 @@ def _error(head: Head, body: bytes) -> Refusal:
 
 def _refused(error: Refusal, image_id: str = "") -> ExchangeError:
     what = f" for {image_id}" if image_id and image_id not in error.message else ""
-    message = printable(f"{error.code}{what}: {error.message}")
+    message = printable(f"{error.code}{what}: {error.message}", VALUE_LIMIT)
     return ExchangeError(_KINDS[meaning(error)], message, error.code)

@@ -34,9 +34,12 @@ from monitor.probes.channel import channel
 from monitor.probes.measure import Wire, measure
 from monitor.probes.tools import Tools
 from monitor.probes.ways import measure_ways
+from monitor.text import printable
 
 _ALPN = ("http/1.1",)
-_VALUE_LIMIT = 256
+VALUE_LIMIT = 256
+"""Characters of a text that a server sent, at most."""
+
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 _BODY_KEPT = 4096
 _DEFAULT_PORT = {Protocol.HTTPS: 443, Protocol.HTTP: 80}
@@ -147,13 +150,7 @@ def _facts(wire: Wire, head: Head, parser: ResponseParser) -> HttpFacts:
 
 
 def _kept(headers: Mapping[str, str], names: frozenset[str]) -> Mapping[str, str]:
-    return {name: printable(headers[name]) for name in names if name in headers}
-
-
-def printable(text: str) -> str:
-    """Bound what a server sent and take control characters out of it."""
-    text = text[:_VALUE_LIMIT]
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+    return {name: printable(headers[name], VALUE_LIMIT) for name in names if name in headers}
 
 
 def _redirect(endpoint: Endpoint, head: Head) -> str | None:
@@ -171,7 +168,7 @@ def _redirect(endpoint: Endpoint, head: Head) -> str | None:
         return "(unreadable)"
     scheme = url.scheme or endpoint.protocol.value
     where = authority(host, port) if port else host
-    return printable(f"{scheme}://{where}{url.path}")
+    return printable(f"{scheme}://{where}{url.path}", VALUE_LIMIT)
 
 
 def _judge(endpoint: Endpoint, head: Head) -> None:

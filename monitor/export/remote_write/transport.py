@@ -19,6 +19,7 @@ from monitor.net.proxy import Proxy, ProxyChooser, parse_proxy
 from monitor.net.trust import Trust
 from monitor.probes.tools import Resolver
 from monitor.settings import RemoteWriteSettings
+from monitor.text import printable
 
 USER_AGENT = f"egress-monitor/{__version__}"
 _TEXT_LIMIT = 2048
@@ -106,7 +107,7 @@ class Transport:
             raise UnreachableError("its certificate is not trusted") from None
         except aiohttp.ClientConnectorError as error:
             reason = error.os_error.strerror or type(error.os_error).__name__
-            raise UnreachableError(_printable(reason).lower()) from None
+            raise UnreachableError(printable(reason, _SHOWN, " ").lower()) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, TimeoutError):
                 raise
@@ -131,17 +132,14 @@ class Transport:
             if len(text) >= _TEXT_LIMIT:
                 answer.close()  # the rest is not worth the connection
                 break
+        said = text[:_TEXT_LIMIT].decode("utf-8", "replace").strip()
         return Answer(
             status=answer.status,
             written=parse_written(answer.headers.get(WRITTEN_HEADER)),
             retry_after=parse_retry_after(answer.headers.get("Retry-After"), self._clock.time()),
-            text=_printable(text[:_TEXT_LIMIT].decode("utf-8", "replace").strip()),
+            text=printable(said, _SHOWN, " "),
             page=bool(text) and answer.content_type == "text/html",
         )
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)[:_SHOWN]
 
 
 class _Names(AbstractResolver):

@@ -10,6 +10,7 @@ from html import escape
 from urllib.parse import quote
 
 from monitor.model import DEFAULT_PORTS, Protocol, State, Target
+from monitor.text import printable
 from monitor.view import shown_path
 
 DAY = 86_400.0
@@ -24,11 +25,9 @@ WORDS = {
 
 
 def text(value: str) -> str:
-    """Escape a text for HTML and its attributes. What does not print (control characters,
-    changes of writing direction, halves of characters) is shown as a replacement."""
-    if not value.isprintable():
-        value = "".join(c if c.isprintable() else "\ufffd" for c in value)
-    return escape(value)
+    """Escape a text for HTML and its attributes. What does not print is shown as a
+    replacement."""
+    return escape(printable(value, stand_in="\ufffd"))
 
 
 def prose(sentence: str) -> str:

@@ -1,0 +1,12 @@
+"""Makes what somebody else wrote fit to print: peers, files and brokers send anything."""
+
+from __future__ import annotations
+
+
+def printable(text: str, limit: int | None = None, stand_in: str = "?") -> str:
+    """Return ``text``, at most ``limit`` characters of it, with ``stand_in`` for each that does
+    not print: control characters, changes of writing direction, halves of characters."""
+    text = text[:limit]
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else stand_in for c in text)
