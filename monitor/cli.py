@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from math import isfinite
 from pathlib import Path
 
 from monitor import __version__
@@ -24,7 +25,7 @@ EXIT_PIPE = 141  # 128 + SIGPIPE
 _COMMANDS: Mapping[str, str] = {
     "demo": "show what it does: a small internet on this machine, with a fault each minute",
     "run": "probe on a schedule and export what is measured",
-    "check": "probe everything once; exit 0: all required reached, 1: some not, 2: bad settings",
+    "check": "probe everything once; exit 0: all required reached, 1: not all, 2: wrong config",
     "endpoints": "list what is probed, what is switched off, and what stands for a wildcard",
     "validate": "say whether the configuration can be used; sends nothing",
     "healthcheck": "ask the monitor that runs on this machine whether it is well; exit 0 or 1",
@@ -108,10 +109,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_options(command: argparse.ArgumentParser, name: str) -> None:
     if name == "demo":
-        command.add_argument("--port", type=int, help="the page's port (default: 9242)")
+        command.add_argument("--port", type=_port, help="the page's port (default: 9242)")
         command.add_argument(
             "--every",
-            type=float,
+            type=_seconds,
             default=EVERY,
             metavar="SECONDS",
             help=f"from one fault to the next (default: {EVERY:g})",
@@ -122,7 +123,12 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
     if name in _REPORTING:
         forms = list(Format) if name == "check" else [Format.TEXT, Format.JSON]
         how = command.add_mutually_exclusive_group()
-        how.add_argument("--format", choices=[f.value for f in forms], default=Format.TEXT.value)
+        how.add_argument(
+            "--format",
+            choices=[f.value for f in forms],
+            default=Format.TEXT.value,
+            help="how the report is written (default: text)",
+        )
         command.add_argument(
             "--only",
             action="append",
@@ -143,4 +149,20 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
     if name == "check":
         how.add_argument("--watch", action="store_true", help="keep a live view on the terminal")
     if name == "healthcheck":
-        command.add_argument("--port", type=int, help="port (default: the configuration's)")
+        command.add_argument("--port", type=_port, help="port (default: the configuration's)")
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no port; write a number from 1 to 65535")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if seconds > 0 and isfinite(seconds):
+        return seconds
+    raise argparse.ArgumentTypeError(f"{text} is no length of time; write seconds, 15 say")

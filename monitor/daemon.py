@@ -34,7 +34,7 @@ from monitor.settings import ConfigError, Problem, Settings
 from monitor.shard import share_of
 from monitor.state import Board, Record
 from monitor.watch import Watch
-from monitor.web.server import build_app, serve
+from monitor.web.server import build_app, not_listening, serve
 
 TRUST_CHECK_EVERY = 10.0
 """Seconds between two looks at whether the files of CAs have changed."""
@@ -251,10 +251,9 @@ class Monitor:
 
 
 def _not_listening(settings: Settings, error: OSError) -> Problem:
-    where = f"{settings.web.host}:{settings.web.port}"
     return Problem(
         file=str(settings.source),
         key="web.listen",
-        what=f"can't listen on {where}: {error.strerror or error}",
+        what=not_listening(settings.web, error),
         cure="write another address or port, or end what uses it",
     )

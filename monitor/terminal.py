@@ -30,6 +30,8 @@ from monitor.report import (
 from monitor.text import printable
 
 _PLAIN_WIDTH = 160
+WHOLE_LINES = 1000
+"""A width at which no line of a listing is folded, so that `grep` finds all of it."""
 _NAMED = 8
 _STYLES = {
     State.UP: "green",
@@ -39,9 +41,9 @@ _STYLES = {
 }
 
 
-def console_for(stream: TextIO) -> Console:
+def console_for(stream: TextIO, plain_width: int = _PLAIN_WIDTH) -> Console:
     """Return a console on ``stream``; a file or a pipe gets a width of its own."""
-    width = None if stream.isatty() else _PLAIN_WIDTH
+    width = None if stream.isatty() else plain_width
     return Console(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
@@ -72,7 +74,7 @@ def print_check(
     for incident in incidents:
         console.print(_incident(incident))
         console.print()
-    console.print(_results(results))
+    _print_table(console, _results(results))
     said = discovery_lines(findings.chains, findings.unlisted)
     for line in (*said, *notes_of(results, proxies)):
         console.print(_clean(line))
@@ -129,9 +131,20 @@ def print_endpoints(console: Console, targets: Sequence[Target]) -> None:
         _heading(table, group)
         for target in members:
             table.add_row(*_endpoint_cells(target))
-    console.print(table)
-    for line in unknown_lines(targets):
+    _print_table(console, table)
+    for line in unknown_lines(target for target in targets if target.endpoint.enabled):
         console.print(_clean(line))
+
+
+def _print_table(console: Console, table: Table) -> None:
+    """Print a table; in a file without the blanks that fill its last column."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as caught:
+        console.print(table)
+    for line in caught.get().splitlines():
+        console.print(Text(line.rstrip()), soft_wrap=True)
 
 
 def _table(*columns: str) -> Table:

@@ -60,7 +60,16 @@ def test_every_command_is_there(name: str, command: Callable[[Command], list[Opt
 
 
 @pytest.mark.parametrize(
-    "argv", [[], ["fly"], ["run", "--format", "json"], ["check", "--format", "xml"]]
+    "argv",
+    [
+        [],
+        ["fly"],
+        ["run", "--format", "json"],
+        ["check", "--format", "xml"],
+        ["healthcheck", "--port", "99999"],
+        ["demo", "--every", "0"],
+        ["demo", "--every", "nan"],
+    ],
 )
 def test_arguments_that_make_no_sense_end_with_2(
     argv: list[str], capsys: pytest.CaptureFixture[str]

@@ -22,7 +22,7 @@ from monitor.report import (
     warnings_of,
 )
 from monitor.settings import Problem, ScheduleSettings, Settings, TargetSettings
-from monitor.terminal import console_for, print_check, print_endpoints, progress
+from monitor.terminal import WHOLE_LINES, console_for, print_check, print_endpoints, progress
 from tests.attempts import FILTERED, REACHED, attempt, target
 
 SETTINGS = Settings(source=Path("config.toml"), region="eu-central-1", account_id="123456789012")
@@ -134,6 +134,19 @@ def test_a_query_is_never_printed() -> None:
     out = io.StringIO()
     print_endpoints(console_for(out), targets)
     assert "hunter2" not in encode(endpoints_document(settings, targets)) + out.getvalue()
+
+
+def test_a_listing_in_a_file_has_whole_lines_and_counts_what_is_probed() -> None:
+    settings = replace(SETTINGS, region="")
+    targets = build_targets(settings, Identity(), include_disabled=True)
+    out = io.StringIO()
+    print_endpoints(console_for(out, WHOLE_LINES), targets)
+    lines = out.getvalue().splitlines()
+    assert all(line == line.rstrip() for line in lines)
+    (line,) = (line for line in lines if line.startswith("  jetbrains-download "))
+    assert "https://download.jetbrains.com:443/idea/" in line
+    assert line.endswith("download hosts.")
+    assert lines[-1].startswith("region is not known here, so 9 targets stay unknown")
 
 
 def test_problems_are_told_part_by_part_and_as_a_line() -> None:

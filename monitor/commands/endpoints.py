@@ -39,9 +39,14 @@ def main(options: Options) -> int:
 
         enabled = [target for target in chosen if target.endpoint.enabled]
         print(write(everything(enabled), options.firewall, identity), end="")
-        print(*unknown_lines(enabled), sep="\n", file=sys.stderr)
+        for line in unknown_lines(enabled):
+            print(line, file=sys.stderr)
         return 0
-    from monitor.terminal import console_for, print_endpoints  # noqa: PLC0415 - costs rich
+    from monitor.terminal import (  # noqa: PLC0415 - costs rich
+        WHOLE_LINES,
+        console_for,
+        print_endpoints,
+    )
 
-    print_endpoints(console_for(sys.stdout), chosen)
+    print_endpoints(console_for(sys.stdout, WHOLE_LINES), chosen)
     return 0

@@ -24,7 +24,8 @@ def main(options: Options) -> int:
     try:
         status = _status_of(_connection(host, port, tls=web.cert_file is not None))
     except (OSError, HTTPException) as error:
-        print(f"no answer from {host} port {port}: {type(error).__name__}", file=sys.stderr)
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        print(f"no answer from {host} port {port}: {reason}", file=sys.stderr)
         return 1
     if status != 200:
         print(f"{host} port {port} answered {status}", file=sys.stderr)

@@ -23,7 +23,7 @@ from monitor.logs import configure
 from monitor.model import Identity, Incident, State, Target
 from monitor.settings import ConfigError, LogSettings, Problem, Settings
 from monitor.state import Board
-from monitor.web.server import build_app, serve
+from monitor.web.server import build_app, not_listening, serve
 
 HOST = "127.0.0.1"
 INTERVAL = "2s"
@@ -125,8 +125,9 @@ async def _one_round(settings: Settings, internet: Internet, narrator: Narrator)
             listening.cancel()
             done.set()
     except OSError as error:
-        what = f"can't listen on {HOST}:{settings.web.port}: {error.strerror or error}"
-        raise ConfigError((Problem("demo", "--port", what, "name another port"),)) from None
+        what = not_listening(settings.web, error)
+        cure = "name another port, --port 9243 say, or end what uses this one"
+        raise ConfigError((Problem("demo", "--port", what, cure),)) from None
 
 
 async def _all_up(monitor: Monitor) -> None:

@@ -186,7 +186,8 @@ def readiness(board: Board) -> Condition:
     detail: Json = {"targets": len(board.records), "waiting": waiting}
     if not board.vitals.started_at:
         return Condition(False, "not started yet", detail)
-    text = f"{waiting} targets have no result yet" if waiting else "ok"
+    many = "1 target has" if waiting == 1 else f"{waiting} targets have"
+    text = f"{many} no result yet" if waiting else "ok"
     return Condition(not waiting, text, detail)
 
 

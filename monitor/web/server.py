@@ -46,6 +46,12 @@ def build_app(board: Board, clock: Clock, settings: WebSettings) -> web.Applicat
     return app
 
 
+def not_listening(settings: WebSettings, error: OSError) -> str:
+    """Say why ``serve`` can't listen; asyncio's own words repeat the address."""
+    reason = (error.strerror or str(error)).rpartition("): ")[2]
+    return f"can't listen on {settings.host}:{settings.port}: {reason}"
+
+
 @asynccontextmanager
 async def serve(app: web.Application, settings: WebSettings) -> AsyncIterator[None]:
     """Serve ``app`` for the length of the block, and end within 2 s after it.

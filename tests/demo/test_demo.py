@@ -113,6 +113,7 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path):
     assert done.returncode == 2
     assert "--port" in done.stderr
     assert "name another port" in done.stderr
+    assert done.stderr.count("127.0.0.1") == 1
 
 
 def handshake(folder: Path, trusted: str, shown: str, key: str, name: str) -> str:

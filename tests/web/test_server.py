@@ -144,7 +144,7 @@ async def test_ready_once_every_target_has_a_result() -> None:
     board = realistic_board()
     async with client_of(board) as client:
         async with client.get("/readyz") as answer:
-            assert (answer.status, await answer.text()) == (503, "1 targets have no result yet\n")
+            assert (answer.status, await answer.text()) == (503, "1 target has no result yet\n")
         board.records["not-yet"].attempt = next(iter(board.records.values())).attempt
         async with client.get("/readyz") as answer:
             assert (answer.status, await answer.text()) == (200, "ok\n")
