@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.baseline import WINDOW
-from monitor.files import replace_file
+from monitor.files import read_file, reason_of
 from monitor.history import (
     CELL_BYTES,
     PAST_INCIDENTS,
@@ -95,24 +95,10 @@ def load(directory: Path) -> Remembered | None:
         HistoryError: if there is a file, but it can't be read or used.
     """
     try:
-        with (directory / NAME).open("rb") as file:
-            data = file.read(SIZE_LIMIT + 1)
-    except FileNotFoundError:
-        return None
+        data = read_file(directory / NAME, SIZE_LIMIT)
     except OSError as error:
-        raise HistoryError((error.strerror or "it can't be read").lower()) from None
-    if len(data) > SIZE_LIMIT:
-        raise HistoryError("it is too large")
-    return decode(data)
-
-
-def save(directory: Path, data: bytes) -> None:
-    """Replace the file: after a crash at any moment there is the old one or the new one.
-
-    Raises:
-        OSError: if it can't be written.
-    """
-    replace_file(directory / NAME, data)
+        raise HistoryError(reason_of(error)) from None
+    return None if data is None else decode(data)
 
 
 def _trace_out(trace: Trace) -> dict[str, object]:

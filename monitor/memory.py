@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
 
 from monitor.baseline import Baseline
+from monitor.files import KeptFile
 from monitor.history import Chapter, Trace
-from monitor.history_file import HistoryError, Remembered, encode, load, save
+from monitor.history_file import NAME, HistoryError, Remembered, encode, load
 from monitor.model import Target
 from monitor.net.clock import Clock
 from monitor.quality import Quality
@@ -29,18 +29,16 @@ log = structlog.get_logger(__name__)
 
 
 class Memory:
-    """The history of one monitor on disk. Nothing that goes wrong with the disk stops it: it
-    is said once, and the history is then in memory only."""
+    """The history of one monitor on disk. Nothing that goes wrong with the disk stops it."""
 
     def __init__(self, directory: Path | None, board: Board, clock: Clock) -> None:
         self._directory = directory
+        self._file = KeptFile(directory / NAME, "history") if directory else None
         self._board = board
         self._clock = clock
         self._traces: Mapping[str, Trace] = {}
         self._issuers: Mapping[str, tuple[str, ...]] = {}
         self._usual: Mapping[str, tuple[bytes, bytes]] = {}
-        self._said = False
-        self._saving = threading.Lock()
 
     def recall(self) -> None:
         """Load what was kept: the board gets its incidents, ``trace_of`` its traces."""
@@ -74,18 +72,18 @@ class Memory:
 
     async def run(self) -> None:
         """Save again and again, until cancelled."""
-        if self._directory is None:
+        if self._file is None:
             return
         while True:
             await asyncio.sleep(SAVE_EVERY)
             self._traces, self._issuers, self._usual = {}, {}, {}
             data = encode(self._remembered())
-            await asyncio.to_thread(self._save, data)
+            await asyncio.to_thread(self._file.save, data)
 
     def save(self) -> None:
         """Save now."""
-        if self._directory is not None:
-            self._save(encode(self._remembered()))
+        if self._file is not None:
+            self._file.save(encode(self._remembered()))
 
     def _remembered(self) -> Remembered:
         records = self._board.records.values()
@@ -97,22 +95,6 @@ class Memory:
             if r.quality.whole.codes
         }
         return Remembered(self._clock.time(), traces, self._board.chapters, issuers, usual)
-
-    def _save(self, data: bytes) -> None:
-        assert self._directory is not None, "there is nowhere to save to"
-        try:
-            with self._saving:  # the last saving may find the one before still at it
-                save(self._directory, data)
-            self._said = False
-        except OSError as error:
-            if not self._said:
-                self._said = True
-                log.warning(
-                    "history not saved",
-                    directory=str(self._directory),
-                    reason=(error.strerror or str(error)).lower(),
-                    cure="make state.directory writable; until then it is lost with a restart",
-                )
 
 
 def probe_key(target: Target) -> str:

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor import history_file
+from monitor.files import replace_file
 from monitor.history import Chapter, Trace, observe
-from monitor.history_file import NAME, HistoryError, Remembered, decode, encode, load, save
+from monitor.history_file import NAME, HistoryError, Remembered, decode, encode, load
 from monitor.model import State
 from tests.boards import HOSTILE, NOW, realistic_board
 
@@ -39,9 +40,9 @@ def sealed(document: object) -> bytes:
 
 
 def test_what_was_saved_comes_back_the_same(tmp_path: Path):
-    save(tmp_path / "new", encode(remembered()))
+    replace_file(tmp_path / "new" / NAME, encode(remembered()))
     assert load(tmp_path / "new") == remembered()
-    save(tmp_path / "new", encode(Remembered()))
+    replace_file(tmp_path / "new" / NAME, encode(Remembered()))
     assert load(tmp_path / "new") == Remembered()
     assert [p.name for p in (tmp_path / "new").iterdir()] == [NAME]
 
@@ -114,7 +115,7 @@ def test_what_is_well_sealed_but_malformed_is_not_believed_either(document):
 def test_a_file_past_its_limit_or_unreadable_is_said_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    save(tmp_path, encode(remembered()))
+    replace_file(tmp_path / NAME, encode(remembered()))
     monkeypatch.setattr(history_file, "SIZE_LIMIT", 100)
     with pytest.raises(HistoryError, match="too large"):
         load(tmp_path)
@@ -124,12 +125,12 @@ def test_a_file_past_its_limit_or_unreadable_is_said_so(
 
 
 def test_a_saving_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    save(tmp_path, encode(remembered()))
+    replace_file(tmp_path / NAME, encode(remembered()))
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        save(tmp_path, encode(Remembered()))
+        replace_file(tmp_path / NAME, encode(Remembered()))
     assert load(tmp_path) == remembered()

@@ -11,7 +11,7 @@ from typing import Any
 
 from monitor.catalog.chains import SHAPES
 from monitor.discovery.redirects import SOURCES_KEPT, place_of
-from monitor.files import replace_file
+from monitor.files import read_file, reason_of
 from monitor.model import FoundBy, StandIn, UnlistedHost
 
 NAME = "discovery.json"
@@ -76,24 +76,10 @@ def load(directory: Path | None) -> Kept:
     if directory is None:
         return Kept()
     try:
-        with (directory / NAME).open("rb") as file:
-            data = file.read(SIZE_LIMIT + 1)
-    except FileNotFoundError:
-        return Kept()
+        data = read_file(directory / NAME, SIZE_LIMIT)
     except OSError as error:
-        raise CacheError((error.strerror or "it can't be read").lower()) from None
-    if len(data) > SIZE_LIMIT:
-        raise CacheError("it is too large")
-    return decode(data)
-
-
-def save(directory: Path, kept: Kept) -> None:
-    """Replace the file.
-
-    Raises:
-        OSError: if it can't be written.
-    """
-    replace_file(directory / NAME, encode(kept))
+        raise CacheError(reason_of(error)) from None
+    return Kept() if data is None else decode(data)
 
 
 def _stand_in_out(stand_in: StandIn) -> dict[str, object]:

@@ -6,7 +6,6 @@ Nothing here is waited for by a probe: a target has a stand-in at every moment.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -18,12 +17,13 @@ import structlog
 from monitor.catalog import load_chains
 from monitor.catalog.chains import Chain
 from monitor.catalog.found import Found
-from monitor.discovery.cache import CacheError, Kept, load, save
+from monitor.discovery.cache import NAME, CacheError, Kept, encode, load
 from monitor.discovery.client import asking
 from monitor.discovery.redirects import noted, remembered, sighting_of
 from monitor.discovery.walk import Outcome, Sighting, merged, state_after, walk, wanted
 from monitor.engine import Engine
 from monitor.events import Events, chain_changed, unlisted_host_seen
+from monitor.files import KeptFile
 from monitor.model import ChainState, Target, UnlistedHost
 from monitor.net.clock import Clock
 from monitor.settings import Settings
@@ -67,6 +67,7 @@ class Discovery:
     ) -> None:
         self.found = Found()
         self._directory = directory
+        self._file = KeptFile(directory / NAME, "findings") if directory else None
         self._board = board
         self._events = events
         self._clock = clock
@@ -80,8 +81,6 @@ class Discovery:
         self._failures: dict[str, int] = {}
         self._sightings: dict[Sighting, None] = {}
         self._awake = asyncio.Event()
-        self._said = False
-        self._saving = threading.Lock()
 
     def recall(self) -> None:
         """Load what was found before a restart."""
@@ -137,17 +136,8 @@ class Discovery:
 
     def save(self) -> None:
         """Save what was found, so far as there is a place for it."""
-        if self._directory is None:
-            return
-        try:
-            with self._saving:  # the last saving may find the one before still at it
-                save(self._directory, self._kept())
-            self._said = False
-        except OSError as error:
-            if not self._said:
-                self._said = True
-                reason = (error.strerror or str(error)).lower()
-                log.warning("findings not saved", directory=str(self._directory), reason=reason)
+        if self._file is not None:
+            self._file.save(encode(self._kept()))
 
     def _first_delay(self, chain: str) -> float:
         state, lifetime = self._board.chains.get(chain), self._lifetime()

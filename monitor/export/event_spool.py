@@ -11,7 +11,7 @@ from zlib import crc32
 
 import structlog
 
-from monitor.files import replace_file
+from monitor.files import KeptFile
 from monitor.state import Dropped
 
 NAME = "mqtt-events"
@@ -28,11 +28,10 @@ Entries = tuple[Entry, ...]
 
 class EventSpool:
     """Events in the order they happened. What there is no room for is the oldest, and is
-    counted in ``dropped``. Nothing that goes wrong with the disk stops it: it is said once,
-    and the events are then in memory only."""
+    counted in ``dropped``. Nothing that goes wrong with the disk stops it."""
 
     def __init__(self, directory: Path | None, limit: int, dropped: Counter[Dropped]) -> None:
-        self._path = directory / NAME if directory else None
+        self._file = KeptFile(directory / NAME, "MQTT events") if directory else None
         self.limit = limit
         self._dropped = dropped
         self._entries: deque[Entry] = deque()
@@ -40,7 +39,6 @@ class EventSpool:
         self._next = 0
         self._saved: Entries | None = ()
         self._saving = threading.Lock()
-        self._said = False
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -69,20 +67,20 @@ class EventSpool:
 
     def load(self) -> None:
         """Take in what was kept before a restart; what is damaged is skipped and counted."""
-        if self._path is None:
+        if self._file is None:
             return
         try:
-            with self._path.open("rb") as file:
+            with self._file.path.open("rb") as file:
                 data = file.read(2 * BYTES_LIMIT)
         except FileNotFoundError:
             return
         except OSError as error:
-            self._say("events of before the restart can't be read", error)
+            self._file.complain("of before the restart can't be read", error)
             return
         documents, damaged = decode(data)
         self._dropped[Dropped.CORRUPT] += damaged
         if damaged:
-            log.warning("damaged MQTT events skipped", file=str(self._path), events=damaged)
+            log.warning("damaged MQTT events skipped", file=str(self._file.path), events=damaged)
         for document in documents:
             self.put(document)
         self._saved = None if damaged else self.all()
@@ -93,27 +91,13 @@ class EventSpool:
 
     def save(self, entries: Entries) -> None:
         """Make the disk hold ``entries``; may be called from any thread."""
-        if self._path is None:
+        if self._file is None:
             return
         with self._saving:
             if entries == self._saved:
                 return
-            try:
-                replace_file(self._path, encode(document for _, document in entries))
-            except OSError as error:
-                self._say("events not saved", error)
-                return
-            self._saved, self._said = entries, False
-
-    def _say(self, what: str, error: OSError) -> None:
-        if not self._said:
-            self._said = True
-            log.warning(
-                f"MQTT {what}",
-                file=str(self._path),
-                reason=(error.strerror or str(error)).lower(),
-                cure="make state.directory writable; until then a restart loses them",
-            )
+            if self._file.save(encode(document for _, document in entries)):
+                self._saved = entries
 
 
 def encode(documents: Iterable[bytes]) -> bytes:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.discovery import cache
-from monitor.discovery.cache import NAME, CacheError, Kept, decode, encode, load, save
+from monitor.discovery.cache import NAME, CacheError, Kept, decode, encode, load
+from monitor.files import replace_file
 from monitor.model import FoundBy, Protocol, StandIn, UnlistedHost
 
 KEPT = Kept(
@@ -33,7 +34,7 @@ KEPT = Kept(
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
-    save(tmp_path / "new", KEPT)
+    replace_file(tmp_path / "new" / NAME, encode(KEPT))
     assert load(tmp_path / "new") == KEPT
 
 
@@ -96,7 +97,7 @@ def test_any_bytes_are_a_cache_or_an_error(data: bytes) -> None:
 def test_a_file_that_cannot_be_used_is_one_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(tmp_path, KEPT)
+    replace_file(tmp_path / NAME, encode(KEPT))
     monkeypatch.setattr(cache, "SIZE_LIMIT", 10)
     with pytest.raises(CacheError, match="too large"):
         load(tmp_path)

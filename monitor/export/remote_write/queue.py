@@ -32,6 +32,7 @@ from monitor.export.remote_write.segment import (
     write_series,
 )
 from monitor.export.remote_write.series import Batch, Labels, Point, Series
+from monitor.files import reason_of
 from monitor.state import DropReason, WriteVitals
 
 MEMORY_BYTES = 4 * 1024 * 1024
@@ -253,7 +254,7 @@ class Queue:
                 "remote write is queued in memory: the disk failed",
                 destination=self._name,
                 directory=str(self._directory),
-                reason=(error.strerror or str(error)).lower(),
+                reason=reason_of(error),
                 cure="free space there or make it writable; it is tried again by itself",
             )
         self._retry_disk_at = now + _RETRY_DISK
@@ -421,6 +422,7 @@ def _read_position(path: Path) -> tuple[int, int]:
 
 
 def _write_position(path: Path, position: tuple[int, int]) -> None:
+    # Not synced, for it is written often: one that is lost costs samples that are sent again.
     text = f"{position[0]} {position[1]}"
     beside = path.with_suffix(".new")
     beside.write_text(f"{text} {_check(text)}\n", "ascii")
