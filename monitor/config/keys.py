@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -59,18 +59,24 @@ _ONE_OF = Key(
     "one_of", v.ONE_OF, "Redundant group and alternative: one alternative that works suffices."
 )
 _PLACE = (
-    Key("path", v.PATH, "What is asked for over HTTP.", '"/"'),
-    Key("method", one_of(Method), "The request's method.", '"GET"'),
-    Key("expect_status", v.STATUSES, "Statuses that count as its answer.", '"200-399"'),
+    Key("path", v.PATH, "What is asked for over HTTP."),
+    Key("method", one_of(Method), "The request's method."),
+    Key(
+        "expect_status",
+        v.STATUSES,
+        "Statuses that count as its answer. Of an [[endpoint]] without a path: all but 403, 407 "
+        "and 5xx.",
+    ),
     Key(
         "expect_headers",
         list_of(v.HEADER),
         "One of these headers has to be in the answer: proof that the service itself replied.",
-        "[]",
     ),
     Key("address", v.ADDRESS, "Connect to this address instead of resolving the host."),
     Key("connect_port", v.PORT, "Connect to this port instead of the one in name and URL."),
 )
+_DEFAULTS = {"path": '"/"', "method": '"GET"', "expect_status": '"200-399"', "expect_headers": "[]"}
+"""Those of the user's own endpoints; what is of the catalogue has its row's."""
 
 TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
     {
@@ -179,7 +185,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("group", v.GROUP, "The group it is shown in.", '"custom"'),
             *_PER_TARGET,
             _ONE_OF,
-            *_PLACE,
+            *(replace(key, default=_DEFAULTS.get(key.name, "")) for key in _PLACE),
             Key("query", v.HOST, 'With protocol = "dns": the name to ask for.'),
             Key("note", v.TEXT, "What it is for, shown with it.", '""'),
         ),

@@ -63,6 +63,36 @@ def test_every_key_is_documented_in_the_shipped_file_and_no_other_is():
         assert keys == {key.name for key in TABLES[table]}, table
 
 
+def declared(table: str) -> dict[str, str]:
+    """A table's keys that have a default worth writing, each with it as it is written."""
+    nothing = {"", '""', "[]", "{}"}
+    return {key.name: key.default for key in TABLES[table] if key.default not in nothing}
+
+
+def test_the_shipped_file_shows_the_defaults():
+    document = tomllib.loads(uncommented())
+    for table in TABLES:
+        name = table.removesuffix("[]")
+        shown = document[name][0] if table.endswith("[]") else document.get(name, document)
+        defaults = tomllib.loads("\n".join(f"{k} = {v}" for k, v in declared(table).items()))
+        assert {key: shown[key] for key in defaults} == defaults, table
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_default_that_is_declared_is_the_one_in_use(tmp_path: Path, table: str):
+    headings = {"": "", "groups.*": "[groups.vscode]", "targets.*": "[targets.vscode-unpkg]"}
+    needed = {
+        "endpoint[]": 'id = "own"\nhost = "own.example"\npath = "/"',
+        "mqtt": 'url = "mqtt://broker.example"',
+        "remote_write[]": 'url = "https://metrics.example.com/write"',
+    }
+    usual = f"[[{table[:-2]}]]" if table.endswith("[]") else f"[{table}]"
+    text = f"{headings.get(table, usual)}\n{needed.get(table, '')}\n"
+    defaults = declared(table).items()
+    written = "\n".join(f"{key} = {value}" for key, value in defaults if f"{key} = " not in text)
+    assert load(tmp_path, text + written) == load(tmp_path, text)
+
+
 def test_the_shipped_file_with_every_key_switched_on_is_read_without_a_problem(tmp_path: Path):
     password = tmp_path / "password"
     password.write_text("hunter2\n")
