@@ -159,7 +159,7 @@ class Narrator:
         self._console.print(
             "\n[bold]Egress Monitor, demonstration.[/] Everything that a runner needs, on this"
             " machine's loopback:\nname server, sites, lighthouses, instance metadata; and the"
-            f" monitor that probes them every {INTERVAL}.\n{faults} things break, one each"
+            f" monitor that probes them every {INTERVAL.removesuffix("s")} s.\n{faults} things break, one each"
             f" {self.every:g} s. Nothing leaves this machine.\n\n"
             f"    [bold]http://{HOST}:{port}/[/]    open this; Ctrl-C ends it\n"
         )
