@@ -26,7 +26,7 @@ from monitor.state import Board
 from monitor.web.server import build_app, not_listening, serve
 
 HOST = "127.0.0.1"
-INTERVAL = "2s"
+INTERVAL = 2.0
 BROKEN = 0.6
 """What of the time from one fault to the next it lasts."""
 
@@ -55,7 +55,7 @@ async def demonstrate(console: Console, port: int, every: float) -> None:
     with TemporaryDirectory(prefix="egress-monitor-demo-") as name:
         folder = Path(name)
         async with small_internet(catalogue(folder), folder) as internet:
-            settings = configuration(internet, folder, port, INTERVAL)
+            settings = configuration(internet, folder, port, f"{INTERVAL:g}s")
             while True:
                 await _one_round(settings, internet, Narrator(console, every))
 
@@ -159,7 +159,7 @@ class Narrator:
         self._console.print(
             "\n[bold]Egress Monitor, demonstration.[/] Everything that a runner needs, on this"
             " machine's loopback:\nname server, sites, lighthouses, instance metadata; and the"
-            f" monitor that probes them every {INTERVAL.removesuffix("s")} s.\n{faults} things break, one each"
+            f" monitor that probes them every {INTERVAL:g} s.\n{faults} things break, one each"
             f" {self.every:g} s. Nothing leaves this machine.\n\n"
             f"    [bold]http://{HOST}:{port}/[/]    open this; Ctrl-C ends it\n"
         )
