@@ -12,8 +12,9 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any
 
+from monitor.config.kinds import BadValueError
 from monitor.config.reader import Reading
-from monitor.config.values import BadValueError, Url, parse_origin
+from monitor.config.urls import Url, parse_origin
 from monitor.model import DEFAULT_PORTS, Protocol
 from monitor.settings import TargetSettings
 

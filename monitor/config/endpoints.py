@@ -7,7 +7,7 @@ from typing import Any
 
 from monitor.config.reader import Reading
 from monitor.config.remote_write import receivers
-from monitor.config.values import Url
+from monitor.config.urls import Url
 from monitor.model import (
     DEFAULT_PORTS,
     DEFAULT_PROBERS,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from monitor.config import values as v
-from monitor.config.values import Kind, list_of, one_of, table_of
+from monitor.config.kinds import Kind, list_of, one_of, table_of
 from monitor.model import Addresses, Profile, Protocol
 from monitor.settings import (
     FamilyChoice,

@@ -8,7 +8,7 @@ from typing import Any
 from monitor.config.certificates import check_pair
 from monitor.config.reader import Reading
 from monitor.config.secrets import read_secret
-from monitor.config.values import BrokerUrl
+from monitor.config.urls import BrokerUrl
 from monitor.settings import MqttSettings
 
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from monitor.config.keys import TABLES, Key
-from monitor.config.values import BadItemsError, BadValueError
+from monitor.config.kinds import BadItemsError, BadValueError
 from monitor.settings import Problem
 
 ENV_PREFIX = "EGRESS_MONITOR_"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from monitor.config.reader import Reading
-from monitor.config.values import Url, WriteUrl
+from monitor.config.urls import Url, WriteUrl
 from monitor.model import DEFAULT_PORTS, Protocol
 from monitor.settings import RemoteWriteSettings
 
