@@ -60,10 +60,6 @@ class Agenda:
         """Take a target off."""
         self._due.pop(target_id, None)
 
-    def due_at(self, target_id: str) -> float | None:
-        """Return when a target is due."""
-        return self._due.get(target_id)
-
     def next_due(self) -> float | None:
         """Return when the first of all is due; None when nothing is on the agenda."""
         while self._heap:
@@ -94,21 +90,22 @@ class TokenBucket:
 
     def reserve(self, now: float) -> float:
         """Take one token and return how many seconds to wait before using it."""
-        elapsed = now - self._updated
-        self._tokens = min(self.burst, self._tokens + elapsed * self.rate)
-        self._updated = now
+        self._refill(now)
         self._tokens -= 1.0
         return max(0.0, -self._tokens / self.rate)
 
     def try_take(self, now: float) -> bool:
         """Take one token if there is one now."""
-        elapsed = now - self._updated
-        self._tokens = min(self.burst, self._tokens + elapsed * self.rate)
-        self._updated = now
+        self._refill(now)
         if self._tokens < 1.0:
             return False
         self._tokens -= 1.0
         return True
+
+    def _refill(self, now: float) -> None:
+        elapsed = now - self._updated
+        self._tokens = min(self.burst, self._tokens + elapsed * self.rate)
+        self._updated = now
 
 
 @dataclass(slots=True)

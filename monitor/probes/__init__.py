@@ -10,6 +10,8 @@ from monitor.model import Attempt, Target
 from monitor.probes.tools import Tools
 
 Probe = Callable[[Target, Tools], Awaitable[Attempt]]
+"""Measures a target once within ``target.timeout`` seconds and returns what it saw; raises
+nothing but ``asyncio.CancelledError``."""
 
 
 @cache

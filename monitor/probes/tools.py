@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
-from monitor.model import Attempt, Resolution, Target
+from monitor.model import Resolution
 from monitor.net.clock import Clock
 from monitor.schedule import TokenBucket
 from monitor.settings import FamilyChoice, MetadataSettings
@@ -49,13 +49,3 @@ class Tools:
     starts: TokenBucket | None = None
     segment: int | None = None
     aws: AwsCredentials | None = None
-
-
-class Prober(Protocol):
-    """A prober is a module of this package with this one function.
-
-    It measures ``target`` once within ``target.timeout`` seconds and returns what it
-    saw; it raises nothing but ``asyncio.CancelledError``.
-    """
-
-    async def probe(self, target: Target, tools: Tools) -> Attempt: ...
