@@ -47,7 +47,8 @@ from monitor.net.proxy_audit import ProxyAudit
 from monitor.quality import Quality
 from monitor.redundancy import survey
 from monitor.settings import Settings, TargetSettings
-from monitor.state import Board, MqttVitals, Record, Vitals
+from monitor.state import Board, Record
+from monitor.vitals import MqttVitals, Vitals
 
 NOW = 1_800_000_000.0
 REGION = "eu-central-1"

@@ -17,7 +17,7 @@ LAYERS = (
         "baseline", "catalog", "config", "diagnosis", "discovery_view", "events", "flapping",
         "gateways", "health", "history", "history_file", "issuers", "lag", "net", "quality",
         "redundancy",
-        "schedule", "shard", "state", "view",
+        "schedule", "shard", "state", "view", "vitals",
     },
     {"export", "identity", "probes", "web"},
     {"engine"},

@@ -12,7 +12,7 @@ from zlib import crc32
 import structlog
 
 from monitor.files import KeptFile
-from monitor.state import Dropped
+from monitor.vitals import Dropped
 
 NAME = "mqtt-events"
 BYTES_LIMIT = 4 * 1024 * 1024

@@ -15,21 +15,13 @@ from math import isfinite
 
 from prometheus_client.core import Metric
 
-from monitor.export.family import (
-    Kind,
-    MonitorFamily,
-    TargetFamily,
-    WriteFamily,
-)
+from monitor.export.family import Kind, MonitorFamily, TargetFamily, WriteFamily
 from monitor.export.monitor_families import MONITOR_FAMILIES, MONITOR_HISTOGRAMS
 from monitor.export.target_families import FOR_EVERY_TARGET, HISTOGRAM_FAMILIES, TARGET_FAMILIES
 from monitor.export.write_families import WRITE_FAMILIES, WRITE_REQUESTS
-from monitor.state import (
-    Board,
-    Histogram,
-    Record,
-)
+from monitor.state import Board, Record
 from monitor.text import printable
+from monitor.vitals import Histogram
 
 
 def families(board: Board) -> Iterator[Metric]:

@@ -6,12 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.state import (
-    Board,
-    Histogram,
-    Record,
-    WriteVitals,
-)
+from monitor.state import Board, Record
+from monitor.vitals import Histogram, WriteVitals
 
 Sample = tuple[tuple[str, ...], float]
 """Values of the family's labels, and the sample's value."""

@@ -9,24 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields
 
 from monitor import __version__
-from monitor.export.family import (
-    Kind,
-    MonitorFamily,
-    MonitorHistogram,
-    Sample,
-    one,
-)
-from monitor.model import (
-    Identity,
-    Incident,
-    State,
-)
+from monitor.export.family import Kind, MonitorFamily, MonitorHistogram, Sample, one
+from monitor.model import Identity, Incident, State
 from monitor.net.proxy_audit import REQUIRED_NO_PROXY
-from monitor.state import (
-    Board,
-    Dropped,
-    MqttVitals,
-)
+from monitor.state import Board
+from monitor.vitals import Dropped, MqttVitals
 
 G, N = Kind.GAUGE, Kind.COUNTER
 

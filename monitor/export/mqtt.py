@@ -17,7 +17,8 @@ from monitor.net.clock import Clock
 from monitor.net.trust import Trust
 from monitor.probes.tools import Resolver
 from monitor.settings import MqttSettings
-from monitor.state import Board, MqttVitals
+from monitor.state import Board
+from monitor.vitals import MqttVitals
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState

@@ -26,7 +26,8 @@ from monitor.export.mqtt_documents import Topics, offline, retained
 from monitor.net.trust import Trust
 from monitor.probes.tools import Resolver
 from monitor.settings import MqttSettings
-from monitor.state import Board, Dropped, MqttVitals
+from monitor.state import Board
+from monitor.vitals import Dropped, MqttVitals
 
 WINDOW = 10
 """Messages on their way at once: a broker may take as few (MQTT 5.0 receive maximum)."""

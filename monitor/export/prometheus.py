@@ -14,7 +14,8 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.registry import Collector
 
 from monitor.export.families import families
-from monitor.state import Board, Histogram, Record, WriteVitals
+from monitor.state import Board, Record
+from monitor.vitals import Histogram, WriteVitals
 
 _OPENMETRICS = "application/openmetrics-text"
 _EOF = b"# EOF\n"

@@ -7,25 +7,9 @@ from collections.abc import Callable, Iterable
 
 from monitor.diagnosis.network_path import network_path
 from monitor.diagnosis.ways import ways_of
-from monitor.export.family import (
-    HistogramFamily,
-    Kind,
-    Sample,
-    TargetFamily,
-    one,
-)
-from monitor.model import (
-    Addresses,
-    Attempt,
-    Cause,
-    Connection,
-    Family,
-    Phase,
-    State,
-)
-from monitor.state import (
-    Record,
-)
+from monitor.export.family import HistogramFamily, Kind, Sample, TargetFamily, one
+from monitor.model import Addresses, Attempt, Cause, Connection, Family, Phase, State
+from monitor.state import Record
 
 
 def _of_attempt(take: Callable[[Attempt], float | None]) -> Callable[[Record], Iterable[Sample]]:

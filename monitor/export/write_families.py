@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from monitor.export.family import (
-    Kind,
-    WriteFamily,
-    one,
-)
-from monitor.state import (
-    DropReason,
-    WriteVitals,
-)
+from monitor.export.family import Kind, WriteFamily, one
+from monitor.vitals import DropReason, WriteVitals
 
 G, N = Kind.GAUGE, Kind.COUNTER
 

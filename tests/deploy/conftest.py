@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from monitor.export.prometheus import render
-from monitor.state import WriteVitals
+from monitor.vitals import WriteVitals
 from tests.boards import NOW, realistic_board
 from tests.internet.process import accepts, running, wait_until
 from tests.internet.prometheus import Prometheus, prometheus

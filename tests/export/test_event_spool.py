@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from monitor.export import event_spool
 from monitor.export.event_spool import NAME, EventSpool, decode, encode
-from monitor.state import Dropped
+from monitor.vitals import Dropped
 
 DOCUMENTS = [b'{"id":"%d"}' % number for number in range(4)]
 

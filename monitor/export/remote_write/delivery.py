@@ -20,7 +20,7 @@ from monitor.export.remote_write.wire import HEADERS, encode
 from monitor.net.aws_credentials import NoCredentialsError
 from monitor.net.clock import Clock
 from monitor.settings import RemoteWriteSettings, WriteVersion
-from monitor.state import DropReason, RequestFailure, WriteVitals
+from monitor.vitals import DropReason, RequestFailure, WriteVitals
 
 LONGEST_WAIT = 10.0
 """Seconds between two tries at the most, while a receiver is away."""

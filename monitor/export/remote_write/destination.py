@@ -16,7 +16,7 @@ from monitor.export.remote_write.queue import Queue, Reader
 from monitor.export.remote_write.series import Batch, Family, Labels, MetricType, Point, Series
 from monitor.net.clock import Clock
 from monitor.settings import RemoteWriteSettings, WriteOrder
-from monitor.state import DropReason, WriteVitals
+from monitor.vitals import DropReason, WriteVitals
 
 BACKLOG_AGE = 30.0
 """Seconds from which on what waits is a backlog."""

@@ -33,7 +33,7 @@ from monitor.export.remote_write.segment import (
 )
 from monitor.export.remote_write.series import Batch, Labels, Point, Series
 from monitor.files import reason_of
-from monitor.state import DropReason, WriteVitals
+from monitor.vitals import DropReason, WriteVitals
 
 MEMORY_BYTES = 4 * 1024 * 1024
 """What is kept while there is no disk: with the full catalogue a good hour."""

@@ -20,7 +20,8 @@ from monitor.net.clock import Clock
 from monitor.net.proxy import ProxyChooser
 from monitor.probes.tools import Tools
 from monitor.settings import ProxySettings, RemoteWriteSettings, Settings
-from monitor.state import Board, Record, WriteVitals
+from monitor.state import Board, Record
+from monitor.vitals import WriteVitals
 
 if TYPE_CHECKING:
     from monitor.export.remote_write.destination import Destination

@@ -27,7 +27,7 @@ from monitor.net.aws_credentials import AwsCredentials
 from monitor.net.clock import SystemClock
 from monitor.net.proxy import NoProxy, ProxyChooser, parse_proxy
 from monitor.settings import RemoteWriteSettings, WriteVersion
-from monitor.state import DropReason, RequestFailure, WriteVitals
+from monitor.vitals import DropReason, RequestFailure, WriteVitals
 from tests.export.remote_write.points import FAMILY, MOMENT, points, series
 from tests.internet.ca import Authority
 from tests.internet.process import free_port
