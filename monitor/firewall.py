@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import shlex
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -217,15 +218,25 @@ def _security_group(requests: Sequence[Request]) -> str:
     """The AWS CLI's command (EC2 API, AuthorizeSecurityGroupEgress). Security groups know
     addresses only, and these services' addresses change: a port is opened to all of them."""
     places = sorted({(r.transport, r.port) for r in requests if r.ask is Ask.OPEN})
+    rest = _asked_elsewhere(requests, {Ask.OPEN})
     if not places:
-        return f"# {_NOTHING}\n"
+        return f"# {_NOTHING}\n{rest}"
     permissions = [_permission(requests, transport, port) for transport, port in places]
     return (
         "# Security groups can't name hosts: each port is opened to every address.\n"
         "# Narrow the names down in AWS Network Firewall (--firewall-request network-firewall).\n"
         "aws ec2 authorize-security-group-egress --group-id sg-REPLACE \\\n"
-        f"  --ip-permissions {shlex.quote(json.dumps(permissions))}\n"
+        f"  --ip-permissions {shlex.quote(json.dumps(permissions))}\n{rest}"
     )
+
+
+def _asked_elsewhere(requests: Sequence[Request], asked: Set[Ask]) -> str:
+    """A comment on what these commands can't mend; empty where they mend everything."""
+    others = Counter(r.ask for r in requests if r.ask not in asked)
+    if not others:
+        return ""
+    what = ", ".join(f"{ask} ({count})" for ask, count in others.items())
+    return f"# To be asked for elsewhere, see --firewall-request text: {what}.\n"
 
 
 def _permission(requests: Sequence[Request], transport: str, port: int) -> dict[str, object]:
@@ -254,8 +265,10 @@ def _network_firewall(requests: Sequence[Request]) -> str:
     """The AWS CLI's commands for two rule groups: a domain list (Network Firewall developer
     guide, "Stateful domain list rule groups": a leading dot is a wildcard), and standard
     stateful rules for what has no name in its packets."""
-    names = dict.fromkeys(_domain(r.destination) for r in requests if r.by_name)
-    rest = dict.fromkeys((r.transport, r.port) for r in requests if not r.by_name)
+    asked = {Ask.OPEN, Ask.ALLOW_NAME}
+    ruled = [r for r in requests if r.ask in asked]
+    names = dict.fromkeys(_domain(r.destination) for r in ruled if r.by_name)
+    rest = dict.fromkeys((r.transport, r.port) for r in ruled if not r.by_name)
     parts = []
     if names:
         source = {
@@ -267,7 +280,8 @@ def _network_firewall(requests: Sequence[Request]) -> str:
     if rest:
         rules = [_stateful_rule(number, *place) for number, place in enumerate(rest, 1)]
         parts.append(_rule_group("ports", len(rest), {"StatefulRules": rules}))
-    return "\n".join(parts) if parts else f"# {_NOTHING}\n"
+    elsewhere = _asked_elsewhere(requests, asked)
+    return ("\n".join(parts) if parts else f"# {_NOTHING}\n") + elsewhere
 
 
 def _domain(destination: str) -> str:

@@ -95,6 +95,19 @@ def test_nothing_to_open_is_said(form: FirewallFormat):
     assert "Nothing has to be opened" in text or text.startswith("direction,")
 
 
+def test_commands_of_aws_leave_out_what_no_rule_of_aws_mends():
+    results = [
+        down("app-ona-com", Cause.DNS_NXDOMAIN),
+        down("app-gitpod-io", Cause.TLS_RESET_ON_HELLO),
+    ]
+    names = write(blocked(results), FirewallFormat.NETWORK_FIREWALL, Identity())
+    assert "app.gitpod.io" in names
+    assert "app.ona.com" not in names
+    assert "# To be asked for elsewhere, see --firewall-request text: allow in DNS (1)." in names
+    ports = write(blocked(results), FirewallFormat.SECURITY_GROUP, Identity())
+    assert "allow in DNS (1), allow by name (1)." in ports
+
+
 def test_the_csv_has_a_line_a_request_and_no_formula():
     hostile = down("app-ona-com", Cause.HTTP_BLOCKED_PAGE, '=HYPERLINK("http://x")')
     text = write(blocked([hostile]), FirewallFormat.CSV, Identity())
