@@ -13,14 +13,16 @@ log = structlog.get_logger(__name__)
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Replace a file: after a crash at any moment there is the old one or the new one.
+    """Replace a file: after a crash at any moment there is the old one or the new one. Only
+    its owner may read it.
 
     Raises:
         OSError: if it can't be written.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.new")
-    with beside.open("wb") as file:
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), 0o600)  # one that a crash left behind may be readable by all
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

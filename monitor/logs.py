@@ -19,7 +19,7 @@ _LEVELS = {
     "error": logging.ERROR,
 }
 _URL = re.compile(
-    r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^/@\s?#]*@)?(?P<rest>[^\s?#\"']*)(?:[?#][^\s\"']*)?"
+    r"(?P<scheme>[a-zA-Z][a-zA-Z0-9+.-]*://)(?:[^/\s?#]*@)?(?P<rest>[^\s?#\"']*)(?:[?#][^\s\"']*)?"
 )
 
 
@@ -51,6 +51,13 @@ def redact(
 ) -> MutableMapping[str, Any]:
     """Take userinfo and query strings out of every URL in an event's values."""
     for key, value in event.items():
-        if isinstance(value, str) and "://" in value:
-            event[key] = _URL.sub(r"\g<scheme>\g<rest>", value)
+        event[key] = _redacted(value)
     return event
+
+
+def _redacted(value: object) -> object:
+    if isinstance(value, str):
+        return _URL.sub(r"\g<scheme>\g<rest>", value) if "://" in value else value
+    if isinstance(value, list | tuple):
+        return [_redacted(item) for item in value]
+    return value

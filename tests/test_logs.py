@@ -31,12 +31,14 @@ def test_secrets_do_not_get_into_a_line(capsys: pytest.CaptureFixture[str]):
     configure(LogSettings(LogFormat.JSON))
     structlog.get_logger().info(
         "see https://u:hunter2@h.test/p?token=hunter2#hunter2",
+        urls=("http://user:hun@ter2@proxy.test/?hunter2", ["https://h.test/?hunter2"]),
         url="http://user:hunter2@proxy.test:3128/path?X-Amz-Signature=hunter2 and more",
         password=str(Secret("hunter2")),
         raw=repr(Secret("hunter2")),
     )
     out = capsys.readouterr().out
     assert "hunter2" not in out
+    assert "ter2@" not in out
     assert "http://proxy.test:3128/path and more" in out
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 from monitor.config.aws_endpoints import endpoint_variables, overlaid, place_of
 from monitor.config.endpoints import user_endpoints
+from monitor.config.kinds import BadValueError
 from monitor.config.mqtt import mqtt_settings
 from monitor.config.reader import Reading, read_document, read_environment
 from monitor.config.remote_write import remote_writes
 from monitor.config.secrets import read_secret
+from monitor.config.urls import parse_base_url
 from monitor.config.web import web_settings
 from monitor.model import Expectation, ProxyUse
 from monitor.net.proxy import ProxyChooser
@@ -35,7 +37,7 @@ from monitor.settings import (
     TlsSettings,
 )
 
-_SECRET_LIMIT = 4096
+METADATA_VARIABLE = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 SHORTEST_LIFETIME = 60.0
 _MAKE_ROWS = frozenset(
     {"endpoint", "metrics", "profile", "registries", "remote_write", "scm", "sso"}
@@ -151,8 +153,11 @@ def _proxy(reading: Reading) -> ProxySettings:
 
 def _metadata(reading: Reading, environ: Mapping[str, str]) -> MetadataSettings:
     values = dict(reading.table("metadata"))
-    if "endpoint" not in values and (given := environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")):
-        values["endpoint"] = given.rstrip("/")
+    if "endpoint" not in values and (given := environ.get(METADATA_VARIABLE)):
+        try:
+            values["endpoint"] = parse_base_url(given)
+        except BadValueError as error:
+            reading.problem(METADATA_VARIABLE, error.what, error.cure, file="environment")
     return MetadataSettings(**values)
 
 

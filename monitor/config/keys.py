@@ -197,7 +197,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("username", v.TEXT, "User of basic authentication.", '""'),
             Key("password_file", v.FILE, "File that holds that user's password."),
             Key("sigv4_region", v.REGION, "Region of Amazon Managed Prometheus: sign requests."),
-            Key("headers", table_of(v.WRITE_HEADER, v.TEXT), "More headers.", "{}"),
+            Key("headers", table_of(v.WRITE_HEADER, v.HEADER_VALUE), "More headers.", "{}"),
             Key("header_files", table_of(v.WRITE_HEADER, v.FILE), "Headers' files.", "{}"),
             Key("ca_file", v.CA_FILE, "PEM file of the CAs that are trusted here instead."),
             Key("cert_file", v.FILE, "PEM file of a client certificate."),

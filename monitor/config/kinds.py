@@ -26,6 +26,12 @@ class BadItemsError(ValueError):
         self.items = items
 
 
+def repeated(text: str) -> str:
+    """Repeat a value that is wrong, unless it may hold a secret: what has an @ may have a
+    password before it, what has a query a token in it."""
+    return "this" if set(text) & set("@?#") else repr(text[:80])
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of value. ``parse`` takes what TOML gives (of ``types``), ``from_text`` turns
@@ -70,7 +76,7 @@ def one_of(values: type[StrEnum]) -> Kind:
         if text not in names:
             near = get_close_matches(text, names, n=1)
             cure = f'did you mean "{near[0]}"?' if near else f"write one of {', '.join(names)}"
-            raise BadValueError(f"{text[:40]!r} is not one of {', '.join(names)}", cure)
+            raise BadValueError(f"{repeated(text)} is not one of {', '.join(names)}", cure)
         return values(text)
 
     return Kind(f"one of {', '.join(names)}", (str,), parse, example=f'"{names[0]}"')

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from monitor import shapes
-from monitor.config.kinds import BadValueError
+from monitor.config.kinds import BadValueError, repeated
 from monitor.model import ProxyChoice, ProxyUse
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -20,7 +20,8 @@ def parse_host(text: str) -> str:
     name = text.strip().rstrip(".").lower()
     if any(name.endswith(alias) or name == alias[1:] for alias in _ALIASES):
         raise BadValueError(
-            f"{text} is an alias of SSH's configuration, not a DNS name: nothing resolves it",
+            f"{repeated(text)} is an alias of SSH's configuration, not a DNS name: "
+            "nothing resolves it",
             'give the environment\'s real address and SSH port with protocol = "tcp"',
         )
     if "*" in name:
@@ -35,16 +36,16 @@ def parse_host(text: str) -> str:
         ascii_name = ""
     labels = ascii_name.split(".")
     if len(ascii_name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        # What holds an @ may hold a password before it.
-        shown = "this" if "@" in text else repr(text[:80])
-        raise BadValueError(f"{shown} is no host name", "write a name such as git.example.com")
+        raise BadValueError(
+            f"{repeated(text)} is no host name", "write a name such as git.example.com"
+        )
     return ascii_name
 
 
 def parse_address(text: str) -> str:
     """Read an IP literal."""
     if not shapes.is_address(text):
-        raise BadValueError(f"{text[:80]!r} is no IP address", "write one such as 192.0.2.10")
+        raise BadValueError(f"{repeated(text)} is no IP address", "write one such as 192.0.2.10")
     return str(ipaddress.ip_address(text))
 
 
@@ -75,7 +76,7 @@ def split_host_port(text: str) -> tuple[str, int | None]:
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
     if port and not (port.isascii() and port.isdecimal()):
-        raise BadValueError(f"{port[:20]!r} is no port", "write a number from 1 to 65535")
+        raise BadValueError(f"{repeated(port)} is no port", "write a number from 1 to 65535")
     return host, parse_port(int(port)) if port else None
 
 

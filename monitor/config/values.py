@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from monitor import shapes
-from monitor.config.kinds import BadValueError, Kind, text_kind
+from monitor.config.kinds import BadValueError, Kind, repeated, text_kind
 from monitor.config.urls import (
     parse_address,
     parse_base_url,
@@ -58,7 +58,7 @@ def parse_size(raw: str | int) -> int:
     """Read ``"256MiB"`` or a number of bytes."""
     match = _SIZE.fullmatch(str(raw))
     if match is None:
-        raise BadValueError(f"{str(raw)[:40]!r} is no size", 'write e.g. "256MiB"')
+        raise BadValueError(f"{repeated(str(raw))} is no size", 'write e.g. "256MiB"')
     size = int(match[1]) * _SIZE_UNITS[match[2]]
     if not _SIZE_MINIMUM <= size <= 1024**4:
         raise BadValueError("a size is at least 4MiB and at most 1024GiB", 'write e.g. "256MiB"')
@@ -85,7 +85,7 @@ def _units(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if match is None or not text:
         cure = 'write a duration such as "30s", "1m30s" or "500ms"'
-        raise BadValueError(f"{text[:40]!r} is no duration", cure)
+        raise BadValueError(f"{repeated(text)} is no duration", cure)
     hours, minutes, seconds, millis = (float(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds + millis / 1000
 
@@ -94,7 +94,7 @@ def parse_topic(text: str) -> str:
     """Read the beginning of a topic's name (MQTT 5.0 section 4.7)."""
     if not _TOPIC.fullmatch(text):
         cure = 'write words with / between them, such as "egress-monitor" or "site/egress"'
-        raise BadValueError(f"{text[:40]!r} can't begin a topic", cure)
+        raise BadValueError(f"{repeated(text)} can't begin a topic", cure)
     return text
 
 
@@ -110,21 +110,21 @@ def parse_id(text: str) -> str:
     """Read a target's id."""
     if not _ID.fullmatch(text):
         cure = "use lower-case letters, digits, '.', '_' and '-', at most 99"
-        raise BadValueError(f"{text[:40]!r} is no id", cure)
+        raise BadValueError(f"{repeated(text)} is no id", cure)
     return text
 
 
 def parse_group(text: str) -> str:
     """Read a group's name."""
     if not _GROUP.fullmatch(text):
-        raise BadValueError(f"{text[:40]!r} is no group", "use a-z, 0-9 and _, a letter first")
+        raise BadValueError(f"{repeated(text)} is no group", "use a-z, 0-9 and _, a letter first")
     return text
 
 
 def parse_one_of(text: str) -> str:
     """Read a redundant group and an alternative within it: ``"gateways/us01"``; "" is none."""
     if not _ONE_OF.fullmatch(text):
-        what = f"{text[:40]!r} is no redundant group with an alternative"
+        what = f"{repeated(text)} is no redundant group with an alternative"
         raise BadValueError(what, 'write e.g. "mirrors/first"')
     return text
 
@@ -135,14 +135,14 @@ def parse_statuses(text: str) -> StatusSet:
         return StatusSet.parse(text)
     except ValueError:
         raise BadValueError(
-            f"{text[:40]!r} is no set of HTTP statuses", 'write e.g. "200-399,401"'
+            f"{repeated(text)} is no set of HTTP statuses", 'write e.g. "200-399,401"'
         ) from None
 
 
 def parse_header(text: str) -> str:
     """Read a header's name (RFC 9110 section 5.1)."""
     if not _HEADER.fullmatch(text):
-        raise BadValueError(f"{text[:40]!r} is no header's name", "write e.g. x-amzn-requestid")
+        raise BadValueError(f"{repeated(text)} is no header's name", "write e.g. x-amzn-requestid")
     return text.lower()
 
 
@@ -154,11 +154,18 @@ def parse_write_header(text: str) -> str:
     return text
 
 
+def parse_header_value(text: str) -> str:
+    """Read a header's value: one line (RFC 9110 section 5.5)."""
+    if not text.isprintable():
+        raise BadValueError("a header's value is one line of text", "take out what is no text")
+    return text
+
+
 def parse_label(text: str) -> str:
     """Read a label's name."""
     if not _LABEL_NAME.fullmatch(text):
         cure = "use letters, digits and _, no digit first and no two _ first"
-        raise BadValueError(f"{text[:40]!r} is no label's name", cure)
+        raise BadValueError(f"{repeated(text)} is no label's name", cure)
     return text
 
 
@@ -167,7 +174,7 @@ def parse_shape(shape: re.Pattern[str], what: str, cure: str) -> Callable[[str],
 
     def parse(text: str) -> str:
         if text and not shape.fullmatch(text):
-            raise BadValueError(f"{text[:40]!r} is no {what}", cure)
+            raise BadValueError(f"{repeated(text)} is no {what}", cure)
         return text
 
     return parse
@@ -179,9 +186,11 @@ def parse_file(text: str) -> Path:
     try:
         with path.open("rb") as file:
             file.read(1)
-    except OSError as error:
-        reason = (error.strerror or "can't be read").lower()
-        raise BadValueError(f"{text}: {reason}", "write the path of a readable file") from None
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or "can't be read").lower()
+        # Where a file with a secret is to be named, the secret itself may have been written.
+        shown = text if text.startswith(("/", "./", "../")) else "this file"
+        raise BadValueError(f"{shown}: {reason}", "write the path of a readable file") from None
     return path
 
 
@@ -189,7 +198,9 @@ def parse_directory(text: str) -> Path:
     """Read the path of a directory that is there, or may be made."""
     path = Path(text)
     if not path.is_absolute():
-        raise BadValueError(f"{text[:80]!r} is no absolute path", "write one that begins with /")
+        raise BadValueError(f"{repeated(text)} is no absolute path", "write one that begins with /")
+    if "\0" in text:
+        raise BadValueError("a path holds no NUL", "write the path of a directory")
     if path.exists() and not path.is_dir():
         raise BadValueError(f"{text} is no directory", "write the path of a directory")
     return path
@@ -211,11 +222,12 @@ def parse_shard(text: str) -> Shard:
     """Read ``"2/3"``: the second of three."""
     number, slash, count = text.partition("/")
     if not (slash and number.isdecimal() and count.isdecimal()):
-        raise BadValueError(f"{text!r} is no shard", 'write e.g. "1/3", the first of three')
+        raise BadValueError(f"{repeated(text)} is no shard", 'write e.g. "1/3", the first of three')
     shard = Shard(int(number), int(count))
     if not 1 <= shard.number <= shard.count <= _SHARDS:
         raise BadValueError(
-            f"{text!r} is no shard", f"write a number from 1 to the count, at most {_SHARDS}"
+            f"{repeated(text)} is no shard",
+            f"write a number from 1 to the count, at most {_SHARDS}",
         )
     return shard
 
@@ -275,6 +287,7 @@ WRITE_URL = text_kind(
     "a receiver's URL", parse_write_url, "https://metrics.example.com/api/v1/write"
 )
 WRITE_HEADER = text_kind("a header's name", parse_write_header, "X-Scope-OrgID")
+HEADER_VALUE = text_kind("a header's value", parse_header_value, "tenant-1")
 LABEL = text_kind("a label's name", parse_label, "site")
 LISTEN = text_kind("address and port", parse_listen, "0.0.0.0:9242")
 FILE = text_kind("a file's path", parse_file, "/run/secrets/proxy-password")

@@ -290,10 +290,30 @@ def test_everything_wrong_is_said_at_once(tmp_path: Path):
         '[targets.vscode-unpkg]\nproxy = "http://user:hunter2@proxy:3128"',
         '[[endpoint]]\nid = "x"\nhost = "user:hunter2@git.example.com"',
         '[metadata]\nendpoint = "http://u:hunter2@169.254.169.254"',
+        'registries = ["https://registry.example.com/v2/?token=hunter2"]',
+        '[[endpoint]]\nid = "x"\nhost = "https://git.example.com/?token=hunter2"',
+        '[[endpoint]]\nid = "x"\nhost = "h"\naddress = "https://192.0.2.1/?token=hunter2"',
+        '[dns]\nservers = ["user:hunter2@192.0.2.1"]',
+        '[proxy]\npassword_file = "hunter2"',
+        '[web]\ntoken_file = "hunter2"',
+        '[web]\ntoken_file = "hunter2\\u0000"',
+        '[tls]\nca_file = "hunter2\\u0000"',
+        '[state]\ndirectory = "/hunter2\\u0000"',
+        '[[remote_write]]\nurl = "https://h/write"\nheader_files = { X-Key = "hunter2" }',
+        '[[remote_write]]\nurl = "https://h/write"\nheaders = { X-Key = "hunter2\\n" }',
     ],
 )
 def test_a_secret_in_the_wrong_place_is_refused_and_not_repeated(tmp_path: Path, text: str):
     assert "hunter2" not in str(problems(tmp_path, text))
+
+
+def test_the_environment_s_metadata_service_is_looked_over_as_the_file_s_is(tmp_path: Path):
+    name = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+    found = problems(tmp_path, **{name: "http://user:hunter2@169.254.169.254/?hunter2"})
+    assert name in found
+    assert "hunter2" not in str(found)
+    given = load(tmp_path, **{name: "http://[fd00:ec2::254]/"})
+    assert given.metadata.endpoint == "http://[fd00:ec2::254]"
 
 
 def test_a_broken_proxy_in_the_environment_is_named_without_its_password(tmp_path: Path):

@@ -87,7 +87,7 @@ def parse_retry_after(text: str | None, now: float) -> float | None:
     else:
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         seconds = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now
     return min(max(0.0, seconds), RETRY_AFTER_LIMIT)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from monitor.net.aws_credentials import AwsCredentials
 from monitor.net.aws_sigv4 import signed_headers
@@ -15,6 +17,11 @@ SERVICE = "aps"
 """Amazon Managed Prometheus, as signatures name it."""
 
 _SECRET_LIMIT = 16_384
+_TELLING = 16
+"""So many characters are taken for the beginning of a secret."""
+
+_SHORTEST = 6
+"""Shorter values of headers and queries in the configuration are no secrets: a tenant's number."""
 
 
 class SecretError(Exception):
@@ -62,6 +69,7 @@ class Auth:
         self._token = _file(settings.bearer_token_file)
         self._password = _file(settings.password_file)
         self._headers = {name: SecretFile(path) for name, path in settings.header_files}
+        self._signature: dict[str, str] = {}
 
     def plain(self) -> dict[str, str]:
         """Return the headers that do not depend on the request. Reads files.
@@ -75,8 +83,7 @@ class Auth:
             headers["Authorization"] = f"Bearer {self._token.read()}"
         if self._settings.username:
             password = self._password.read() if self._password else ""
-            pair = f"{self._settings.username}:{password}".encode()
-            headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
+            headers["Authorization"] = f"Basic {self._pair(password)}"
         return headers
 
     async def signature(
@@ -89,7 +96,7 @@ class Auth:
         """
         if self._aws is None:
             return {}
-        return signed_headers(
+        self._signature = signed_headers(
             "POST",
             self._settings.url,
             headers,
@@ -99,6 +106,7 @@ class Auth:
             service=SERVICE,
             now=now,
         )
+        return self._signature
 
     def denied(self) -> None:
         """Take note that the receiver did not believe what was sent."""
@@ -106,11 +114,31 @@ class Auth:
             self._aws.forget()
 
     def redact(self, text: str) -> str:
-        """Take every secret out of what a receiver says, should it repeat one."""
-        for file in (self._token, self._password, *self._headers.values()):
-            secret = file.known() if file else ""
-            text = text.replace(secret, "***") if secret else text
+        """Take every secret out of what a receiver says, should it repeat one: whole, or cut
+        off where what was read of its answer ends."""
+        for secret in sorted(set(self._secrets()), key=len, reverse=True):
+            text = text.replace(secret, "***")
+            if len(secret) > _TELLING:
+                text = re.sub(re.escape(secret[:_TELLING]) + r"\S*", "***", text)
         return text
+
+    def _secrets(self) -> Iterator[str]:
+        """Yield what was sent and nobody is to read: files, logins, headers, the query."""
+        yield from (known for file in self._files() if (known := file.known()))
+        if self._settings.username and self._password is not None:
+            yield self._pair(self._password.known())
+        query = urlsplit(self._settings.url).query
+        values = [part.partition("=")[2] or part for part in query.split("&")]
+        given = [value for _, value in self._settings.headers]
+        for value in (*given, *self._signature.values(), *values, *map(unquote, values)):
+            if len(value) >= _SHORTEST:
+                yield value
+
+    def _files(self) -> Iterator[SecretFile]:
+        yield from (f for f in (self._token, self._password, *self._headers.values()) if f)
+
+    def _pair(self, password: str) -> str:
+        return base64.b64encode(f"{self._settings.username}:{password}".encode()).decode()
 
 
 def _file(path: Path | None) -> SecretFile | None:

@@ -29,6 +29,9 @@ DENIED_WAIT, LONGEST_DENIED_WAIT = 60.0, 300.0
 """Seconds until a receiver is tried again that wants nothing to do with us."""
 
 METADATA_EVERY = 60.0
+TEXT_SHOWN = 200
+"""Characters of what a receiver says that are repeated in the log."""
+
 SUSPECTS = 1000
 
 _UNTRIED = wait_exponential_jitter(multiplier=0.3, max=LONGEST_WAIT, jitter=1.0)
@@ -173,7 +176,7 @@ class Delivery:
             self._version = WriteVersion.V1
             self._vitals.version = self._version.value
             return await self._attempt(request)
-        text = self._auth.redact(answer.text)
+        text = self._auth.redact(answer.text)[:TEXT_SHOWN]
         if said in {Meaning.DENIED, Meaning.UNSUPPORTED}:
             self._auth.denied()
             self._denials += 1

@@ -425,6 +425,7 @@ def _write_position(path: Path, position: tuple[int, int]) -> None:
     # Not synced, for it is written often: one that is lost costs samples that are sent again.
     text = f"{position[0]} {position[1]}"
     beside = path.with_suffix(".new")
+    beside.touch(0o600)
     beside.write_text(f"{text} {_check(text)}\n", "ascii")
     beside.replace(path)
 

@@ -40,6 +40,9 @@ class Kind(IntEnum):
     POINTS = 2
 
 
+_KINDS = frozenset(Kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """An intact record. ``end`` is the offset behind it; ``damage`` says whether something
@@ -83,6 +86,8 @@ def _record_at(data: bytes, offset: int, *, damage: bool) -> Record | None:
     (crc,) = _CRC.unpack_from(data, offset + _HEAD.size)
     payload = data[start:end]
     if crc != zlib.crc32(payload, zlib.crc32(data[offset : offset + _HEAD.size])):
+        return None
+    if kind not in _KINDS:  # of a later version
         return None
     return Record(Kind(kind), count, newest, payload, end, damage)
 

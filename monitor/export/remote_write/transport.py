@@ -23,7 +23,6 @@ from monitor.text import printable
 
 USER_AGENT = f"egress-monitor/{__version__}"
 _TEXT_LIMIT = 2048
-_SHOWN = 200
 _IDLE = 60.0
 
 
@@ -107,7 +106,7 @@ class Transport:
             raise UnreachableError("its certificate is not trusted") from None
         except aiohttp.ClientConnectorError as error:
             reason = error.os_error.strerror or type(error.os_error).__name__
-            raise UnreachableError(printable(reason, _SHOWN, " ").lower()) from None
+            raise UnreachableError(printable(reason, stand_in=" ").lower()) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, TimeoutError):
                 raise
@@ -137,7 +136,7 @@ class Transport:
             status=answer.status,
             written=parse_written(answer.headers.get(WRITTEN_HEADER)),
             retry_after=parse_retry_after(answer.headers.get("Retry-After"), self._clock.time()),
-            text=printable(said, _SHOWN, " "),
+            text=printable(said, stand_in=" "),
             page=bool(text) and answer.content_type == "text/html",
         )
 

@@ -75,6 +75,8 @@ def test_a_receiver_that_counts_refuses_in_2() -> None:
         ("Thu, 01 Jan 1970 00:01:40 GMT", 90.0),
         ("Thu, 01 Jan 1970 00:00:01 GMT", 0.0),
         ("soon", None),
+        ("Thu, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("Thu, 01 Jan 1970 00:00:99999999999999999999 GMT", None),
         ("-5", None),
         ("", None),
         (None, None),

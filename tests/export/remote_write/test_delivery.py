@@ -315,6 +315,36 @@ async def test_a_token_is_read_again_when_its_file_changes_and_never_told(
     assert "hunter2" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("before", [0, 190, 1990])
+async def test_a_receiver_that_repeats_what_it_was_sent_gets_no_secret_into_the_log(
+    before: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "password").write_text("hunter2")
+    (tmp_path / "key").write_text("canary-" * 400)
+    changes = {
+        "username": "me",
+        "password_file": tmp_path / "password",
+        "headers": (("X-Static", "canary-static"),),
+        "header_files": (("X-Key", tmp_path / "key"),),
+    }
+    denied: list[int] = []
+
+    def repeat(request: Request) -> web.Response | None:
+        denied.append(len(denied))
+        names = ("X-Key", "X-Static", "Authorization")
+        sent = [request.path, *(request.headers[name] for name in names)]
+        text = "-" * before + " ".join(sent[len(denied) % 4 :])
+        return web.Response(status=403, text=text) if len(denied) <= 4 else None
+
+    async with receiver() as (receives, url):
+        receives.rule = repeat
+        async with delivering(f"{url}?token=canary%2Dquery", **changes) as (d, _):
+            await d.deliver(some())
+    out = capsys.readouterr().out
+    assert out.count("it answered 403") == 4
+    assert not [word for word in ("canary", "hunter2", "bWU6aHVudGVyMg") if word in out]
+
+
 async def test_a_secret_that_is_missing_holds_up_and_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

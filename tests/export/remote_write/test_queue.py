@@ -213,6 +213,29 @@ def test_a_file_of_rubbish_is_no_more_than_that(tmp_path: Path, rubbish: bytes) 
     assert len(held.drain()) == 3
 
 
+def test_a_record_of_a_later_version_is_passed_over_and_counted(tmp_path: Path) -> None:
+    data, every = a_segment(tmp_path)
+    later = segment_module.write_record(77, 1, 1, b"of a kind that nobody knows yet")  # type: ignore[arg-type]
+    held = damaged(tmp_path, later + data)
+    assert held.drain() == every
+    assert held.vitals.corrupt_records > 0
+
+
+def test_only_its_owner_may_read_what_is_kept(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        held = Held(tmp_path / "queue")
+        held.append(points(3))
+        held.take()
+        held.append(points(3, at=MOMENT + 1))
+        held.queue.close(NOW)
+    finally:
+        os.umask(before)
+    kept = [tmp_path / "queue", *(tmp_path / "queue").iterdir()]
+    assert {path.name for path in kept} >= {"queue", "lock", "position"}
+    assert not [path for path in kept if path.stat().st_mode & 0o077]
+
+
 @pytest.mark.parametrize("text", ["", "x", "7 0", "7 0 00000000", "-1 -1 x", "\xff"])
 def test_a_damaged_position_means_from_the_beginning(tmp_path: Path, text: str) -> None:
     held = Held(tmp_path)
