@@ -12,6 +12,18 @@ import structlog
 log = structlog.get_logger(__name__)
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory, and those above it, where they are not there; only their owner may
+    enter them.
+
+    Raises:
+        OSError: if that can't be done.
+    """
+    if not path.is_dir():
+        make_directory(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
+
+
 def replace_file(path: Path, data: bytes) -> None:
     """Replace a file: after a crash at any moment there is the old one or the new one. Only
     its owner may read it.
@@ -19,7 +31,7 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises:
         OSError: if it can't be written.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_directory(path.parent)
     beside = path.with_name(f"{path.name}.new")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         os.fchmod(file.fileno(), 0o600)  # one that a crash left behind may be readable by all

@@ -32,7 +32,7 @@ from monitor.export.remote_write.segment import (
     write_series,
 )
 from monitor.export.remote_write.series import Batch, Labels, Point, Series
-from monitor.files import reason_of
+from monitor.files import make_directory, reason_of
 from monitor.vitals import DropReason, WriteVitals
 
 MEMORY_BYTES = 4 * 1024 * 1024
@@ -184,7 +184,7 @@ class Queue:
 
     def _take(self, directory: Path) -> None:
         """Take possession of the directory and of what is in it."""
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_directory(directory)
         self._lock = _locked(directory / "lock")
         reader = self._reader
         reader.number, reader.offset = self._saved = _read_position(directory / _POSITION)
