@@ -119,6 +119,10 @@ def test_junk_is_no_host(url: str) -> None:
         "fe80::1",
         "::ffff:10.0.0.1",
         "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a9fe:a9fe",
+        "::ffff:0:169.254.169.254",
+        "::10.0.0.1",
+        "fec0::1",
         "2002:0a00:0001::1",
         "localhost",
         "intranet",
@@ -138,7 +142,9 @@ def test_what_is_of_a_private_network_is_told_and_never_a_target(host: str) -> N
 def test_private_addresses_are_allowed_by_configuration_but_never_link_local_ones() -> None:
     allowed = ("10.0.0.1", "127.0.0.1", "fd00::1", "intranet", "a.ec2.internal")
     assert [refusal(host, Reach.PRIVATE) for host in allowed] == [""] * len(allowed)
-    for host in ("169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "0.0.0.0", "ff02::1"):
+    never = ("169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "0.0.0.0", "ff02::1")
+    embedded = ("64:ff9b:1::a9fe:a9fe", "::169.254.169.254", "::ffff:0:169.254.169.254")
+    for host in (*never, *embedded, "fd00:ec2::254", "fd00:ec2::23"):
         assert refusal(host, Reach.PRIVATE)
         assert refused(host, Reach.PUBLIC)
 
