@@ -11,7 +11,8 @@ IDLE_SECONDS = 75.0
 """After so long without a whole request a connection is closed."""
 
 CONNECTIONS_LIMIT = 64
-"""More clients at once are turned away: descriptors are needed to probe with."""
+"""With more clients at once the oldest one goes: descriptors are needed to probe with, and who
+holds connections open must not keep an orchestrator from asking how the monitor is."""
 
 REQUEST_LIMIT = 4096
 HEADERS_LIMIT = 64
@@ -48,10 +49,11 @@ class Connection(web.RequestHandler):
         self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, unless there are too many."""
+        """Take the connection; if there are too many now, end the one that was made first."""
         super().connection_made(transport)
-        if len(self._server.connections) > CONNECTIONS_LIMIT:
-            self.force_close()
+        connections = self._server.connections
+        if len(connections) > CONNECTIONS_LIMIT:
+            connections[0].force_close()
 
     def handle_error(
         self,
