@@ -31,7 +31,8 @@ def stay_calm(lab: World, pace: Pace, minutes: float) -> int:
     not_up: set[object] = set()
     while time.monotonic() < end:
         for incident in lab.incidents():
-            incidents[incident["id"]] = f"{incident['cause']}, {incident['scope']}"
+            told = (str(incident[key]) for key in ("cause", "scope", "detail"))
+            incidents[incident["id"]] = ", ".join(told)
         not_up |= {f"{t['id']} {t['state']}" for t in lab.shown() if t["state"] != "up"}
         time.sleep(0.2)
     after = _counters(lab)
