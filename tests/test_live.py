@@ -38,7 +38,10 @@ async def answer(target: Target, tools: Tools) -> Attempt:
     return Attempt(target.id, now, 0.01, failure=refused)
 
 
-async def test_it_probes_on_the_schedule_and_shows_what_is_wrong_until_it_is_ended():
+async def test_it_probes_on_the_schedule_and_shows_what_is_wrong_until_it_is_ended(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("TERM", "xterm")
     board, out = Board(), io.StringIO()
     engine = Engine(make_tools(), FAST, find_prober=lambda _: answer)
     targets = [replace(target(name), interval=0.2, timeout=0.1) for name in ("a", "b")]
