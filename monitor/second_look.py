@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
 
 from monitor.diagnosis import Standing, settle
 from monitor.diagnosis.looks import Look, Sight, looks_for, sight_of
@@ -12,7 +13,7 @@ from monitor.model import Attempt, Cause, Incident
 LIMIT = 3
 """So many causes of one incident are looked into: what changes without end is not."""
 
-Take = Callable[[Look], Awaitable[Attempt]]
+Take = Callable[[Look], Coroutine[Any, Any, Attempt]]
 _Key = tuple[str, Cause]
 
 
@@ -69,9 +70,5 @@ async def take_all(looks: Iterable[Look], take: Take) -> tuple[Sight, ...]:
     """Take looks all at once; ``take`` bounds how many run and how long one may take."""
     looks = tuple(looks)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_attempt(take, look)) for look in looks]
+        tasks = [group.create_task(take(look)) for look in looks]
     return tuple(sight_of(look, task.result()) for look, task in zip(looks, tasks, strict=True))
-
-
-async def _attempt(take: Take, look: Look) -> Attempt:
-    return await take(look)

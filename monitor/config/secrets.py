@@ -16,7 +16,8 @@ def read_secret(key: str, file: Path | None, reading: Reading) -> Secret | None:
     if file is None:
         return None
     try:
-        return Secret(file.read_text(encoding="utf-8")[:_LIMIT].strip())
+        with file.open(encoding="utf-8") as text:
+            return Secret(text.read(_LIMIT).strip())
     except (OSError, UnicodeDecodeError):
         reading.problem(key, "its content can't be read as text", "write the secret into it")
         return None

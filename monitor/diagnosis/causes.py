@@ -66,7 +66,7 @@ def diagnose(target: Target, attempt: Attempt) -> Verdict:
     Pure and total: every attempt that can be made has a verdict.
     """
     cause = _cause(target, attempt)
-    evidence = evidence_of(target, attempt)
+    evidence = evidence_of(attempt)
     inspector = _trusted_inspector(target, attempt)
     if inspector:
         evidence = {**evidence, INSPECTED_BY: clean(inspector)}

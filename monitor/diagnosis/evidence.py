@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from monitor.diagnosis.ways import outcome
-from monitor.model import Attempt, Connection, Failure, Target
+from monitor.model import Attempt, Connection, Failure
 from monitor.text import printable
 
 _LIMIT = 160
 _OTHERS = 8
 
 
-def evidence_of(target: Target, attempt: Attempt) -> Mapping[str, str]:
+def evidence_of(attempt: Attempt) -> Mapping[str, str]:
     """Return what was seen, as ``name: value``. Values are at most 160 characters, and
     control characters are taken out of them, for servers send some of them."""
-    return {name: clean(value) for name, value in _facts(target, attempt) if value}
+    return {name: clean(value) for name, value in _facts(attempt) if value}
 
 
 def clean(text: str) -> str:
@@ -23,7 +23,7 @@ def clean(text: str) -> str:
     return printable(text, _LIMIT)
 
 
-def _facts(target: Target, attempt: Attempt) -> Iterator[tuple[str, str]]:
+def _facts(attempt: Attempt) -> Iterator[tuple[str, str]]:
     if attempt.failure is not None:
         yield from _failure(attempt.failure)
     if attempt.proxy:

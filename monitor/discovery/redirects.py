@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from monitor.discovery.walk import Sighting
 from monitor.model import Attempt, Endpoint, Protocol, Reach, Target, UnlistedHost
 from monitor.net.addresses import refused
 from monitor.settings import Settings
+from monitor.shapes import is_address
 
 PER_SOURCE = 4
 """So many hosts at the most that one endpoint adds: a hostile one must not use up the room."""
@@ -130,8 +130,4 @@ def _with(sources: tuple[str, ...], source: str) -> tuple[str, ...]:
 
 
 def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return "%" not in host
+    return "%" not in host and is_address(host)

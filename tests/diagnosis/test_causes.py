@@ -215,7 +215,7 @@ def test_what_the_kernel_and_the_wire_tell_is_evidence():
         "192.0.2.9", 4242, Family.IPV4, {}, failure, resends=2, sent=48, received=0
     )
     seen = Attempt("t", 0.0, 1.0, None, (connection,), failure)
-    evidence = evidence_of(target(Protocol.UDP), seen)
+    evidence = evidence_of(seen)
     assert evidence["icmp"] == "type 3 code 13"
     assert evidence["resends"] == "2"
     assert evidence["bytes"] == "48 sent, 0 received"

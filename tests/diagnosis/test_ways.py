@@ -66,7 +66,7 @@ def test_the_way_is_said_with_how_the_other_went():
     )
     assert way_text(target("t"), both(through=True, directly=True)).endswith("directly in 250 ms")
     assert way_text(target("t"), way(proxy=False, ok=True)) == "directly"
-    assert evidence_of(target("t"), good)["other_way"].startswith("directly it fails")
+    assert evidence_of(good)["other_way"].startswith("directly it fails")
 
 
 def udp() -> Target:
