@@ -10,9 +10,8 @@ import asyncio
 import sys
 from pathlib import Path
 
-from monitor.engine import Engine, make_tools
-from monitor.model import DEFAULT_PROBERS, Endpoint, Protocol, Target
-from monitor.settings import (
+from monitor.model.endpoint import DEFAULT_PROBERS, Endpoint, Protocol
+from monitor.model.settings import (
     DnsSettings,
     ProxyMode,
     ProxySettings,
@@ -20,6 +19,8 @@ from monitor.settings import (
     Settings,
     TlsSettings,
 )
+from monitor.model.target import Target
+from monitor.scheduler.engine import Engine, make_tools
 
 
 def make_engine(ca: Path) -> Engine:

@@ -21,7 +21,7 @@ from random import Random
 
 from monitor.export.remote_write.queue import Bounds, Queue
 from monitor.export.remote_write.sampling import Sampler
-from monitor.vitals import WriteVitals
+from monitor.state.self_metrics import WriteVitals
 from tests.boards import realistic_board
 from tests.internet.process import accepts, free_port, program, running, wait_until
 from tests.internet.whole import Internet, whole_internet

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from monitor.config.keys import TABLES, Key
 from monitor.config.reader import variable
-from monitor.export.family import (
+from monitor.export.metrics.family import (
     HistogramFamily,
     Kind,
     MonitorFamily,
@@ -15,9 +15,9 @@ from monitor.export.family import (
     TargetFamily,
     WriteFamily,
 )
-from monitor.export.monitor_families import MONITOR_FAMILIES, MONITOR_HISTOGRAMS
-from monitor.export.target_families import HISTOGRAM_FAMILIES, TARGET_FAMILIES
-from monitor.export.write_families import WRITE_FAMILIES, WRITE_REQUESTS
+from monitor.export.metrics.monitor_families import MONITOR_FAMILIES, MONITOR_HISTOGRAMS
+from monitor.export.metrics.target_families import HISTOGRAM_FAMILIES, TARGET_FAMILIES
+from monitor.export.metrics.write_families import WRITE_FAMILIES, WRITE_REQUESTS
 
 FOLDER = Path(__file__).parent
 _PER_TARGET = ("target", "group")
@@ -30,7 +30,7 @@ def metrics() -> str:
         (
             "# Metrics",
             "",
-            "Written by `make reference` from `monitor/export/*_families.py`: change those.",
+            "Written by `make reference` from `monitor/export/metrics/*_families.py`: change those.",
             "",
             "Names that blackbox_exporter has for the same thing are its names. All labels' values",
             "are bounded by the configuration: nothing that a server sends becomes a label. Times",

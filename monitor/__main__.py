@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from monitor.cli import main
+from monitor.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

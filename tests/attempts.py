@@ -1,20 +1,18 @@
 """Targets, attempts and verdicts for tests of what is done with them."""
 
-from monitor.model import (
+from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.endpoint import Endpoint, Protocol
+from monitor.model.probe_result import (
     Attempt,
-    Cause,
     Connection,
-    Endpoint,
     Failure,
     FailureKind,
     Family,
     Phase,
-    Protocol,
     Resolution,
     ResolutionSource,
-    Target,
-    Verdict,
 )
+from monitor.model.target import Target
 
 REACHED = Verdict(None)
 FILTERED = Verdict(Cause.TCP_TIMEOUT, "Nothing answers on the port.", "Open the port.")

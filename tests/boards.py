@@ -6,49 +6,42 @@ from math import cos, pi
 from pathlib import Path
 from random import Random
 
-from monitor.baseline import Baseline
 from monitor.catalog import build_targets
-from monitor.catalog.found import Found
+from monitor.catalog.wildcard_samples import Found
 from monitor.diagnosis.clock import ClockEstimate, ClockSource
-from monitor.gateways import Gateway
-from monitor.health import Health
-from monitor.history import SLOT_SECONDS, SLOTS, Chapter, latency_code, observe
-from monitor.model import (
-    Addresses,
+from monitor.health.baseline import Baseline
+from monitor.health.gateways import Gateway
+from monitor.health.latency import latency_code
+from monitor.health.machine import Health
+from monitor.health.quality import Quality
+from monitor.health.redundancy import survey
+from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.discovery import BrokenStep, ChainState, FoundBy, StandIn, UnlistedHost
+from monitor.model.endpoint import Endpoint, Protocol
+from monitor.model.identity import Identity
+from monitor.model.incident import Incident, Scope
+from monitor.model.probe_result import (
     Attempt,
-    BrokenStep,
-    Cause,
     Certificate,
-    ChainState,
     Connection,
     DnsAnswer,
-    Endpoint,
     Failure,
     FailureKind,
     Family,
-    FoundBy,
     HttpFacts,
-    Identity,
-    Incident,
     Phase,
-    Protocol,
     Resolution,
     ResolutionSource,
-    Scope,
-    StandIn,
-    State,
-    Target,
     TcpFacts,
     TlsFacts,
-    UnlistedHost,
-    Verdict,
 )
-from monitor.net.proxy_audit import ProxyAudit
-from monitor.quality import Quality
-from monitor.redundancy import survey
-from monitor.settings import Settings, TargetSettings
-from monitor.state import Board, Record
-from monitor.vitals import MqttVitals, Vitals
+from monitor.model.settings import Settings, TargetSettings
+from monitor.model.state import State
+from monitor.model.target import Addresses, Target
+from monitor.net.proxy.audit import ProxyAudit
+from monitor.state.history import SLOT_SECONDS, SLOTS, Chapter, observe
+from monitor.state.self_metrics import MqttVitals, Vitals
+from monitor.state.store import Board, Record
 
 NOW = 1_800_000_000.0
 REGION = "eu-central-1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from docs.reference import FOLDER, written
-from monitor.export.families import families
+from monitor.export.metrics.families import families
 from tests.boards import realistic_board
 
 

@@ -32,7 +32,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from monitor.model import Endpoint, Protocol, StatusSet
+from monitor.model.endpoint import Endpoint, Protocol, StatusSet
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 TOKEN = "token"

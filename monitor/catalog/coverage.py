@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from monitor.model import Endpoint
+from monitor.model.endpoint import Endpoint
 
 
 def matches(wildcard: str, host: str, path: str) -> bool:

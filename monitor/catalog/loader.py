@@ -16,7 +16,7 @@ from importlib import resources
 from typing import Any
 
 from monitor.catalog.chains import Chain, check_rows, parse_chain
-from monitor.model import (
+from monitor.model.endpoint import (
     DEFAULT_PORTS,
     DEFAULT_PROBERS,
     Endpoint,

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from monitor.catalog.found import REDIRECT_PREFIX, REDIRECTS
 from monitor.catalog.loader import load_catalog
 from monitor.catalog.targets import RESOLVER, endpoints_of, schedule_of
-from monitor.diagnosis.ways import may_be_proxied
-from monitor.model import Endpoint, ProxyUse
-from monitor.settings import GroupSettings, Problem, Settings, TargetSettings
+from monitor.catalog.wildcard_samples import REDIRECT_PREFIX, REDIRECTS
+from monitor.diagnosis.proxy_path import may_be_proxied
+from monitor.model.endpoint import Endpoint
+from monitor.model.settings import GroupSettings, Problem, Settings, TargetSettings
+from monitor.model.target import ProxyUse
 
 USER_GROUPS = frozenset({"scm", "sso", "metrics"})
 """Groups of the requirement that only the configuration fills."""

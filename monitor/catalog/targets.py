@@ -7,25 +7,28 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from monitor.catalog.found import NOTHING, REDIRECTS, Found, reach_of, redirect_rows, stand_in_for
 from monitor.catalog.loader import load_catalog
 from monitor.catalog.templating import fill, fill_host, unknown_in, values_of
-from monitor.model import (
+from monitor.catalog.wildcard_samples import (
+    NOTHING,
+    REDIRECTS,
+    Found,
+    reach_of,
+    redirect_rows,
+    stand_in_for,
+)
+from monitor.model.discovery import FoundBy, StandIn
+from monitor.model.endpoint import (
     DEFAULT_PROBERS,
-    FARGATE,
     Endpoint,
     Expectation,
-    FoundBy,
-    Identity,
-    Launch,
     Protocol,
-    Reach,
     Source,
-    StandIn,
     StatusSet,
-    Target,
 )
-from monitor.settings import GroupSettings, Settings, TargetSettings
+from monitor.model.identity import FARGATE, Identity
+from monitor.model.settings import GroupSettings, Settings, TargetSettings
+from monitor.model.target import Launch, Reach, Target
 
 EXTRA_REGISTRIES = "extra_registries"
 MANAGEMENT_PLANE = "management_plane"

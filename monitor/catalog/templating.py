@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from monitor import shapes
-from monitor.model import Identity
-from monitor.settings import Settings
+from monitor.common import identifiers as shapes
+from monitor.model.identity import Identity
+from monitor.model.settings import Settings
 
 _SHAPES = {"region": shapes.REGION, "account_id": shapes.ACCOUNT_ID}
 """What a value may look like: one from instance metadata goes into a host name, so

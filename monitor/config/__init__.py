@@ -17,9 +17,8 @@ from monitor.config.remote_write import remote_writes
 from monitor.config.secrets import read_secret
 from monitor.config.urls import parse_base_url
 from monitor.config.web import web_settings
-from monitor.model import Expectation, ProxyUse
-from monitor.net.proxy import ProxyChooser
-from monitor.settings import (
+from monitor.model.endpoint import Expectation
+from monitor.model.settings import (
     AmiSettings,
     ConfigError,
     DiscoverySettings,
@@ -36,6 +35,8 @@ from monitor.settings import (
     TargetSettings,
     TlsSettings,
 )
+from monitor.model.target import ProxyUse
+from monitor.net.proxy.rules import ProxyChooser
 
 METADATA_VARIABLE = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
 SHORTEST_LIFETIME = 60.0

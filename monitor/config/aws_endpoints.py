@@ -15,8 +15,8 @@ from typing import Any
 from monitor.config.kinds import BadValueError
 from monitor.config.reader import Reading
 from monitor.config.urls import Url, parse_origin
-from monitor.model import DEFAULT_PORTS, Protocol
-from monitor.settings import TargetSettings
+from monitor.model.endpoint import DEFAULT_PORTS, Protocol
+from monitor.model.settings import TargetSettings
 
 EVERY_SERVICE = "AWS_ENDPOINT_URL"
 IGNORE = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"

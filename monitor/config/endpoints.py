@@ -8,7 +8,7 @@ from typing import Any
 from monitor.config.reader import Reading
 from monitor.config.remote_write import receivers
 from monitor.config.urls import Url
-from monitor.model import (
+from monitor.model.endpoint import (
     DEFAULT_PORTS,
     DEFAULT_PROBERS,
     Endpoint,
@@ -17,7 +17,7 @@ from monitor.model import (
     Source,
     StatusSet,
 )
-from monitor.settings import TargetSettings
+from monitor.model.settings import TargetSettings
 
 OWN_GROUPS = ("scm", "sso", "metrics")
 REACHED = Expectation(StatusSet(((200, 402), (404, 406), (408, 499))))

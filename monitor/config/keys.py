@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 from monitor.config import values as v
 from monitor.config.kinds import Kind, list_of, one_of, table_of
-from monitor.model import Addresses, Profile, Protocol
-from monitor.settings import (
+from monitor.model.endpoint import Profile, Protocol
+from monitor.model.settings import (
     FamilyChoice,
     LogFormat,
     MqttVersion,
@@ -18,6 +18,7 @@ from monitor.settings import (
     WriteOrder,
     WriteVersion,
 )
+from monitor.model.target import Addresses
 
 
 class Level(StrEnum):

@@ -9,7 +9,7 @@ from monitor.config.certificates import check_pair
 from monitor.config.reader import Reading
 from monitor.config.secrets import read_secret
 from monitor.config.urls import BrokerUrl
-from monitor.settings import MqttSettings
+from monitor.model.settings import MqttSettings
 
 
 def mqtt_settings(reading: Reading) -> MqttSettings | None:

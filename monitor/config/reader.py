@@ -9,7 +9,7 @@ from typing import Any
 
 from monitor.config.keys import TABLES, Key
 from monitor.config.kinds import BadItemsError, BadValueError
-from monitor.settings import Problem
+from monitor.model.settings import Problem
 
 ENV_PREFIX = "EGRESS_MONITOR_"
 RESERVED = frozenset({"EGRESS_MONITOR_CONFIG"})

@@ -8,8 +8,8 @@ from typing import Any
 
 from monitor.config.reader import Reading
 from monitor.config.urls import Url, WriteUrl
-from monitor.model import DEFAULT_PORTS, Protocol
-from monitor.settings import RemoteWriteSettings
+from monitor.model.endpoint import DEFAULT_PORTS, Protocol
+from monitor.model.settings import RemoteWriteSettings
 
 
 def remote_writes(reading: Reading) -> tuple[RemoteWriteSettings, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.config.reader import Reading
-from monitor.model import Secret
+from monitor.model.secret import Secret
 
 _LIMIT = 4096
 

@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from monitor import shapes
+from monitor.common import identifiers as shapes
 from monitor.config.kinds import BadValueError, repeated
-from monitor.model import ProxyChoice, ProxyUse
+from monitor.model.target import ProxyChoice, ProxyUse
 
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _ALIASES = (".gitpod.remote", ".gitpod.environment")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from monitor import shapes
+from monitor.common import identifiers as shapes
 from monitor.config.kinds import BadValueError, Kind, repeated, text_kind
 from monitor.config.urls import (
     parse_address,
@@ -24,8 +24,8 @@ from monitor.config.urls import (
     parse_url,
     parse_write_url,
 )
-from monitor.model import StatusSet
-from monitor.settings import Shard
+from monitor.model.endpoint import StatusSet
+from monitor.model.settings import Shard
 
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?(?:(\d+)ms)?")
 _GROUP = re.compile(r"[a-z][a-z0-9_]{0,62}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from monitor.config.certificates import check_pair
 from monitor.config.reader import Reading
 from monitor.config.secrets import read_secret
-from monitor.settings import WebSettings
+from monitor.model.settings import WebSettings
 
 
 def web_settings(reading: Reading) -> WebSettings:

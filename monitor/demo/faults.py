@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from monitor.demo.internet import Internet, Manner
-from monitor.model import Cause, Scope
+from monitor.model.diagnosis import Cause
+from monitor.model.incident import Scope
 
 Act = Callable[[Internet, bool], Awaitable[None]]
 """Breaks something (True) or mends it (False)."""

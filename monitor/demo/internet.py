@@ -19,8 +19,9 @@ from enum import Enum, auto
 from pathlib import Path
 
 from monitor.demo.certificates import certificate, make_key
-from monitor.model import Protocol, StatusSet, Target
-from monitor.net.imds_wire import DOCUMENT_PATH, MAC_PATH, TOKEN_PATH, interface_path
+from monitor.model.endpoint import Protocol, StatusSet
+from monitor.model.target import Target
+from monitor.net.aws.imds import DOCUMENT_PATH, MAC_PATH, TOKEN_PATH, interface_path
 
 NAME_SERVER = METADATA = "127.0.0.1"
 LOCAL_CA = "Egress Monitor Demo CA"

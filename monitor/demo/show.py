@@ -16,13 +16,16 @@ from rich.text import Text
 
 from monitor.catalog import build_targets
 from monitor.config import load_settings
-from monitor.daemon import Monitor
+from monitor.daemon.app import Monitor
+from monitor.daemon.logging import configure
 from monitor.demo.faults import FAULTS, Fault
 from monitor.demo.internet import METADATA, NAME_SERVER, Internet, small_internet
-from monitor.logs import configure
-from monitor.model import Identity, Incident, State, Target
-from monitor.settings import ConfigError, LogSettings, Problem, Settings
-from monitor.state import Board
+from monitor.model.identity import Identity
+from monitor.model.incident import Incident
+from monitor.model.settings import ConfigError, LogSettings, Problem, Settings
+from monitor.model.state import State
+from monitor.model.target import Target
+from monitor.state.store import Board
 from monitor.web.server import build_app, not_listening, serve
 
 HOST = "127.0.0.1"

@@ -9,21 +9,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from monitor.diagnosis.evidence import clean, evidence_of
+from monitor.diagnosis.proxy_path import finding
 from monitor.diagnosis.texts import explain
-from monitor.diagnosis.ways import finding
-from monitor.model import (
-    Addresses,
-    Attempt,
-    Cause,
-    Connection,
-    Failure,
-    FailureKind,
-    HttpFacts,
-    Phase,
-    Source,
-    Target,
-    Verdict,
-)
+from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.endpoint import Source
+from monitor.model.probe_result import Attempt, Connection, Failure, FailureKind, HttpFacts, Phase
+from monitor.model.target import Addresses, Target
 
 C = Cause
 K = FailureKind

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
 
-from monitor.model import Attempt, Phase
+from monitor.model.probe_result import Attempt, Phase
 
 SITES = 3
 """So many unrelated sites have to agree before their answers tell the time."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from monitor.diagnosis.ways import outcome
-from monitor.model import Attempt, Connection, Failure
-from monitor.text import printable
+from monitor.common.sanitize import printable
+from monitor.diagnosis.proxy_path import outcome
+from monitor.model.probe_result import Attempt, Connection, Failure
 
 _LIMIT = 160
 _OTHERS = 8

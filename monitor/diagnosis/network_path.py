@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 from enum import StrEnum
 
-from monitor.model import Attempt, Connection, Target
-from monitor.net.aws_wire import is_from_aws
+from monitor.model.probe_result import Attempt, Connection
+from monitor.model.target import Target
+from monitor.net.aws.responses import is_from_aws
 
 AWS_GROUP = "aws_api"
 """The group of the catalogue whose endpoints have VPC endpoints."""

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from monitor.diagnosis.evidence import clean
-from monitor.model import Attempt, Cause, FailureKind, Protocol, Target
-from monitor.net.addresses import refused
+from monitor.model.diagnosis import Cause
+from monitor.model.endpoint import Protocol
+from monitor.model.probe_result import Attempt, FailureKind
+from monitor.model.target import Target
+from monitor.net.sockets.address_policy import refused
 
 _LIMIT = 400
 _NAMED = 4

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from monitor.catalog.chains import SHAPES
+from monitor.common.state_file import read_file, reason_of
 from monitor.discovery.redirects import SOURCES_KEPT, place_of
-from monitor.files import read_file, reason_of
-from monitor.model import FoundBy, StandIn, UnlistedHost
+from monitor.model.discovery import FoundBy, StandIn, UnlistedHost
 
 NAME = "discovery.json"
 SIZE_LIMIT = 1_048_576

@@ -6,11 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from monitor.discovery.steps import BODY_LIMIT, Answer
-from monitor.engine import Engine
-from monitor.model import Attempt, Secret, Target, Verdict
-from monitor.net.http1 import ResponseParser
+from monitor.model.diagnosis import Verdict
+from monitor.model.probe_result import Attempt
+from monitor.model.secret import Secret
+from monitor.model.target import Target
+from monitor.net.http.http1 import ResponseParser
 from monitor.probes import http
-from monitor.probes.tools import Tools
+from monitor.probes.context import Tools
+from monitor.scheduler.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from monitor.catalog.coverage import covered
-from monitor.catalog.found import REDIRECTS, reach_of
+from monitor.catalog.wildcard_samples import REDIRECTS, reach_of
+from monitor.common.identifiers import is_address
 from monitor.discovery.walk import Sighting
-from monitor.model import Attempt, Endpoint, Protocol, Reach, Target, UnlistedHost
-from monitor.net.addresses import refused
-from monitor.settings import Settings
-from monitor.shapes import is_address
+from monitor.model.discovery import UnlistedHost
+from monitor.model.endpoint import Endpoint, Protocol
+from monitor.model.probe_result import Attempt
+from monitor.model.settings import Settings
+from monitor.model.target import Reach, Target
+from monitor.net.sockets.address_policy import refused
 
 PER_SOURCE = 4
 """So many hosts at the most that one endpoint adds: a hostile one must not use up the room."""

@@ -16,18 +16,19 @@ import structlog
 
 from monitor.catalog import load_chains
 from monitor.catalog.chains import Chain
-from monitor.catalog.found import Found
+from monitor.catalog.wildcard_samples import Found
+from monitor.common.state_file import KeptFile
 from monitor.discovery.cache import NAME, CacheError, Kept, encode, load
 from monitor.discovery.client import asking
 from monitor.discovery.redirects import noted, remembered, sighting_of
 from monitor.discovery.walk import Outcome, Sighting, merged, state_after, walk, wanted
-from monitor.engine import Engine
-from monitor.events import Events, chain_changed, unlisted_host_seen
-from monitor.files import KeptFile
-from monitor.model import ChainState, Target, UnlistedHost
+from monitor.model.discovery import ChainState, UnlistedHost
+from monitor.model.settings import Settings
+from monitor.model.target import Target
 from monitor.net.clock import Clock
-from monitor.settings import Settings
-from monitor.state import Board, Record
+from monitor.scheduler.engine import Engine
+from monitor.state.events import Events, chain_changed, unlisted_host_seen
+from monitor.state.store import Board, Record
 
 SOON = (1.0, 5.0)
 """Seconds until a chain is first gone through: behind the targets' first probes, and not all

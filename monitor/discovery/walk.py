@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 from monitor.catalog.chains import Chain
 from monitor.catalog.coverage import matches
-from monitor.catalog.found import Found, is_named
+from monitor.catalog.wildcard_samples import Found, is_named
 from monitor.discovery.client import Ask
 from monitor.discovery.steps import UnusableError, Values, read, request, stood_in
-from monitor.model import BrokenStep, Cause, ChainState, FoundBy, StandIn, Target
+from monitor.model.diagnosis import Cause
+from monitor.model.discovery import BrokenStep, ChainState, FoundBy, StandIn
+from monitor.model.settings import Settings
+from monitor.model.target import Target, shown_path
 from monitor.net.clock import Clock
-from monitor.net.http1 import authority
-from monitor.settings import Settings
-from monitor.view import shown_path
+from monitor.net.http.http1 import authority
 
 
 @dataclass(frozen=True, slots=True)

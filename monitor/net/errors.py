@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from monitor.model import Failure, FailureKind, Phase
+from monitor.model.probe_result import Failure, FailureKind, Phase
 
 
 class ExchangeError(Exception):

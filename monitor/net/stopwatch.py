@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from monitor.model import Phase
+from monitor.model.probe_result import Phase
 from monitor.net.clock import Clock
 
 

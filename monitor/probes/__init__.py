@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib import import_module
 
-from monitor.model import Attempt, Target
-from monitor.probes.tools import Tools
+from monitor.model.probe_result import Attempt
+from monitor.model.target import Target
+from monitor.probes.context import Tools
 
 Probe = Callable[[Target, Tools], Awaitable[Attempt]]
 """Measures a target once within ``target.timeout`` seconds and returns what it saw; raises

@@ -5,19 +5,12 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from monitor.model import (
-    Attempt,
-    Failure,
-    FailureKind,
-    HttpFacts,
-    Launch,
-    Phase,
-    Protocol,
-    Target,
-)
-from monitor.net.aws_credentials import NoCredentialsError
-from monitor.net.aws_sigv4 import Credentials, signed_headers
-from monitor.net.ec2_wire import (
+from monitor.common.sanitize import printable
+from monitor.model.endpoint import Protocol
+from monitor.model.probe_result import Attempt, Failure, FailureKind, HttpFacts, Phase
+from monitor.model.target import Launch, Target
+from monitor.net.aws.credentials import NoCredentialsError
+from monitor.net.aws.ec2 import (
     ANSWER_LIMIT,
     Meaning,
     Refusal,
@@ -27,13 +20,13 @@ from monitor.net.ec2_wire import (
     newest_image,
     refusal,
 )
+from monitor.net.aws.sigv4 import Credentials, signed_headers
 from monitor.net.errors import ExchangeError
-from monitor.net.http1 import Head, ResponseParser, authority, encode_request, read_response
-from monitor.probes.channel import channel
+from monitor.net.http.http1 import Head, ResponseParser, authority, encode_request, read_response
+from monitor.probes.context import Tools
 from monitor.probes.http import VALUE_LIMIT
 from monitor.probes.measure import Wire, measure
-from monitor.probes.tools import Tools
-from monitor.text import printable
+from monitor.probes.transport import channel
 
 _USUAL_PORTS = {Protocol.HTTPS: 443, Protocol.HTTP: 80}
 _BODY_KEPT = 4096

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from monitor.model import Failure, FailureKind, Phase
+from monitor.model.probe_result import Failure, FailureKind, Phase
 from monitor.net.errors import ExchangeError
-from monitor.net.udp import UdpSocket
+from monitor.net.sockets.udp import UdpSocket
 from monitor.probes.measure import Wire
 
 RESENDS = 2

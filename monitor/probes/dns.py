@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from monitor.model import Attempt, DnsAnswer, Failure, FailureKind, Phase, Resolution, Target
-from monitor.net.dns_client import DnsClient, Server
-from monitor.net.dns_wire import QType
-from monitor.net.resolver import Answers, answer_failure, judge, on_loopback
+from monitor.model.probe_result import Attempt, DnsAnswer, Failure, FailureKind, Phase, Resolution
+from monitor.model.settings import FamilyChoice
+from monitor.model.target import Target
+from monitor.net.dns.client import DnsClient, Server
+from monitor.net.dns.message import QType
+from monitor.net.dns.resolver import Answers, answer_failure, judge, on_loopback
+from monitor.probes.context import Tools
 from monitor.probes.measure import Wire, measure
-from monitor.probes.tools import Tools
-from monitor.settings import FamilyChoice
 
 _TRIES = 2
 _SHARE_OF_TIME = 0.45

@@ -8,19 +8,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
 
-from monitor.model import (
-    Attempt,
-    Endpoint,
-    FailureKind,
-    HttpFacts,
-    Phase,
-    Protocol,
-    Secret,
-    Target,
-)
-from monitor.net.aws_wire import is_from_aws, names_endpoint_policy
+from monitor.common.sanitize import printable
+from monitor.model.endpoint import Endpoint, Protocol
+from monitor.model.probe_result import Attempt, FailureKind, HttpFacts, Phase
+from monitor.model.secret import Secret
+from monitor.model.target import Target
+from monitor.net.aws.responses import is_from_aws, names_endpoint_policy
 from monitor.net.errors import ExchangeError
-from monitor.net.http1 import (
+from monitor.net.http.date import date_offset
+from monitor.net.http.http1 import (
     BODY_LIMIT,
     Head,
     ResponseParser,
@@ -28,13 +24,11 @@ from monitor.net.http1 import (
     encode_request,
     read_response,
 )
-from monitor.net.http_date import date_offset
-from monitor.net.stream import Stream
-from monitor.probes.channel import channel
+from monitor.net.sockets.stream import Stream
+from monitor.probes.context import Tools
 from monitor.probes.measure import Wire, measure
-from monitor.probes.tools import Tools
-from monitor.probes.ways import measure_ways
-from monitor.text import printable
+from monitor.probes.proxy_paths import measure_ways
+from monitor.probes.transport import channel
 
 _ALPN = ("http/1.1",)
 VALUE_LIMIT = 256

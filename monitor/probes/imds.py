@@ -7,19 +7,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from monitor.model import Attempt, Failure, FailureKind, HttpFacts, Phase, Target
-from monitor.net.errors import ExchangeError
-from monitor.net.http1 import Head, ResponseParser, authority, encode_request, read_response
-from monitor.net.imds_wire import (
+from monitor.model.probe_result import Attempt, Failure, FailureKind, HttpFacts, Phase
+from monitor.model.target import Target
+from monitor.net.aws.imds import (
     DOCUMENT_PATH,
     TOKEN_PATH,
     TOKEN_REQUEST,
     json_object,
     token_headers,
 )
+from monitor.net.errors import ExchangeError
+from monitor.net.http.http1 import Head, ResponseParser, authority, encode_request, read_response
 from monitor.net.stopwatch import Stopwatch
+from monitor.probes.context import Tools
 from monitor.probes.measure import Wire, measure
-from monitor.probes.tools import Tools
 
 ADDRESS = "169.254.169.254"
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from monitor.model import (
-    Addresses,
+from monitor.model.probe_result import (
     Attempt,
     Connection,
     Failure,
@@ -19,22 +18,21 @@ from monitor.model import (
     Family,
     HttpFacts,
     Phase,
-    Reach,
     Resolution,
     ResolutionSource,
-    Target,
     TcpFacts,
     TlsFacts,
 )
-from monitor.net.addresses import refused
+from monitor.model.settings import FamilyChoice
+from monitor.model.target import Addresses, Reach, Target
 from monitor.net.errors import failure_of
+from monitor.net.sockets.address_policy import refused
+from monitor.net.sockets.stream import TcpStream, family_of
 from monitor.net.stopwatch import Stopwatch
-from monitor.net.stream import TcpStream, family_of
-from monitor.probes.tools import Tools
-from monitor.settings import FamilyChoice
+from monitor.probes.context import Tools
 
 if TYPE_CHECKING:
-    from monitor.net.proxy import Proxy
+    from monitor.net.proxy.rules import Proxy
 
 _RESOLVE_SHARE = 0.95
 """What of the timeout a lookup may take, so that its answers outlive it as evidence."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from monitor.model import Attempt, Phase, Target
-from monitor.net.nebula_wire import INDEX_BITS, encode_test, recv_error_index
+from monitor.model.probe_result import Attempt, Phase
+from monitor.model.target import Target
+from monitor.net.nebula import INDEX_BITS, encode_test, recv_error_index
+from monitor.probes.context import Tools
 from monitor.probes.datagram import ask
 from monitor.probes.measure import Wire, measure
-from monitor.probes.tools import Tools
 
 
 async def probe(target: Target, tools: Tools) -> Attempt:

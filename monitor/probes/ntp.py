@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from monitor.model import Attempt, FailureKind, Phase, Target
+from monitor.model.probe_result import Attempt, FailureKind, Phase
+from monitor.model.target import Target
 from monitor.net.errors import ExchangeError
-from monitor.net.ntp_wire import NONCE_BITS, decode_answer, encode_request, nonce_of
+from monitor.net.ntp import NONCE_BITS, decode_answer, encode_request, nonce_of
+from monitor.probes.context import Tools
 from monitor.probes.datagram import ask
 from monitor.probes.measure import Wire, measure
-from monitor.probes.tools import Tools
 
 
 async def probe(target: Target, tools: Tools) -> Attempt:

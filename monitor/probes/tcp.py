@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from monitor.model import Attempt, Target
+from monitor.model.probe_result import Attempt
+from monitor.model.target import Target
+from monitor.probes.context import Tools
 from monitor.probes.measure import Wire, measure
-from monitor.probes.tools import Tools
 
 
 async def probe(target: Target, tools: Tools) -> Attempt:

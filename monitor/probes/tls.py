@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from monitor.model import Attempt, Target
-from monitor.probes.channel import channel
+from monitor.model.probe_result import Attempt
+from monitor.model.target import Target
+from monitor.probes.context import Tools
 from monitor.probes.measure import Wire
-from monitor.probes.tools import Tools
-from monitor.probes.ways import measure_ways
+from monitor.probes.proxy_paths import measure_ways
+from monitor.probes.transport import channel
 
 
 async def probe(target: Target, tools: Tools) -> Attempt:

@@ -6,7 +6,7 @@ import base64
 import binascii
 from hmac import compare_digest
 
-from monitor.settings import WebSettings
+from monitor.model.settings import WebSettings
 
 _OPEN = frozenset({"/healthz", "/readyz"})
 """Orchestrators ask for these, and learn nothing but that the monitor runs."""

@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from monitor.discovery_view import discovery_view
-from monitor.history import SLOT_SECONDS, Chapter, Slot, slots, uptime
-from monitor.model import State
-from monitor.quality import Quality
-from monitor.redundancy import RedundantGroup
-from monitor.state import Board, Record
-from monitor.view import (
+from monitor.health.quality import Quality
+from monitor.health.redundancy import RedundantGroup
+from monitor.health.summary import tally
+from monitor.model.state import State
+from monitor.present.discovery_view import discovery_view
+from monitor.present.json_view import (
     VERSION,
     clock_view,
     gateways_view,
@@ -21,10 +20,11 @@ from monitor.view import (
     redundant_groups_view,
     rounded,
     summary_view,
-    tally,
     target_details,
     target_view,
 )
+from monitor.state.history import SLOT_SECONDS, Chapter, Slot, slots, uptime
+from monitor.state.store import Board, Record
 
 Json = dict[str, object]
 

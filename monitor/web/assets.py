@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 
-from monitor.model import State
+from monitor.model.state import State
 
 _COLOURS = {
     State.UP: "#1a7f4b",

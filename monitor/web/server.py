@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from monitor.model.settings import WebSettings
 from monitor.net.clock import Clock
-from monitor.settings import WebSettings
-from monitor.state import Board
+from monitor.state.store import Board
 from monitor.web.access import admits, challenges
 from monitor.web.certificate import ListenerCertificate
 from monitor.web.connection import REQUEST_LIMIT, SECURITY_HEADERS, Connection
-from monitor.web.live import Streams
+from monitor.web.sse import Streams
 from monitor.web.views import Views
 
 _SHUTDOWN_SECONDS = 1.0

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from monitor.export.prometheus import negotiate, render_politely
+from monitor.export.metrics.exposition import negotiate, render_politely
 from monitor.net.clock import Clock
-from monitor.state import Board
-from monitor.view import VERSION
+from monitor.present.json_view import VERSION
+from monitor.state.store import Board
 from monitor.web import api, pages
 from monitor.web.assets import ASSETS
 

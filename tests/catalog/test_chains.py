@@ -7,7 +7,7 @@ import pytest
 from monitor.catalog import CatalogError, load_catalog, load_chains
 from monitor.catalog.chains import check_rows
 from monitor.catalog.loader import parse
-from monitor.model import Protocol
+from monitor.model.endpoint import Protocol
 
 CHAIN = """
 [expect]

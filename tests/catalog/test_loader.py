@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.catalog.loader import CatalogError, load_catalog, parse
-from monitor.model import Expectation, Profile, Protocol, StatusSet
+from monitor.model.endpoint import Expectation, Profile, Protocol, StatusSet
 
 ROW = 'id = "a"\ngroup = "g"\nhost = "a.example"\n'
 

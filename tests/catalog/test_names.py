@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from monitor.catalog import check_names, check_schedules, load_catalog
-from monitor.model import Endpoint, Protocol
-from monitor.settings import GroupSettings, ScheduleSettings, Settings, TargetSettings
+from monitor.model.endpoint import Endpoint, Protocol
+from monitor.model.settings import GroupSettings, ScheduleSettings, Settings, TargetSettings
 
 SETTINGS = Settings(source=Path("config.toml"))
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from monitor.catalog import build_targets, load_catalog
-from monitor.model import Endpoint, Identity, Profile
-from monitor.settings import Settings
+from monitor.model.endpoint import Endpoint, Profile
+from monitor.model.identity import Identity
+from monitor.model.settings import Settings
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "requirements.md"
 AMI_ACCESS = "ami_access"

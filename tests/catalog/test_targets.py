@@ -6,19 +6,9 @@ from pathlib import Path
 import pytest
 
 from monitor.catalog import build_targets
-from monitor.model import (
-    FARGATE,
-    Endpoint,
-    Expectation,
-    Identity,
-    Launch,
-    Profile,
-    Protocol,
-    Source,
-    StatusSet,
-    Target,
-)
-from monitor.settings import (
+from monitor.model.endpoint import Endpoint, Expectation, Profile, Protocol, Source, StatusSet
+from monitor.model.identity import FARGATE, Identity
+from monitor.model.settings import (
     AmiSettings,
     DnsSettings,
     GroupSettings,
@@ -26,6 +16,7 @@ from monitor.settings import (
     Settings,
     TargetSettings,
 )
+from monitor.model.target import Launch, Target
 
 SETTINGS = Settings(source=Path("config.toml"), region="eu-central-1", account_id="123456789012")
 HERE = Identity()

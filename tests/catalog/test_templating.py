@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from monitor.catalog.templating import fill, fill_host, unknown_in, values_of
-from monitor.model import Identity
-from monitor.settings import Settings
+from monitor.model.identity import Identity
+from monitor.model.settings import Settings
 
 CONFIG = Path("config.toml")
 EC2 = "ec2.{region}.amazonaws.com"

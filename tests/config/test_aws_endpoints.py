@@ -9,8 +9,10 @@ import pytest
 from monitor.catalog import build_targets
 from monitor.config import load_settings
 from monitor.config.aws_endpoints import SERVICES
-from monitor.model import Identity, Protocol, Target
-from monitor.settings import ConfigError
+from monitor.model.endpoint import Protocol
+from monitor.model.identity import Identity
+from monitor.model.settings import ConfigError
+from monitor.model.target import Target
 
 VPCE = "https://vpce-0a1b-2c3d.ec2.eu-central-1.vpce.amazonaws.com"
 

@@ -14,8 +14,11 @@ from monitor.catalog import build_targets
 from monitor.config import load_settings
 from monitor.config.keys import TABLES
 from monitor.config.reader import Reading, read_document, read_environment
-from monitor.model import Identity, Profile, Protocol, ProxyChoice, ProxyUse, Secret
-from monitor.settings import ConfigError, FamilyChoice, LogFormat, ProxyMode, Settings
+from monitor.model.endpoint import Profile, Protocol
+from monitor.model.identity import Identity
+from monitor.model.secret import Secret
+from monitor.model.settings import ConfigError, FamilyChoice, LogFormat, ProxyMode, Settings
+from monitor.model.target import ProxyChoice, ProxyUse
 from tests.internet.ca import Authority
 
 SHIPPED = Path(__file__).parents[2] / "config.toml"

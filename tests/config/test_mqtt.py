@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.model import Secret
-from monitor.settings import MqttSettings, MqttVersion
+from monitor.model.secret import Secret
+from monitor.model.settings import MqttSettings, MqttVersion
 from tests.config.test_config import load, problems
 from tests.internet.ca import Authority
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from monitor.config import load_settings
-from monitor.model import Protocol
-from monitor.settings import ConfigError, Settings, WriteOrder, WriteVersion
+from monitor.model.endpoint import Protocol
+from monitor.model.settings import ConfigError, Settings, WriteOrder, WriteVersion
 from tests.internet.ca import Authority
 
 URL = 'url = "https://metrics.example.com/api/v1/write"'

@@ -16,12 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from monitor.daemon import Monitor
+from monitor.daemon.app import Monitor
 from monitor.demo.certificates import certificate, make_key
 from monitor.demo.faults import FAULTS, Fault
 from monitor.demo.internet import Internet, small_internet
 from monitor.demo.show import catalogue, configuration
-from monitor.model import Cause, Scope, State
+from monitor.model.diagnosis import Cause
+from monitor.model.incident import Scope
+from monitor.model.state import State
 from tests.internet.process import free_port, open_descriptors, running, wait_until
 
 WIDE = {Scope.ALL_EGRESS, Scope.RESOLVER}

@@ -12,8 +12,8 @@ from threading import Thread
 
 import pytest
 
-from monitor.export.prometheus import render
-from monitor.vitals import WriteVitals
+from monitor.export.metrics.exposition import render
+from monitor.state.self_metrics import WriteVitals
 from tests.boards import NOW, realistic_board
 from tests.internet.process import accepts, running, wait_until
 from tests.internet.prometheus import Prometheus, prometheus

@@ -12,7 +12,7 @@ import yaml
 
 import monitor
 from monitor.config import load_settings
-from monitor.settings import Shard
+from monitor.model.settings import Shard
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 STATE = "/var/lib/egress-monitor"

@@ -8,26 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.diagnosis import diagnose
-from monitor.diagnosis.causes import CLOCK_TOLERANCE
+from monitor.diagnosis.causes import CLOCK_TOLERANCE, diagnose
 from monitor.diagnosis.evidence import evidence_of
 from monitor.diagnosis.texts import TEXTS
-from monitor.model import (
-    DEFAULT_PROBERS,
+from monitor.model.diagnosis import Cause
+from monitor.model.endpoint import DEFAULT_PROBERS, Endpoint, Protocol
+from monitor.model.probe_result import (
     Attempt,
-    Cause,
     Certificate,
     Connection,
-    Endpoint,
     Failure,
     FailureKind,
     Family,
     HttpFacts,
     Phase,
-    Protocol,
-    Target,
     TlsFacts,
 )
+from monitor.model.target import Target
 
 K, P, C = FailureKind, Phase, Cause
 NOT_YET_PROBED = {

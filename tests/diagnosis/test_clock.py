@@ -19,11 +19,12 @@ from monitor.diagnosis.clock import (
     in_words,
     site_of,
 )
-from monitor.diagnosis.correlate import correlate
-from monitor.diagnosis.standing import Standing
-from monitor.model import (
+from monitor.health.status import Standing
+from monitor.incidents.lifecycle import correlate
+from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.incident import Scope
+from monitor.model.probe_result import (
     Attempt,
-    Cause,
     Certificate,
     Connection,
     Failure,
@@ -31,13 +32,11 @@ from monitor.model import (
     Family,
     HttpFacts,
     Phase,
-    Scope,
-    State,
-    Target,
     TlsFacts,
-    Verdict,
 )
-from monitor.net.http_date import date_offset, parse_date
+from monitor.model.state import State
+from monitor.model.target import Target
+from monitor.net.http.date import date_offset, parse_date
 from tests.attempts import attempt, target
 
 NOW = 1_800_000_000.0

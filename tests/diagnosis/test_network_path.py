@@ -7,21 +7,21 @@ import pytest
 
 from monitor.catalog import build_targets
 from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
-from monitor.export.families import families
-from monitor.model import (
+from monitor.export.metrics.families import families
+from monitor.model.identity import Identity
+from monitor.model.probe_result import (
     Attempt,
     Connection,
     Failure,
     FailureKind,
     Family,
     HttpFacts,
-    Identity,
     Phase,
-    Target,
 )
-from monitor.settings import Settings
-from monitor.state import Board, Record
-from monitor.view import target_view
+from monitor.model.settings import Settings
+from monitor.model.target import Target
+from monitor.present.json_view import target_view
+from monitor.state.store import Board, Record
 from monitor.web.pages import overview_page
 
 VPC, PUBLIC, EITHER = (

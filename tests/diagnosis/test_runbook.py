@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.model import Cause
+from monitor.model.diagnosis import Cause
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "causes.md").read_text()

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from monitor.catalog import build_targets, load_chains
 from monitor.catalog.chains import Chain
-from monitor.catalog.found import NOTHING, Found
-from monitor.engine import Engine
-from monitor.model import Identity, Target
-from monitor.settings import DnsSettings, ScheduleSettings, Settings
+from monitor.catalog.wildcard_samples import NOTHING, Found
+from monitor.model.identity import Identity
+from monitor.model.settings import DnsSettings, ScheduleSettings, Settings
+from monitor.model.target import Target
+from monitor.scheduler.engine import Engine
 from tests.probes.support import make_tools
 
 LIMITS = ScheduleSettings(timeout=2.0, max_connections_per_second=1e6)

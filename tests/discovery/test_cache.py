@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.common.state_file import replace_file
 from monitor.discovery import cache
 from monitor.discovery.cache import NAME, CacheError, Kept, decode, encode, load
-from monitor.files import replace_file
-from monitor.model import FoundBy, Protocol, StandIn, UnlistedHost
+from monitor.model.discovery import FoundBy, StandIn, UnlistedHost
+from monitor.model.endpoint import Protocol
 
 KEPT = Kept(
     stand_ins={

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.catalog.coverage import matches
-from monitor.catalog.found import REDIRECTS, Found, redirect_id
+from monitor.catalog.wildcard_samples import REDIRECTS, Found, redirect_id
 from monitor.discovery.redirects import (
     PER_SOURCE,
     SOURCES_KEPT,
@@ -20,9 +20,12 @@ from monitor.discovery.redirects import (
     sighting_of,
 )
 from monitor.discovery.walk import Sighting
-from monitor.model import Attempt, Connection, Family, HttpFacts, Protocol, Reach, UnlistedHost
-from monitor.net.addresses import refused
-from monitor.settings import DiscoverySettings
+from monitor.model.discovery import UnlistedHost
+from monitor.model.endpoint import Protocol
+from monitor.model.probe_result import Attempt, Connection, Family, HttpFacts
+from monitor.model.settings import DiscoverySettings
+from monitor.model.target import Reach
+from monitor.net.sockets.address_policy import refused
 from tests.discovery.support import SETTINGS, by_id, targets
 
 ROWS = targets()

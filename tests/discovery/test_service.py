@@ -11,15 +11,16 @@ from random import Random
 
 import pytest
 
-from monitor.catalog.found import REDIRECTS
+from monitor.catalog.wildcard_samples import REDIRECTS
 from monitor.discovery import service
 from monitor.discovery.cache import NAME
 from monitor.discovery.service import Discovery
-from monitor.events import Event, EventKind, Events
-from monitor.model import FoundBy, Target
-from monitor.settings import DiscoverySettings, Shard, TargetSettings
-from monitor.shard import owns, share_of
-from monitor.state import Board, Record
+from monitor.model.discovery import FoundBy
+from monitor.model.settings import DiscoverySettings, Shard, TargetSettings
+from monitor.model.target import Target
+from monitor.scheduler.shard import owns, share_of
+from monitor.state.events import Event, EventKind, Events
+from monitor.state.store import Board, Record
 from tests.discovery.support import CHAINS, SETTINGS, by_id, engine, targets
 from tests.discovery.test_redirects import DOWNLOADS, answered
 from tests.internet import origins as real

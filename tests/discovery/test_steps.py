@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.catalog.chains import SHAPES
 from monitor.discovery.steps import Answer, UnusableError, read, request
-from monitor.model import Secret
+from monitor.model.secret import Secret
 from tests.discovery.support import CHAINS, by_id, targets
 
 STEPS = [step for chain in CHAINS.values() for step in chain.steps]

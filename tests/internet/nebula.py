@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 
-from monitor.net.nebula_wire import encode_test
+from monitor.net.nebula import encode_test
 from tests.internet.process import program, running
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 
-from monitor.net.dns_wire import QType, encode_query
+from monitor.net.dns.message import QType, encode_query
 from tests.internet.process import accepts, free_port, program, running
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 from subprocess import Popen
 
 from monitor.catalog import build_targets
-from monitor.model import Identity, Protocol, Target
-from monitor.settings import DnsSettings, Settings
+from monitor.model.endpoint import Protocol
+from monitor.model.identity import Identity
+from monitor.model.settings import DnsSettings, Settings
+from monitor.model.target import Target
 from tests.internet.ca import Authority, Issued
 from tests.internet.imds import Server, metadata
 from tests.internet.nebula import lighthouse

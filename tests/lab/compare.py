@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from monitor.model import Protocol, Target
+from monitor.model.endpoint import Protocol
+from monitor.model.target import Target
 from tests.internet.process import accepts, program, wait_until
 from tests.lab import report
 from tests.lab.fault import Fault

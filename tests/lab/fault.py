@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from monitor.model import Cause, Scope, State, Target
+from monitor.model.diagnosis import Cause
+from monitor.model.incident import Scope
+from monitor.model.state import State
+from monitor.model.target import Target
 from tests.lab.world import World
 
 Change = Callable[[World], None]

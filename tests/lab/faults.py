@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from monitor.model import Cause, Protocol, Scope, State, Target
-from monitor.net.proxy import NoProxy
+from monitor.model.diagnosis import Cause
+from monitor.model.endpoint import Protocol
+from monitor.model.incident import Scope
+from monitor.model.state import State
+from monitor.model.target import Target
+from monitor.net.proxy.rules import NoProxy
 from tests.internet.ca import DAY
 from tests.internet.imds import Mode
 from tests.lab.breakages import (

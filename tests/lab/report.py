@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from monitor.model import Scope, State
+from monitor.model.incident import Scope
+from monitor.model.state import State
 from tests.lab.fault import Fault, Setting
 from tests.lab.world import World
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from subprocess import Popen
 from types import MappingProxyType
 
-from monitor.model import Protocol, Target
+from monitor.model.endpoint import Protocol
+from monitor.model.target import Target
 from tests.internet.ca import Authority, Issued
 from tests.internet.imds import Mode
 from tests.internet.nebula import lighthouse_command, make_identity

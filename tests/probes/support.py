@@ -6,26 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
-from monitor.model import (
-    DEFAULT_PORTS,
-    DEFAULT_PROBERS,
-    Endpoint,
-    Expectation,
-    Failure,
-    FailureKind,
-    Phase,
-    Protocol,
-    ProxyChoice,
-    Resolution,
-    ResolutionSource,
-    Target,
-)
-from monitor.net.aws_credentials import AwsCredentials
+from monitor.model.endpoint import DEFAULT_PORTS, DEFAULT_PROBERS, Endpoint, Expectation, Protocol
+from monitor.model.probe_result import Failure, FailureKind, Phase, Resolution, ResolutionSource
+from monitor.model.settings import FamilyChoice, MetadataSettings, ProxySettings
+from monitor.model.target import ProxyChoice, Target
+from monitor.net.aws.credentials import AwsCredentials
 from monitor.net.clock import SystemClock
-from monitor.net.trust import Trust
-from monitor.net.ways import WayChooser
-from monitor.probes.tools import Tools
-from monitor.settings import FamilyChoice, MetadataSettings, ProxySettings
+from monitor.net.proxy.paths import WayChooser
+from monitor.net.sockets.trust_store import Trust
+from monitor.probes.context import Tools
 
 
 class TableResolver:

@@ -11,12 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.engine import Engine
-from monitor.model import Addresses, Attempt, Cause, Protocol, Target, Verdict
+from monitor.common.rate_limit import TokenBucket
+from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.endpoint import Protocol
+from monitor.model.probe_result import Attempt
+from monitor.model.settings import FamilyChoice, ScheduleSettings
+from monitor.model.target import Addresses, Target
 from monitor.probes import prober
 from monitor.probes.measure import ADDRESSES_LIMIT, choose
-from monitor.schedule import TokenBucket
-from monitor.settings import FamilyChoice, ScheduleSettings
+from monitor.scheduler.engine import Engine
 from tests.internet.ca import Authority
 from tests.internet.nginx import Site, nginx
 from tests.internet.process import free_port

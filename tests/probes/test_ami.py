@@ -9,16 +9,20 @@ import aiohttp
 import pytest
 
 from monitor.catalog import load_catalog
-from monitor.diagnosis import diagnose
-from monitor.health import Health, HealthPolicy, advance
-from monitor.model import Attempt, Cause, Launch, Phase, Protocol, State, Target, Verdict
-from monitor.net.aws_credentials import AwsCredentials
+from monitor.diagnosis.causes import diagnose
+from monitor.health.machine import Health, HealthPolicy, advance
+from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.endpoint import Protocol
+from monitor.model.probe_result import Attempt, Phase
+from monitor.model.state import State
+from monitor.model.target import Launch, Target
+from monitor.net.aws.credentials import AwsCredentials
 from monitor.probes import prober
 from tests.internet.ec2 import ec2, error, images, moto
 from tests.internet.imds import metadata
 from tests.internet.process import free_port
 from tests.internet.rude import babbling, closing, rude, saying, silent
-from tests.net.test_ec2_wire import AMI, IMAGE, INSTANCE, SCP, denied
+from tests.net.aws.test_ec2 import AMI, IMAGE, INSTANCE, SCP, denied
 from tests.probes.support import make_target, make_tools
 
 SECRET = "a-s3cret-that-must-never-be-shown"

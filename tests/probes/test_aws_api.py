@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 
 from monitor.catalog import build_targets
-from monitor.diagnosis import diagnose
+from monitor.diagnosis.causes import diagnose
 from monitor.diagnosis.network_path import network_path
-from monitor.health import Health, HealthPolicy, advance
-from monitor.model import Attempt, Cause, Identity, Protocol, State, Target, Verdict
+from monitor.health.machine import Health, HealthPolicy, advance
+from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.endpoint import Protocol
+from monitor.model.identity import Identity
+from monitor.model.probe_result import Attempt
+from monitor.model.settings import Settings
+from monitor.model.state import State
+from monitor.model.target import Target
 from monitor.probes import prober
-from monitor.settings import Settings
 from tests.internet.nginx import Site, nginx
 from tests.internet.process import free_port
 from tests.probes.support import make_tools

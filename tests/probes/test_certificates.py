@@ -10,16 +10,18 @@ from subprocess import Popen
 
 import pytest
 
-from monitor.engine import Engine
-from monitor.events import Event, EventKind
-from monitor.export.families import families
-from monitor.model import Cause, Protocol, Source, Target
-from monitor.net.trust import Trust
-from monitor.probes.tools import Tools
-from monitor.settings import ScheduleSettings
-from monitor.state import Board, Record
-from monitor.survey import Survey
-from monitor.view import target_view
+from monitor.export.metrics.families import families
+from monitor.model.diagnosis import Cause
+from monitor.model.endpoint import Protocol, Source
+from monitor.model.settings import ScheduleSettings
+from monitor.model.target import Target
+from monitor.net.sockets.trust_store import Trust
+from monitor.present.json_view import target_view
+from monitor.probes.context import Tools
+from monitor.scheduler.engine import Engine
+from monitor.scheduler.rollup import Survey
+from monitor.state.events import Event, EventKind
+from monitor.state.store import Board, Record
 from tests.internet.ca import Authority
 from tests.internet.nginx import Site, nginx
 from tests.internet.process import free_port, wait_until

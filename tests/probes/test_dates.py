@@ -10,11 +10,16 @@ from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 
-from monitor.check import check_all, clock_of, incidents_of
+from monitor.cli.one_shot import check_all, incidents_of
 from monitor.diagnosis.clock import ClockSource
-from monitor.engine import Engine
-from monitor.model import Cause, Protocol, Scope, State, Target
-from monitor.settings import ScheduleSettings
+from monitor.model.diagnosis import Cause
+from monitor.model.endpoint import Protocol
+from monitor.model.incident import Scope
+from monitor.model.settings import ScheduleSettings
+from monitor.model.state import State
+from monitor.model.target import Target
+from monitor.scheduler.engine import Engine
+from monitor.state.check_result import clock_of
 from tests.internet.ca import Authority
 from tests.internet.rude import rude, saying
 from tests.probes.support import make_target, make_tools

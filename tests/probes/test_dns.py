@@ -8,19 +8,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from monitor.diagnosis import diagnose
-from monitor.model import (
-    Attempt,
-    Cause,
-    FailureKind,
-    Family,
-    Phase,
-    Protocol,
-    ResolutionSource,
-    Target,
-)
+from monitor.diagnosis.causes import diagnose
+from monitor.model.diagnosis import Cause
+from monitor.model.endpoint import Protocol
+from monitor.model.probe_result import Attempt, FailureKind, Family, Phase, ResolutionSource
+from monitor.model.settings import FamilyChoice
+from monitor.model.target import Target
 from monitor.probes import prober
-from monitor.settings import FamilyChoice
 from tests.internet.nameserver import nameserver, reply
 from tests.internet.process import free_port
 from tests.internet.unbound import NameServer, unbound

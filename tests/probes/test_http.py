@@ -10,19 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.model import (
-    Attempt,
-    Expectation,
-    FailureKind,
-    Family,
-    Phase,
-    Protocol,
-    ResolutionSource,
-    StatusSet,
-)
-from monitor.net.http1 import Head
+from monitor.model.endpoint import Expectation, Protocol, StatusSet
+from monitor.model.probe_result import Attempt, FailureKind, Family, Phase, ResolutionSource
+from monitor.model.settings import FamilyChoice
+from monitor.net.http.http1 import Head
 from monitor.probes import http, prober
-from monitor.settings import FamilyChoice
 from tests.internet.ca import DAY, Authority, Issued
 from tests.internet.nginx import Site, nginx
 from tests.internet.process import free_port

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from monitor.diagnosis import diagnose
-from monitor.model import Attempt, Cause, FailureKind, Phase, Protocol, Target
+from monitor.diagnosis.causes import diagnose
+from monitor.model.diagnosis import Cause
+from monitor.model.endpoint import Protocol
+from monitor.model.probe_result import Attempt, FailureKind, Phase
+from monitor.model.settings import MetadataSettings
+from monitor.model.target import Target
 from monitor.probes import prober
-from monitor.settings import MetadataSettings
 from tests.internet.imds import TOKEN, Mode, Server, metadata
 from tests.internet.process import accepts, free_port, running
 from tests.internet.rude import Habit, rude, saying, silent

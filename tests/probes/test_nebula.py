@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from monitor.diagnosis import diagnose
-from monitor.model import Attempt, Cause, FailureKind, Family, Phase, Protocol, Target
-from monitor.net.udp import UdpSocket
+from monitor.diagnosis.causes import diagnose
+from monitor.model.diagnosis import Cause
+from monitor.model.endpoint import Protocol
+from monitor.model.probe_result import Attempt, FailureKind, Family, Phase
+from monitor.model.target import Target
+from monitor.net.sockets.udp import UdpSocket
 from monitor.probes import prober
 from monitor.probes.datagram import RESENDS
 from tests.internet.datagrams import Answer, datagrams, send_icmp_error

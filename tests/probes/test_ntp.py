@@ -8,8 +8,11 @@ import time
 
 import pytest
 
-from monitor.diagnosis import diagnose
-from monitor.model import Attempt, Cause, FailureKind, Phase, Protocol, Target
+from monitor.diagnosis.causes import diagnose
+from monitor.model.diagnosis import Cause
+from monitor.model.endpoint import Protocol
+from monitor.model.probe_result import Attempt, FailureKind, Phase
+from monitor.model.target import Target
 from monitor.probes import prober
 from tests.internet.datagrams import datagrams
 from tests.internet.process import free_port

@@ -7,20 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from monitor.diagnosis import diagnose
-from monitor.diagnosis.ways import Comparison, comparison
-from monitor.model import (
-    Attempt,
-    Cause,
-    Phase,
-    Protocol,
-    ProxyChoice,
-    ProxyUse,
-    Secret,
-    Target,
-)
+from monitor.diagnosis.causes import diagnose
+from monitor.diagnosis.proxy_path import Comparison, comparison
+from monitor.model.diagnosis import Cause
+from monitor.model.endpoint import Protocol
+from monitor.model.probe_result import Attempt, Phase
+from monitor.model.secret import Secret
+from monitor.model.settings import ProxyMode, ProxySettings
+from monitor.model.target import ProxyChoice, ProxyUse, Target
 from monitor.probes import prober
-from monitor.settings import ProxyMode, ProxySettings
 from tests.internet.ca import Authority
 from tests.internet.imds import metadata
 from tests.internet.nginx import Site, nginx

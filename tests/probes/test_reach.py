@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.engine import Engine
-from monitor.model import Cause, Protocol, Reach, Target
+from monitor.model.diagnosis import Cause
+from monitor.model.endpoint import Protocol
+from monitor.model.settings import FamilyChoice, ScheduleSettings
+from monitor.model.target import Reach, Target
 from monitor.probes.measure import Wire, measure
-from monitor.settings import FamilyChoice, ScheduleSettings
+from monitor.scheduler.engine import Engine
 from tests.internet.process import free_port
 from tests.probes.support import make_target, make_tools
 

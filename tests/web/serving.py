@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from aiohttp import ClientSession
 
-from monitor.settings import WebSettings
-from monitor.state import Board
+from monitor.model.settings import WebSettings
+from monitor.state.store import Board
 from monitor.web.server import build_app, serve
 from tests.boards import NOW
 from tests.internet.process import free_port

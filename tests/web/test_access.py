@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from monitor.commands import Options
-from monitor.commands.healthcheck import main as healthcheck
-from monitor.model import Secret
-from monitor.settings import WebSettings
+from monitor.cli.healthcheck import main as healthcheck
+from monitor.cli.options import Options
+from monitor.model.secret import Secret
+from monitor.model.settings import WebSettings
 from monitor.web import certificate
 from monitor.web.access import admits
 from tests.boards import realistic_board

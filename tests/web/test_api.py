@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.model import State
-from monitor.net.proxy_audit import ProxyAudit
-from monitor.state import Board
-from monitor.view import target_view
+from monitor.model.state import State
+from monitor.net.proxy.audit import ProxyAudit
+from monitor.present.json_view import target_view
+from monitor.state.store import Board
 from monitor.web.api import (
     health,
     incidents_document,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from monitor.history import Chapter
+from monitor.state.history import Chapter
 from monitor.web import api
 from tests.boards import NOW, realistic_board, remembered
 

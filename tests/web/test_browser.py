@@ -9,8 +9,9 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from monitor.health import Health
-from monitor.model import Cause, State
+from monitor.health.machine import Health
+from monitor.model.diagnosis import Cause
+from monitor.model.state import State
 from tests.boards import NOW, all_up, hostile_board, lost_egress, realistic_board, remembered
 from tests.internet.process import program
 from tests.web.serving import serving

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from monitor.health import Health
-from monitor.history import Chapter, Trace, observe
-from monitor.memory import Memory
-from monitor.model import Cause, Incident, Scope, State
-from monitor.state import Board
+from monitor.health.machine import Health
+from monitor.model.diagnosis import Cause
+from monitor.model.incident import Incident, Scope
+from monitor.model.state import State
+from monitor.state.history import Chapter, Trace, observe
+from monitor.state.history_store import Memory
+from monitor.state.store import Board
 from monitor.web.api import targets_pieces
 from monitor.web.pages import incident_page, overview_page, target_page
 from monitor.web.pages.parts import lasted, millis, percent, prose

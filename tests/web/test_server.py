@@ -13,8 +13,8 @@ import pytest
 from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
-from monitor.settings import WebSettings
-from monitor.state import Board
+from monitor.model.settings import WebSettings
+from monitor.state.store import Board
 from monitor.web.connection import CONNECTIONS_LIMIT
 from monitor.web.server import build_app, serve
 from monitor.web.views import WRITTEN_AT_ONCE

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from types import MappingProxyType
 
-from monitor.settings import WriteVersion
+from monitor.model.settings import WriteVersion
 
 RETRY_AFTER_LIMIT = 300.0
 

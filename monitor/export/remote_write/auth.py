@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from monitor.net.aws_credentials import AwsCredentials
-from monitor.net.aws_sigv4 import signed_headers
-from monitor.settings import RemoteWriteSettings
+from monitor.model.settings import RemoteWriteSettings
+from monitor.net.aws.credentials import AwsCredentials
+from monitor.net.aws.sigv4 import signed_headers
 
 SERVICE = "aps"
 """Amazon Managed Prometheus, as signatures name it."""

@@ -14,13 +14,13 @@ from tenacity.wait import wait_exponential_jitter
 from monitor.export.remote_write.answer import Answer, Meaning, meaning
 from monitor.export.remote_write.auth import Auth, SecretError
 from monitor.export.remote_write.isolate import Isolation, Rows, count, halves
+from monitor.export.remote_write.protobuf import HEADERS, encode
 from monitor.export.remote_write.series import Family
 from monitor.export.remote_write.transport import Transport, UnreachableError
-from monitor.export.remote_write.wire import HEADERS, encode
-from monitor.net.aws_credentials import NoCredentialsError
+from monitor.model.settings import RemoteWriteSettings, WriteVersion
+from monitor.net.aws.credentials import NoCredentialsError
 from monitor.net.clock import Clock
-from monitor.settings import RemoteWriteSettings, WriteVersion
-from monitor.vitals import DropReason, RequestFailure, WriteVitals
+from monitor.state.self_metrics import DropReason, RequestFailure, WriteVitals
 
 LONGEST_WAIT = 10.0
 """Seconds between two tries at the most, while a receiver is away."""

@@ -14,9 +14,9 @@ import structlog
 from monitor.export.remote_write.delivery import Delivery
 from monitor.export.remote_write.queue import Queue, Reader
 from monitor.export.remote_write.series import Batch, Family, Labels, MetricType, Point, Series
+from monitor.model.settings import RemoteWriteSettings, WriteOrder
 from monitor.net.clock import Clock
-from monitor.settings import RemoteWriteSettings, WriteOrder
-from monitor.vitals import DropReason, WriteVitals
+from monitor.state.self_metrics import DropReason, WriteVitals
 
 BACKLOG_AGE = 30.0
 """Seconds from which on what waits is a backlog."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import structlog
 
+from monitor.common.state_file import make_directory, reason_of
 from monitor.export.remote_write.segment import (
     POINTS_A_RECORD,
     SEGMENT_BYTES,
@@ -32,8 +33,7 @@ from monitor.export.remote_write.segment import (
     write_series,
 )
 from monitor.export.remote_write.series import Batch, Labels, Point, Series
-from monitor.files import make_directory, reason_of
-from monitor.vitals import DropReason, WriteVitals
+from monitor.state.self_metrics import DropReason, WriteVitals
 
 MEMORY_BYTES = 4 * 1024 * 1024
 """What is kept while there is no disk: with the full catalogue a good hour."""

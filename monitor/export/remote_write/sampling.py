@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from prometheus_client import ProcessCollector
 from prometheus_client.core import Metric
 
-from monitor.export.families import about_targets, about_the_monitor
+from monitor.export.metrics.families import about_targets, about_the_monitor
 from monitor.export.remote_write.series import STALE, Family, MetricType, Point, Series, key_of
-from monitor.health import Health
-from monitor.model import Attempt
-from monitor.state import Board, Record
+from monitor.health.machine import Health
+from monitor.model.probe_result import Attempt
+from monitor.state.store import Board, Record
 
 OWN_EVERY = 15.0
 """Seconds between two samples of the monitor's own series."""

@@ -15,17 +15,17 @@ import structlog
 from monitor.export.remote_write.queue import Bounds, Queue
 from monitor.export.remote_write.sampling import Sampler
 from monitor.export.remote_write.series import Labels, Point
-from monitor.model import Identity
+from monitor.model.identity import Identity
+from monitor.model.settings import ProxySettings, RemoteWriteSettings, Settings
 from monitor.net.clock import Clock
-from monitor.net.proxy import ProxyChooser
-from monitor.probes.tools import Tools
-from monitor.settings import ProxySettings, RemoteWriteSettings, Settings
-from monitor.state import Board, Record
-from monitor.vitals import WriteVitals
+from monitor.net.proxy.rules import ProxyChooser
+from monitor.probes.context import Tools
+from monitor.state.self_metrics import WriteVitals
+from monitor.state.store import Board, Record
 
 if TYPE_CHECKING:
     from monitor.export.remote_write.destination import Destination
-    from monitor.net.aws_credentials import AwsCredentials
+    from monitor.net.aws.credentials import AwsCredentials
 
 SAMPLE_EVERY = 1.0
 """Seconds between two looks at what is due beside the results of probes."""
@@ -218,7 +218,7 @@ class RemoteWrite:
     def _aws(self) -> AwsCredentials:
         import aiohttp  # noqa: PLC0415
 
-        from monitor.net.aws_credentials import AwsCredentials  # noqa: PLC0415
+        from monitor.net.aws.credentials import AwsCredentials  # noqa: PLC0415
 
         assert self._settings is not None, "apply was called"
         return AwsCredentials(

@@ -12,14 +12,14 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from monitor import __version__
+from monitor.common.sanitize import printable
 from monitor.export.remote_write.answer import Answer, parse_retry_after, parse_written
-from monitor.export.remote_write.wire import WRITTEN_HEADER
+from monitor.export.remote_write.protobuf import WRITTEN_HEADER
+from monitor.model.settings import RemoteWriteSettings
 from monitor.net.clock import Clock
-from monitor.net.proxy import Proxy, ProxyChooser, parse_proxy
-from monitor.net.trust import Trust
-from monitor.probes.tools import Resolver
-from monitor.settings import RemoteWriteSettings
-from monitor.text import printable
+from monitor.net.proxy.rules import Proxy, ProxyChooser, parse_proxy
+from monitor.net.sockets.trust_store import Trust
+from monitor.probes.context import Resolver
 
 USER_AGENT = f"egress-monitor/{__version__}"
 _TEXT_LIMIT = 2048

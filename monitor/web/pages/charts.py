@@ -6,8 +6,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from monitor.history import Slot, Strip, latency_of, state_of
-from monitor.model import Phase, State
+from monitor.health.latency import latency_of
+from monitor.model.probe_result import Phase
+from monitor.model.state import State
+from monitor.state.history import Slot, Strip, state_of
 from monitor.web.pages.parts import count, lasted, millis, percent
 
 _TOPS = {State.UP: 5, State.DEGRADED: 2, State.DOWN: 0, State.UNKNOWN: 10, None: 11}

@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from statistics import median
 
-from monitor.discovery_view import stand_in_text
-from monitor.history import Strip, strip
-from monitor.model import Attempt, Phase, State
-from monitor.state import Record
-from monitor.view import no_verdict
+from monitor.model.probe_result import Attempt, Phase
+from monitor.model.state import State
+from monitor.present.discovery_view import stand_in_text
+from monitor.present.json_view import no_verdict
+from monitor.state.history import Strip, strip
+from monitor.state.store import Record
 from monitor.web.pages import charts
 from monitor.web.pages.parts import (
     WORDS,

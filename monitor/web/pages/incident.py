@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from monitor.history import Chapter
-from monitor.model import State
-from monitor.state import Board
+from monitor.model.state import State
+from monitor.state.history import Chapter
+from monitor.state.store import Board
 from monitor.web.pages.incidents import scope
 from monitor.web.pages.parts import (
     NOTHING,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from monitor.history import Chapter
-from monitor.model import Incident
+from monitor.model.incident import Incident
+from monitor.state.history import Chapter
 from monitor.web.pages.parts import (
     count,
     evidence,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from monitor.model import State
-from monitor.state import Board
+from monitor.model.state import State
+from monitor.state.store import Board
 from monitor.web.pages.parts import text
 from monitor.web.pages.shell import closing, opening
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from monitor.discovery_view import discovery_lines
-from monitor.gateways import Gateway
-from monitor.model import State
-from monitor.state import Board
+from monitor.health.gateways import Gateway
+from monitor.model.state import State
+from monitor.present.discovery_view import discovery_lines
+from monitor.state.store import Board
 from monitor.web.pages.parts import lasted, millis, prose, state_words, table, target_link, text
 
 _BEHIND = 300.0

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from monitor.catalog.groups import rank
-from monitor.model import State
-from monitor.redundancy import spared
-from monitor.state import Board, Record
+from monitor.health.redundancy import spared
+from monitor.model.state import State
+from monitor.state.store import Board, Record
 from monitor.web.pages.groups import BADNESS, COLUMN_NAMES, LEGEND, group_pieces
 from monitor.web.pages.incidents import card, past_table
 from monitor.web.pages.notes import gateways, worth_a_look

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from html import escape
 from urllib.parse import quote
 
-from monitor.model import DEFAULT_PORTS, Protocol, State, Target
-from monitor.text import printable
-from monitor.view import shown_path
+from monitor.common.sanitize import printable
+from monitor.model.endpoint import DEFAULT_PORTS, Protocol
+from monitor.model.state import State
+from monitor.model.target import Target, shown_path
 
 DAY = 86_400.0
 NOTHING = '<span class="quiet">\u2013</span>'

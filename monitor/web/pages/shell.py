@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitor import __version__
-from monitor.model import Identity, State
-from monitor.state import Board
+from monitor.model.identity import Identity
+from monitor.model.state import State
+from monitor.state.store import Board
 from monitor.web import api
 from monitor.web.assets import SCRIPT, STYLE, icon_name
 from monitor.web.pages.parts import count, lasted, moment, text

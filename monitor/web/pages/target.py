@@ -6,21 +6,21 @@ from collections.abc import Iterator
 
 from monitor.diagnosis.causes import INSPECTED_BY
 from monitor.diagnosis.network_path import SENTENCES, network_path
-from monitor.diagnosis.ways import ways_of
-from monitor.discovery_view import broken_line, found_text
-from monitor.history import slots, strip
-from monitor.model import (
+from monitor.diagnosis.proxy_path import ways_of
+from monitor.model.probe_result import (
     Attempt,
     Certificate,
     Connection,
     DnsAnswer,
     Resolution,
-    State,
-    Target,
     TlsFacts,
 )
-from monitor.state import Board, Record
-from monitor.view import no_verdict
+from monitor.model.state import State
+from monitor.model.target import Target
+from monitor.present.discovery_view import broken_line, found_text
+from monitor.present.json_view import no_verdict
+from monitor.state.history import slots, strip
+from monitor.state.store import Board, Record
 from monitor.web.pages import charts
 from monitor.web.pages.incidents import card, past_table
 from monitor.web.pages.parts import (

@@ -12,7 +12,7 @@ from monitor.export.remote_write.answer import (
     parse_retry_after,
     parse_written,
 )
-from monitor.settings import WriteVersion
+from monitor.model.settings import WriteVersion
 
 V1, V2 = WriteVersion.V1, WriteVersion.V2
 

@@ -22,12 +22,12 @@ from monitor.export.remote_write.delivery import Delivery
 from monitor.export.remote_write.isolate import Rows
 from monitor.export.remote_write.series import STALE, Batch, Series, is_stale
 from monitor.export.remote_write.transport import Transport
-from monitor.model import Secret
-from monitor.net.aws_credentials import AwsCredentials
+from monitor.model.secret import Secret
+from monitor.model.settings import RemoteWriteSettings, WriteVersion
+from monitor.net.aws.credentials import AwsCredentials
 from monitor.net.clock import SystemClock
-from monitor.net.proxy import NoProxy, ProxyChooser, parse_proxy
-from monitor.settings import RemoteWriteSettings, WriteVersion
-from monitor.vitals import DropReason, RequestFailure, WriteVitals
+from monitor.net.proxy.rules import NoProxy, ProxyChooser, parse_proxy
+from monitor.state.self_metrics import DropReason, RequestFailure, WriteVitals
 from tests.export.remote_write.points import FAMILY, MOMENT, points, series
 from tests.internet.ca import Authority
 from tests.internet.process import free_port

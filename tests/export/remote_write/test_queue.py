@@ -12,7 +12,7 @@ from monitor.export.remote_write import queue as module
 from monitor.export.remote_write import segment as segment_module
 from monitor.export.remote_write.queue import Bounds, Queue, Reader
 from monitor.export.remote_write.series import STALE, Point, is_stale
-from monitor.vitals import DropReason, WriteVitals
+from monitor.state.self_metrics import DropReason, WriteVitals
 from tests.export.remote_write.points import MOMENT, NOW, points, series
 
 BOUNDS = Bounds(64 * 1024 * 1024, 86_400.0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from monitor.export.remote_write.series import STALE, Series
-from monitor.vitals import DropReason
+from monitor.state.self_metrics import DropReason
 from tests.export.remote_write.points import FAMILY
 from tests.export.remote_write.test_delivery import delivering
 from tests.internet.process import accepts, free_port, program, running

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from monitor.export.families import families
+from monitor.export.metrics.families import families
 from monitor.export.remote_write.sampling import AGAIN_AFTER, OWN_EVERY, Sampler
 from monitor.export.remote_write.series import Point, is_stale
-from monitor.model import Cause, State, Verdict
-from monitor.state import Board
+from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.state import State
+from monitor.state.store import Board
 from tests.boards import NOW, hostile_board, realistic_board
 
 

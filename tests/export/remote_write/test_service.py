@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from monitor.export.families import families
+from monitor.export.metrics.families import families
 from monitor.export.remote_write import destination, service
 from monitor.export.remote_write.series import is_stale
 from monitor.export.remote_write.service import RemoteWrite, external_labels
-from monitor.model import Identity
-from monitor.settings import (
+from monitor.model.identity import Identity
+from monitor.model.settings import (
     ProxyMode,
     ProxySettings,
     RemoteWriteSettings,
@@ -26,7 +26,7 @@ from monitor.settings import (
     StateSettings,
     WriteOrder,
 )
-from monitor.state import Board
+from monitor.state.store import Board
 from tests.boards import NOW, realistic_board
 from tests.export.remote_write.points import points
 from tests.export.remote_write.test_queue import Held

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from monitor.export.remote_write.protobuf import encode
 from monitor.export.remote_write.series import (
     STALE,
     Family,
@@ -17,8 +18,7 @@ from monitor.export.remote_write.series import (
     is_stale,
     key_of,
 )
-from monitor.export.remote_write.wire import encode
-from monitor.settings import WriteVersion
+from monitor.model.settings import WriteVersion
 from tests.export.remote_write.points import FAMILY, MOMENT, series
 from tests.internet.receiver import Message, decode_v1, decode_v2
 

@@ -1,0 +1,96 @@
+"""What discovery found, turned into rows and targets beside those of the catalogue: pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from monitor.catalog.coverage import covered, matches
+from monitor.model.discovery import BrokenStep, FoundBy, StandIn, UnlistedHost
+from monitor.model.endpoint import Endpoint, Expectation, Protocol, Source, StatusSet
+from monitor.model.settings import Settings, TargetSettings
+from monitor.model.target import Reach
+
+REDIRECTS = "redirects"
+"""The group of the hosts that redirects lead to and no row covers."""
+
+REDIRECT_PREFIX = "redirect-"
+_ID_LIMIT = 99
+_ANY_ANSWER = Expectation(StatusSet(((200, 402), (404, 406), (408, 499))))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What discovery knows: stand-ins and broken chains by the id of the wildcard's row, and
+    the hosts that the allow-list misses."""
+
+    stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
+    broken: Mapping[str, BrokenStep] = field(default_factory=dict)
+    hosts: tuple[UnlistedHost, ...] = ()
+
+
+NOTHING = Found()
+
+
+def stand_in_for(original: Endpoint, row: Endpoint, found: Found, settings: Settings) -> StandIn:
+    """Return what stands for the wildcard of a row. ``original`` is the catalogue's row, ``row``
+    the same as the configuration overrides it, which comes before everything found."""
+    if is_named(row.id, settings):
+        return StandIn(row.host, row.path, FoundBy.CONFIG)
+    if not settings.discovery.enabled:
+        return StandIn(row.host, row.path, FoundBy.CATALOG)
+    broken = found.broken.get(row.id)
+    known = found.stand_ins.get(row.id)
+    if known and matches(original.wildcard or "", known.host, known.path):
+        return replace(known, broken=broken)
+    return StandIn(row.host, row.path, FoundBy.CATALOG, broken=broken)
+
+
+def is_named(row_id: str, settings: Settings) -> bool:
+    """Whether the configuration itself says what stands for a wildcard."""
+    target = settings.targets.get(row_id, TargetSettings())
+    return target.host is not None or target.path is not None
+
+
+def reach_of(settings: Settings) -> Reach:
+    """Return which addresses may be dialled for a host that a server named."""
+    return Reach.PRIVATE if settings.discovery.allow_private else Reach.PUBLIC
+
+
+def redirect_rows(hosts: Iterable[UnlistedHost], rows: Iterable[Endpoint]) -> Iterator[Endpoint]:
+    """Return a row for each host that is probed and that ``rows`` do not cover by now."""
+    every = list(rows)
+    listed, taken = [row for row in every if row.enabled], {row.id for row in every}
+    for host in hosts:
+        row = _redirect_row(host)
+        if not host.refused and row.id not in taken and not covered(listed, host.host, host.port):
+            yield row
+
+
+def redirect_id(host: str, port: int) -> str:
+    """Return the id of a redirect's host: the same in every run, and no other host's."""
+    name = f"{REDIRECT_PREFIX}{host.replace(':', '-')}"
+    name += "" if port == 443 else f"-{port}"
+    if len(name) <= _ID_LIMIT:
+        return name
+    digest = hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
+    return f"{name[: _ID_LIMIT - len(digest) - 1]}-{digest}"
+
+
+def _redirect_row(host: UnlistedHost) -> Endpoint:
+    """What is asked of a host of which nothing is known: a verified TLS handshake, for what it
+    answers to a bare request may be a refusal of its own; without TLS, any answer."""
+    secure = host.protocol is Protocol.HTTPS
+    return Endpoint(
+        id=redirect_id(host.host, host.port),
+        group=REDIRECTS,
+        host=host.host,
+        port=host.port,
+        protocol=host.protocol,
+        prober="tls" if secure else "http",
+        expect=_ANY_ANSWER,
+        required=False,
+        source=Source.DERIVED,
+        note=f"{', '.join(host.sources)} redirects here, and no row of the allow-list covers it.",
+    )

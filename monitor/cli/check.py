@@ -1,0 +1,136 @@
+"""``egress-monitor check``: probe everything once and say what is not reached, and why."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+
+from monitor.catalog import build_targets
+from monitor.cli import one_shot_discovery as discovery
+from monitor.cli.one_shot import OnResult, explained, incidents_of
+from monitor.cli.options import Options
+from monitor.cli.selection import select, switched_on
+from monitor.config import load_settings
+from monitor.daemon.identity import discover, from_environment, merge
+from monitor.model.identity import Identity
+from monitor.model.incident import Incident
+from monitor.model.settings import ConfigError, Problem, Settings
+from monitor.model.target import Target
+from monitor.net.proxy.audit import ProxyAudit, audit_proxies
+from monitor.present.formats import Format
+from monitor.present.report import NOTHING_FOUND, check_document, encode
+from monitor.scheduler.engine import Engine, make_tools
+from monitor.state.check_result import Findings, Result, summarize
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What came of a check."""
+
+    identity: Identity
+    results: tuple[Result, ...]
+    incidents: tuple[Incident, ...]
+    findings: Findings = NOTHING_FOUND
+
+
+def main(options: Options) -> int:
+    """Print how every target stands; return 0 if all required ones were reached, else 1.
+
+    Raises:
+        ConfigError: if the configuration or ``--only`` is wrong.
+    """
+    settings = load_settings(options.config, options.environ)
+    if options.watch:
+        checked = _watch(settings, options)
+    else:
+        checked = asyncio.run(_measure(settings, options))
+    results = checked.results
+    if options.firewall is None:
+        proxies = audit_proxies(settings.proxy, options.environ)
+        _print(checked, proxies, options.format)
+    else:
+        from monitor.present.firewall_request import blocked, write  # noqa: PLC0415 - for this option only
+
+        print(write(blocked(results), options.firewall, checked.identity), end="")
+    return 0 if summarize(results).ok else 1
+
+
+def _print(checked: _Checked, proxies: ProxyAudit, form: Format) -> None:
+    results, incidents, findings = checked.results, checked.incidents, checked.findings
+    if form is Format.JSON:
+        print(encode(check_document(results, incidents, proxies, findings)))
+    elif form is Format.TEXT:
+        from monitor.present.terminal import console_for, print_check  # noqa: PLC0415 - costs rich
+
+        print_check(console_for(sys.stdout), results, incidents, proxies, findings)
+    else:
+        from monitor.present import check_formats  # noqa: PLC0415 - for these formats only
+
+        written = {
+            Format.MARKDOWN: lambda: check_formats.markdown(results, incidents, proxies, findings),
+            Format.JUNIT: lambda: check_formats.junit(results),
+            Format.CSV: lambda: check_formats.csv(results),
+        }[form]()
+        print(written, end="")
+
+
+async def _identity(settings: Settings, options: Options) -> Identity:
+    found = await discover(settings, options.environ)
+    return merge(from_environment(settings, options.environ), found)
+
+
+async def _measure(settings: Settings, options: Options) -> _Checked:
+    identity = await _identity(settings, options)
+    engine = Engine(make_tools(settings, options.environ), settings.schedule)
+
+    def chosen(targets: Sequence[Target]) -> tuple[Target, ...]:
+        return switched_on(select(targets, options.only), options.only)
+
+    with _progress() as on_result:
+        results, findings = await discovery.check(settings, identity, engine, chosen, on_result)
+    incidents = await explained(results, time.time(), engine.look)
+    return _Checked(identity, results, incidents, findings)
+
+
+def _watch(settings: Settings, options: Options) -> _Checked:
+    """Show how every target stands until the user has seen enough: SIGINT.
+
+    Raises:
+        ConfigError: if there is no terminal to show it on.
+    """
+    if not sys.stdout.isatty():
+        cure = "run it on a terminal, or leave --watch out"
+        raise ConfigError(
+            (Problem("arguments", "--watch", "standard output is no terminal", cure),)
+        )
+    from monitor.cli.watch_view import results_of, watch  # noqa: PLC0415 - costs rich
+    from monitor.present.terminal import console_for  # noqa: PLC0415
+    from monitor.state.store import Board  # noqa: PLC0415
+
+    board = Board()
+
+    async def until_interrupted() -> None:
+        identity = await _identity(settings, options)
+        engine = Engine(make_tools(settings, options.environ), settings.schedule)
+        servers, found = engine.tools.resolver.servers, discovery.known(settings)
+        everything = build_targets(settings, identity, servers, found=found)
+        targets = switched_on(select(everything, options.only), options.only)
+        await watch(targets, engine, console_for(sys.stdout), board)
+
+    with suppress(KeyboardInterrupt):
+        asyncio.run(until_interrupted())
+    results = results_of(board)
+    return _Checked(Identity(), results, incidents_of(results, time.time()))
+
+
+def _progress() -> AbstractContextManager[OnResult]:
+    """Show a bar on a terminal: on standard error, so that the report can be piped."""
+    if not sys.stderr.isatty():
+        return nullcontext(lambda _: None)
+    from monitor.present.terminal import progress  # noqa: PLC0415 - costs rich
+
+    return progress(sys.stderr)

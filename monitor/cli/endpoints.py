@@ -1,0 +1,52 @@
+"""``egress-monitor endpoints``: the resolved catalogue, what is switched off included."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from random import SystemRandom
+
+from monitor.catalog import build_targets
+from monitor.cli.one_shot_discovery import known
+from monitor.cli.options import Options
+from monitor.cli.selection import select
+from monitor.config import load_settings
+from monitor.daemon.identity import discover
+from monitor.net.clock import SystemClock
+from monitor.net.dns.resolver import DnsResolver
+from monitor.present.formats import Format
+from monitor.present.report import encode, endpoints_document, unknown_lines
+
+
+def main(options: Options) -> int:
+    """Print every endpoint of the profile and return 0.
+
+    Raises:
+        ConfigError: if the configuration or ``--only`` is wrong.
+    """
+    settings = load_settings(options.config, options.environ)
+    identity = asyncio.run(discover(settings, options.environ))
+    resolver = DnsResolver.from_settings(settings.dns, SystemClock(), SystemRandom())
+    targets = build_targets(
+        settings, identity, resolver.servers, include_disabled=True, found=known(settings)
+    )
+    chosen = select(targets, options.only)
+    if options.firewall is None and options.format is Format.JSON:
+        print(encode(endpoints_document(settings, chosen)))
+        return 0
+    if options.firewall is not None:
+        from monitor.present.firewall_request import everything, write  # noqa: PLC0415 - for this option only
+
+        enabled = [target for target in chosen if target.endpoint.enabled]
+        print(write(everything(enabled), options.firewall, identity), end="")
+        for line in unknown_lines(enabled):
+            print(line, file=sys.stderr)
+        return 0
+    from monitor.present.terminal import (  # noqa: PLC0415 - costs rich
+        WHOLE_LINES,
+        console_for,
+        print_endpoints,
+    )
+
+    print_endpoints(console_for(sys.stdout, WHOLE_LINES), chosen)
+    return 0

@@ -1,0 +1,168 @@
+"""The command line: reads the arguments, runs one command, gives its exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from math import isfinite
+from pathlib import Path
+
+from monitor import __version__
+from monitor.cli.options import EVERY, Options
+from monitor.model.settings import ConfigError
+from monitor.present.formats import FirewallFormat, Format
+
+CONFIG_VARIABLE = "EGRESS_MONITOR_CONFIG"
+CONFIG_PLACES = (Path("config.toml"), Path("/etc/egress-monitor/config.toml"))
+
+EXIT_CONFIG = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT
+EXIT_PIPE = 141  # 128 + SIGPIPE
+
+_COMMANDS: Mapping[str, str] = {
+    "demo": "show what it does: a small internet on this machine, with a fault each minute",
+    "run": "probe on a schedule and export what is measured",
+    "check": "probe everything once; exit 0: all required reached, 1: not all, 2: wrong config",
+    "endpoints": "list what is probed, what is switched off, and what stands for a wildcard",
+    "validate": "say whether the configuration can be used; sends nothing",
+    "healthcheck": "ask the monitor that runs on this machine whether it is well; exit 0 or 1",
+}
+_REPORTING = ("check", "endpoints", "validate")
+_REQUESTING = ("check", "endpoints")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Raises:
+        SystemExit: for ``--help``, ``--version`` and arguments that make no sense.
+    """
+    arguments = _parser().parse_args(argv)
+    options = _options(arguments, os.environ)
+    try:
+        status = _run(arguments.command, options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # What is left in the buffer has no reader: keep the interpreter from flushing it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE
+    return status
+
+
+def find_config(given: str | None, environ: Mapping[str, str]) -> Path:
+    """Return the configuration's path: as given, by environment, else the first there is."""
+    named = given or environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named)
+    return next((place for place in CONFIG_PLACES if place.is_file()), CONFIG_PLACES[0])
+
+
+def _run(command: str, options: Options) -> int:
+    try:
+        status: int = import_module(f"monitor.cli.{command}").main(options)
+    except ConfigError as error:
+        _tell(error, options.format)
+        return EXIT_CONFIG
+    return status
+
+
+def _tell(error: ConfigError, form: Format) -> None:
+    if form is Format.JSON:
+        from monitor.present.report import encode, error_document  # noqa: PLC0415 - for this case only
+
+        print(encode(error_document(error.problems)))
+    else:
+        print(error, file=sys.stderr)
+
+
+def _options(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Options:
+    request = getattr(arguments, "firewall_request", None)
+    return Options(
+        config=find_config(getattr(arguments, "config", None), environ),
+        environ=environ,
+        format=Format(getattr(arguments, "format", Format.TEXT)),
+        only=tuple(getattr(arguments, "only", ())),
+        port=getattr(arguments, "port", None),
+        firewall=FirewallFormat(request) if request else None,
+        watch=getattr(arguments, "watch", False),
+        every=getattr(arguments, "every", EVERY),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="egress-monitor",
+        description="Says which egress of an Ona runner's subnet broke, where, and why.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, purpose in _COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=f"{purpose}.")
+        _add_options(command, name)
+    return parser
+
+
+def _add_options(command: argparse.ArgumentParser, name: str) -> None:
+    if name == "demo":
+        command.add_argument("--port", type=_port, help="the page's port (default: 9242)")
+        command.add_argument(
+            "--every",
+            type=_seconds,
+            default=EVERY,
+            metavar="SECONDS",
+            help=f"from one fault to the next (default: {EVERY:g})",
+        )
+        return
+    places = f"${CONFIG_VARIABLE}, else {', else '.join(map(str, CONFIG_PLACES))}"
+    command.add_argument("--config", metavar="PATH", help=f"configuration file (default: {places})")
+    if name in _REPORTING:
+        forms = list(Format) if name == "check" else [Format.TEXT, Format.JSON]
+        how = command.add_mutually_exclusive_group()
+        how.add_argument(
+            "--format",
+            choices=[f.value for f in forms],
+            default=Format.TEXT.value,
+            help="how the report is written (default: text)",
+        )
+        command.add_argument(
+            "--only",
+            action="append",
+            default=[],
+            metavar="ID-OR-GROUP",
+            help="only this target or group; may be given more than once",
+        )
+    if name in _REQUESTING:
+        how.add_argument(
+            "--firewall-request",
+            nargs="?",
+            choices=[form.value for form in FirewallFormat],
+            const=FirewallFormat.TEXT.value,
+            metavar="FORM",
+            help="print what to ask the firewall team for; FORM: "
+            + ", ".join(form.value for form in FirewallFormat),
+        )
+    if name == "check":
+        how.add_argument("--watch", action="store_true", help="keep a live view on the terminal")
+    if name == "healthcheck":
+        command.add_argument("--port", type=_port, help="port (default: the configuration's)")
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no port; write a number from 1 to 65535")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if seconds > 0 and isfinite(seconds):
+        return seconds
+    raise argparse.ArgumentTypeError(f"{text} is no length of time; write seconds, 15 say")

@@ -1,0 +1,91 @@
+"""Discovery for a check: every chain gone through once, and the hosts that redirects lead to
+checked with the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from monitor.catalog import build_targets, load_chains
+from monitor.catalog.wildcard_samples import REDIRECTS, Found
+from monitor.cli.one_shot import OnResult, check_all
+from monitor.discovery.cache import CacheError, Kept, load
+from monitor.discovery.client import asking
+from monitor.discovery.redirects import noted, remembered, sighting_of
+from monitor.discovery.walk import Outcome, merged, state_after, walk, wanted
+from monitor.model.discovery import UnlistedHost
+from monitor.model.identity import Identity
+from monitor.model.settings import Settings
+from monitor.model.target import Target
+from monitor.scheduler.engine import Engine
+from monitor.state.check_result import Findings, Result
+
+Select = Callable[[Sequence[Target]], Sequence[Target]]
+
+
+def known(settings: Settings) -> Found:
+    """Return what a running monitor left in ``[state] directory``; nothing where it can't be
+    read, for who looks may be somebody else."""
+    try:
+        kept = load(settings.state.directory)
+    except CacheError:
+        kept = Kept()
+    return Found(stand_ins=kept.stand_ins, hosts=kept.hosts)
+
+
+async def check(
+    settings: Settings,
+    identity: Identity,
+    engine: Engine,
+    select: Select,
+    on_result: OnResult = lambda _: None,
+) -> tuple[tuple[Result, ...], Findings]:
+    """Check what ``select`` chooses of all targets, wildcards by stand-ins found just now."""
+    servers, clock = engine.tools.resolver.servers, engine.tools.clock
+
+    def build(found: Found) -> tuple[Target, ...]:
+        return build_targets(settings, identity, servers, include_disabled=True, found=found)
+
+    found = replace(known(settings), hosts=())
+    everything = build(found)
+    rows = {row.id: row for row in everything}
+    chosen = select(everything)
+    chains = list(wanted(load_chains(), chosen, settings))
+    async with asyncio.TaskGroup() as group:
+        ask = asking(engine)
+        walks = [group.create_task(walk(chain, rows, ask, clock)) for chain in chains]
+        fixed = [target for target in chosen if target.standin is None]
+        first = group.create_task(check_all(fixed, engine.measure, on_result))
+    outcomes = [task.result() for task in walks]
+    for chain, outcome in zip(chains, outcomes, strict=True):
+        found = merged(found, chain, outcome)
+    chosen = select(build(found))
+    stand_ins = [target for target in chosen if target.standin is not None]
+    results = [*first.result(), *await check_all(stand_ins, engine.measure, on_result)]
+    hosts = _unlisted(outcomes, results, everything, clock.time(), settings)
+    derived = [t for t in build(replace(found, hosts=hosts)) if _is_derived(t)]
+    results += await check_all(derived, engine.measure, on_result)
+    order = {target.id: place for place, target in enumerate([*chosen, *derived])}
+    states = {o.chain: state_after(None, o, clock.time()) for o in outcomes}
+    return tuple(sorted(results, key=lambda r: order[r.target.id])), Findings(states, hosts)
+
+
+def _unlisted(
+    outcomes: Iterable[Outcome],
+    results: Iterable[Result],
+    everything: Sequence[Target],
+    now: float,
+    settings: Settings,
+) -> tuple[UnlistedHost, ...]:
+    of_probes = [sighting_of(result.target, result.attempt) for result in results]
+    of_chains = [sighting for outcome in outcomes for sighting in outcome.sightings]
+    hosts: tuple[UnlistedHost, ...] = ()
+    for sighting in (*of_chains, *of_probes):
+        if sighting is not None:
+            hosts = noted(hosts, sighting, everything, now, settings)
+    return remembered(hosts, everything, now, settings)
+
+
+def _is_derived(target: Target) -> bool:
+    return target.group == REDIRECTS and target.endpoint.enabled

@@ -1,0 +1,30 @@
+"""``egress-monitor validate``: whether the configuration can be used, without any traffic."""
+
+from __future__ import annotations
+
+from monitor.catalog import build_targets
+from monitor.cli.options import Options
+from monitor.cli.selection import select
+from monitor.config import load_settings
+from monitor.daemon.identity import from_environment
+from monitor.net.proxy.audit import audit_proxies
+from monitor.present.formats import Format
+from monitor.present.report import encode, validation_document, validation_lines, warnings_of
+
+
+def main(options: Options) -> int:
+    """Print what the configuration comes to, and return 0.
+
+    Raises:
+        ConfigError: if the configuration or ``--only`` is wrong.
+    """
+    settings = load_settings(options.config, options.environ)
+    identity = from_environment(settings, options.environ)
+    everything = build_targets(settings, identity, settings.dns.servers, include_disabled=True)
+    targets = select(everything, options.only)
+    warnings = warnings_of(settings, targets, audit_proxies(settings.proxy, options.environ))
+    if options.format is Format.JSON:
+        print(encode(validation_document(settings, targets, warnings)))
+    else:
+        print("\n".join(validation_lines(settings, targets, warnings)))
+    return 0

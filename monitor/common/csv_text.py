@@ -1,0 +1,23 @@
+"""Writes CSV that a spreadsheet can open safely: what a peer sent is never a formula. Pure."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from monitor.common.sanitize import printable
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as RFC 4180 has them, but for line breaks, which are LF."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([map(_cell, row) for row in rows])
+    return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    text = printable(text, stand_in=" ")
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

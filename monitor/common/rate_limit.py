@@ -1,0 +1,50 @@
+"""Rate limits in pure form: the caller passes the time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class TokenBucket:
+    """Allows ``rate`` events a second on average, ``burst`` at once. Pure: time is given."""
+
+    rate: float
+    burst: float
+    _tokens: float = 0.0
+    _updated: float = -math.inf
+
+    def reserve(self, now: float) -> float:
+        """Take one token and return how many seconds to wait before using it."""
+        self._refill(now)
+        self._tokens -= 1.0
+        return max(0.0, -self._tokens / self.rate)
+
+    def try_take(self, now: float) -> bool:
+        """Take one token if there is one now."""
+        self._refill(now)
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+    def _refill(self, now: float) -> None:
+        elapsed = now - self._updated
+        self._tokens = min(self.burst, self._tokens + elapsed * self.rate)
+        self._updated = now
+
+
+@dataclass(slots=True)
+class Pause:
+    """Keeps ``seconds`` between two events. Pure: time is given."""
+
+    seconds: float
+    _last: float = -math.inf
+
+    def over(self, now: float) -> bool:
+        """Whether the pause is over; if so, the next one begins."""
+        if now - self._last < self.seconds:
+            return False
+        self._last = now
+        return True

@@ -1,0 +1,260 @@
+"""The daemon: one task group of everything that runs, until it is told to stop.
+
+The main loop of probing is ``Watch.probe_forever`` in ``monitor/scheduler/loop.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from random import Random
+
+import structlog
+
+from monitor import __version__
+from monitor.catalog import build_targets
+from monitor.config import load_settings
+from monitor.daemon import identity
+from monitor.daemon.logging import configure
+from monitor.discovery.service import Discovery
+from monitor.export.mqtt.exporter import MqttExporter
+from monitor.export.remote_write.service import RemoteWrite
+from monitor.model.settings import ConfigError, Problem, Settings
+from monitor.model.target import Target
+from monitor.net.clock import SystemClock
+from monitor.net.proxy.audit import audit_proxies
+from monitor.net.sockets.trust_store import TrustError
+from monitor.scheduler.engine import Engine, make_tools
+from monitor.scheduler.loop import Watch
+from monitor.scheduler.loop_lag import LagMeter
+from monitor.scheduler.shard import share_of
+from monitor.state.event_log import identity_fields, say
+from monitor.state.events import Events
+from monitor.state.history_store import Memory
+from monitor.state.store import Board, Record
+from monitor.web.server import build_app, not_listening, serve
+
+TRUST_CHECK_EVERY = 10.0
+"""Seconds between two looks at whether the files of CAs have changed."""
+
+log = structlog.get_logger(__name__)
+
+
+def run(path: Path, environ: Mapping[str, str]) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit status.
+
+    Raises:
+        ConfigError: if the configuration can't be used; nothing was started then.
+    """
+    settings = load_settings(path, environ)
+    configure(settings.log)
+    return asyncio.run(_run(settings, environ))
+
+
+async def _run(settings: Settings, environ: Mapping[str, str]) -> int:
+    monitor = Monitor(settings, environ)
+    stop, reload = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
+    app = build_app(monitor.board, monitor.clock, settings.web)
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(serve(app, settings.web))
+        except OSError as error:
+            raise ConfigError((_not_listening(settings, error),)) from None
+        await monitor.run(stop, reload)
+    return 0
+
+
+class _StoppedError(Exception):
+    """Ends the task group: the daemon was told to stop."""
+
+
+class Monitor:
+    """Everything that the daemon is made of. ``run`` is its whole life."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        self.clock = SystemClock()
+        self.board = Board(identity=identity.from_environment(settings, environ))
+        self.events = Events()
+        self.events.listen(say)
+        self._settings = settings
+        self._environ = environ
+        self._lag = LagMeter(self.board.vitals.loop_lag.observe)
+        self._memory = Memory(settings.state.directory, self.board, self.clock)
+        random = Random()  # noqa: S311 - jitter, not secrets
+        self._discovery = Discovery(
+            settings.state.directory,
+            self.board,
+            self.events,
+            clock=self.clock,
+            random=random,
+            on_change=lambda: self.apply(self._settings),
+        )
+        engine = self._make_engine(settings)
+        self._watch = Watch(
+            self.board,
+            engine,
+            self.events,
+            memory=self._memory,
+            clock=self.clock,
+            random=random,
+            on_result=self._take_in,
+        )
+        self._mqtt = MqttExporter(self.board, settings.state.directory, self.clock, random)
+        self._mqtt.configure(settings.mqtt, engine.tools.resolver, engine.tools.trust)
+        self.events.listen(self._mqtt.listen)
+        self._remote_write = RemoteWrite(self.board, self.clock, environ)
+        self._said_unknown: tuple[str, ...] = ()
+
+    async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
+        """Probe until ``stop`` is set; read the configuration anew when ``reload`` is."""
+        vitals = self.board.vitals
+        vitals.started_at = vitals.last_reload_success_at = self.clock.time()
+        self._memory.recall()
+        self._discovery.recall()
+        self.apply(self._settings)
+        log.info(
+            "started",
+            version=__version__,
+            profile=self._settings.profile.value,
+            targets=len(self.board.records),
+            listen=f"{self._settings.web.host}:{self._settings.web.port}",
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._lag.run())
+                group.create_task(self._memory.run())
+                group.create_task(self._discovery.run())
+                group.create_task(self._mqtt.run())
+                group.create_task(self._renew_trust())
+                group.create_task(self._find_identity())
+                group.create_task(self._reload_when_told(reload))
+                group.create_task(self._watch.probe_forever(group))
+                group.create_task(self._watch.second_looks.run())
+                group.create_task(self._remote_write.run())
+                await stop.wait()
+                raise _StoppedError
+        except* _StoppedError:
+            self._memory.save()
+            self._discovery.save()
+            self._mqtt.save()
+            await self._remote_write.finish()
+            log.info("stopped")
+
+    def apply(self, settings: Settings) -> None:
+        """Watch what ``settings`` name."""
+        self._settings = settings
+        engine = self._watch.engine
+        servers, found = engine.tools.resolver.servers, self._discovery.found
+        identity = self.board.identity
+        rows = build_targets(settings, identity, servers, include_disabled=True, found=found)
+        targets = share_of((row for row in rows if row.endpoint.enabled), settings.shard)
+        self._watch.apply(targets)
+        self._discovery.use(settings, engine, rows, targets)
+        self._remote_write.apply(settings, engine.tools)
+        self._say_unknown(targets)
+        self._look_over_proxies()
+
+    def _take_in(self, record: Record) -> None:
+        self._discovery.look_at(record)
+        self._remote_write.on_result(record)
+
+    def _make_engine(self, settings: Settings) -> Engine:
+        tools = make_tools(settings, self._environ, self.clock)
+        return Engine(tools, settings.schedule, lag=self._lag)
+
+    def _say_unknown(self, targets: tuple[Target, ...]) -> None:
+        unknown = tuple(sorted({name for target in targets for name in target.unknown}))
+        if unknown and unknown != self._said_unknown:
+            log.warning(
+                "not known yet, so some targets are not probed",
+                values=unknown,
+                targets=[target.id for target in targets if target.unknown],
+                cure="set them in the configuration, or let instance metadata tell them",
+            )
+        self._said_unknown = unknown
+
+    def _look_over_proxies(self) -> None:
+        found = audit_proxies(self._settings.proxy, self._environ)
+        for warning in found.warnings:
+            if warning not in self.board.proxies.warnings:
+                log.warning("the proxy settings need a look", problem=warning)
+        self.board.proxies = found
+
+    async def _find_identity(self) -> None:
+        """Learn from instance metadata or the task's metadata where this is; then probe
+        what could not be named before."""
+        found = await identity.discover(self._settings, self._environ)
+        merged = identity.merge(self.board.identity, found)
+        if merged != self.board.identity:
+            self.board.identity = merged
+            log.info("identity found", **identity_fields(merged))
+            self.apply(self._settings)
+        self._remote_write.identity_is_known()
+
+    async def _renew_trust(self) -> None:
+        """Trust what the files of CAs say now; a broken one changes nothing and is said."""
+        with self._noting_distrust():
+            # Nothing is timed yet, and a thread would keep the megabyte that it reads.
+            self._watch.engine.tools.trust.check()
+        while True:
+            await asyncio.sleep(TRUST_CHECK_EVERY)
+            with self._noting_distrust():
+                if await asyncio.to_thread(self._watch.engine.tools.trust.renew):
+                    self.board.vitals.trust_ok = True
+                    log.info("trust renewed: the files of CAs have changed")
+
+    @contextmanager
+    def _noting_distrust(self) -> Iterator[None]:
+        try:
+            yield
+        except TrustError as error:
+            self.board.vitals.trust_ok = False
+            log.error("CAs can't be used; what was trusted still is", problem=str(error))
+
+    async def _reload_when_told(self, reload: asyncio.Event) -> None:
+        while True:
+            await reload.wait()
+            reload.clear()
+            await self._reload()
+
+    async def _reload(self) -> None:
+        """Read the configuration anew; a wrong one changes nothing and is said."""
+        vitals = self.board.vitals
+        vitals.reloads += 1
+        try:
+            settings = await asyncio.to_thread(load_settings, self._settings.source, self._environ)
+            engine = await asyncio.to_thread(self._make_engine, settings)
+        except (ConfigError, OSError, ValueError) as error:
+            vitals.last_reload_ok = False
+            vitals.reload_failures += 1
+            for problem in getattr(error, "problems", None) or (error,):
+                log.error("configuration kept: the new one is wrong", problem=str(problem))
+            return
+        vitals.last_reload_ok = vitals.trust_ok = True
+        vitals.last_reload_success_at = self.clock.time()
+        if (settings.web, settings.state) != (self._settings.web, self._settings.state):
+            log.warning("web and state take a restart to change")
+        configure(settings.log)
+        self._watch.engine = engine
+        self._mqtt.configure(settings.mqtt, engine.tools.resolver, engine.tools.trust)
+        self.board.identity = identity.merge(
+            identity.from_environment(settings, self._environ), self.board.identity
+        )
+        self.apply(settings)
+        log.info("configuration reloaded", targets=len(self.board.records))
+
+
+def _not_listening(settings: Settings, error: OSError) -> Problem:
+    return Problem(
+        file=str(settings.source),
+        key="web.listen",
+        what=not_listening(settings.web, error),
+        cure="write another address or port, or end what uses it",
+    )

@@ -1,0 +1,181 @@
+"""Who and where this monitor is: from configuration, environment, and metadata services."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from monitor.common import identifiers as shapes
+from monitor.model.identity import FARGATE, Identity
+from monitor.model.settings import Settings
+from monitor.net.aws import imds as imds_wire
+from monitor.net.aws.metadata_http import fetch
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_TIMEOUT = 2.0
+"""Seconds for one try at one service, all its requests together."""
+
+_TRIES = 3
+_SHAPES: Mapping[str, re.Pattern[str]] = MappingProxyType(
+    {
+        "region": shapes.REGION,
+        "availability_zone": shapes.AVAILABILITY_ZONE,
+        "account_id": shapes.ACCOUNT_ID,
+        "vpc_id": shapes.VPC_ID,
+        "subnet_id": shapes.SUBNET_ID,
+        "instance_id": shapes.INSTANCE_ID,
+        "runner_id": shapes.RUNNER_ID,
+        "launch_type": shapes.LAUNCH_TYPE,
+    }
+)
+_EXECUTION_ENVIRONMENTS: Mapping[str, str] = MappingProxyType(
+    {"AWS_ECS_FARGATE": FARGATE, "AWS_ECS_EC2": "ec2"}
+)
+"""What ECS sets AWS_EXECUTION_ENV to in a container."""
+
+_TASK_ARN = re.compile(
+    r"arn:aws[a-z-]{0,16}:ecs:(?P<region>[a-z0-9-]{1,40}):(?P<account_id>[0-9]{12}):task/"
+)
+
+
+def from_environment(settings: Settings, environ: Mapping[str, str]) -> Identity:
+    """Return what is known without asking anybody: the configuration, else the variables
+    that AWS and the runner set."""
+    return _believed(
+        region=settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
+        account_id=settings.account_id or environ.get("AWS_ACCOUNT_ID"),
+        runner_id=settings.runner_id or environ.get("RUNNER_ID"),
+        launch_type=_EXECUTION_ENVIRONMENTS.get(environ.get("AWS_EXECUTION_ENV", "")),
+    )
+
+
+def merge(known: Identity, found: Identity) -> Identity:
+    """Fill what is not known with what was found."""
+    values = {f.name: getattr(known, f.name) or getattr(found, f.name) for f in fields(Identity)}
+    return Identity(**values)
+
+
+async def discover(settings: Settings, environ: Mapping[str, str]) -> Identity:
+    """Ask the task metadata endpoint (on ECS and Fargate) and instance metadata.
+
+    Each is tried three times at the most, 2 s a time; what nobody tells stays "".
+    Instance metadata is absent on Fargate, and that is no fault. Whatever is told is
+    believed only where it looks like what it should be: it becomes host names and labels.
+    """
+    if not settings.metadata.discover_identity:
+        return Identity()
+    import aiohttp  # noqa: PLC0415 - the probers do without it
+
+    found = from_environment(settings, environ)
+    async with aiohttp.ClientSession(auto_decompress=False) as session:
+        if task_metadata := environ.get("ECS_CONTAINER_METADATA_URI_V4"):
+            found = merge(found, await _patiently(_from_task, session, task_metadata))
+        if found.launch_type != FARGATE:
+            told = await _patiently(_from_instance, session, settings.metadata.endpoint)
+            found = merge(found, told)
+    return found
+
+
+async def _patiently(
+    question: Callable[[aiohttp.ClientSession, str], Awaitable[Identity]],
+    session: aiohttp.ClientSession,
+    url: str,
+) -> Identity:
+    """Put the question, again while the service is not there yet; a refusal is an answer."""
+    import aiohttp  # noqa: PLC0415
+    from tenacity import (  # noqa: PLC0415 - needed once in the daemon's life
+        AsyncRetrying,
+        retry_if_exception,
+        stop_after_attempt,
+        wait_random_exponential,
+    )
+
+    async def ask() -> Identity:
+        async with asyncio.timeout(_TIMEOUT):
+            return await question(session, url)
+
+    def may_pass(error: BaseException) -> bool:
+        if isinstance(error, aiohttp.ClientResponseError):
+            return error.status >= 500 or error.status == 429
+        return isinstance(error, (aiohttp.ClientConnectionError, OSError))
+
+    retrying = AsyncRetrying(
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_random_exponential(multiplier=0.5, max=5),
+        retry=retry_if_exception(may_pass),
+        reraise=True,
+    )
+    try:
+        found: Identity = await retrying(ask)
+    except (aiohttp.ClientError, OSError, ValueError):
+        return Identity()
+    return found
+
+
+async def _from_task(session: aiohttp.ClientSession, uri: str) -> Identity:
+    """Read the task metadata endpoint, version 4 (Amazon ECS developer guide, "Amazon ECS
+    task metadata V4 JSON response")."""
+    task = imds_wire.json_object(await fetch(session, "GET", f"{uri}/task"))
+    arn = _TASK_ARN.match(str(task.get("TaskARN", "")))
+    return _believed(
+        **(arn.groupdict() if arn else {}),
+        availability_zone=task.get("AvailabilityZone"),
+        vpc_id=task.get("VPCID"),
+        launch_type=str(task.get("LaunchType", "")).lower(),
+    )
+
+
+async def _from_instance(session: aiohttp.ClientSession, endpoint: str) -> Identity:
+    """Read instance metadata, version 2."""
+    base = endpoint.rstrip("/")
+    token = await fetch(session, "PUT", base + imds_wire.TOKEN_PATH, imds_wire.TOKEN_REQUEST)
+    headers = imds_wire.token_headers(token)
+    document = imds_wire.json_object(
+        await fetch(session, "GET", base + imds_wire.DOCUMENT_PATH, headers)
+    )
+    found = _believed(
+        region=document.get("region"),
+        availability_zone=document.get("availabilityZone"),
+        account_id=document.get("accountId"),
+        instance_id=document.get("instanceId"),
+    )
+    return merge(found, await _from_interface(session, base, headers))
+
+
+async def _from_interface(
+    session: aiohttp.ClientSession, base: str, headers: Mapping[str, str]
+) -> Identity:
+    """Ask which network the first interface is in. Emulators may not know: that is no
+    reason to doubt the rest."""
+    import aiohttp  # noqa: PLC0415
+
+    async def ask(path: str) -> str:
+        return (await fetch(session, "GET", base + path, headers)).decode("ascii").strip()
+
+    try:
+        mac = await ask(imds_wire.MAC_PATH)
+        if not shapes.MAC.fullmatch(mac):
+            return Identity()
+        return _believed(
+            vpc_id=await ask(imds_wire.interface_path(mac, "vpc-id")),
+            subnet_id=await ask(imds_wire.interface_path(mac, "subnet-id")),
+        )
+    except (aiohttp.ClientResponseError, ValueError):
+        return Identity()
+
+
+def _believed(**values: object) -> Identity:
+    """Keep the values that look like what they should be."""
+    return Identity(
+        **{
+            name: value
+            for name, value in values.items()
+            if isinstance(value, str) and _SHAPES[name].fullmatch(value)
+        }
+    )

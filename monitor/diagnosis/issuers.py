@@ -1,0 +1,36 @@
+"""Who issues a target's certificates: whom it has seen, and when somebody new does. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from monitor.model.probe_result import Attempt, Certificate
+
+KEPT = 8
+"""So many issuers of a target are remembered, the latest: CDNs alternate between a few."""
+
+NAME_LIMIT = 256
+_ORGANIZATION = re.compile(r"(?:^|, )O=(.+?)(?=, (?:C|O|OU|CN)=|$)")
+
+
+def leaf_of(attempt: Attempt | None) -> Certificate | None:
+    """Return the certificate that the endpoint showed, trusted or not."""
+    primary = attempt.primary if attempt else None
+    chain = primary.tls.chain if primary and primary.tls else ()
+    return chain[0] if chain else None
+
+
+def issuer_of(certificate: Certificate) -> str:
+    """Return who issued a certificate: the organization where one is named.
+
+    Public CAs issue from several intermediate CAs, and another one with each renewal: that
+    the name of the intermediate changes says nothing.
+    """
+    organization = _ORGANIZATION.search(certificate.issuer)
+    return (organization[1] if organization else certificate.issuer)[:NAME_LIMIT]
+
+
+def remembered(seen: Sequence[str], issuer: str) -> tuple[str, ...]:
+    """Return the issuers seen so far, the latest last, after ``issuer`` was seen again."""
+    return (*(name for name in seen if name != issuer), issuer)[-KEPT:]

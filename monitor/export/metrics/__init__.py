@@ -1,0 +1,1 @@
+"""Metric families and the Prometheus exposition."""

@@ -1,0 +1,112 @@
+"""Writes the board in Prometheus' text format or OpenMetrics, as the scraper asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from copy import copy
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from prometheus_client import ProcessCollector, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
+from prometheus_client.registry import Collector
+
+from monitor.export.metrics.families import families
+from monitor.state.self_metrics import Histogram, WriteVitals
+from monitor.state.store import Board, Record
+
+_OPENMETRICS = "application/openmetrics-text"
+_EOF = b"# EOF\n"
+
+
+class Format(Enum):
+    """The formats there are; the value is the content type."""
+
+    TEXT = "text/plain; version=0.0.4; charset=utf-8"
+    OPENMETRICS = f"{_OPENMETRICS}; version=1.0.0; charset=utf-8"
+
+
+def negotiate(accept: str) -> Format:
+    """Choose by a request's Accept header: OpenMetrics where it is named, else text.
+
+    prometheus_client's own choice puts the scraper's parameters into the answer's headers
+    and fails on a version that is no number.
+    """
+    for part in accept.split(","):
+        kind, *parameters = (piece.strip() for piece in part.split(";"))
+        if kind == _OPENMETRICS and "q=0" not in parameters:
+            return Format.OPENMETRICS
+    return Format.TEXT
+
+
+def render(board: Board, form: Format = Format.TEXT) -> bytes:
+    """Return the board's metrics and those of this process."""
+    return _whole(_parts(board, form), form)
+
+
+async def render_politely(board: Board, form: Format) -> bytes:
+    """Return the same, all of this moment, but let the event loop run after each family:
+    writing thousands of lines at a stretch would show up as latency of the probes."""
+    parts = []
+    for part in _parts(snapshot(board), form):
+        parts.append(part)
+        await asyncio.sleep(0)
+    return _whole(parts, form)
+
+
+def snapshot(board: Board) -> Board:
+    """Return the board as it is now: what changes in place is copied, the rest is shared."""
+    vitals = copy(board.vitals)
+    vitals.loop_lag, vitals.lateness = _still(vitals.loop_lag), _still(vitals.lateness)
+    records = {name: _copied(record) for name, record in board.records.items()}
+    mqtt = copy(board.mqtt)
+    if mqtt is not None:
+        mqtt.dropped = mqtt.dropped.copy()
+    writes = {name: _writes_copied(writes) for name, writes in board.writes.items()}
+    return replace(board, records=records, vitals=vitals, mqtt=mqtt, writes=writes)
+
+
+def _copied(record: Record) -> Record:
+    still = copy(record)
+    still.failures, still.durations = record.failures.copy(), _still(record.durations)
+    return still
+
+
+def _writes_copied(vitals: WriteVitals) -> WriteVitals:
+    still = copy(vitals)
+    still.dropped, still.failures = vitals.dropped.copy(), vitals.failures.copy()
+    still.requests = _still(vitals.requests)
+    return still
+
+
+def _still(histogram: Histogram) -> Histogram:
+    return Histogram(histogram.bounds, histogram.counts.copy(), histogram.total)
+
+
+@dataclass(frozen=True, slots=True)
+class _Family(Collector):
+    """One family as a registry: the library formats nothing less."""
+
+    metric: Metric
+
+    def collect(self) -> Iterable[Metric]:
+        return (self.metric,)
+
+
+def _parts(board: Board, form: Format) -> Iterator[bytes]:
+    for metric in families(board):
+        yield _written(_Family(metric), form)
+    yield _written(ProcessCollector(registry=None), form)
+
+
+def _written(collector: Collector, form: Format) -> bytes:
+    if form is Format.TEXT:
+        return generate_latest(collector)
+    written: bytes = generate_openmetrics(collector)  # type: ignore[no-untyped-call]
+    return written.removesuffix(_EOF)
+
+
+def _whole(parts: Iterable[bytes], form: Format) -> bytes:
+    return b"".join(parts) + (_EOF if form is Format.OPENMETRICS else b"")

@@ -1,0 +1,109 @@
+"""Every metric family with its samples, as of one moment; they are declared as data beside this.
+
+Names that blackbox_exporter has for the same thing are its names. No label holds what a
+server sent, so that their number is bounded by the configuration alone: a chain's issuer
+and subject, which blackbox_exporter puts into labels, are on the page and in the API. One
+exception: the host that discovery found for a wildcard or by a redirect is a target's host, of
+a checked shape; there is one a wildcard, and ``[discovery] max_hosts`` for redirects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
+from math import isfinite
+
+from prometheus_client.core import Metric
+
+from monitor.common.sanitize import printable
+from monitor.export.metrics.family import Kind, MonitorFamily, TargetFamily, WriteFamily
+from monitor.export.metrics.monitor_families import MONITOR_FAMILIES, MONITOR_HISTOGRAMS
+from monitor.export.metrics.target_families import (
+    FOR_EVERY_TARGET,
+    HISTOGRAM_FAMILIES,
+    TARGET_FAMILIES,
+)
+from monitor.export.metrics.write_families import WRITE_FAMILIES, WRITE_REQUESTS
+from monitor.state.self_metrics import Histogram
+from monitor.state.store import Board, Record
+
+
+def families(board: Board) -> Iterator[Metric]:
+    """Return every family that has samples, as of now. No sample is infinite or no number."""
+    every = chain(about_targets(board.records.values()), about_the_monitor(board))
+    return (metric for metric in every if metric.samples)
+
+
+def about_targets(every: Collection[Record]) -> Iterator[Metric]:
+    """Return the families that each target has series of; some may have no sample."""
+    records = [r for r in every if not r.target.unknown]
+    for family in TARGET_FAMILIES:
+        labels = ("target", "group", *family.labels)
+        metric = Metric(family.name, family.help, family.kind.value)
+        for record in every if family.name in FOR_EVERY_TARGET else records:
+            own = (record.target.id, record.target.group)
+            for values, value in family.take(record):
+                _add(metric, family, _named(labels, (*own, *values)), value)
+        yield metric
+    for histogram in HISTOGRAM_FAMILIES:
+        metric = Metric(histogram.name, histogram.help, Kind.HISTOGRAM.value)
+        for record in records:
+            if record.probes:
+                mine = {"target": record.target.id, "group": record.target.group}
+                _add_histogram(metric, mine, histogram.take(record))
+        yield metric
+
+
+def about_the_monitor(board: Board) -> Iterator[Metric]:
+    """Return the families about the monitor itself; some may have no sample."""
+    for family in MONITOR_FAMILIES:
+        metric = Metric(family.name, family.help, family.kind.value)
+        for values, value in family.take(board):
+            _add(metric, family, _named(family.labels, values), value)
+        yield metric
+    for histogram in MONITOR_HISTOGRAMS:
+        metric = Metric(histogram.name, histogram.help, Kind.HISTOGRAM.value)
+        _add_histogram(metric, {}, histogram.take(board))
+        yield metric
+    yield from _about_remote_write(board)
+
+
+def _about_remote_write(board: Board) -> Iterator[Metric]:
+    for family in WRITE_FAMILIES:
+        metric = Metric(family.name, family.help, family.kind.value)
+        for name, vitals in board.writes.items():
+            for values, value in family.take(vitals):
+                _add(
+                    metric, family, _named(("destination", *family.labels), (name, *values)), value
+                )
+        yield metric
+    metric = Metric(WRITE_REQUESTS, "How long remote-write requests took.", Kind.HISTOGRAM.value)
+    for name, vitals in board.writes.items():
+        _add_histogram(metric, {"destination": name}, vitals.requests)
+    yield metric
+
+
+def _add(
+    metric: Metric,
+    family: TargetFamily | MonitorFamily | WriteFamily,
+    labels: dict[str, str],
+    value: float,
+) -> None:
+    suffix = "_total" if family.kind is Kind.COUNTER else ""
+    if isfinite(value):
+        metric.add_sample(f"{family.name}{suffix}", labels, value)
+
+
+def _named(names: Iterable[str], values: Iterable[str]) -> dict[str, str]:
+    # A lone surrogate of the environment has no encoding, and would cost the whole scrape.
+    return dict(zip(names, map(printable, values), strict=True))
+
+
+def _add_histogram(metric: Metric, labels: Mapping[str, str], histogram: Histogram) -> None:
+    total = 0
+    for bound, count in zip((*histogram.bounds, None), histogram.counts, strict=True):
+        total += count
+        le = "+Inf" if bound is None else str(bound)
+        metric.add_sample(f"{metric.name}_bucket", {**labels, "le": le}, total)
+    metric.add_sample(f"{metric.name}_count", dict(labels), total)
+    metric.add_sample(f"{metric.name}_sum", dict(labels), histogram.total)

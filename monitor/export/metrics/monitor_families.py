@@ -1,0 +1,290 @@
+"""The families of the monitor itself: incidents, gateways, discovery, MQTT, its own health."""
+
+from __future__ import annotations
+
+import platform
+import ssl
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+
+from monitor import __version__
+from monitor.export.metrics.family import Kind, MonitorFamily, MonitorHistogram, Sample, one
+from monitor.model.identity import Identity
+from monitor.model.incident import Incident
+from monitor.model.state import State
+from monitor.net.proxy.audit import REQUIRED_NO_PROXY
+from monitor.state.self_metrics import Dropped, MqttVitals
+from monitor.state.store import Board
+
+G, N = Kind.GAUGE, Kind.COUNTER
+
+
+def _of_mqtt(take: Callable[[MqttVitals], float]) -> Callable[[Board], Iterable[Sample]]:
+    return lambda board: one(float(take(board.mqtt))) if board.mqtt else ()
+
+
+def _mqtt_dropped(board: Board) -> Iterable[Sample]:
+    if board.mqtt is not None:
+        for reason in Dropped:
+            yield (reason.value,), float(board.mqtt.dropped[reason])
+
+
+_IDENTITY_LABELS = tuple(field.name for field in fields(Identity))
+
+
+def _identity(board: Board) -> Iterable[Sample]:
+    yield tuple(getattr(board.identity, name) for name in _IDENTITY_LABELS), 1.0
+
+
+def _build(_: Board) -> Iterable[Sample]:
+    yield (__version__, platform.python_version(), ssl.OPENSSL_VERSION.split(" ")[1]), 1.0
+
+
+def _targets(board: Board) -> Iterable[Sample]:
+    counts = Counter((r.target.group, r.health.state) for r in board.records.values())
+    groups = dict.fromkeys(r.target.group for r in board.records.values())
+    return [((g, state.value), float(counts[g, state])) for g in groups for state in State]
+
+
+def _incidents(board: Board) -> Iterable[Sample]:
+    counts = Counter(map(_kind_of, board.incidents))
+    return [(key, float(count)) for key, count in counts.items()]
+
+
+def _affected(board: Board) -> Iterable[Sample]:
+    counts: Counter[tuple[str, ...]] = Counter()
+    for incident in board.incidents:
+        counts[_kind_of(incident)] += len(incident.affected)
+    return [(key, float(count)) for key, count in counts.items()]
+
+
+def _kind_of(incident: Incident) -> tuple[str, ...]:
+    return incident.cause.value, incident.scope.value, incident.state.value
+
+
+def _no_proxy(board: Board) -> Iterable[Sample]:
+    if board.proxies.in_use:
+        for entry in REQUIRED_NO_PROXY:
+            yield (entry,), float(entry in board.proxies.missing)
+
+
+def _redundant_groups(board: Board) -> Iterable[Sample]:
+    groups = board.redundant_groups
+    return [((g.name, state.value), float(g.state is state)) for g in groups for state in State]
+
+
+def _gateway_latencies(board: Board) -> Iterable[Sample]:
+    latencies = [((g.name,), g.latency) for g in board.gateways if g.state is not State.DOWN]
+    return [(labels, latency) for labels, latency in latencies if latency is not None]
+
+
+def _preferred_gateways(board: Board) -> Iterable[Sample]:
+    return [((gateway.name,), float(gateway.preferred)) for gateway in board.gateways]
+
+
+def _chains(board: Board) -> Iterable[Sample]:
+    return [((c.chain,), float(c.broken is None)) for c in board.chains.values()]
+
+
+def _chains_reached(board: Board) -> Iterable[Sample]:
+    return [((c.chain,), c.reached_at) for c in board.chains.values() if c.reached_at]
+
+
+def _chains_broken(board: Board) -> Iterable[Sample]:
+    broken = [chain.broken for chain in board.chains.values() if chain.broken]
+    return [((b.chain, str(b.number), b.cause.value), 1.0) for b in broken]
+
+
+MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
+    MonitorFamily(
+        "egress_build_info",
+        G,
+        "What runs: always 1.",
+        _build,
+        ("version", "python", "openssl"),
+    ),
+    MonitorFamily(
+        "egress_identity_info",
+        G,
+        "Where it runs, as far as it is known: always 1.",
+        _identity,
+        _IDENTITY_LABELS,
+    ),
+    MonitorFamily(
+        "egress_incident_active",
+        G,
+        "Open incidents, by cause, by what their failures share, and by how bad they are.",
+        _incidents,
+        ("cause", "scope", "state"),
+    ),
+    MonitorFamily(
+        "egress_incident_affected_targets",
+        G,
+        "Targets that the open incidents affect.",
+        _affected,
+        ("cause", "scope", "state"),
+    ),
+    MonitorFamily(
+        "egress_host_clock_offset_seconds",
+        G,
+        "The others' clock minus this host's: by NTP, else by the dates of several sites' answers.",
+        lambda b: one(b.clock.offset if b.clock else None),
+    ),
+    MonitorFamily(
+        "egress_host_clock_offset_uncertainty_seconds",
+        G,
+        "By how much egress_host_clock_offset_seconds may be wrong.",
+        lambda b: one(b.clock.uncertainty if b.clock else None),
+    ),
+    MonitorFamily(
+        "egress_gateway_latency_seconds",
+        G,
+        "The median of a gateway's last round-trip times.",
+        _gateway_latencies,
+        ("gateway",),
+    ),
+    MonitorFamily(
+        "egress_gateway_preferred",
+        G,
+        "Whether a runner would pick the gateway: the nearest one that answers.",
+        _preferred_gateways,
+        ("gateway",),
+    ),
+    MonitorFamily(
+        "egress_redundant_group_state",
+        G,
+        "1 for the state that the redundant group is in, 0 for the others: degraded while one "
+        "alternative at least works.",
+        _redundant_groups,
+        ("redundant_group", "state"),
+    ),
+    MonitorFamily("egress_targets", G, "Targets by group and state.", _targets, ("group", "state")),
+    MonitorFamily(
+        "egress_no_proxy_missing",
+        G,
+        "1 for each entry that a runner's NO_PROXY needs and lacks, 0 for those it has; absent "
+        "without a proxy.",
+        _no_proxy,
+        ("entry",),
+    ),
+    MonitorFamily(
+        "egress_discovery_success",
+        G,
+        "Whether the last run of a discovery chain came to its end.",
+        _chains,
+        ("chain",),
+    ),
+    MonitorFamily(
+        "egress_discovery_last_success_timestamp_seconds",
+        G,
+        "When a discovery chain last came to its end, in Unix time.",
+        _chains_reached,
+        ("chain",),
+    ),
+    MonitorFamily(
+        "egress_discovery_failure_info",
+        G,
+        "1 while a discovery chain is broken, with the step and its cause.",
+        _chains_broken,
+        ("chain", "step", "cause"),
+    ),
+    MonitorFamily(
+        "egress_unlisted_redirect_hosts",
+        G,
+        "Hosts that endpoints redirect to and that no row covers.",
+        lambda b: one(float(len(b.unlisted))),
+    ),
+    MonitorFamily(
+        "egress_probes_in_flight",
+        G,
+        "Probes going on, those waiting for a place among them.",
+        lambda b: one(float(b.vitals.in_flight)),
+    ),
+    MonitorFamily(
+        "egress_last_completed_timestamp_seconds",
+        G,
+        "When a probe was last finished, in Unix time.",
+        lambda b: one(b.vitals.last_completed_at or None),
+    ),
+    MonitorFamily(
+        "egress_config_last_reload_successful",
+        G,
+        "Whether the last reload of the configuration worked.",
+        lambda b: one(float(b.vitals.last_reload_ok)),
+    ),
+    MonitorFamily(
+        "egress_config_last_reload_success_timestamp_seconds",
+        G,
+        "When the configuration in force was read, in Unix time.",
+        lambda b: one(b.vitals.last_reload_success_at or None),
+    ),
+    MonitorFamily(
+        "egress_trust_last_reload_successful",
+        G,
+        "Whether the files of trusted CAs could be used when they last changed.",
+        lambda b: one(float(b.vitals.trust_ok)),
+    ),
+    MonitorFamily(
+        "egress_config_reloads",
+        N,
+        "Reloads of the configuration that were asked for.",
+        lambda b: one(float(b.vitals.reloads)),
+    ),
+    MonitorFamily(
+        "egress_config_reload_failures",
+        N,
+        "Reloads that kept the old configuration because the new one was wrong.",
+        lambda b: one(float(b.vitals.reload_failures)),
+    ),
+    MonitorFamily(
+        "egress_mqtt_connected",
+        G,
+        "Whether the MQTT broker is connected.",
+        _of_mqtt(lambda mqtt: mqtt.connected),
+    ),
+    MonitorFamily(
+        "egress_mqtt_connections",
+        N,
+        "Connections that the MQTT broker accepted: all but one are reconnects.",
+        _of_mqtt(lambda mqtt: mqtt.sessions),
+    ),
+    MonitorFamily(
+        "egress_mqtt_client_id_conflicts",
+        N,
+        "Connections lost because another client came with the same id, or as if so.",
+        _of_mqtt(lambda mqtt: mqtt.conflicts),
+    ),
+    MonitorFamily(
+        "egress_mqtt_published",
+        N,
+        "Messages that the MQTT broker took.",
+        _of_mqtt(lambda mqtt: mqtt.published),
+    ),
+    MonitorFamily(
+        "egress_mqtt_events_pending",
+        G,
+        "Events that the MQTT broker has still to take.",
+        _of_mqtt(lambda mqtt: mqtt.pending),
+    ),
+    MonitorFamily(
+        "egress_mqtt_events_dropped",
+        N,
+        "Events that were not published, by reason.",
+        _mqtt_dropped,
+        ("reason",),
+    ),
+)
+
+MONITOR_HISTOGRAMS: tuple[MonitorHistogram, ...] = (
+    MonitorHistogram(
+        "egress_loop_lag_seconds",
+        "How late the event loop ran, measured ten times a second.",
+        lambda b: b.vitals.loop_lag,
+    ),
+    MonitorHistogram(
+        "egress_schedule_lateness_seconds",
+        "How long after its time a probe was started.",
+        lambda b: b.vitals.lateness,
+    ),
+)

@@ -1,0 +1,516 @@
+"""The families of each target: what its last probe saw, and what was counted."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+
+from monitor.diagnosis.network_path import network_path
+from monitor.diagnosis.proxy_path import ways_of
+from monitor.export.metrics.family import HistogramFamily, Kind, Sample, TargetFamily, one
+from monitor.model.diagnosis import Cause
+from monitor.model.probe_result import Attempt, Connection, Family, Phase
+from monitor.model.state import State
+from monitor.model.target import Addresses
+from monitor.state.store import Record
+
+
+def _of_attempt(take: Callable[[Attempt], float | None]) -> Callable[[Record], Iterable[Sample]]:
+    return lambda record: one(take(record.attempt)) if record.attempt else ()
+
+
+def _of_primary(
+    take: Callable[[Connection], float | None],
+) -> Callable[[Record], Iterable[Sample]]:
+    def samples(record: Record) -> Iterable[Sample]:
+        primary = record.attempt.primary if record.attempt else None
+        return one(take(primary)) if primary else ()
+
+    return samples
+
+
+def _info(record: Record) -> Iterable[Sample]:
+    endpoint = record.target.endpoint
+    values = (
+        endpoint.host,
+        str(endpoint.port),
+        endpoint.protocol.value,
+        str(endpoint.required).lower(),
+        endpoint.wildcard or "",
+        endpoint.one_of.partition("/")[0],
+    )
+    yield values, 1.0
+
+
+def _wildcard(record: Record) -> Iterable[Sample]:
+    stand_in = record.target.standin
+    return [((stand_in.host, stand_in.found_by.value), 1.0)] if stand_in else []
+
+
+def _states(record: Record) -> Iterable[Sample]:
+    return [((state.value,), float(record.health.state is state)) for state in State]
+
+
+def _ip_address_hash(connection: Connection) -> float | None:
+    """FNV-1a of 32 bits over the address's bytes, as blackbox_exporter has it: tells that
+    an address changed without an unbounded label."""
+    try:
+        packed = ipaddress.ip_address(connection.address).packed
+    except ValueError:
+        return None
+    value = 0x811C9DC5
+    for byte in packed:
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return float(value)
+
+
+_BLACKBOX_PHASES = {
+    Phase.RESOLVE: "resolve",
+    Phase.CONNECT: "connect",
+    Phase.TLS: "tls",
+    Phase.FIRST_BYTE: "processing",
+    Phase.TRANSFER: "transfer",
+}
+
+
+def _http_phases(record: Record) -> Iterable[Sample]:
+    if record.attempt is None or record.target.endpoint.prober != "http":
+        return []
+    phases = record.attempt.phases
+    return [((name,), phases.get(phase, 0.0)) for phase, name in _BLACKBOX_PHASES.items()]
+
+
+def _phases(record: Record) -> Iterable[Sample]:
+    phases = record.attempt.phases if record.attempt else {}
+    return [((phase.value,), seconds) for phase, seconds in phases.items()]
+
+
+def _family_results(record: Record) -> Iterable[Sample]:
+    connections = record.attempt.connections if record.attempt else ()
+    for family in Family:
+        results = [c.failure is None for c in connections if c.family is family]
+        if results:
+            yield (family.value,), float(any(results))
+
+
+def _addresses(failed: bool) -> Callable[[Record], Iterable[Sample]]:
+    def samples(record: Record) -> Iterable[Sample]:
+        every = record.target.addresses is Addresses.ALL
+        connections = record.attempt.connections if record.attempt and every else ()
+        for family in Family:
+            mine = [c for c in connections if c.family is family]
+            if mine:
+                counted = [c for c in mine if c.failure is not None] if failed else mine
+                yield (family.value,), float(len(counted))
+
+    return samples
+
+
+def _tls_version(record: Record) -> Iterable[Sample]:
+    primary = record.attempt.primary if record.attempt else None
+    if primary and primary.tls and primary.tls.version in _TLS_VERSIONS:
+        yield (_TLS_VERSIONS[primary.tls.version],), 1.0
+
+
+_TLS_VERSIONS = {
+    "TLSv1": "TLS 1.0",
+    "TLSv1.1": "TLS 1.1",
+    "TLSv1.2": "TLS 1.2",
+    "TLSv1.3": "TLS 1.3",
+}
+
+
+def _tls_cipher(record: Record) -> Iterable[Sample]:
+    primary = record.attempt.primary if record.attempt else None
+    if primary and primary.tls and primary.tls.cipher:
+        yield (primary.tls.cipher,), 1.0
+
+
+def _earliest_expiry(connection: Connection) -> float | None:
+    chain = connection.tls.chain if connection.tls else ()
+    return min((certificate.not_after for certificate in chain), default=None)
+
+
+def _way_results(record: Record) -> Iterable[Sample]:
+    return [((way.value,), float(a.ok)) for way, a in ways_of(record.attempt).items()]
+
+
+def _way_durations(record: Record) -> Iterable[Sample]:
+    return [((way.value,), a.duration) for way, a in ways_of(record.attempt).items()]
+
+
+def _network_path(record: Record) -> Iterable[Sample]:
+    path = network_path(record.target, record.attempt)
+    return [((path.value,), 1.0)] if path else []
+
+
+def _failure_info(record: Record) -> Iterable[Sample]:
+    cause = record.verdict.cause if record.verdict else None
+    return [((cause.value,), 1.0)] if cause else []
+
+
+def _failures(record: Record) -> Iterable[Sample]:
+    return [((cause.value,), float(count)) for cause, count in record.failures.items()]
+
+
+def _http_status(record: Record) -> Iterable[Sample]:
+    if record.attempt is None:
+        return ()
+    primary = record.attempt.primary
+    if primary is not None and primary.http is not None:
+        return one(float(primary.http.status))
+    return one(0.0 if record.target.endpoint.prober == "http" else None)
+
+
+def _dns_lookups(record: Record) -> Iterable[Sample]:
+    """The slowest answer of each name server that gave one. Servers are configured ones."""
+    resolution = record.attempt.resolution if record.attempt else None
+    slowest: dict[str, float] = {}
+    for answer in resolution.answers if resolution else ():
+        if answer.rcode is not None:
+            slowest[answer.server] = max(answer.seconds, slowest.get(answer.server, 0.0))
+    return [((server,), seconds) for server, seconds in slowest.items()]
+
+
+def _verified(connection: Connection) -> float | None:
+    verified = connection.tls.verified if connection.tls else None
+    return None if verified is None else float(verified)
+
+
+def _intercepted(record: Record) -> Iterable[Sample]:
+    primary = record.attempt.primary if record.attempt else None
+    if primary is None or primary.tls is None or record.verdict is None:
+        return ()
+    refused = record.verdict.cause is Cause.TLS_INTERCEPTED
+    return one(float(refused or "inspected_by" in record.verdict.evidence))
+
+
+def _certificate_hash(connection: Connection) -> float | None:
+    """The first 32 bits of the leaf's SHA-256: what a label would tell without bound."""
+    chain = connection.tls.chain if connection.tls else ()
+    return float(int(chain[0].sha256[:8], 16)) if chain else None
+
+
+def _key_hash(connection: Connection) -> float | None:
+    """The first 32 bits of the SHA-256 of the leaf's public key."""
+    leaf = connection.tls.chain[0] if connection.tls and connection.tls.chain else None
+    return float(int(leaf.spki_sha256[:8], 16)) if leaf and leaf.spki_sha256 else None
+
+
+def _http_version(connection: Connection) -> float | None:
+    versions = {"1.0": 1.0, "1.1": 1.1}
+    return versions.get(connection.http.version) if connection.http else None
+
+
+def _content_length(connection: Connection) -> float | None:
+    if connection.http is None:
+        return None
+    length = connection.http.content_length
+    return -1.0 if length is None else float(length)
+
+
+G, N = Kind.GAUGE, Kind.COUNTER
+
+TARGET_FAMILIES: tuple[TargetFamily, ...] = (
+    TargetFamily(
+        "egress_target_info",
+        G,
+        "What a target is: always 1, joined on `target`.",
+        _info,
+        ("host", "port", "protocol", "required", "wildcard", "redundant_group"),
+    ),
+    TargetFamily(
+        "egress_wildcard_info",
+        G,
+        "What stands for a wildcard, and who said so: always 1.",
+        _wildcard,
+        ("host", "found_by"),
+    ),
+    TargetFamily(
+        "egress_wildcard_found_timestamp_seconds",
+        G,
+        "When discovery found what stands for a wildcard, in Unix time.",
+        lambda r: one(r.target.standin.found_at if r.target.standin else None),
+    ),
+    TargetFamily(
+        "egress_target_state",
+        G,
+        "1 for the state that the target is in, 0 for the others.",
+        _states,
+        ("state",),
+    ),
+    TargetFamily(
+        "egress_target_flapping",
+        G,
+        "Whether the target changes too often to be called up.",
+        lambda r: one(float(r.health.flapping) if r.probes else None),
+    ),
+    TargetFamily(
+        "egress_latency_baseline_seconds",
+        G,
+        "What all phases of a probe usually take together; slow is told against it.",
+        lambda r: one(r.quality.whole.usual),
+    ),
+    TargetFamily(
+        "egress_rtt_baseline_seconds",
+        G,
+        "The usual round-trip time of the target's path; slow is told against it.",
+        lambda r: one(r.quality.path.usual),
+    ),
+    TargetFamily(
+        "egress_lossy_answers",
+        G,
+        "Of the target's last 20 answers, those that saw packets lost.",
+        lambda r: one(float(r.quality.lost.bit_count()) if r.probes else None),
+    ),
+    TargetFamily(
+        "probe_success",
+        G,
+        "Whether the last probe reached the endpoint.",
+        _of_attempt(lambda a: float(a.ok)),
+    ),
+    TargetFamily(
+        "probe_duration_seconds",
+        G,
+        "How long the last probe took.",
+        _of_attempt(lambda a: a.duration),
+    ),
+    TargetFamily(
+        "probe_dns_lookup_time_seconds",
+        G,
+        "How long the name's lookup took in the last probe.",
+        _of_attempt(lambda a: a.phases.get(Phase.RESOLVE)),
+    ),
+    TargetFamily(
+        "probe_ip_protocol",
+        G,
+        "The IP version (4 or 6) that the last probe was made with.",
+        _of_primary(lambda c: 6.0 if c.family is Family.IPV6 else 4.0),
+    ),
+    TargetFamily(
+        "probe_ip_addr_hash",
+        G,
+        "A hash of the address that was probed, to see that it changed.",
+        _of_primary(_ip_address_hash),
+    ),
+    TargetFamily(
+        "probe_http_status_code",
+        G,
+        "The status of the last HTTP answer, 0 when none came.",
+        _http_status,
+    ),
+    TargetFamily(
+        "probe_http_version",
+        G,
+        "The HTTP version of the last answer.",
+        _of_primary(_http_version),
+    ),
+    TargetFamily(
+        "probe_http_content_length",
+        G,
+        "The Content-Length of the last HTTP answer in bytes, -1 when not announced.",
+        _of_primary(_content_length),
+    ),
+    TargetFamily(
+        "probe_http_ssl",
+        G,
+        "Whether TLS was used for the last HTTP answer.",
+        _of_primary(lambda c: float(c.tls is not None) if c.http else None),
+    ),
+    TargetFamily(
+        "probe_http_duration_seconds",
+        G,
+        "How long each phase of the last HTTP probe took.",
+        _http_phases,
+        ("phase",),
+    ),
+    TargetFamily(
+        "probe_ssl_earliest_cert_expiry",
+        G,
+        "The earliest expiry among the certificates that were sent, in Unix time.",
+        _of_primary(_earliest_expiry),
+    ),
+    TargetFamily(
+        "probe_ssl_last_chain_expiry_timestamp_seconds",
+        G,
+        "The expiry of the verified chain, in Unix time.",
+        _of_primary(lambda c: c.tls.verified_expiry if c.tls else None),
+    ),
+    TargetFamily(
+        "probe_tls_version_info",
+        G,
+        "The TLS version of the last probe: always 1.",
+        _tls_version,
+        ("version",),
+    ),
+    TargetFamily(
+        "probe_tls_cipher_info",
+        G,
+        "The cipher suite of the last probe: always 1.",
+        _tls_cipher,
+        ("cipher",),
+    ),
+    TargetFamily(
+        "egress_tls_key_hash",
+        G,
+        "A hash of the certificate's public key, to see that it changed: it outlives renewals.",
+        _of_primary(_key_hash),
+    ),
+    TargetFamily(
+        "egress_tls_intercepted",
+        G,
+        "Whether TLS is opened on the way, by a CA that this host trusts or one that it does not.",
+        _intercepted,
+    ),
+    TargetFamily(
+        "egress_tls_verified",
+        G,
+        "Whether the chain of the last probe was trusted; absent when it was not looked at.",
+        _of_primary(_verified),
+    ),
+    TargetFamily(
+        "egress_tls_certificate_hash",
+        G,
+        "The first 32 bits of the certificate's SHA-256, to see that it changed.",
+        _of_primary(_certificate_hash),
+    ),
+    TargetFamily(
+        "egress_path_success",
+        G,
+        "Whether the last probe reached the endpoint by each way that it tried: through a proxy, "
+        "directly. Absent where no proxy is in it.",
+        _way_results,
+        ("path",),
+    ),
+    TargetFamily(
+        "egress_path_duration_seconds",
+        G,
+        "How long the last probe took by each way that it tried.",
+        _way_durations,
+        ("path",),
+    ),
+    TargetFamily(
+        "egress_network_path_info",
+        G,
+        "How an AWS API was reached, by the address that answered: always 1.",
+        _network_path,
+        ("path",),
+    ),
+    TargetFamily(
+        "probe_failure_info",
+        G,
+        "1 while the last probe failed or was degraded, or the target flaps, with its cause.",
+        _failure_info,
+        ("cause",),
+    ),
+    TargetFamily(
+        "probe_failures",
+        N,
+        "Probes that failed or were degraded, by cause.",
+        _failures,
+        ("cause",),
+    ),
+    TargetFamily("egress_probes", N, "Probes made.", lambda r: one(float(r.probes))),
+    TargetFamily(
+        "egress_probes_skipped",
+        N,
+        "Slots that passed while the target's probe was still going on.",
+        lambda r: one(float(r.skipped)),
+    ),
+    TargetFamily(
+        "egress_target_state_since_timestamp_seconds",
+        G,
+        "When the target came into its state, in Unix time.",
+        lambda r: one(r.health.since or None),
+    ),
+    TargetFamily(
+        "egress_last_probe_timestamp_seconds",
+        G,
+        "When the last probe began, in Unix time.",
+        _of_attempt(lambda a: a.started_at),
+    ),
+    TargetFamily(
+        "egress_phase_duration_seconds",
+        G,
+        "How long each phase of the last probe took.",
+        _phases,
+        ("phase",),
+    ),
+    TargetFamily(
+        "egress_tcp_rtt_seconds",
+        G,
+        "The kernel's smoothed round-trip time of the last probe's connection.",
+        _of_primary(lambda c: c.tcp.rtt or None if c.tcp else None),
+    ),
+    TargetFamily(
+        "egress_tcp_retransmits",
+        G,
+        "Segments that the kernel sent again on the last probe's connection.",
+        _of_primary(lambda c: float(c.tcp.retransmits) if c.tcp else None),
+    ),
+    TargetFamily(
+        "egress_tcp_path_mtu_bytes",
+        G,
+        "The path MTU of the last probe's connection as the kernel knows it.",
+        _of_primary(lambda c: float(c.tcp.path_mtu) if c.tcp else None),
+    ),
+    TargetFamily(
+        "egress_udp_rtt_seconds",
+        G,
+        "The round-trip time of the last probe's datagram, by kernel receive time.",
+        _of_primary(lambda c: c.rtt if c.tcp is None else None),
+    ),
+    TargetFamily(
+        "egress_udp_resends",
+        G,
+        "Datagrams that the last probe sent again because no reply came.",
+        _of_primary(lambda c: None if c.resends is None else float(c.resends)),
+    ),
+    TargetFamily(
+        "egress_family_success",
+        G,
+        "Whether the last probe reached the endpoint over each address family.",
+        _family_results,
+        ("family",),
+    ),
+    TargetFamily(
+        "egress_addresses_tried",
+        G,
+        'Addresses of the name that the last probe tried, with addresses = "all".',
+        _addresses(failed=False),
+        ("family",),
+    ),
+    TargetFamily(
+        "egress_addresses_failed",
+        G,
+        'Addresses of the name that failed in the last probe, with addresses = "all".',
+        _addresses(failed=True),
+        ("family",),
+    ),
+    TargetFamily(
+        "egress_dns_lookup_duration_seconds",
+        G,
+        "The slowest answer of each name server to the last probe's questions.",
+        _dns_lookups,
+        ("server",),
+    ),
+    TargetFamily(
+        "egress_clock_offset_seconds",
+        G,
+        "The endpoint's clock minus this host's.",
+        _of_attempt(lambda a: a.clock_offset),
+    ),
+    TargetFamily(
+        "egress_probe_loop_lag_seconds",
+        G,
+        "How late the event loop ran during the last probe: the error of its phases.",
+        _of_attempt(lambda a: a.loop_lag),
+    ),
+)
+FOR_EVERY_TARGET = frozenset({"egress_target_info", "egress_target_state"})
+
+HISTOGRAM_FAMILIES: tuple[HistogramFamily, ...] = (
+    HistogramFamily(
+        "egress_probe_duration_seconds", "How long probes took.", lambda record: record.durations
+    ),
+)

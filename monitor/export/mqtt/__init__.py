@@ -1,0 +1,1 @@
+"""MQTT publication of states and events."""

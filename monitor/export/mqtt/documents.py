@@ -1,0 +1,123 @@
+"""What is published over MQTT: topics and JSON documents, as docs/mqtt.md describes. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
+from urllib.parse import quote
+
+from monitor import __version__
+from monitor.health.summary import tally
+from monitor.present.json_view import incident_view, rounded, summary_view, target_view
+from monitor.state.events import Event
+from monitor.state.store import Board, Record
+
+VERSION = 1
+"""The version of the documents: goes up when a key changes its meaning or goes away."""
+
+_OF_A_TARGET = (
+    "id", "group", "host", "port", "protocol", "required", "wildcard",
+    "state", "cause", "detail", "cure",
+)  # fmt: skip
+"""What is told of a target: how it stands, and not the figures of each probe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The names of the topics below ``root``."""
+
+    root: str
+
+    @classmethod
+    def of(cls, prefix: str, client_id: str) -> Topics:
+        """Return the topics of the monitor with this client id."""
+        return cls(f"{prefix}/{segment(client_id)}")
+
+    @property
+    def status(self) -> str:
+        return f"{self.root}/status"
+
+    @property
+    def summary(self) -> str:
+        return f"{self.root}/summary"
+
+    @property
+    def events(self) -> str:
+        return f"{self.root}/events"
+
+    def target(self, target_id: str) -> str:
+        return f"{self.root}/targets/{segment(target_id)}"
+
+    def incident(self, incident_id: str) -> str:
+        return f"{self.root}/incidents/{segment(incident_id)}"
+
+    @property
+    def of_subjects(self) -> tuple[str, ...]:
+        """Filters of the topics that come and go."""
+        return f"{self.root}/targets/+", f"{self.root}/incidents/+"
+
+
+def segment(text: str) -> str:
+    """Return ``text`` as one level of a topic: what is not a letter, a digit or one of
+    ``-._~`` is percent-encoded, so none of ``+ # / $`` and NUL is left (MQTT 5.0 4.7)."""
+    return quote(text, safe="", errors="replace") or "-"
+
+
+def offline(reason: str) -> bytes:
+    """Return the status of a monitor that is gone: "stopped" by itself, or "lost"."""
+    return _encoded({"state": "offline", "reason": reason})
+
+
+def retained(board: Board, topics: Topics) -> dict[str, bytes]:
+    """Return everything that is to be kept by the broker, by topic: the status first."""
+    records = board.records.values()
+    documents: dict[str, Mapping[str, object]] = {
+        topics.status: {
+            "state": "online",
+            "since": rounded(board.vitals.started_at),
+            "monitor_version": __version__,
+            "identity": {k: v for k, v in asdict(board.identity).items() if v},
+        },
+        topics.summary: {
+            **summary_view(tally((r.target, r.health.state) for r in records)),
+            "incidents": len(board.incidents),
+        },
+    }
+    documents |= {topics.target(r.target.id): _target(r) for r in records}
+    documents |= {topics.incident(i.id): incident_view(i) for i in board.incidents}
+    return {topic: _encoded(document) for topic, document in documents.items()}
+
+
+def event_document(event: Event, event_id: str) -> bytes:
+    """Return what is published of an event. ``event_id`` stays the same when it has to be
+    sent again."""
+    return _encoded(
+        {
+            "id": event_id,
+            "kind": event.kind.value,
+            "at": rounded(event.at),
+            "subject": event.subject,
+            "title": event.title,
+            "serious": event.serious,
+            "facts": dict(_finite(event.facts)),
+        }
+    )
+
+
+def _target(record: Record) -> Mapping[str, object]:
+    shown = target_view(record.target, record.health.state, record.attempt, record.verdict)
+    since = rounded(record.health.since) or None
+    return {**{key: shown[key] for key in _OF_A_TARGET}, "since": since}
+
+
+def _finite(facts: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """JSON has no infinite numbers."""
+    for name, value in facts.items():
+        yield name, None if isinstance(value, float) and not isfinite(value) else value
+
+
+def _encoded(document: Mapping[str, object]) -> bytes:
+    """ASCII, in one line: a text that a server sent may hold what UTF-8 can't."""
+    return json.dumps({"version": VERSION, **document}, separators=(",", ":")).encode("ascii")

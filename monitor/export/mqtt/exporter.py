@@ -1,0 +1,203 @@
+"""Publishes to an MQTT broker: keeps events until it took them, and connects again for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import structlog
+
+from monitor.export.mqtt.documents import event_document
+from monitor.export.mqtt.spool import EventSpool
+from monitor.model.settings import MqttSettings
+from monitor.net.clock import Clock
+from monitor.net.sockets.trust_store import Trust
+from monitor.probes.context import Resolver
+from monitor.state.events import Event
+from monitor.state.self_metrics import MqttVitals
+from monitor.state.store import Board
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+    from monitor.export.mqtt.session import SessionEndedError
+
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds that a first, and any later, failure is waited out at the most; half at the least."""
+
+RIVAL_PAUSE = (60.0, 120.0)
+"""Seconds for which the field is left to another client with our client id."""
+
+LASTING = 30.0
+"""A session that lasted so many seconds was a success: what follows is a new trouble."""
+
+SHORT_SESSIONS = 3
+"""After so many sessions in a row that the broker accepted and soon ended, another client
+with our id is suspected: MQTT 3.1.1 has no way to say so."""
+
+SAVE_AFTER = 0.5
+"""Seconds after which an event that the broker did not take is on disk."""
+
+log = structlog.get_logger(__name__)
+
+
+class MqttExporter:
+    """Publishes the board and its events for as long as ``configure`` has named a broker."""
+
+    def __init__(self, board: Board, directory: Path | None, clock: Clock, random: Random) -> None:
+        """``directory`` is where events outlive a restart; None: nowhere."""
+        self._board = board
+        self._directory = directory
+        self._random = random
+        self._broker: MqttSettings | None = None
+        self._resolver: Resolver
+        self._trust: Trust
+        self._spool: EventSpool | None = None
+        self._vitals = MqttVitals()
+        self._started = f"{int(clock.time() * 1000):x}"
+        self._number = 0
+        self._turn = -1
+        self._short_sessions = 0
+        self._said = ""
+        self._changed = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._unsaved = asyncio.Event()
+
+    def configure(self, broker: MqttSettings | None, resolver: Resolver, trust: Trust) -> None:
+        """Publish to ``broker`` from now on. A connection to the same one stays."""
+        self._resolver, self._trust = resolver, trust
+        if broker == self._broker:
+            return
+        self._broker = broker
+        self._board.mqtt = self._vitals if broker else None
+        if broker is not None and self._spool is None:
+            self._spool = EventSpool(self._directory, broker.max_pending, self._vitals.dropped)
+            self._spool.load()
+            self._touch()
+        elif broker is not None and self._spool is not None:
+            self._spool.limit = broker.max_pending
+        self._changed.set()
+
+    def listen(self, event: Event) -> None:
+        """Keep an event until the broker took it."""
+        if self._broker is not None and self._spool is not None:
+            self._number += 1
+            self._spool.put(event_document(event, f"{self._started}-{self._number}"))
+            self._touch()
+
+    async def run(self) -> None:
+        """Publish until cancelled; says that the monitor is offline then."""
+        while True:
+            self._changed.clear()
+            self._closing.clear()
+            if self._broker is None or self._spool is None:
+                await self._changed.wait()
+                continue
+            async with asyncio.TaskGroup() as group:
+                tasks = (
+                    group.create_task(self._stay_connected(self._broker, self._spool)),
+                    group.create_task(self._stay_saved(self._spool)),
+                )
+                try:
+                    await self._changed.wait()
+                finally:
+                    self._closing.set()
+                    self._woken.set()
+                for task in tasks:
+                    task.cancel()
+
+    def save(self) -> None:
+        """Save what the broker did not take, now."""
+        if self._spool is not None:
+            self._spool.save(self._spool.all())
+
+    def _touch(self) -> None:
+        """Take note that the spool has changed."""
+        self._vitals.pending = len(self._spool or ())
+        self._woken.set()
+        self._unsaved.set()
+
+    async def _stay_saved(self, spool: EventSpool) -> None:
+        while True:
+            await self._unsaved.wait()
+            await asyncio.sleep(SAVE_AFTER)
+            self._unsaved.clear()
+            await asyncio.to_thread(spool.save, spool.all())
+
+    async def _stay_connected(self, broker: MqttSettings, spool: EventSpool) -> None:
+        from tenacity import AsyncRetrying, retry_if_exception_type  # noqa: PLC0415
+
+        from monitor.export.mqtt.session import SessionEndedError  # noqa: PLC0415 - costs aiomqtt
+
+        broken = retry_if_exception_type(SessionEndedError)
+        while True:
+            await AsyncRetrying(retry=broken, wait=self._pause)(self._session, broker, spool)
+            await asyncio.sleep(self._random.uniform(0, FIRST_PAUSE))
+
+    async def _session(self, broker: MqttSettings, spool: EventSpool) -> None:
+        """Have one session; returns after one that lasted.
+
+        Raises:
+            SessionEndedError: after one that did not.
+        """
+        from monitor.export.mqtt.session import MqttSession, SessionEndedError  # noqa: PLC0415
+
+        session = MqttSession(
+            broker,
+            client_id_of(broker, self._board.identity.runner_id, socket.gethostname()),
+            board=self._board,
+            vitals=self._vitals,
+            spool=spool,
+            woken=self._woken,
+            closing=self._closing,
+            on_taken=self._touch,
+        )
+        self._turn += 1
+        try:
+            await session.run(self._resolver, self._trust, self._turn)
+        except SessionEndedError as ended:
+            self._judge(ended)
+            self._say(broker, ended)
+            if ended.rival or ended.lasted is None or ended.lasted < LASTING:
+                raise
+            self._said = ""
+        except Exception as error:
+            log.exception("MQTT session failed")
+            raise SessionEndedError(f"unexpected {type(error).__name__}") from None
+
+    def _judge(self, ended: SessionEndedError) -> None:
+        """Suspect another client with our id where the broker can't tell."""
+        if ended.lasted is not None:
+            self._short_sessions = self._short_sessions + 1 if ended.lasted < LASTING else 0
+            ended.rival |= self._short_sessions >= SHORT_SESSIONS
+        self._vitals.conflicts += ended.rival
+
+    def _say(self, broker: MqttSettings, ended: SessionEndedError) -> None:
+        """Say why a session ended, once for as long as it is the same."""
+        what = "MQTT connection lost" if ended.lasted is not None else "MQTT broker not reached"
+        facts = {"broker": f"{broker.host}:{broker.port}", "reason": str(ended)}
+        if ended.rival:
+            what = "another client seems to use this monitor's MQTT client id"
+            facts["cure"] = "give each monitor its own mqtt.client_id"
+        if self._said != what + facts["reason"]:
+            self._said = what + facts["reason"]
+            log.warning(what, **facts)
+
+    def _pause(self, state: RetryCallState) -> float:
+        """Return the seconds to wait before the next session."""
+        from tenacity import wait_exponential  # noqa: PLC0415
+
+        ended = state.outcome.exception() if state.outcome else None
+        if getattr(ended, "rival", False):
+            return self._random.uniform(*RIVAL_PAUSE)
+        longest = wait_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE)(state)
+        return self._random.uniform(longest / 2, longest)
+
+
+def client_id_of(broker: MqttSettings, runner_id: str, host_name: str) -> str:
+    """Return the id that this monitor has for the broker, and in its topics."""
+    return broker.client_id or runner_id or host_name

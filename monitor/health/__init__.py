@@ -1,0 +1,1 @@
+"""States of targets: up, degraded, down, with hysteresis."""

@@ -1,0 +1,128 @@
+"""Whether an endpoint that answers is slow: its latency against what is usual, and packets lost
+on the way. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from monitor.diagnosis.texts import explain
+from monitor.health import baseline
+from monitor.health.baseline import Baseline, Margin
+from monitor.health.flapping import FALLS_WITHIN, LOOK_BACK, Flaps
+from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.probe_result import Attempt
+from monitor.model.target import Target
+
+PATH_MARGIN = Margin(seconds=0.05, times=1.5)
+"""For the round trip. 50 ms is more than the jitter of any healthy wired path, and less than
+the detour over another continent that it is to show."""
+
+WHOLE_MARGIN = Margin(seconds=0.25, times=2.0)
+"""For everything that a client waits for: several round trips, and the server's own time."""
+
+LAG_LIMIT = 0.05
+"""Seconds that the event loop may run late, and the phases still tell about the network: each
+of some five waits may be longer by so much, which together is what ``WHOLE_MARGIN`` leaves."""
+
+LOSSY_AT, CLEAN_AT = 9, 3
+"""Of the latest ``LOOK_BACK`` answers so many saw packets lost, and the path is lossy; it is
+clean again at the lower figure. An HTTPS probe waits for about three packets to be answered, so
+that 1 % of loss each way touches one probe in 17, and 10 % every second one."""
+
+_MASK = (1 << LOOK_BACK) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How well a target answers. ``path`` is the round trip by the kernel's clock, ``whole``
+    all phases together; ``lost`` holds a bit an answer, set where packets were lost."""
+
+    path: Baseline = Baseline()
+    whole: Baseline = Baseline()
+    lost: int = 0
+    lossy: bool = False
+
+    @property
+    def getting_slow(self) -> bool:
+        """Whether its last results were slower than usual, but too few to call it slow."""
+        slow = self.path.slow or self.whole.slow
+        return not slow and bool(self.path.against or self.whole.against)
+
+
+def assess(
+    quality: Quality, target: Target, attempt: Attempt, verdict: Verdict, now: float
+) -> tuple[Quality, Verdict]:
+    """Return the quality after one more attempt, and what the attempt means in its light: an
+    answer that is well by itself may be slow. Attempts that failed tell nothing of latency."""
+    if not attempt.ok:
+        return quality, verdict
+    path, whole = quality.path, quality.whole
+    connection = attempt.primary
+    if connection is not None and connection.rtt:
+        path = baseline.after(path, connection.rtt, now, PATH_MARGIN)
+    if attempt.phases and attempt.loop_lag < LAG_LIMIT:
+        whole = baseline.after(whole, sum(attempt.phases.values()), now, WHOLE_MARGIN)
+    lost = (quality.lost << 1 | _lost_packets(attempt)) & _MASK
+    count = lost.bit_count()
+    lossy = count > CLEAN_AT if quality.lossy else count >= LOSSY_AT
+    seen = Quality(path, whole, lost, lossy)
+    return seen, verdict if verdict.cause else _said(seen, target, attempt, verdict)
+
+
+def unsettled(flaps: Flaps, target: Target, last_bad: Verdict, verdict: Verdict) -> Verdict:
+    """Return what is said of a target that answers, but changes too often to be called up."""
+    minutes = round(FALLS_WITHIN / 60)
+    often = (
+        f"{flaps.changes} changes in its last {LOOK_BACK} probes"
+        if flaps.changes > len(flaps.falls)
+        else f"{len(flaps.falls)} outages within {minutes} minutes"
+    )
+    detail = f"{target.host} comes and goes: {often}. When it fails: {last_bad.detail}"
+    evidence = {**verdict.evidence, "flapping": often}
+    return Verdict(last_bad.cause, detail, last_bad.cure, evidence)
+
+
+def _lost_packets(attempt: Attempt) -> bool:
+    connection = attempt.primary
+    if connection is None:
+        return False
+    return bool((connection.tcp and connection.tcp.retransmits) or connection.resends)
+
+
+def _said(quality: Quality, target: Target, attempt: Attempt, verdict: Verdict) -> Verdict:
+    what = _what_is_slow(quality, target, attempt)
+    if what is None:
+        return verdict
+    _, cure = explain(Cause.SLOW, target, attempt)
+    detail, facts = what
+    return Verdict(Cause.SLOW, detail, cure, {**verdict.evidence, **facts})
+
+
+def _what_is_slow(
+    quality: Quality, target: Target, attempt: Attempt
+) -> tuple[str, Mapping[str, str]] | None:
+    """The sentence and its evidence; the path comes first, for it makes all else slow too."""
+    rtt = (attempt.primary.rtt if attempt.primary else None) or 0.0
+    if quality.path.slow:
+        figures = _figures(rtt, quality.path)
+        place = f"the proxy {attempt.proxy}" if attempt.proxy else target.host
+        return f"The path to {place} is slow: a round trip takes {figures}.", {
+            "round_trip": figures
+        }
+    if quality.lossy:
+        share = f"{quality.lost.bit_count()} of the last {LOOK_BACK} probes"
+        return f"{share} of {target.host} saw packets lost.", {"packets_lost": share}
+    if quality.whole.slow:
+        figures = _figures(sum(attempt.phases.values()), quality.whole)
+        where = "; the path to it is as fast as ever" if quality.path.usual else ""
+        return f"{target.host} answers slowly: it takes {figures}{where}.", {"latency": figures}
+    return None
+
+
+def _figures(seconds: float, usual: Baseline) -> str:
+    return f"{_ms(seconds)}, usually {_ms(usual.usual or 0.0)}"
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"

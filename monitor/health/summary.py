@@ -1,0 +1,48 @@
+"""Counts of targets by state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from monitor.health import redundancy
+from monitor.model.state import State
+from monitor.model.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many targets stand how. ``required_missing`` counts required ones that were
+    not shown to be reachable: those that are down, and those nobody could probe. Where an
+    alternative works they are counted as ``spared`` instead."""
+
+    targets: int
+    up: int
+    degraded: int
+    down: int
+    unknown: int
+    required_missing: int
+    spared: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether every required endpoint was reached."""
+        return self.required_missing == 0
+
+
+def tally(standings: Iterable[tuple[Target, State]]) -> Summary:
+    """Count how targets stand."""
+    pairs = list(standings)
+    states = [state for _, state in pairs]
+    missing = [t.id for t, s in pairs if t.endpoint.required and s in {State.DOWN, State.UNKNOWN}]
+    excused = redundancy.spared(redundancy.survey(pairs, (), 0.0))
+    needless = sum(target_id in excused for target_id in missing)
+    return Summary(
+        targets=len(pairs),
+        up=states.count(State.UP),
+        degraded=states.count(State.DEGRADED),
+        down=states.count(State.DOWN),
+        unknown=states.count(State.UNKNOWN),
+        required_missing=len(missing) - needless,
+        spared=needless,
+    )

@@ -1,0 +1,1 @@
+"""Inference from many results to few incidents, and their follow-up probes."""

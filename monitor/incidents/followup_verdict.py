@@ -1,0 +1,225 @@
+"""What second looks make of an incident: a sentence and a cure that leave one cause. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from monitor.incidents.followup_plan import SMALL_SEGMENT, Question, Sight
+from monitor.incidents.wording import remarked
+from monitor.model.diagnosis import Cause
+from monitor.model.incident import Incident
+from monitor.model.target import Target
+
+C, Q = Cause, Question
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """An incident, whom it is about in words, a target of it, and what was seen by question."""
+
+    incident: Incident
+    who: str
+    target: Target
+    sights: Mapping[Question, Sight]
+
+    def works(self, question: Question) -> Sight | None:
+        sight = self.sights.get(question)
+        return sight if sight and sight.answered else None
+
+    def fails(self, question: Question) -> Sight | None:
+        sight = self.sights.get(question)
+        return sight if sight and not sight.answered else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    detail: str
+    cure: str
+    cause: Cause | None = None
+
+
+def settle(incident: Incident, targets: Mapping[str, Target], sights: Sequence[Sight]) -> Incident:
+    """Return the incident with what was seen as evidence and, where that settles it, with
+    the sentence, the cure and the cause that it leaves. ``targets`` are all, by id."""
+    members = [targets[name] for name in incident.affected if name in targets]
+    if not sights or not members:
+        return incident
+    evidence = {**incident.evidence, **{s.question.value: f"{s.subject}: {s.said}" for s in sights}}
+    by_question: dict[Question, Sight] = {}
+    for sight in sights:
+        if sight.answered or sight.question not in by_question:
+            by_question[sight.question] = sight
+    rule = _RULES.get(incident.cause)
+    case = _Case(incident, whom([t.host for t in members]), members[0], by_question)
+    answer = rule(case) if rule else None
+    if answer is None:
+        return replace(incident, evidence=evidence)
+    return replace(
+        incident,
+        cause=answer.cause or incident.cause,
+        detail=remarked(answer.detail, evidence),
+        cure=answer.cure,
+        evidence=evidence,
+    )
+
+
+def whom(hosts: Sequence[str]) -> str:
+    """Write hosts short: one or two by name, more as ``*.gitpod.dev`` if they share a domain."""
+    distinct = sorted(set(hosts))
+    if len(distinct) <= 2:
+        return " and ".join(distinct)
+    labels = [host.split(".")[::-1] for host in distinct]
+    shared = []
+    for parts in zip(*labels, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    if len(shared) > 1:
+        return "*." + ".".join(reversed(shared))
+    return f"{distinct[0]} and {len(distinct) - 1} more"
+
+
+def _hello(case: _Case) -> _Answer | None:
+    reset = case.incident.cause is C.TLS_RESET_ON_HELLO
+    seen = "is reset right after the ClientHello" if reset else "gets no answer to the ClientHello"
+    if case.works(Q.SMALL_SEGMENTS):
+        return _Answer(
+            f"TLS to {case.who} stalls, and works when the server is told to send segments of "
+            f"{SMALL_SEGMENT} bytes: a path-MTU hole that swallows large packets.",
+            "Let ICMP fragmentation-needed (IPv4 type 3 code 4, IPv6 type 2) pass, or clamp the "
+            "TCP MSS to the path's on the VPN, transit gateway or firewall.",
+        )
+    if other := case.works(Q.OTHER_NAME):
+        return _Answer(
+            f"TLS to {case.who} {seen} while another name at the same address answers "
+            f"({other.subject}): a name filter.",
+            f"Ask for {case.who} to be allowed by name: TLS/SNI rule of the firewall or AWS "
+            "Network Firewall domain list.",
+        )
+    if case.fails(Q.OTHER_NAME) and reset:
+        return _Answer(
+            f"Connections to {case.who} are accepted and then reset, whatever name TLS gives: "
+            "no name filter.",
+            "Ask the endpoint's owner whether it refuses this subnet's public address; else look "
+            "for a load balancer or inspecting firewall on the path that ends connections.",
+            C.TCP_RESET,
+        )
+    if case.fails(Q.OTHER_NAME):
+        return _Answer(
+            f"TCP to {case.who} connects, but TLS gets no answer there, whatever the name and "
+            "however small the packets.",
+            "Look for a firewall or load balancer that accepts connections in the endpoint's "
+            "place and has no way on; else ask the endpoint's owner.",
+        )
+    return _proxy_way(case)
+
+
+def _stream(case: _Case) -> _Answer | None:
+    port, open_ = case.target.port, "security group, network ACL and firewall"
+    failing = f"TCP {port} to {case.who} {_STREAM_WORDS[case.incident.cause]}"
+    if other := case.works(Q.OTHER_PORT):
+        return _Answer(
+            f"{failing} while {other.subject} of the same address answers: a rule for the port.",
+            f"Open outbound TCP {port} to {case.who}: {open_}.",
+        )
+    if other := case.works(Q.OTHER_ADDRESS):
+        return _Answer(
+            f"{failing} while {other.subject}, another address of the same name, answers.",
+            f"Allow all addresses of {case.who}: rules by name, not by address; if they are "
+            "allowed, that address is out of order: tell the endpoint's owner.",
+        )
+    if way := _proxy_way(case):
+        return way
+    if other := case.works(Q.SAME_PORT):
+        return _Answer(
+            f"{failing} while {other.subject} connects: a rule for the address or name, or the "
+            "endpoint itself is out of order.",
+            f"Allow outbound TCP {port} to {case.who}: {open_}; if it is allowed there, ask the "
+            "endpoint's owner.",
+        )
+    return None
+
+
+_STREAM_WORDS: Mapping[Cause, str] = MappingProxyType(
+    {
+        C.TCP_TIMEOUT: "is dropped silently",
+        C.TCP_REFUSED: "is refused",
+        C.ADMIN_PROHIBITED: "is rejected by a firewall that says so",
+        C.HOST_UNREACHABLE: "finds no way",
+    }
+)
+
+
+def _datagram(case: _Case) -> _Answer | None:
+    port = case.target.port
+    failing = f"UDP {port} to {case.who}"
+    if other := case.works(Q.TCP):
+        return _Answer(
+            f"{failing} fails while {other.subject} connects: UDP is filtered or nothing answers "
+            "it there; the host itself can be reached.",
+            f"Allow outbound UDP {port} and the answers back (network ACL: UDP from port {port} to "
+            "1024-65535), in the firewall too.",
+        )
+    if other := case.fails(Q.TCP):
+        return _Answer(
+            f"{failing} fails, and {other.subject} too: the host can't be reached at all.",
+            f"Allow outbound UDP and TCP {port} to {case.who}; if both are allowed, ask the "
+            "endpoint's owner.",
+        )
+    return None
+
+
+def _name(case: _Case) -> _Answer | None:
+    if other := case.works(Q.OTHER_SERVER):
+        return _Answer(
+            f"{case.incident.detail} Name server {other.subject} gives an address: they disagree.",
+            "Correct the name server that was asked first (zone, forwarding rule, DNS firewall), "
+            "or put the other one first.",
+        )
+    if other := case.fails(Q.OTHER_SERVER):
+        return _Answer(
+            f"{case.incident.detail} Name server {other.subject} gives no address either.",
+            case.incident.cure,
+        )
+    return None
+
+
+def _proxy(case: _Case) -> _Answer | None:
+    if case.works(Q.BESIDE_PROXY):
+        return _Answer(
+            f"{case.incident.detail} Without the proxy it is reached.",
+            f"{case.incident.cure} Or add {case.who} to NO_PROXY, if it may be reached directly.",
+        )
+    return None
+
+
+def _proxy_way(case: _Case) -> _Answer | None:
+    if other := case.works(Q.THROUGH_PROXY):
+        return _Answer(
+            f"{case.who} can't be reached directly, but {other.subject} it is.",
+            f"Take {case.who} out of NO_PROXY, or allow TCP {case.target.port} to it directly.",
+        )
+    return None
+
+
+_RULES: Mapping[Cause, Callable[[_Case], _Answer | None]] = MappingProxyType(
+    {
+        C.TLS_RESET_ON_HELLO: _hello,
+        C.TLS_TIMEOUT_ON_HELLO: _hello,
+        C.TCP_TIMEOUT: _stream,
+        C.TCP_REFUSED: _stream,
+        C.ADMIN_PROHIBITED: _stream,
+        C.HOST_UNREACHABLE: _stream,
+        C.UDP_NO_REPLY: _datagram,
+        C.UDP_PORT_UNREACHABLE: _datagram,
+        C.DNS_NXDOMAIN: _name,
+        C.DNS_NODATA: _name,
+        C.DNS_SINKHOLED: _name,
+        C.PROXY_DENIED: _proxy,
+        C.PROXY_AUTH_REQUIRED: _proxy,
+        C.PROXY_UNREACHABLE: _proxy,
+        C.PROXY_UPSTREAM_FAILED: _proxy,
+    }
+)

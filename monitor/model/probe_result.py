@@ -1,0 +1,254 @@
+"""The result of one probe: facts only, no judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Family(StrEnum):
+    """An address family."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+
+class Phase(StrEnum):
+    """A step of one measurement, timed by itself."""
+
+    RESOLVE = "resolve"
+    CONNECT = "connect"
+    PROXY = "proxy"
+    TLS = "tls"
+    FIRST_BYTE = "first_byte"
+    TRANSFER = "transfer"
+    EXCHANGE = "exchange"
+    TOKEN = "token"
+    IDENTITY = "identity"
+    CREDENTIALS = "credentials"
+
+
+class FailureKind(StrEnum):
+    """What was seen when a phase failed: the raw fact that diagnosis starts from.
+
+    The meaning of ``Failure.code`` by kind is given behind each.
+    """
+
+    TIMEOUT = "timeout"  # code: none
+    OS_ERROR = "os_error"  # errno is set; code: its symbolic name
+    CLOSED = "closed"  # the peer ended the stream where an answer was due; code: none
+    DNS_RCODE = "dns_rcode"  # code: the rcode's name, "SERVFAIL"
+    DNS_NODATA = "dns_nodata"  # NOERROR with no address; code: none
+    DNS_SINKHOLE = "dns_sinkhole"  # an answer that cannot be right; code: the address
+    DNS_FORMAT = "dns_format"  # an answer that is no DNS message; code: none
+    TLS_VERIFY = "tls_verify"  # code: OpenSSL's X509_V_ERR number
+    TLS_PROTOCOL = "tls_protocol"  # code: OpenSSL's reason, "TLSV1_ALERT_PROTOCOL_VERSION"
+    PROXY_TLS = "proxy_tls"  # TLS with the proxy itself failed; code: as of the TLS kinds
+    PROXY_STATUS = "proxy_status"  # CONNECT was answered with another status; code: it
+    HTTP_STATUS = "http_status"  # a status that the endpoint does not expect; code: it
+    HTTP_UNPROVEN = "http_unproven"  # expected status, proof header missing; code: status
+    HTTP_FORMAT = "http_format"  # not HTTP/1.x, or past a bound; code: none
+    HTTP_TRUNCATED = "http_truncated"  # fewer body bytes than announced; code: none
+    UDP_FORMAT = "udp_format"  # a datagram that is not the protocol's; code: none
+    CLOCK_SKEW = "clock_skew"  # code: offset in seconds, "+12.3"
+    IMDS_HOP_LIMIT = "imds_hop_limit"  # the token never came, yet a GET was answered
+    IMDS_DISABLED = "imds_disabled"  # code: the status, 403
+    IMDS_V1_ONLY = "imds_v1_only"  # code: the status of the token request
+    ENDPOINT_POLICY = "endpoint_policy"  # AWS names a VPC endpoint's policy; code: the status
+    AWS_CREDENTIALS = "aws_credentials"  # none, or AWS refuses them; code: AWS's error code
+    AWS_PERMISSION = "aws_permission"  # the role may not ask; code: AWS's error code
+    AMI_NONE = "ami_none"  # the account sees no AMI of that name and owner; code: none
+    AMI_REFUSED = "ami_refused"  # it may not be launched; code: AWS's error code
+    INTERNAL = "internal"  # a bug of ours; code: the exception's class
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Where and how a measurement failed. ``message`` is safe to print: no secret.
+
+    ``icmp`` is the (type, code) of the ICMP error that the kernel kept, where it did.
+    """
+
+    phase: Phase
+    kind: FailureKind
+    message: str
+    errno: int | None = None
+    code: str | None = None
+    icmp: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DnsAnswer:
+    """What one name server said to one question.
+
+    ``rcode`` is None when no valid answer came (``failure`` says why). ``seconds`` is
+    from the question sent to the answer received, ``transport`` "udp" or "tcp".
+    """
+
+    server: str
+    qtype: str
+    rcode: str | None
+    addresses: tuple[str, ...]
+    seconds: float
+    transport: str = "udp"
+    failure: Failure | None = None
+
+
+class ResolutionSource(StrEnum):
+    """Who turned a host into addresses."""
+
+    DNS = "dns"
+    HOSTS = "hosts"
+    LITERAL = "literal"
+    FIXED = "fixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A host's addresses (IPv4 first, in the order given) and every answer on the way."""
+
+    host: str
+    source: ResolutionSource
+    addresses: tuple[str, ...]
+    answers: tuple[DnsAnswer, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TcpFacts:
+    """The kernel's own figures of a connection (Linux ``struct tcp_info``), in seconds."""
+
+    rtt: float
+    rtt_variation: float
+    min_rtt: float | None
+    retransmits: int
+    path_mtu: int
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """One certificate of a chain as the server sent it. Times are Unix seconds."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    not_before: float
+    not_after: float
+    serial: str
+    sha256: str
+    spki_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFacts:
+    """What a handshake agreed on and the chain that the server sent, leaf first.
+
+    ``verified`` is None when verification was off; ``verify_error`` is OpenSSL's text.
+    ``verified_expiry`` is the latest expiry among verified chains (Unix seconds).
+    ``anchor`` is the subject of the trusted CA that a verified chain ends in, and
+    ``anchor_public`` whether everybody trusts it: False for a CA that was added to this
+    host, None where that is not known.
+    """
+
+    version: str | None
+    cipher: str | None
+    alpn: str | None
+    verified: bool | None
+    verify_error: str | None
+    chain: tuple[Certificate, ...]
+    verified_expiry: float | None = None
+    anchor: str | None = None
+    anchor_public: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFacts:
+    """An HTTP answer: only headers from a fixed list are kept, each bounded in length.
+    ``date_offset`` is the clock that its Date header tells minus ours, in seconds; None where
+    there is none, or a cache answered."""
+
+    version: str
+    status: int
+    headers: Mapping[str, str]
+    content_length: int | None
+    body_bytes: int
+    body: bytes = field(repr=False, default=b"")
+    redirect: str | None = None
+    date_offset: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The measurement of one address of the target, phase by phase (seconds).
+
+    ``rtt`` is the best round-trip figure there is: the kernel's for TCP, by kernel
+    receive timestamp for UDP. ``resends`` counts datagrams sent again for want of a reply,
+    None where none are sent. ``proxy`` is ``host:port`` of the proxy that was dialled.
+    ``sent`` and ``received`` are bytes of payload on the wire (TLS records included).
+    """
+
+    address: str
+    port: int
+    family: Family
+    phases: Mapping[Phase, float]
+    failure: Failure | None = None
+    rtt: float | None = None
+    resends: int | None = None
+    proxy: str | None = None
+    sent: int = 0
+    received: int = 0
+    tcp: TcpFacts | None = None
+    tls: TlsFacts | None = None
+    http: HttpFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One measurement of one target, finished.
+
+    ``started_at`` is Unix seconds, ``duration`` seconds. ``failure`` is None when the
+    endpoint was reached; a connection may have failed all the same (one family of two,
+    one address of several). ``clock_offset`` is the peer's clock minus ours, in seconds,
+    where the protocol tells it. ``loop_lag`` is how late the event loop ran meanwhile: when
+    it is not small against the phases, they are not to be trusted. ``proxy`` is ``host:port``
+    of the proxy that was to be used; ``resolution`` is then of the proxy's name.
+    ``beside`` is the measurement of the other way, where both are compared: it decides nothing.
+    """
+
+    target_id: str
+    started_at: float
+    duration: float
+    resolution: Resolution | None = None
+    connections: tuple[Connection, ...] = ()
+    failure: Failure | None = None
+    proxy: str | None = None
+    clock_offset: float | None = None
+    loop_lag: float = 0.0
+    beside: Attempt | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.failure is None
+
+    @property
+    def primary(self) -> Connection | None:
+        """The connection that speaks for the attempt: the first that worked, else the
+        first."""
+        working = (c for c in self.connections if c.failure is None)
+        return next(working, next(iter(self.connections), None))
+
+    @property
+    def failed(self) -> tuple[Connection, ...]:
+        """The connections that failed."""
+        return tuple(c for c in self.connections if c.failure is not None)
+
+    @property
+    def phases(self) -> Mapping[Phase, float]:
+        """The primary connection's phases, the resolve phase among them."""
+        return self.primary.phases if self.primary else self._resolve_only()
+
+    def _resolve_only(self) -> Mapping[Phase, float]:
+        if self.failure and self.failure.phase is Phase.RESOLVE:
+            return {Phase.RESOLVE: self.duration}
+        return {}

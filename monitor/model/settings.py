@@ -1,0 +1,322 @@
+"""What the configuration says, as values: the result of reading config.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from monitor.model.endpoint import Endpoint, Expectation, Profile, Protocol
+from monitor.model.secret import Secret
+from monitor.model.target import Addresses, ProxyChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the configuration: where, what, and what to write instead."""
+
+    file: str
+    key: str
+    what: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.key}: {self.what}; {self.cure}"
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; ``problems`` holds everything wrong with it."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One of ``count`` monitors that share the targets; ``number`` is from 1 on."""
+
+    number: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSettings:
+    """Seconds, except the two bounds."""
+
+    interval: float = 30.0
+    timeout: float = 3.0
+    max_in_flight: int = 64
+    max_connections_per_second: float = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class GroupSettings:
+    """What the user overrides for every target of a group; None leaves it."""
+
+    enabled: bool | None = None
+    required: bool | None = None
+    interval: float | None = None
+    timeout: float | None = None
+    addresses: Addresses | None = None
+    proxy: ProxyChoice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSettings:
+    """What the user overrides for one target of the catalogue; None leaves it."""
+
+    enabled: bool | None = None
+    required: bool | None = None
+    interval: float | None = None
+    timeout: float | None = None
+    addresses: Addresses | None = None
+    proxy: ProxyChoice | None = None
+    one_of: str | None = None
+    protocol: Protocol | None = None
+    host: str | None = None
+    port: int | None = None
+    path: str | None = None
+    method: str | None = None
+    expect: Expectation | None = None
+    address: str | None = None
+    connect_port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DnsSettings:
+    """``servers``: ``address`` or ``address:port`` (``[v6]:port``); empty means those of
+    /etc/resolv.conf. ``timeout`` is seconds for one question to one server."""
+
+    servers: tuple[str, ...] = ()
+    timeout: float = 2.0
+    attempts: int = 2
+    use_hosts_file: bool = True
+    probe_servers: bool = True
+
+
+class FamilyChoice(StrEnum):
+    """Which address families are probed. ``AUTO``: IPv4, and IPv6 where this host has a
+    route for it; ``BOTH``: both, a missing route being a failure."""
+
+    AUTO = "auto"
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """``ca_file`` is trusted beside the system's store; with ``system_store`` off, alone."""
+
+    ca_file: Path | None = None
+    system_store: bool = True
+
+
+class ProxyMode(StrEnum):
+    """``ENVIRONMENT``: HTTP_PROXY and its kin; ``NONE``: never; ``CONFIG``: as written;
+    ``BOTH``: as written, or else by the environment, and the other way beside it."""
+
+    ENVIRONMENT = "environment"
+    NONE = "none"
+    CONFIG = "config"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """``http`` and ``https`` are proxy URLs without userinfo; credentials are apart."""
+
+    mode: ProxyMode = ProxyMode.ENVIRONMENT
+    http: str = ""
+    https: str = ""
+    no_proxy: str = ""
+    username: str = ""
+    password: Secret | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether the proxies are those named here, and not those of the environment."""
+        return self.mode is ProxyMode.CONFIG or (
+            self.mode is ProxyMode.BOTH and bool(self.http or self.https)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Where and how the monitor serves: by TLS with ``cert_file`` and ``key_file``. With a
+    password or a token only who gives one of them may read; with ``open_metrics`` everybody
+    may read /metrics."""
+
+    host: str = "0.0.0.0"
+    port: int = 9242
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    username: str = ""
+    password: Secret | None = None
+    token: Secret | None = None
+    open_metrics: bool = False
+
+
+class LogFormat(StrEnum):
+    """``AUTO``: console on a terminal, JSON elsewhere."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    format: LogFormat = LogFormat.AUTO
+    level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataSettings:
+    """``endpoint``: base URL of the instance metadata service (AWS SDKs' own variable
+    AWS_EC2_METADATA_SERVICE_ENDPOINT fills it)."""
+
+    endpoint: str = "http://169.254.169.254"
+    discover_identity: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AmiSettings:
+    """What the dry run of a launch names. ``subnet_id``: "" is the instance's own where it is
+    known, else the default VPC's."""
+
+    subnet_id: str = ""
+    instance_type: str = "t3.micro"
+
+
+@dataclass(frozen=True, slots=True)
+class StateSettings:
+    """``directory`` is where what has to outlive a restart is kept; None: nowhere."""
+
+    directory: Path | None = None
+
+
+class MqttVersion(StrEnum):
+    """Versions of the protocol (OASIS standards)."""
+
+    V5 = "5"
+    V311 = "3.1.1"
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """The broker that events and states are published to. ``websocket_path`` is "" for MQTT
+    straight over TCP. ``client_id`` "" means the runner's id, else this host's name.
+    ``ca_file`` None means what ``[tls]`` trusts. ``keepalive`` is seconds, ``max_pending``
+    events that are kept while the broker is away."""
+
+    host: str
+    port: int
+    tls: bool = False
+    websocket_path: str = ""
+    version: MqttVersion = MqttVersion.V5
+    client_id: str = ""
+    topic_prefix: str = "egress-monitor"
+    username: str = ""
+    password: Secret | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    keepalive: float = 30.0
+    max_pending: int = 2000
+
+
+class WriteVersion(StrEnum):
+    """A version of the Remote-Write protocol."""
+
+    V1 = "1.0"
+    V2 = "2.0"
+
+
+class WriteOrder(StrEnum):
+    """What is sent first after an outage. ``AUTO``: fresh samples beside old ones where the
+    receiver takes a series' samples out of order, which is tried; else the oldest."""
+
+    AUTO = "auto"
+    OLDEST_FIRST = "oldest_first"
+    FRESH_FIRST = "fresh_first"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteWriteSettings:
+    """One destination of remote write. ``shown_url`` is ``url`` without its query, which may
+    hold a secret. Secrets stay in their files: what is here can be compared and printed.
+    ``proxy`` is a URL, "" for none, None for what ``[proxy]`` says. Durations are seconds,
+    ``backfill_rate`` is samples a second, ``queue_size`` bytes."""
+
+    name: str
+    url: str = field(repr=False)
+    shown_url: str
+    protocol: WriteVersion = WriteVersion.V2
+    username: str = ""
+    password_file: Path | None = None
+    bearer_token_file: Path | None = None
+    sigv4_region: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    header_files: tuple[tuple[str, Path], ...] = ()
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    proxy: str | None = None
+    external_labels: tuple[tuple[str, str], ...] = ()
+    order: WriteOrder = WriteOrder.AUTO
+    send_interval: float = 5.0
+    timeout: float = 30.0
+    max_samples_per_send: int = 10_000
+    backfill_rate: float = 50_000.0
+    queue_size: int = 256 * 1024 * 1024
+    queue_age: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoverySettings:
+    """``lifetime`` (seconds): how long a name stands for its wildcard before another is
+    looked for. ``max_hosts`` and ``forget_after`` (seconds without a redirect there) bound
+    the hosts that the redirect audit adds; ``allow_private`` lets what a server named have
+    addresses of private networks."""
+
+    enabled: bool = True
+    lifetime: float = 21_600.0
+    audit_redirects: bool = True
+    max_hosts: int = 20
+    forget_after: float = 86_400.0
+    allow_private: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration. ``endpoints`` are the user's own (SCM, SSO, registries,
+    metrics receiver, added ones), already complete. ``registries`` are hosts: those that
+    the catalogue knows switch its row on, others become an endpoint."""
+
+    source: Path
+    profile: Profile = Profile.STANDARD
+    region: str = ""
+    account_id: str = ""
+    runner_id: str = ""
+    shard: Shard | None = None
+    schedule: ScheduleSettings = ScheduleSettings()
+    families: FamilyChoice = FamilyChoice.AUTO
+    addresses: Addresses = Addresses.FIRST
+    groups: Mapping[str, GroupSettings] = field(default_factory=dict)
+    targets: Mapping[str, TargetSettings] = field(default_factory=dict)
+    endpoints: tuple[Endpoint, ...] = ()
+    registries: tuple[str, ...] = ()
+    dns: DnsSettings = DnsSettings()
+    tls: TlsSettings = TlsSettings()
+    proxy: ProxySettings = ProxySettings()
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
+    metadata: MetadataSettings = MetadataSettings()
+    ami: AmiSettings = AmiSettings()
+    state: StateSettings = StateSettings()
+    discovery: DiscoverySettings = DiscoverySettings()
+    mqtt: MqttSettings | None = None
+    remote_write: tuple[RemoteWriteSettings, ...] = ()

@@ -1,0 +1,1 @@
+"""AWS protocols: signatures, credentials, instance metadata, EC2 responses."""

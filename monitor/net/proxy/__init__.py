@@ -1,0 +1,1 @@
+"""HTTP proxies: selection rules, CONNECT, audit of NO_PROXY."""

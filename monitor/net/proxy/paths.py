@@ -1,0 +1,74 @@
+"""Which way a target is probed, and which one beside it: by ``[proxy]`` or its own choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from monitor.model.settings import ProxyMode, ProxySettings
+from monitor.model.target import ProxyUse, Target
+from monitor.net.proxy.rules import NoProxy, Proxy, ProxyChooser, named_proxy
+
+_DIRECT = ProxyChooser(None, None, NoProxy(""))
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """``taken`` is the proxy of the way that counts, None: directly. With ``both`` the way of
+    ``beside`` is measured too."""
+
+    taken: Proxy | None = None
+    both: bool = False
+    beside: Proxy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WayChooser:
+    """Chooses the ways of each target."""
+
+    settings: ProxySettings
+    configured: ProxyChooser
+    environment: ProxyChooser
+    both: bool = False
+
+    @classmethod
+    def from_settings(cls, settings: ProxySettings, environ: Mapping[str, str]) -> WayChooser:
+        """Choose as ``[proxy]`` says where a target says nothing itself.
+
+        Raises:
+            ValueError: if the URL of a proxy that ``[proxy]`` uses can't be read; the message
+                holds no credentials.
+        """
+        configured = ProxyChooser.from_settings(settings, environ)
+        try:
+            environment = ProxyChooser.from_environment(environ)
+        except ValueError:
+            # Nothing that [proxy] uses; a target that would is told when the file is read.
+            environment = _DIRECT
+        return cls(settings, configured, environment, settings.mode is ProxyMode.BOTH)
+
+    def always(self) -> WayChooser:
+        """Return the same for what goes through the proxy of ``[proxy]`` whatever NO_PROXY says,
+        and that way only."""
+        configured = replace(self.configured, no_proxy=NoProxy(""))
+        return replace(self, configured=configured, both=False)
+
+    def of(self, target: Target, scheme: str) -> Ways:
+        """Return the ways of a target's requests by ``scheme`` ("http" or "https")."""
+        choice = target.proxy
+        if choice is None:
+            return _ways(self.configured, target, scheme, both=self.both)
+        if choice.use is ProxyUse.BOTH:
+            chooser = self.configured if self.configured.in_use else self.environment
+            return _ways(chooser, target, scheme, both=True)
+        if choice.use is ProxyUse.ENVIRONMENT:
+            return _ways(self.environment, target, scheme, both=False)
+        return Ways(named_proxy(choice.url, self.settings))
+
+
+def _ways(chooser: ProxyChooser, target: Target, scheme: str, *, both: bool) -> Ways:
+    taken = chooser.choose(scheme, target.host, target.port)
+    other = chooser.of(scheme)
+    if not both or other is None:
+        return Ways(taken)
+    return Ways(taken, both=True, beside=other if taken is None else None)

@@ -1,0 +1,1 @@
+"""Sockets: streams, TLS, UDP, ICMP errors, kernel figures, the trust store."""

@@ -1,0 +1,51 @@
+"""Which addresses may be dialled for a name that a server gave: pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+from monitor.model.target import Reach
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_EMBEDDING = tuple(
+    map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96"))
+)
+"""Where the last 32 bits are an IPv4 address: NAT64 (RFC 6052, RFC 8215), its elder (RFC 2765),
+and the IPv4-compatible addresses (RFC 4291 section 2.5.5.1)."""
+
+_INSTANCE = ipaddress.IPv6Network("fd00:ec2::/32")
+"""What AWS serves each instance by IPv6: metadata, credentials, DNS and time (Amazon EC2 user
+guide, "Access instance metadata"; Amazon EKS user guide, "EKS Pod Identity")."""
+
+
+@lru_cache(maxsize=512)
+def refused(address: str, reach: Reach) -> str:
+    """Say why an IP literal is not dialled ("a link-local address"); "" where it is.
+
+    What is not of the public internet is told by the registries of RFC 6890. An IPv4 address
+    within an IPv6 one (mapped, 6to4, NAT64) is looked at as such. Instance metadata and its
+    like are link-local, or AWS's own by IPv6: those are dialled for nobody but the configuration.
+    """
+    if reach is Reach.ANY:
+        return ""
+    ip = _innermost(ipaddress.ip_address(address))
+    if ip.is_link_local:
+        return "a link-local address"
+    if ip in _INSTANCE:
+        return "an address of AWS's services for an instance"
+    if ip.is_unspecified or ip.is_multicast:
+        return "no address of a host"
+    site_local = isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local
+    if reach is Reach.PRIVATE or (ip.is_global and not site_local):
+        return ""
+    return "a loopback address" if ip.is_loopback else "a private address"
+
+
+def _innermost(ip: IpAddress) -> IpAddress:
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if any(ip in network for network in _EMBEDDING) and not (ip.is_loopback or ip.is_unspecified):
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip

@@ -1,0 +1,188 @@
+"""What is trusted: the system's CAs, a CA file, or both, read anew when the files change."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+import ssl
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+from monitor.model.settings import TlsSettings
+
+PUBLIC_CAS = (
+    Path("/usr/share/ca-certificates/mozilla"),
+    Path("/usr/share/pki/ca-trust-source"),
+)
+"""Where distributions keep the public CAs apart from those that an administrator added:
+Debian and Alpine; Fedora and Amazon Linux."""
+
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+
+State = tuple[tuple[int, int, int] | None, ...]
+
+
+class TrustError(Exception):
+    """A file of CAs can't be used; the message names it and says why."""
+
+
+class Trust:
+    """Makes client contexts that trust the system's store, a CA file, or both.
+
+    The system's store is OpenSSL's default, so ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``
+    are honoured. A context is made when it is first asked for: reading a store of some
+    140 CAs costs milliseconds and a megabyte. ``public_cas`` are folders of public CAs.
+    """
+
+    def __init__(
+        self,
+        ca_file: Path | None = None,
+        *,
+        system_store: bool = True,
+        public_cas: Sequence[Path] = PUBLIC_CAS,
+    ) -> None:
+        self._ca_file = ca_file
+        self._system_store = system_store
+        self._public = _digests(tuple(public_cas))
+        self._contexts: dict[tuple[bool, tuple[str, ...]], ssl.SSLContext] = {}
+        self._seen = self._state()
+
+    @classmethod
+    def from_settings(cls, settings: TlsSettings) -> Trust:
+        """Trust as ``[tls]`` says."""
+        return cls(settings.ca_file, system_store=settings.system_store)
+
+    def context(self, *, verify: bool = True, alpn: Sequence[str] = ()) -> ssl.SSLContext:
+        """Return the context for a handshake; with ``verify`` off any peer is accepted.
+
+        Raises:
+            OSError: if the CA file can't be read any more.
+        """
+        key = (verify, tuple(alpn))
+        if key not in self._contexts:
+            self._contexts[key] = self._make(verify=verify, alpn=alpn)
+        return self._contexts[key]
+
+    def is_public(self, sha256: str) -> bool | None:
+        """Whether the CA whose certificate has this digest is one that the distribution ships
+        for everybody; None where it does not tell."""
+        return sha256 in self._public if self._public else None
+
+    def check(self) -> None:
+        """Look whether the files can be used: OpenSSL itself passes over a broken default one.
+
+        Raises:
+            TrustError: if one can't; ``renew`` is silent about it until it changes.
+        """
+        state = self._state()
+        try:
+            for file in self._files():
+                _check(file)
+        except TrustError:
+            self._seen = state
+            raise
+
+    def renew(self) -> bool:
+        """Read the stores anew if their files have changed; True when what is trusted is new.
+
+        It reads files: the event loop's thread is no place for it.
+
+        Raises:
+            TrustError: if a changed file can't be used, once for each change. What was
+                trusted before still is.
+        """
+        state = self._state()
+        if state == self._seen:
+            return False
+        self._seen = state
+        self.check()
+        try:
+            self._contexts = {
+                (verify, alpn): self._make(verify=verify, alpn=alpn)
+                for verify, alpn in tuple(self._contexts)
+            }
+        except OSError as error:
+            raise TrustError(f"what is trusted can't be read: {error}") from None
+        return True
+
+    def _make(self, *, verify: bool, alpn: Sequence[str]) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        if not verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            return context
+        self.add_roots(context)
+        return context
+
+    def add_roots(self, context: ssl.SSLContext) -> None:
+        """Make ``context`` trust what this does.
+
+        Raises:
+            OSError: if the CA file can't be read any more.
+        """
+        if self._system_store:
+            context.load_default_certs()
+        if self._ca_file is not None:
+            context.load_verify_locations(cafile=self._ca_file)
+
+    def _files(self) -> tuple[Path, ...]:
+        """The files that have to be usable: the default one only where it exists."""
+        system = _default("cafile")
+        wanted = system.exists() or "SSL_CERT_FILE" in os.environ
+        files = [system] if self._system_store and wanted else []
+        return (*files, *([self._ca_file] if self._ca_file else []))
+
+    def _state(self) -> State:
+        folder = [_default("capath")] if self._system_store else []
+        return tuple(_stamp(path) for path in (*self._files(), *folder))
+
+
+def _default(which: str) -> Path:
+    """Where OpenSSL looks by default: SSL_CERT_FILE or SSL_CERT_DIR, else as it was built."""
+    paths = ssl.get_default_verify_paths()
+    variable = getattr(paths, f"openssl_{which}_env")
+    return Path(os.environ.get(variable) or getattr(paths, f"openssl_{which}"))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+def _check(file: Path) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except ssl.SSLError as error:
+        reason = (error.reason or "no certificates").replace("_", " ").lower()
+        raise TrustError(f"{file}: {reason}") from None
+    except OSError as error:
+        raise TrustError(f"{file}: {(error.strerror or 'unreadable').lower()}") from None
+
+
+@cache
+def _digests(folders: Iterable[Path]) -> frozenset[str]:
+    """Return the SHA-256 (hex) of every certificate in the files of the folders."""
+    found: set[str] = set()
+    for file in (f for folder in folders if folder.is_dir() for f in folder.iterdir()):
+        try:
+            found.update(_certificates(file.read_bytes()))
+        except OSError:
+            continue
+    return frozenset(found)
+
+
+def _certificates(pem: bytes) -> Iterable[str]:
+    for block in _PEM.findall(pem):
+        try:
+            yield hashlib.sha256(base64.b64decode(block)).hexdigest()
+        except binascii.Error:
+            continue

@@ -1,0 +1,105 @@
+"""A connected datagram socket: sends, and receives with the kernel's own time of arrival."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import time
+
+from monitor.net.errors import IcmpOSError
+from monitor.net.sockets.icmp import keep_icmp_errors, read_icmp_error
+from monitor.net.sockets.stream import family_of
+
+_SO_TIMESTAMPNS = 35  # Linux include/uapi/asm-generic/socket.h
+_TIMESPEC = struct.Struct("@qq")
+_DATAGRAM_LIMIT = 2048
+
+
+class UdpSocket:
+    """Datagrams to and from one peer: the kernel drops those of any other sender."""
+
+    __slots__ = ("_loop", "_sock", "received", "sent")
+
+    def __init__(self, address: str, port: int) -> None:
+        """Connect to an IP literal; nothing is sent by that.
+
+        Raises:
+            OSError: if there is no route, or no socket to be had.
+        """
+        self._loop = asyncio.get_running_loop()
+        kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
+        family = family_of(address)
+        self._sock = socket.socket(family, kind)
+        self.sent = self.received = 0
+        try:
+            keep_icmp_errors(self._sock, family)
+            self._sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+            self._sock.connect((address, port))
+        except OSError:
+            self._sock.close()
+            raise
+
+    def send(self, data: bytes) -> float:
+        """Send a datagram; returns the time right before (Unix seconds).
+
+        Raises:
+            OSError: a local error, or an ICMP error that came for an earlier datagram.
+        """
+        now = time.clock_gettime(time.CLOCK_REALTIME)
+        try:
+            self.sent += self._sock.send(data)
+        except OSError as error:
+            raise self._told_by_icmp(error) from None
+        return now
+
+    async def receive(self) -> tuple[bytes, float]:
+        """Wait for a datagram; returns it with the time it reached the kernel (Unix
+        seconds): the event loop's own delays are not in that.
+
+        Raises:
+            OSError: what an ICMP error means (see ``IcmpOSError``).
+        """
+        while True:
+            try:
+                data, extra, _, _ = self._sock.recvmsg(_DATAGRAM_LIMIT, 128)
+            except BlockingIOError:
+                await self._readable()
+                continue
+            except OSError as error:
+                raise self._told_by_icmp(error) from None
+            self.received += len(data)
+            return data, _arrival(extra)
+
+    async def _readable(self) -> None:
+        ready: asyncio.Future[None] = self._loop.create_future()
+        descriptor = self._sock.fileno()
+        self._loop.add_reader(descriptor, _wake, ready)
+        try:
+            await ready
+        finally:
+            self._loop.remove_reader(descriptor)
+
+    def _told_by_icmp(self, error: OSError) -> OSError:
+        icmp = read_icmp_error(self._sock)
+        if icmp is None:
+            return error
+        return IcmpOSError(icmp.errno, os.strerror(icmp.errno), (icmp.type, icmp.code), icmp.sender)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self._sock.close()
+
+
+def _wake(ready: asyncio.Future[None]) -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+def _arrival(extra: list[tuple[int, int, bytes]]) -> float:
+    for level, kind, data in extra:
+        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(data) >= _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
+            return float(seconds + nanoseconds / 1e9)
+    return time.clock_gettime(time.CLOCK_REALTIME)

@@ -1,0 +1,1 @@
+"""View models: JSON, terminal, reports, firewall requests."""

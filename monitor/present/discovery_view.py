@@ -1,0 +1,101 @@
+"""How discovery looks from outside: stand-ins, chains, hosts the allow-list misses. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from monitor.model.discovery import BrokenStep, ChainState, FoundBy, StandIn, UnlistedHost
+from monitor.model.target import Target
+
+
+def stand_in_view(stand_in: StandIn | None) -> dict[str, object] | None:
+    """Return what stands for a wildcard, and how and when (Unix seconds) it was found."""
+    if stand_in is None:
+        return None
+    return {
+        "host": stand_in.host,
+        "path": stand_in.path.partition("?")[0],
+        "found_by": stand_in.found_by.value,
+        "found_at": _seconds(stand_in.found_at),
+        "chain": stand_in.chain or None,
+        "steps": list(stand_in.steps),
+        "broken": asdict(stand_in.broken) if stand_in.broken else None,
+    }
+
+
+def discovery_view(
+    chains: Mapping[str, ChainState], unlisted: Iterable[UnlistedHost]
+) -> dict[str, object]:
+    """Return how the discovery chains stand, and the hosts that the allow-list misses. Times
+    are Unix seconds."""
+    return {
+        "chains": [
+            {
+                "chain": state.chain,
+                "ok": state.broken is None,
+                "tried_at": _seconds(state.tried_at),
+                "reached_at": _seconds(state.reached_at),
+                "broken": asdict(state.broken) if state.broken else None,
+            }
+            for _, state in sorted(chains.items())
+        ],
+        "unlisted_hosts": [
+            {
+                "host": host.host,
+                "port": host.port,
+                "protocol": host.protocol.value,
+                "redirected_by": list(host.sources),
+                "first_seen": _seconds(host.first_seen),
+                "last_seen": _seconds(host.last_seen),
+                "refused": host.refused or None,
+            }
+            for host in unlisted
+        ],
+    }
+
+
+def found_text(stand_in: StandIn | None) -> str:
+    """Say in a few words who named a stand-in; "" where there is none."""
+    if stand_in is None:
+        return ""
+    return {
+        FoundBy.CHAIN: f"found by {stand_in.chain}",
+        FoundBy.CATALOG: "the catalogue's own",
+        FoundBy.CONFIG: "named in the configuration",
+    }[stand_in.found_by]
+
+
+def stand_in_text(target: Target) -> str:
+    """Say what a target stands for and who said so; "" where it is no stand-in. A path's
+    wildcard is not repeated beside the path."""
+    wildcard, found = target.endpoint.wildcard or "", found_text(target.standin)
+    if not found:
+        return ""
+    return f"stand-in: {found}" if "/" in wildcard else f"stands for {wildcard}: {found}"
+
+
+def discovery_lines(
+    chains: Mapping[str, ChainState], unlisted: Iterable[UnlistedHost]
+) -> tuple[str, ...]:
+    """Say what the allow-list misses, and where discovery broke; one sentence each."""
+    return (
+        *(_unlisted_line(host) for host in unlisted),
+        *(broken_line(s.broken) for _, s in sorted(chains.items()) if s.broken is not None),
+    )
+
+
+def _unlisted_line(host: UnlistedHost) -> str:
+    where = f"[{host.host}]" if ":" in host.host else host.host
+    line = f"Not on the allow-list: {where}:{host.port}, redirected to by {', '.join(host.sources)}"
+    return f"{line}; not probed, as it is {host.refused}." if host.refused else f"{line}."
+
+
+def broken_line(broken: BrokenStep) -> str:
+    """Say at which step a chain broke, why, and what to do."""
+    step = f"step {broken.number} of {broken.steps}, {broken.asked}"
+    return f"Discovery {broken.chain} broke at {step}: {broken.detail} {broken.cure}"
+
+
+def _seconds(moment: float | None) -> float | None:
+    return None if moment is None else round(moment, 3)

@@ -1,0 +1,279 @@
+"""How targets and incidents look from outside: one JSON shape for the API and the CLI. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from math import isfinite
+
+from monitor.diagnosis.causes import diagnose
+from monitor.diagnosis.clock import ClockEstimate
+from monitor.diagnosis.network_path import network_path
+from monitor.diagnosis.proxy_path import comparison, may_be_proxied, way_of, ways_of
+from monitor.health.gateways import Gateway
+from monitor.health.redundancy import RedundantGroup
+from monitor.health.summary import Summary
+from monitor.model.diagnosis import Verdict
+from monitor.model.incident import Incident
+from monitor.model.probe_result import Attempt, Connection, DnsAnswer, HttpFacts, Phase, TlsFacts
+from monitor.model.state import State
+from monitor.model.target import Target, shown_path
+from monitor.net.proxy.audit import ProxyAudit
+from monitor.present.discovery_view import stand_in_view
+
+VERSION = 1
+"""The version of the documents' shape: goes up when a key changes its meaning."""
+
+Json = Mapping[str, object]
+
+
+def summary_view(summary: Summary) -> dict[str, object]:
+    """Return the sum of all targets."""
+    return {"ok": summary.ok, **asdict(summary)}
+
+
+def target_view(
+    target: Target, state: State, attempt: Attempt | None, verdict: Verdict | None
+) -> dict[str, object]:
+    """Return what ``check --format json`` says of a target; times are seconds."""
+    said = verdict or no_verdict(target)
+    primary = attempt.primary if attempt else None
+    path, taken, compared = network_path(target, attempt), way_of(attempt), comparison(attempt)
+    return {
+        "id": target.id,
+        "group": target.group,
+        "host": target.host,
+        "port": target.port,
+        "protocol": target.endpoint.protocol.value,
+        "required": target.endpoint.required,
+        "state": state.value,
+        "cause": said.cause.value if said.cause else None,
+        "detail": said.detail,
+        "cure": said.cure,
+        "addresses": addresses_of(attempt),
+        "phases": phases_view(attempt.phases if attempt else {}),
+        "rtt_seconds": rounded(primary.rtt) if primary else None,
+        "path": shown_path(target),
+        "wildcard": target.endpoint.wildcard,
+        "standin": stand_in_view(target.standin),
+        "proxy": attempt.proxy if attempt else None,
+        "way": taken.value if taken else None,
+        "may_be_proxied": may_be_proxied(target.endpoint),
+        "ways": {way.value: _way(target, tried) for way, tried in ways_of(attempt).items()},
+        "ways_compared": compared.value if compared else None,
+        "network_path": path.value if path else None,
+        "evidence": dict(said.evidence),
+        "inspected_by": said.evidence.get("inspected_by"),
+        "certificate": _certificate(primary.tls) if primary and primary.tls else None,
+        "addresses_tried": len(attempt.connections) if attempt else 0,
+        "addresses_failed": [c.address for c in attempt.failed] if attempt else [],
+    }
+
+
+def _way(target: Target, attempt: Attempt) -> Json:
+    """Return how one way to a target went and what it cost."""
+    verdict = diagnose(target, attempt)
+    return {
+        "ok": attempt.ok,
+        "cause": verdict.cause.value if verdict.cause else None,
+        "error": attempt.failure.message if attempt.failure else None,
+        "duration_seconds": rounded(attempt.duration),
+        "phases": phases_view(attempt.phases),
+    }
+
+
+def target_details(attempt: Attempt | None) -> dict[str, object]:
+    """Return every fact of a target's last attempt, for who looks at one target."""
+    if attempt is None:
+        return {"attempt": None}
+    resolution = attempt.resolution
+    return {
+        "attempt": {
+            "started_at": round(attempt.started_at, 3),
+            "duration_seconds": rounded(attempt.duration),
+            "clock_offset_seconds": rounded(attempt.clock_offset),
+            "loop_lag_seconds": rounded(attempt.loop_lag),
+            "resolved_by": resolution.source.value if resolution else None,
+            "answers": [_answer(a) for a in resolution.answers] if resolution else [],
+            "connections": [_connection(c) for c in attempt.connections],
+        }
+    }
+
+
+def incident_view(incident: Incident) -> dict[str, object]:
+    """Return what is told of an incident; ``started_at`` is Unix seconds."""
+    return {
+        "id": incident.id,
+        "cause": incident.cause.value,
+        "scope": incident.scope.value,
+        "subject": incident.subject,
+        "state": incident.state.value,
+        "started_at": round(incident.started_at, 3),
+        "affected": list(incident.affected),
+        "detail": incident.detail,
+        "cure": incident.cure,
+        "evidence": dict(incident.evidence),
+    }
+
+
+def proxies_view(audit: ProxyAudit) -> dict[str, object]:
+    """Return which proxies are in use, as ``host:port``, and what is wrong with them."""
+    return {
+        "http": audit.http or None,
+        "https": audit.https or None,
+        "no_proxy_missing": list(audit.missing),
+        "warnings": list(audit.warnings),
+    }
+
+
+def clock_view(clock: ClockEstimate | None) -> dict[str, object] | None:
+    """Return what is known of this host's clock; ``offset_seconds`` is the others' minus ours."""
+    if clock is None:
+        return None
+    return {
+        "source": clock.source.value,
+        "offset_seconds": rounded(clock.offset),
+        "uncertainty_seconds": rounded(clock.uncertainty),
+        "sites": clock.sites,
+    }
+
+
+def gateways_view(gateways: Iterable[Gateway]) -> list[dict[str, object]]:
+    """Return how gateways stand, and which one a runner would pick; times are seconds."""
+    return [
+        {
+            "name": gateway.name,
+            "state": gateway.state.value,
+            "latency_seconds": rounded(gateway.latency),
+            "preferred": gateway.preferred,
+            "targets": list(gateway.targets),
+            "down": list(gateway.down),
+        }
+        for gateway in gateways
+    ]
+
+
+def gateways_line(gateways: Sequence[Gateway]) -> str:
+    """Say in one line which gateway a runner would pick, and why; empty without gateways."""
+    if not gateways:
+        return ""
+    measured = ", ".join(f"{g.name} {_latency(g)}" for g in gateways)
+    chosen = next((g for g in gateways if g.preferred), None)
+    if chosen is None:
+        none = all(g.state is State.DOWN for g in gateways)
+        why = "None answers that a runner could pick" if none else "Not all have been tried yet"
+        return f"Gateways: {measured}. {why}."
+    broken = f", although {', '.join(chosen.down)} is down" if chosen.down else ""
+    return f"Gateways: {measured}. A runner would pick {chosen.name}{broken}."
+
+
+def _latency(gateway: Gateway) -> str:
+    if gateway.state is State.DOWN or gateway.latency is None:
+        return gateway.state.value
+    return f"{gateway.latency * 1000:.1f} ms"
+
+
+def redundant_groups_view(groups: Iterable[RedundantGroup]) -> list[dict[str, object]]:
+    """Return how the redundant groups stand, each with its alternatives."""
+    return [
+        {
+            "name": group.name,
+            "state": group.state.value,
+            "alternatives": [
+                {"name": a.name, "state": a.state.value, "targets": list(a.targets)}
+                for a in group.alternatives
+            ],
+        }
+        for group in groups
+    ]
+
+
+def no_verdict(target: Target) -> Verdict:
+    """Return what is said of a target without a result."""
+    if not target.unknown:
+        return Verdict(None, "not probed yet")
+    names = " and ".join(target.unknown)
+    return Verdict(None, f"not probed: {names} is not known", unknown_cure(target.unknown))
+
+
+def unknown_cure(names: Iterable[str]) -> str:
+    """Return how to make template values known."""
+    return f"set {' and '.join(names)} in config.toml, or let instance metadata be reached"
+
+
+def addresses_of(attempt: Attempt | None) -> list[str]:
+    """Return the addresses that the target's name has, or else those that were tried."""
+    if attempt is None:
+        return []
+    if attempt.resolution is not None:
+        return list(attempt.resolution.addresses)
+    return [connection.address for connection in attempt.connections]
+
+
+def phases_view(phases: Mapping[Phase, float]) -> dict[str, float | None]:
+    """Return phases by name, in seconds."""
+    return {phase.value: rounded(seconds) for phase, seconds in phases.items()}
+
+
+def rounded(seconds: float | None) -> float | None:
+    """Round to the microsecond: more digits are noise. JSON has no infinite numbers."""
+    return None if seconds is None or not isfinite(seconds) else round(seconds, 6)
+
+
+def _answer(answer: DnsAnswer) -> Json:
+    return {
+        "server": answer.server,
+        "qtype": answer.qtype,
+        "rcode": answer.rcode,
+        "addresses": list(answer.addresses),
+        "seconds": rounded(answer.seconds),
+        "transport": answer.transport,
+        "error": answer.failure.message if answer.failure else None,
+    }
+
+
+def _connection(connection: Connection) -> Json:
+    http, tcp = connection.http, connection.tcp
+    return {
+        "address": connection.address,
+        "port": connection.port,
+        "family": connection.family.value,
+        "ok": connection.failure is None,
+        "error": connection.failure.message if connection.failure else None,
+        "phases": phases_view(connection.phases),
+        "rtt_seconds": rounded(connection.rtt),
+        "retransmits": tcp.retransmits if tcp else connection.resends,
+        "tls": _tls(connection.tls) if connection.tls else None,
+        "http": _http(http) if http else None,
+    }
+
+
+def _http(http: HttpFacts) -> Json:
+    return {
+        "status": http.status,
+        "redirect": http.redirect,
+        "date_offset_seconds": rounded(http.date_offset),
+    }
+
+
+def _tls(tls: TlsFacts) -> Json:
+    return {
+        "version": tls.version,
+        "cipher": tls.cipher,
+        "verified": tls.verified,
+        "verify_error": tls.verify_error,
+        "anchor": tls.anchor,
+        "anchor_public": tls.anchor_public,
+        **_certificate(tls),
+    }
+
+
+def _certificate(tls: TlsFacts) -> Json:
+    """The certificate that was shown; ``expires_at`` is the earliest of the chain."""
+    leaf = tls.chain[0] if tls.chain else None
+    return {
+        "subject": leaf.subject if leaf else None,
+        "issuer": leaf.issuer if leaf else None,
+        "expires_at": rounded(min((c.not_after for c in tls.chain), default=None)),
+        "spki_sha256": leaf.spki_sha256 if leaf else None,
+    }

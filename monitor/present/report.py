@@ -1,0 +1,237 @@
+"""What the commands print, as values: the JSON documents and the lines of text."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from monitor.catalog.groups import rank
+from monitor.diagnosis.proxy_path import Way, way_of
+from monitor.health.summary import Summary
+from monitor.model.incident import Incident
+from monitor.model.settings import Problem, Settings
+from monitor.model.target import Target, shown_path
+from monitor.net.proxy.audit import ProxyAudit
+from monitor.present.discovery_view import discovery_view, stand_in_view
+from monitor.present.json_view import (
+    VERSION,
+    clock_view,
+    gateways_line,
+    gateways_view,
+    incident_view,
+    proxies_view,
+    redundant_groups_view,
+    summary_view,
+    target_view,
+    unknown_cure,
+)
+from monitor.state.check_result import (
+    Findings,
+    Result,
+    clock_of,
+    gateways_of,
+    redundant_groups_of,
+    summarize,
+)
+
+Json = Mapping[str, object]
+NOTHING_FOUND = Findings()
+T = TypeVar("T")
+
+
+def encode(document: Json) -> str:
+    """Write a document as text that ends a terminal's line."""
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def check_document(
+    results: Sequence[Result],
+    incidents: Iterable[Incident],
+    proxies: ProxyAudit,
+    findings: Findings = NOTHING_FOUND,
+) -> Json:
+    """What ``check --format json`` prints; times are seconds."""
+    return {
+        "version": VERSION,
+        "summary": summary_view(summarize(results)),
+        "proxies": proxies_view(proxies),
+        "targets": [target_view(r.target, r.state, r.attempt, r.verdict) for r in results],
+        "incidents": [incident_view(incident) for incident in incidents],
+        "gateways": gateways_view(gateways_of(results)),
+        "clock": clock_view(clock_of(results)),
+        "discovery": discovery_view(findings.chains, findings.unlisted),
+        "redundant_groups": redundant_groups_view(redundant_groups_of(results)),
+    }
+
+
+def endpoints_document(settings: Settings, targets: Iterable[Target]) -> Json:
+    """What ``endpoints --format json`` prints; times are seconds."""
+    return {
+        "version": VERSION,
+        "profile": settings.profile.value,
+        "endpoints": [_endpoint(target) for target in targets],
+    }
+
+
+def validation_document(
+    settings: Settings, targets: Sequence[Target], warnings: Sequence[str]
+) -> Json:
+    """What ``validate --format json`` prints."""
+    return {
+        "version": VERSION,
+        "ok": True,
+        "config": str(settings.source),
+        "profile": settings.profile.value,
+        "targets": _counts(targets),
+        "warnings": list(warnings),
+    }
+
+
+def error_document(problems: Iterable[Problem]) -> Json:
+    """What any command prints with ``--format json`` when it can't start."""
+    listed = [
+        {"file": p.file, "key": p.key, "what": p.what, "cure": p.cure, "message": str(p)}
+        for p in problems
+    ]
+    return {"version": VERSION, "error": {"problems": listed}}
+
+
+def summary_line(summary: Summary) -> str:
+    """Say in one line how the check ended."""
+    counts = f"{summary.up} up, {summary.degraded} degraded, {summary.down} down"
+    line = f"{summary.targets} targets: {counts}, {summary.unknown} unknown"
+    if summary.spared:
+        line += f". {summary.spared} of those are not needed, for an alternative works"
+    if summary.ok:
+        return f"{line}. Every required endpoint was reached."
+    return f"{line}. {summary.required_missing} required ones were not reached."
+
+
+def validation_lines(
+    settings: Settings, targets: Sequence[Target], warnings: Sequence[str]
+) -> tuple[str, ...]:
+    """Say that the configuration is usable, what it comes to, and what to look at."""
+    counts = _counts(targets)
+    parts = f"{counts['enabled']} targets ({counts['required']} required)"
+    first = f"{settings.source}: ok, profile {settings.profile}, {parts}, {counts['off']} off"
+    return (first, *(f"warning: {warning}" for warning in warnings))
+
+
+def warnings_of(
+    settings: Settings, targets: Iterable[Target], proxies: ProxyAudit
+) -> tuple[str, ...]:
+    """Return what is allowed but probably not meant, each as one sentence with a cure."""
+    probed = [target for target in targets if target.endpoint.enabled]
+    return (*unknown_lines(probed), *_too_much(settings, probed), *proxies.warnings)
+
+
+def notes_of(results: Iterable[Result], proxies: ProxyAudit) -> tuple[str, ...]:
+    """Return what is to be said beside the results: values that nobody knows, which proxies
+    are in use and what is wrong with them, and which gateway a runner would pick."""
+    results = list(results)
+    unknown = unknown_lines(result.target for result in results)
+    gateways = gateways_line(gateways_of(results))
+    picked = (gateways,) if gateways else ()
+    return (*unknown, *_proxy_lines(results, proxies), *proxies.warnings, *picked)
+
+
+def _proxy_lines(results: Sequence[Result], proxies: ProxyAudit) -> Iterable[str]:
+    if proxies.in_use:
+        named = ((scheme, getattr(proxies, scheme)) for scheme in ("http", "https"))
+        which = ", ".join(f"{scheme} {label}" for scheme, label in named if label)
+        ways = [way_of(result.attempt) for result in results]
+        through, directly = ways.count(Way.PROXY), ways.count(Way.DIRECT)
+        yield f"Proxy: {which}. Probed through it: {through}, directly: {directly}."
+
+
+def unknown_lines(targets: Iterable[Target]) -> tuple[str, ...]:
+    """Say once for each value that nobody knows how many targets wait for it."""
+    counts = Counter(name for target in targets for name in target.unknown)
+    return tuple(_unknown_line(name, count) for name, count in counts.items())
+
+
+def _unknown_line(name: str, count: int) -> str:
+    stay = "1 target stays" if count == 1 else f"{count} targets stay"
+    return f"{name} is not known here, so {stay} unknown; {unknown_cure([name])}"
+
+
+def milliseconds(seconds: float | None) -> str:
+    """Write a duration for a table; empty when there is none."""
+    if seconds is None:
+        return ""
+    return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
+
+
+def by_group(items: Iterable[T], group_of: Callable[[T], str]) -> Iterable[tuple[str, list[T]]]:
+    """Gather what is of one group, the groups in the requirements' order."""
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(group_of(item), []).append(item)
+    return sorted(groups.items(), key=lambda pair: rank(pair[0]))
+
+
+def address_of(target: Target) -> str:
+    """Write an endpoint as protocol, host, port and path, without a query."""
+    path = shown_path(target)
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return f"{target.endpoint.protocol}://{host}:{target.port}{path if path != '/' else ''}"
+
+
+def _endpoint(target: Target) -> Json:
+    endpoint = target.endpoint
+    return {
+        "id": endpoint.id,
+        "group": endpoint.group,
+        "host": endpoint.host,
+        "port": endpoint.port,
+        "protocol": endpoint.protocol.value,
+        "prober": endpoint.prober,
+        "method": endpoint.method,
+        "path": shown_path(target),
+        "query": endpoint.query,
+        "wildcard": endpoint.wildcard,
+        "gateway": endpoint.gateway,
+        "standin": stand_in_view(target.standin),
+        "required": endpoint.required,
+        "enabled": endpoint.enabled,
+        "expect": {
+            "statuses": str(endpoint.expect.statuses),
+            "headers": list(endpoint.expect.headers),
+        },
+        "interval_seconds": target.interval,
+        "timeout_seconds": target.timeout,
+        "addresses": target.addresses.value,
+        "address": target.address,
+        "connect_port": target.connect_port,
+        "unknown": list(target.unknown),
+        "source": endpoint.source.value,
+        "note": endpoint.note,
+    }
+
+
+def _counts(targets: Sequence[Target]) -> Mapping[str, int]:
+    enabled = [target for target in targets if target.endpoint.enabled]
+    return {
+        "enabled": len(enabled),
+        "required": sum(target.endpoint.required for target in enabled),
+        "unknown": sum(bool(target.unknown) for target in enabled),
+        "off": len(targets) - len(enabled),
+    }
+
+
+def _too_much(settings: Settings, targets: Sequence[Target]) -> Iterable[str]:
+    schedule = settings.schedule
+    worst = sum(target.timeout / target.interval for target in targets)
+    rate = sum(1 / target.interval for target in targets)
+    if worst > schedule.max_in_flight:
+        yield (
+            f"when nothing answers, {worst:.0f} probes wait at once, which is more than "
+            f"schedule.max_in_flight = {schedule.max_in_flight}; raise it, or the intervals"
+        )
+    if rate > schedule.max_connections_per_second:
+        yield (
+            f"{rate:.0f} probes a second are more than schedule.max_connections_per_second = "
+            f"{schedule.max_connections_per_second:g}; raise it, or the intervals"
+        )

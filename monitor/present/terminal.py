@@ -1,0 +1,224 @@
+"""Tables and the progress bar: colour on a terminal, plain text everywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from monitor.common.sanitize import printable
+from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
+from monitor.diagnosis.proxy_path import way_text, ways_of
+from monitor.model.incident import Incident
+from monitor.model.probe_result import Attempt
+from monitor.model.state import State
+from monitor.model.target import Target
+from monitor.net.proxy.audit import ProxyAudit
+from monitor.present.check_formats import MARKS
+from monitor.present.discovery_view import discovery_lines, found_text, stand_in_text
+from monitor.present.report import (
+    NOTHING_FOUND,
+    address_of,
+    by_group,
+    milliseconds,
+    notes_of,
+    summary_line,
+    unknown_lines,
+)
+from monitor.state.check_result import Findings, Result, summarize
+
+_PLAIN_WIDTH = 160
+WHOLE_LINES = 1000
+"""A width at which no line of a listing is folded, so that `grep` finds all of it."""
+_NAMED = 8
+_STYLES = {
+    State.UP: "green",
+    State.DEGRADED: "yellow",
+    State.DOWN: "bold red",
+    State.UNKNOWN: "dim",
+}
+
+
+def console_for(stream: TextIO, plain_width: int = _PLAIN_WIDTH) -> Console:
+    """Return a console on ``stream``; a file or a pipe gets a width of its own."""
+    width = None if stream.isatty() else plain_width
+    return Console(file=stream, width=width, highlight=False, soft_wrap=False)
+
+
+@contextmanager
+def progress(stream: TextIO, total: int | None = None) -> Iterator[Callable[[Result], None]]:
+    """Show a bar for the length of the block where ``stream`` is a terminal.
+
+    What is yielded is to be called with each result.
+    """
+    if not stream.isatty():
+        yield lambda _: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console_for(stream), transient=True) as bar:
+        task = bar.add_task("probing", total=total)
+        yield lambda _: bar.advance(task)
+
+
+def print_check(
+    console: Console,
+    results: Sequence[Result],
+    incidents: Iterable[Incident],
+    proxies: ProxyAudit,
+    findings: Findings = NOTHING_FOUND,
+) -> None:
+    """Print what is wrong and what to do about it, then a table by group, what discovery
+    found, and the sum."""
+    for incident in incidents:
+        console.print(_incident(incident))
+        console.print()
+    _print_table(console, _results(results))
+    said = discovery_lines(findings.chains, findings.unlisted)
+    for line in (*said, *notes_of(results, proxies)):
+        console.print(_clean(line))
+    console.print(_sum(results))
+
+
+def overview(results: Sequence[Result], incidents: Iterable[Incident]) -> Group:
+    """Return what a screen has room for: the sum, what is wrong, and a line a group that is
+    well, a line a target in the others."""
+    parts: list[RenderableType] = [_sum(results), Text()]
+    for incident in incidents:
+        parts += [_incident(incident), Text()]
+    table = _table("state", "target", "endpoint", "time", "cause")
+    proxied = _some_proxied(results)
+    for group, members in by_group(results, lambda result: result.target.group):
+        if all(result.state is State.UP for result in members):
+            table.add_row(_state(State.UP), _clean(group), Text(f"all {len(members)}"))
+            continue
+        _heading(table, group)
+        for result in members:
+            table.add_row(*_result_cells(result, proxied))
+    return Group(*parts, table)
+
+
+def _results(results: Sequence[Result]) -> Table:
+    table = _table("state", "target", "endpoint", "time", "cause")
+    proxied = _some_proxied(results)
+    for group, members in by_group(results, lambda result: result.target.group):
+        _heading(table, group)
+        for result in members:
+            table.add_row(*_result_cells(result, proxied))
+    return table
+
+
+def _some_proxied(results: Iterable[Result]) -> bool:
+    """Whether a proxy was used: the way that each target took is worth a word then."""
+    return any(ways_of(result.attempt) for result in results)
+
+
+def _sum(results: Sequence[Result]) -> Text:
+    summary = summarize(results)
+    return Text(summary_line(summary), style="green" if summary.ok else "bold red")
+
+
+def _state(state: State) -> Text:
+    """A sign and the word: neither needs the colour to be understood."""
+    return Text(f"{MARKS[state]} {state}", style=_STYLES[state])
+
+
+def print_endpoints(console: Console, targets: Sequence[Target]) -> None:
+    """Print the resolved catalogue by group."""
+    table = _table("target", "endpoint", "required", "stands for", "note")
+    for group, members in by_group(targets, lambda target: target.group):
+        _heading(table, group)
+        for target in members:
+            table.add_row(*_endpoint_cells(target))
+    _print_table(console, table)
+    for line in unknown_lines(target for target in targets if target.endpoint.enabled):
+        console.print(_clean(line))
+
+
+def _print_table(console: Console, table: Table) -> None:
+    """Print a table; in a file without the blanks that fill its last column."""
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as caught:
+        console.print(table)
+    for line in caught.get().splitlines():
+        console.print(Text(line.rstrip()), soft_wrap=True)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _heading(table: Table, group: str) -> None:
+    table.add_row(Text(group, style="bold cyan"))
+
+
+def _result_cells(result: Result, proxied: bool) -> Iterable[Text]:
+    cause = result.verdict.cause if result.verdict else None
+    return (
+        Text("  ") + _state(result.state),
+        _clean(result.target.id),
+        _clean(address_of(result.target) + _way(result, proxied)),
+        Text(milliseconds(_duration(result.attempt))),
+        _clean(cause.value if cause else ""),
+    )
+
+
+def _way(result: Result, proxied: bool) -> str:
+    """Say how a target was reached, where there is more than one way, and what it stands for."""
+    target, attempt = result.target, result.attempt
+    words = [way_text(target, attempt)] if proxied and attempt else []
+    path = network_path(target, attempt)
+    if path not in {None, NetworkPath.PROXY}:
+        words.append(SENTENCES[path])
+    if target.standin is not None:
+        words.append(stand_in_text(target))
+    if inspector := result.verdict.evidence.get("inspected_by") if result.verdict else None:
+        words.append(f"inspected by {inspector}")
+    return "".join(f", {word}" for word in words)
+
+
+def _duration(attempt: Attempt | None) -> float | None:
+    return attempt.duration if attempt else None
+
+
+def _incident(incident: Incident) -> Text:
+    head = _state(incident.state) + _clean(f"  {incident.detail}", "bold")
+    what = f"{incident.cause}, {incident.scope} {incident.subject}"
+    lines = [head, _clean(f"    {what}; affects {_some(incident.affected)}")]
+    if incident.cure:
+        lines.append(_clean(f"    What to do: {incident.cure}"))
+    return Text("\n").join(lines)
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name a few, and count the others: the table marks them all."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _endpoint_cells(target: Target) -> Iterable[Text]:
+    endpoint = target.endpoint
+    style = "" if endpoint.enabled else "dim"
+    need = "required" if endpoint.required else "optional"
+    state = need if endpoint.enabled else "off"
+    return (
+        _clean(f"  {target.id}", style),
+        _clean(address_of(target), style),
+        Text(state, style),
+        _clean(": ".join(filter(None, (endpoint.wildcard, found_text(target.standin)))), style),
+        _clean(endpoint.note, style),
+    )
+
+
+def _clean(text: str, style: str = "") -> Text:
+    """Text for the terminal: never markup, and no control character of a peer's."""
+    return Text(printable(text), style)

@@ -1,0 +1,51 @@
+"""What a prober is given beside its target: clock, chance, resolver, trust."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Protocol
+
+from monitor.common.rate_limit import TokenBucket
+from monitor.model.probe_result import Resolution
+from monitor.model.settings import FamilyChoice, MetadataSettings
+from monitor.net.clock import Clock
+
+if TYPE_CHECKING:
+    from monitor.net.aws.credentials import AwsCredentials
+    from monitor.net.proxy.paths import WayChooser
+    from monitor.net.sockets.trust_store import Trust
+
+
+class Resolver(Protocol):
+    """Turns host names into addresses, and keeps every answer it got on the way."""
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The name servers in use, as ``address:port``."""
+        ...
+
+    async def resolve(self, host: str, within: float | None = None) -> Resolution:
+        """Resolve A and AAAA, within so many seconds if given. Never raises for a failed
+        lookup (see ``.failure``); the caller's ``asyncio.timeout`` is let through, but
+        loses the answers that came."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Everything a prober may use; nothing in it is global. A measurement that opens more
+    connections than usual takes a token for each from ``starts``: later probes wait for it.
+    ``segment``: the largest TCP segment (bytes) that peers are told to send, the kernel's
+    choice if None."""
+
+    clock: Clock
+    random: Random
+    resolver: Resolver
+    trust: Trust
+    ways: WayChooser
+    families: FamilyChoice = FamilyChoice.AUTO
+    metadata: MetadataSettings = MetadataSettings()
+    starts: TokenBucket | None = None
+    segment: int | None = None
+    aws: AwsCredentials | None = None

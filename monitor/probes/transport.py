@@ -1,0 +1,113 @@
+"""The way to a target's bytes: TCP, through the proxy if there is one, TLS if it is secure."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from monitor.model.probe_result import FailureKind, Phase
+from monitor.net.errors import ExchangeError, failure_of
+from monitor.net.http.http1 import ResponseParser, authority, read_response
+from monitor.net.proxy.rules import Proxy, connect_request
+from monitor.net.sockets.stream import Stream, TcpStream, TlsStream
+from monitor.net.sockets.tls import tls_facts
+from monitor.net.stopwatch import Stopwatch
+from monitor.probes.context import Tools
+from monitor.probes.measure import Wire
+
+
+@asynccontextmanager
+async def channel(
+    wire: Wire, *, secure: bool, tunnel: bool = True, alpn: Sequence[str] = ()
+) -> AsyncIterator[Stream]:
+    """Open the way to the target for the length of the block, timing each step.
+
+    Without ``tunnel`` a proxy is spoken to as such (plain HTTP, RFC 9112 section 3.2.2).
+    A certificate that is not trusted fails the measurement, but a second look without
+    verification tells whose it is.
+    """
+    async with wire.dialled() as tcp:
+        stream = await _through_proxy(wire, tcp, tunnel=tunnel)
+        if secure:
+            stream = await _secured(wire, stream, alpn)
+        yield stream
+
+
+async def _through_proxy(wire: Wire, tcp: TcpStream, *, tunnel: bool) -> Stream:
+    if wire.proxy is None:
+        return tcp
+    stream: Stream = tcp
+    with wire.stopwatch.phase(Phase.PROXY):
+        if wire.proxy.scheme == "https":
+            stream = await _secured_to(tcp, wire.proxy, wire.tools)
+        if tunnel:
+            host = wire.target.address or wire.target.host
+            await _connect_through(stream, wire.proxy, host, wire.target.dial_port)
+    return stream
+
+
+async def _secured_to(tcp: TcpStream, proxy: Proxy, tools: Tools) -> Stream:
+    """Shake hands with the proxy itself.
+
+    Raises:
+        ExchangeError: PROXY_TLS.
+    """
+    stream = TlsStream(tcp, tools.trust.context(), proxy.host)
+    try:
+        await stream.handshake()
+    except (ExchangeError, EOFError, OSError) as error:
+        failure = failure_of(error, Phase.PROXY)
+        message = f"TLS with the proxy fails: {failure.message}"
+        raise ExchangeError(FailureKind.PROXY_TLS, message, failure.code) from None
+    return stream
+
+
+async def _connect_through(stream: Stream, proxy: Proxy, host: str, port: int) -> None:
+    """Ask the proxy for a tunnel (RFC 9110 section 9.3.6).
+
+    Raises:
+        ExchangeError: PROXY_STATUS, if it answers with anything but 2xx.
+    """
+    await stream.send(connect_request(host, port, proxy))
+    head = await read_response(stream, ResponseParser(method="CONNECT"))
+    if not 200 <= head.status <= 299:
+        where = authority(host, port)
+        raise ExchangeError(
+            FailureKind.PROXY_STATUS,
+            f"the proxy answered {head.status} to CONNECT {where}",
+            str(head.status),
+        )
+
+
+async def _secured(wire: Wire, carrier: Stream, alpn: Sequence[str]) -> Stream:
+    stream = TlsStream(carrier, wire.tools.trust.context(alpn=alpn), wire.target.host)
+    try:
+        with wire.stopwatch.phase(Phase.TLS):
+            await stream.handshake()
+    except ExchangeError as error:
+        wire.blame = failure_of(error, Phase.TLS)
+        if error.kind is FailureKind.TLS_VERIFY:
+            await _look_without_verification(wire, error.message)
+        raise
+    wire.tls = tls_facts(stream.tls, is_public=wire.tools.trust.is_public)
+    return stream
+
+
+async def _look_without_verification(wire: Wire, verify_error: str) -> None:
+    """Shake hands once more, trusting anybody: OpenSSL keeps no chain that it refused."""
+    context = wire.tools.trust.context(verify=False)
+    look = Wire(
+        wire.target,
+        wire.tools,
+        wire.address,
+        wire.port,
+        Stopwatch(wire.tools.clock, Phase.CONNECT),
+        wire.proxy,
+    )
+    with contextlib.suppress(OSError, EOFError, ExchangeError):
+        async with look.dialled() as tcp:
+            carrier = await _through_proxy(look, tcp, tunnel=True)
+            stream = TlsStream(carrier, context, wire.target.host)
+            await stream.handshake()
+            wire.tls = tls_facts(stream.tls, verify_error=verify_error)

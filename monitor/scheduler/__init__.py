@@ -1,0 +1,1 @@
+"""Scheduling: when targets are probed, and what happens to each result."""

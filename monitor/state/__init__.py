@@ -1,0 +1,1 @@
+"""Current state, events, history and self-metrics."""

@@ -1,0 +1,224 @@
+"""What happens, as values: one event a change, and the place where it is told to who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from monitor.health.gateways import Gateway
+from monitor.health.redundancy import RedundantGroup
+from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.discovery import ChainState, UnlistedHost
+from monitor.model.incident import Incident
+from monitor.model.state import State
+from monitor.state.store import Record
+
+Fact = str | int | float | None
+
+
+class EventKind(StrEnum):
+    """The kinds of event there are. Stable values: logs, MQTT and the page carry them."""
+
+    TARGET_STATE = "target_state"
+    INCIDENT_OPENED = "incident_opened"
+    INCIDENT_CHANGED = "incident_changed"
+    INCIDENT_CLOSED = "incident_closed"
+    REDUNDANT_GROUP_STATE = "redundant_group_state"
+    GATEWAY_CHANGED = "gateway_changed"
+    CHAIN_BROKEN = "chain_broken"
+    CHAIN_MENDED = "chain_mended"
+    UNLISTED_HOST = "unlisted_host"
+    ISSUER_CHANGED = "issuer_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change. ``at`` is Unix seconds, ``subject`` the id of what changed (a target's or
+    an incident's), ``title`` a few words. ``serious``: somebody should look. ``facts`` are
+    safe to print anywhere."""
+
+    kind: EventKind
+    at: float
+    subject: str
+    title: str
+    serious: bool = False
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+Listener = Callable[[Event], None]
+
+
+class Events:
+    """Tells each event to every listener, in the order they came. A listener returns at once
+    and raises nothing: what takes time it does in a task of its own."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """Have ``listener`` called with every event from now on."""
+        self._listeners.append(listener)
+
+    def tell(self, *events: Event) -> None:
+        """Tell events to everybody who listens."""
+        for event in events:
+            for listener in self._listeners:
+                listener(event)
+
+
+def state_changed(record: Record, verdict: Verdict, now: float) -> Event:
+    """Return the event of a target that stands otherwise than before."""
+    target, state = record.target, record.health.state
+    facts: dict[str, Fact] = {"target": target.id, "group": target.group, "state": state.value}
+    if record.health.flapping:
+        facts["flapping"] = True
+    if verdict.cause is not None:
+        facts |= {"cause": verdict.cause.value, "detail": verdict.detail, "cure": verdict.cure}
+    serious = state in {State.DOWN, State.DEGRADED}
+    title = f"target is {state.value}"
+    return Event(EventKind.TARGET_STATE, now, target.id, title, serious, facts)
+
+
+def incidents_changed(
+    before: tuple[Incident, ...], after: tuple[Incident, ...], now: float
+) -> tuple[Event, ...]:
+    """Return the events of incidents that were opened, found to be something wider, worse or
+    else, and closed."""
+    old = {incident.id: incident for incident in before}
+    new = {incident.id for incident in after}
+    events = []
+    for incident in after:
+        known = old.get(incident.id)
+        if known is None:
+            events.append(_opened(EventKind.INCIDENT_OPENED, "incident opened", incident, now))
+        elif _nature(known) != _nature(incident):
+            events.append(_opened(EventKind.INCIDENT_CHANGED, "incident changed", incident, now))
+    events += [_closed(incident, now) for incident in before if incident.id not in new]
+    return tuple(events)
+
+
+def _nature(incident: Incident) -> tuple[object, ...]:
+    return incident.scope, incident.cause, incident.state
+
+
+def redundant_groups_changed(
+    before: tuple[RedundantGroup, ...], after: tuple[RedundantGroup, ...], now: float
+) -> tuple[Event, ...]:
+    """Return the events of redundant groups that stand otherwise than before. That one is up
+    when it is first known is not told."""
+    old = {group.name: group.state for group in before}
+    changed = [group for group in after if group.state is not old.get(group.name, State.UNKNOWN)]
+    first = {group.name for group in changed if old.get(group.name) in {None, State.UNKNOWN}}
+    return tuple(
+        _redundant_group_changed(group, now)
+        for group in changed
+        if not (group.name in first and group.state is State.UP)
+    )
+
+
+def _redundant_group_changed(group: RedundantGroup, now: float) -> Event:
+    facts: dict[str, Fact] = {
+        "redundant_group": group.name,
+        "state": group.state.value,
+        "working": ", ".join(group.working),
+        "not_working": ", ".join(a.name for a in group.alternatives if a.name not in group.working),
+    }
+    title = f"redundant group is {group.state.value}"
+    serious = group.state in {State.DOWN, State.DEGRADED}
+    return Event(EventKind.REDUNDANT_GROUP_STATE, now, group.name, title, serious, facts)
+
+
+def incident_explained(incident: Incident, now: float) -> Event:
+    """Return the event of an incident whose sentence now rests on second looks too."""
+    return _opened(EventKind.INCIDENT_CHANGED, "incident explained", incident, now)
+
+
+def gateway_changed(before: str | None, gateways: tuple[Gateway, ...], now: float) -> Event:
+    """Return the event of runners that would pick another gateway than ``before``, or none.
+
+    The facts hold every gateway's latency in seconds as ``latency_NAME``."""
+    after = next((gateway.name for gateway in gateways if gateway.preferred), None)
+    facts: dict[str, Fact] = {"from": before, "to": after}
+    for gateway in gateways:
+        latency = gateway.latency
+        facts[f"latency_{gateway.name}"] = None if latency is None else round(latency, 6)
+    title = "gateway changed" if after else "no gateway answers"
+    subject = after or before or ""
+    return Event(EventKind.GATEWAY_CHANGED, now, subject, title, serious=not after, facts=facts)
+
+
+def chain_changed(before: ChainState | None, after: ChainState, now: float) -> tuple[Event, ...]:
+    """Return the event of a discovery chain that broke, breaks elsewhere, or works again."""
+    was, broken = before.broken if before else None, after.broken
+    if broken is None:
+        mended = Event(EventKind.CHAIN_MENDED, now, after.chain, "discovery works again")
+        return (mended,) if was else ()
+    if was is not None and (was.number, was.cause) == (broken.number, broken.cause):
+        return ()
+    facts: dict[str, Fact] = {
+        "chain": broken.chain,
+        "step": broken.number,
+        "steps": broken.steps,
+        "asked": broken.asked,
+        "cause": broken.cause.value,
+        "detail": broken.detail,
+        "cure": broken.cure,
+    }
+    return (Event(EventKind.CHAIN_BROKEN, now, after.chain, "discovery broke", facts=facts),)
+
+
+def unlisted_host_seen(host: UnlistedHost, now: float) -> Event:
+    """Return the event of a redirect to a host that no row covers, seen for the first time."""
+    facts: dict[str, Fact] = {
+        "host": host.host,
+        "port": host.port,
+        "redirected_by": ", ".join(host.sources),
+        "refused": host.refused or None,
+        "cure": "allow it, or add it as an [[endpoint]] if it is allowed already",
+    }
+    title = "redirect to a host that no row covers"
+    return Event(EventKind.UNLISTED_HOST, now, host.host, title, serious=True, facts=facts)
+
+
+def issuer_changed(record: Record, old: str, new: str, now: float) -> Event:
+    """Return the event of a target whose certificate comes from somebody who never issued one
+    for it before: its owner moved to another CA, or somebody opens TLS on the way."""
+    target, verdict = record.target, record.verdict
+    inspector = verdict.evidence.get("inspected_by") if verdict else None
+    intercepted = verdict is not None and verdict.cause is Cause.TLS_INTERCEPTED
+    facts: dict[str, Fact] = {
+        "target": target.id,
+        "group": target.group,
+        "host": target.host,
+        "old_issuer": old,
+        "new_issuer": new,
+        "trusted": int(record.attempt is not None and record.attempt.ok),
+        "inspected_by": inspector,
+    }
+    serious = intercepted or inspector is not None
+    title = "TLS is inspected" if serious else "certificate issuer changed"
+    return Event(EventKind.ISSUER_CHANGED, now, target.id, title, serious, facts)
+
+
+def _opened(kind: EventKind, title: str, incident: Incident, now: float) -> Event:
+    facts: dict[str, Fact] = {
+        "incident": incident.id,
+        "scope": incident.scope.value,
+        "subject": incident.subject,
+        "cause": incident.cause.value,
+        "state": incident.state.value,
+        "affected": len(incident.affected),
+        "detail": incident.detail,
+        "cure": incident.cure,
+    }
+    return Event(kind, now, incident.id, title, serious=True, facts=facts)
+
+
+def _closed(incident: Incident, now: float) -> Event:
+    facts: dict[str, Fact] = {
+        "incident": incident.id,
+        "scope": incident.scope.value,
+        "seconds": round(now - incident.started_at, 1),
+    }
+    return Event(EventKind.INCIDENT_CLOSED, now, incident.id, "incident closed", facts=facts)

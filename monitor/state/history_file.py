@@ -1,0 +1,202 @@
+"""Keeps what is remembered on disk: one file, replaced as a whole, believed only if intact."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from monitor.common.state_file import read_file, reason_of
+from monitor.diagnosis.issuers import KEPT, NAME_LIMIT
+from monitor.health.baseline import WINDOW
+from monitor.model.diagnosis import Cause
+from monitor.model.incident import Incident, Scope
+from monitor.model.state import State
+from monitor.state.history import (
+    CELL_BYTES,
+    PAST_INCIDENTS,
+    RESULTS_LIMIT,
+    SLOTS,
+    Chapter,
+    Open,
+    Trace,
+)
+
+NAME = "history.json"
+SIZE_LIMIT = 64 * 1024 * 1024
+_MAGIC = b"egress-monitor history 1 "
+"""Followed by the SHA-256 of everything after the first line, in hexadecimal digits."""
+
+_OPEN_LIMIT = 10_000
+
+
+class HistoryError(Exception):
+    """A file of history can't be used; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is kept. ``traces``, ``issuers`` and ``usual``, the usual latencies of a target's path
+    and whole as ``monitor.quality`` has them, are by what was probed: ``probe_key``."""
+
+    saved_at: float = 0.0
+    traces: Mapping[str, Trace] = field(default_factory=dict)
+    chapters: tuple[Chapter, ...] = ()
+    issuers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    usual: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
+
+
+def encode(remembered: Remembered) -> bytes:
+    """Return the content of a file that holds it."""
+    document = {
+        "saved_at": remembered.saved_at,
+        "traces": {key: _trace_out(trace) for key, trace in remembered.traces.items()},
+        "usual": {key: [*map(_text_of, both)] for key, both in remembered.usual.items()},
+        "incidents": [_chapter_out(chapter) for chapter in remembered.chapters],
+        "issuers": {key: list(names) for key, names in remembered.issuers.items()},
+    }
+    # ASCII only: a name that a server sent may hold what UTF-8 can't.
+    body = json.dumps(document, separators=(",", ":")).encode("ascii")
+    return _MAGIC + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def decode(data: bytes) -> Remembered:
+    """Return what a file's content holds.
+
+    Raises:
+        HistoryError: if it is of another version, damaged, or not what ``encode`` writes.
+    """
+    head, _, body = data.partition(b"\n")
+    if not head.startswith(_MAGIC):
+        raise HistoryError("it is no history of this version")
+    if head.removeprefix(_MAGIC) != hashlib.sha256(body).hexdigest().encode():
+        raise HistoryError("its checksum is wrong")
+    try:
+        document = json.loads(body)
+        return Remembered(
+            saved_at=_number(document["saved_at"]),
+            traces={str(k): _trace_in(v) for k, v in document["traces"].items()},
+            chapters=tuple(map(_chapter_in, _listed(document["incidents"]))),
+            usual={str(k): _usual_in(v) for k, v in document.get("usual", {}).items()},
+            issuers={str(k): _issuers_in(v) for k, v in document.get("issuers", {}).items()},
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise HistoryError(f"its content is malformed ({type(error).__name__})") from None
+
+
+def load(directory: Path) -> Remembered | None:
+    """Return what was kept in ``directory``; None where nothing was.
+
+    Raises:
+        HistoryError: if there is a file, but it can't be read or used.
+    """
+    try:
+        data = read_file(directory / NAME, SIZE_LIMIT)
+    except OSError as error:
+        raise HistoryError(reason_of(error)) from None
+    return None if data is None else decode(data)
+
+
+def _trace_out(trace: Trace) -> dict[str, object]:
+    return {
+        "slot": trace.slot,
+        "closed": _text_of(trace.closed),
+        "results": trace.open.results,
+        "downs": trace.open.downs,
+        "worst": trace.open.worst,
+        "latencies": _text_of(trace.open.latencies),
+    }
+
+
+def _trace_in(raw: Mapping[str, Any]) -> Trace:
+    closed, latencies = _bytes(raw["closed"]), _bytes(raw["latencies"])
+    counts = [raw[name] for name in ("slot", "results", "downs", "worst")]
+    if not all(type(count) is int and 0 <= count < 2**53 for count in counts):
+        raise ValueError("no counts")
+    slot, results, downs, worst = counts
+    too_long = len(closed) > (SLOTS - 1) * CELL_BYTES or len(latencies) > RESULTS_LIMIT
+    if too_long or len(closed) % CELL_BYTES or downs > results or worst > len(State):
+        raise ValueError("no trace")
+    return Trace(slot, closed, Open(results, downs, worst, latencies))
+
+
+def _issuers_in(raw: object) -> tuple[str, ...]:
+    if not isinstance(raw, list) or len(raw) > KEPT:
+        raise ValueError("no list of issuers")
+    return tuple(_text(name)[:NAME_LIMIT] for name in raw)
+
+
+def _usual_in(raw: list[str]) -> tuple[bytes, bytes]:
+    path, whole = map(_bytes, raw)
+    if max(len(path), len(whole)) > WINDOW or 0 in path + whole:
+        raise ValueError("no latencies")
+    return path, whole
+
+
+def _text_of(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ValueError("no base64") from None
+
+
+def _chapter_out(chapter: Chapter) -> dict[str, object]:
+    incident = chapter.incident
+    return {
+        "id": incident.id,
+        "cause": incident.cause.value,
+        "scope": incident.scope.value,
+        "subject": incident.subject,
+        "state": incident.state.value,
+        "started_at": incident.started_at,
+        "ended_at": chapter.ended_at,
+        "affected": list(incident.affected),
+        "detail": incident.detail,
+        "cure": incident.cure,
+        "evidence": dict(incident.evidence),
+    }
+
+
+def _chapter_in(raw: Mapping[str, Any]) -> Chapter:
+    incident = Incident(
+        id=_text(raw["id"]),
+        cause=Cause(raw["cause"]),
+        scope=Scope(raw["scope"]),
+        subject=_text(raw["subject"]),
+        state=State(raw["state"]),
+        started_at=_number(raw["started_at"]),
+        affected=tuple(map(_text, raw["affected"])),
+        detail=_text(raw["detail"]),
+        cure=_text(raw["cure"]),
+        evidence={_text(k): _text(v) for k, v in raw["evidence"].items()},
+    )
+    ended = raw["ended_at"]
+    return Chapter(incident, None if ended is None else _number(ended))
+
+
+def _listed(raw: list[Any]) -> list[Any]:
+    if not isinstance(raw, list) or len(raw) > PAST_INCIDENTS + _OPEN_LIMIT:
+        raise ValueError("no list of incidents")
+    return raw
+
+
+def _text(raw: object) -> str:
+    if not isinstance(raw, str):
+        raise TypeError("no text")
+    return raw
+
+
+def _number(raw: object) -> float:
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
+        raise TypeError("no number")
+    return float(raw)

@@ -1,0 +1,113 @@
+"""Remembers across restarts: loads the history when the daemon starts, saves it now and then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+
+from monitor.common.state_file import KeptFile
+from monitor.health.baseline import Baseline
+from monitor.health.quality import Quality
+from monitor.model.target import Target, shown_path
+from monitor.net.clock import Clock
+from monitor.state.history import Chapter, Trace
+from monitor.state.history_file import NAME, HistoryError, Remembered, encode, load
+from monitor.state.store import Board
+
+SAVE_EVERY = 60.0
+"""Seconds between two savings: so much of the history a crash may cost."""
+
+REOPEN_WITHIN = 900.0
+"""An incident that was open goes on if the monitor was away for so many seconds at most;
+after a longer time nobody knows, and it has ended when the monitor did."""
+
+log = structlog.get_logger(__name__)
+
+
+class Memory:
+    """The history of one monitor on disk. Nothing that goes wrong with the disk stops it."""
+
+    def __init__(self, directory: Path | None, board: Board, clock: Clock) -> None:
+        self._directory = directory
+        self._file = KeptFile(directory / NAME, "history") if directory else None
+        self._board = board
+        self._clock = clock
+        self._traces: Mapping[str, Trace] = {}
+        self._issuers: Mapping[str, tuple[str, ...]] = {}
+        self._usual: Mapping[str, tuple[bytes, bytes]] = {}
+
+    def recall(self) -> None:
+        """Load what was kept: the board gets its incidents, ``trace_of`` its traces."""
+        if self._directory is None:
+            return
+        try:
+            kept = load(self._directory)
+        except HistoryError as error:
+            log.warning("history ignored", directory=str(self._directory), reason=str(error))
+            return
+        if kept is not None:
+            self._traces, self._issuers = kept.traces, kept.issuers
+            self._usual = kept.usual
+            self._board.chapters = reopened(kept, self._clock.time())
+            self._board.incidents = tuple(
+                c.incident for c in self._board.chapters if c.ended_at is None
+            )
+
+    def trace_of(self, target: Target) -> Trace:
+        """Return what was kept of a target that is probed as before; else an empty trace."""
+        return self._traces.get(probe_key(target), Trace())
+
+    def issuers_of(self, target: Target) -> tuple[str, ...]:
+        """Return the issuers that were kept of a target that is probed as before."""
+        return self._issuers.get(probe_key(target), ())
+
+    def quality_of(self, target: Target) -> Quality:
+        """Return what latency was usual of a target that is probed as before."""
+        path, whole = self._usual.get(probe_key(target), (b"", b""))
+        return Quality(Baseline(path), Baseline(whole))
+
+    async def run(self) -> None:
+        """Save again and again, until cancelled."""
+        if self._file is None:
+            return
+        while True:
+            await asyncio.sleep(SAVE_EVERY)
+            self._traces, self._issuers, self._usual = {}, {}, {}
+            data = encode(self._remembered())
+            await asyncio.to_thread(self._file.save, data)
+
+    def save(self) -> None:
+        """Save now."""
+        if self._file is not None:
+            self._file.save(encode(self._remembered()))
+
+    def _remembered(self) -> Remembered:
+        records = self._board.records.values()
+        traces = {probe_key(r.target): r.trace for r in records if r.trace.slot}
+        issuers = {probe_key(r.target): r.issuers for r in records if r.issuers}
+        usual = {
+            probe_key(r.target): (r.quality.path.codes, r.quality.whole.codes)
+            for r in records
+            if r.quality.whole.codes
+        }
+        return Remembered(self._clock.time(), traces, self._board.chapters, issuers, usual)
+
+
+def probe_key(target: Target) -> str:
+    """Return what tells two probes apart: a target that asks elsewhere has another history. A
+    wildcard's stand-in may have any path."""
+    endpoint = target.endpoint
+    path = endpoint.wildcard or shown_path(target)
+    return " ".join((target.id, endpoint.prober, f"{target.host}:{target.port}", path))
+
+
+def reopened(kept: Remembered, now: float) -> tuple[Chapter, ...]:
+    """Return the chapters as they stand ``now``, after the time without a monitor."""
+    if 0 <= now - kept.saved_at <= REOPEN_WITHIN:
+        return kept.chapters
+    return tuple(
+        Chapter(c.incident, kept.saved_at) if c.ended_at is None else c for c in kept.chapters
+    )

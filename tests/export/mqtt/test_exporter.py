@@ -1,0 +1,430 @@
+"""Publishing to a real broker: what a subscriber sees, whenever it joined and whatever broke."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from structlog.testing import capture_logs
+
+from monitor.export.mqtt import client as mqtt_client
+from monitor.export.mqtt import exporter as mqtt
+from monitor.export.mqtt.exporter import MqttExporter, client_id_of
+from monitor.export.mqtt.spool import NAME
+from monitor.health.machine import Health
+from monitor.model.secret import Secret
+from monitor.model.settings import MqttSettings, MqttVersion
+from monitor.model.state import State
+from monitor.net.clock import SystemClock
+from monitor.net.dns.resolver import DnsResolver
+from monitor.net.sockets.trust_store import Trust
+from monitor.state.events import Event, EventKind
+from monitor.state.store import Board
+from tests.boards import NOW, realistic_board
+from tests.internet.ca import Authority
+from tests.internet.mosquitto import mosquitto, save, subscriber
+from tests.internet.process import free_port, open_descriptors, program
+
+ROOT = "egress-monitor/m-1"
+HOST = "127.0.0.1"
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt, "FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(mqtt, "SAVE_AFTER", 0.01)
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+def broker(port: int, **values: object) -> MqttSettings:
+    return replace(MqttSettings(HOST, port, client_id="m-1"), **values)
+
+
+def event(subject: str) -> Event:
+    return Event(EventKind.TARGET_STATE, NOW, subject, "target is down", serious=True)
+
+
+def exporter(board: Board, settings: MqttSettings, directory: Path | None = None) -> MqttExporter:
+    clock, random = SystemClock(), Random(1)
+    made = MqttExporter(board, directory, clock, random)
+    made.configure(settings, DnsResolver(clock, random), Trust())
+    return made
+
+
+@asynccontextmanager
+async def running(publisher: MqttExporter) -> AsyncIterator[MqttExporter]:
+    """Have it publish for the length of the block, and end as the daemon ends it."""
+    task = asyncio.create_task(publisher.run())
+    try:
+        yield publisher
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+    assert task.cancelled()
+
+
+async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+
+
+def vitals(board: Board) -> mqtt.MqttVitals:
+    assert board.mqtt is not None
+    return board.mqtt
+
+
+async def all_taken(board: Board) -> None:
+    """Return when the broker has the whole board and every event."""
+    many = 2 + len(board.records) + len(board.incidents)
+    await until(lambda: vitals(board).published >= many and not vitals(board).pending)
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_who_joins_late_sees_what_there_is(tmp_path: Path, port: int, version: MqttVersion):
+    board = realistic_board()
+    with mosquitto(tmp_path, port):
+        async with running(exporter(board, broker(port, version=version))):
+            await all_taken(board)
+            with subscriber(port) as late:
+                await asyncio.to_thread(
+                    late.wait_until, lambda s: len(s.retained) == 3 + len(board.records)
+                )
+    assert late.retained[f"{ROOT}/status"]["state"] == "online"
+    assert late.retained[f"{ROOT}/status"]["identity"]["region"] == "eu-central-1"
+    assert late.retained[f"{ROOT}/summary"]["down"] == 5
+    assert late.retained[f"{ROOT}/targets/aws-sts"]["state"] == "up"
+    assert late.retained[f"{ROOT}/incidents/i-1"]["scope"] == "port"
+    assert late.live == []
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_what_a_killed_broker_missed_comes_in_order_and_what_is_over_goes(
+    tmp_path: Path, port: int, version: MqttVersion
+):
+    board = realistic_board()
+    async with running(exporter(board, broker(port, version=version))) as publisher:
+        with mosquitto(tmp_path, port) as process:
+            with subscriber(port, f"{ROOT}/events", name="late", session=True):
+                await all_taken(board)
+            save(tmp_path, process, "late")
+            process.kill()
+            process.wait()
+        await until(lambda: not vitals(board).connected)
+        board.incidents = ()
+        board.records["aws-sts"].health = Health(State.DOWN, NOW)
+        del board.records["not-yet"]
+        for number in range(25):
+            publisher.listen(event(f"t{number}"))
+        assert vitals(board).pending == 25
+        with mosquitto(tmp_path, port):
+            await until(lambda: vitals(board).connected and not vitals(board).pending)
+            with subscriber(port, name="late", topics=f"{ROOT}/#", session=True) as late:
+                await asyncio.to_thread(late.wait_until, lambda s: len(s.events()) == 25)
+                kept = {f"{ROOT}/targets/{name}" for name in board.records}
+                kept |= {f"{ROOT}/status", f"{ROOT}/summary", f"{ROOT}/events"}
+                await asyncio.to_thread(late.wait_until, lambda s: s.now.keys() == kept)
+    assert [e["subject"] for e in late.events()] == [f"t{number}" for number in range(25)]
+    assert len({e["id"] for e in late.events()}) == 25
+    assert late.now[f"{ROOT}/targets/aws-sts"]["state"] == "down"
+    assert late.now[f"{ROOT}/status"]["state"] == "online"
+    assert vitals(board).sessions == 2
+
+
+async def test_what_an_earlier_life_left_with_the_broker_goes(tmp_path: Path, port: int):
+    board = realistic_board()
+    with mosquitto(tmp_path, port):
+        async with running(exporter(board, broker(port))):
+            await all_taken(board)
+        later = Board({"aws-sts": board.records["aws-sts"]})
+        async with running(exporter(later, broker(port))):
+            await all_taken(later)
+            await until(lambda: vitals(later).published == 3 + len(board.records))
+            with subscriber(port) as late:
+                await asyncio.to_thread(late.wait_until, lambda s: len(s.retained) == 3)
+    assert set(late.retained) == {
+        f"{ROOT}/{end}" for end in ("status", "summary", "targets/aws-sts")
+    }
+
+
+async def test_a_change_is_told_at_once_and_only_it(tmp_path: Path, port: int):
+    board = realistic_board()
+    with mosquitto(tmp_path, port):
+        async with running(exporter(board, broker(port))) as publisher:
+            await all_taken(board)
+            with subscriber(port) as watcher:
+                board.records["aws-sts"].health = Health(State.DOWN, NOW)
+                publisher.listen(event("aws-sts"))
+                await asyncio.to_thread(watcher.wait_until, lambda s: len(s.live) == 3)
+    assert {topic for topic, _ in watcher.live} == {
+        f"{ROOT}/{end}" for end in ("summary", "targets/aws-sts", "events")
+    }
+
+
+async def test_an_orderly_end_is_told_with_its_reason(tmp_path: Path, port: int):
+    board = realistic_board()
+    with mosquitto(tmp_path, port), subscriber(port, f"{ROOT}/status") as watcher:
+        async with running(exporter(board, broker(port))):
+            await all_taken(board)
+        await asyncio.to_thread(watcher.wait_until, lambda s: len(s.live) == 2)
+    assert [document["state"] for _, document in watcher.live] == ["online", "offline"]
+    assert watcher.live[-1][1]["reason"] == "stopped"
+
+
+def tls_listener(folder: Path, *more: str) -> tuple[Path, Path, Path, tuple[str, ...]]:
+    """Return CA, certificate and key for a client, and the lines of a broker that wants them
+    of clients; ``more`` lines go before."""
+    authority = Authority(folder)
+    server, client = authority.issue("localhost"), authority.issue("monitor")
+    lines = (
+        *more,
+        f"cafile {authority.file}",
+        f"certfile {server.chain}",
+        f"keyfile {server.key}",
+        "require_certificate true",
+        "allow_anonymous true",
+        f"listener {free_port()} {HOST}",  # mosquitto 2.0.11 ends with WebSocket listeners only
+    )
+    return authority.file, client.chain, client.key, lines
+
+
+@pytest.mark.parametrize("websocket", [False, True])
+async def test_tls_with_a_client_certificate(tmp_path: Path, port: int, websocket: bool):
+    ca, certificate, key, lines = tls_listener(
+        tmp_path, *(("protocol websockets",) if websocket else ())
+    )
+    secure = broker(
+        port,
+        host="localhost",
+        tls=True,
+        websocket_path="/mqtt" if websocket else "",
+        ca_file=ca,
+        cert_file=certificate,
+        key_file=key,
+    )
+    board = realistic_board()
+    with mosquitto(tmp_path, port, *lines):
+        async with running(exporter(board, secure)):
+            await all_taken(board)
+
+
+def password_file(folder: Path) -> tuple[str, ...]:
+    passwords = folder / "passwords"
+    passwords.write_text("m:hunter2\n")
+    passwords.chmod(0o600)
+    subprocess.run([program("mosquitto_passwd"), "-U", str(passwords)], check=True)
+    return ("allow_anonymous false", f"password_file {passwords}")
+
+
+async def test_user_and_password(tmp_path: Path, port: int):
+    board = realistic_board()
+    named = broker(port, username="m", password=Secret("hunter2"))
+    with mosquitto(tmp_path, port, *password_file(tmp_path)):
+        async with running(exporter(board, named)):
+            await all_taken(board)
+
+
+async def why_not(settings: MqttSettings) -> str:
+    """Return the reason that is said of a broker that can't be used."""
+    with capture_logs() as logs:
+        async with running(exporter(realistic_board(), settings)):
+            await until(lambda: bool(logs))
+    assert logs[0]["event"] == "MQTT broker not reached"
+    assert "hunter2" not in str(logs)
+    return str(logs[0]["reason"])
+
+
+@pytest.mark.parametrize("version", MqttVersion)
+async def test_a_wrong_password_is_said(tmp_path: Path, port: int, version: MqttVersion):
+    wrong = broker(port, username="m", password=Secret("hunter22"), version=version)
+    with mosquitto(tmp_path, port, *password_file(tmp_path)):
+        assert "not authori" in await why_not(wrong)
+
+
+async def test_a_broker_that_is_not_there_is_said(port: int):
+    assert await why_not(broker(port)) == "connection refused"
+    assert "names.invalid" in await why_not(broker(port, host="names.invalid"))
+
+
+async def test_a_certificate_that_nobody_trusts_is_said_and_one_that_is_missing(
+    tmp_path: Path, port: int
+):
+    ca, _, _, lines = tls_listener(tmp_path)
+    with mosquitto(tmp_path, port, *lines):
+        secure = broker(port, host="localhost", tls=True)
+        assert "certificate verify failed" in await why_not(secure)
+        assert "certificate required" in await why_not(replace(secure, ca_file=ca))
+
+
+async def test_messages_that_the_broker_does_not_allow_are_said_and_counted(
+    tmp_path: Path, port: int
+):
+    rules = tmp_path / "acl"
+    rules.write_text(f"topic write {ROOT}/status\n")
+    rules.chmod(0o600)
+    board = realistic_board()
+    with (
+        capture_logs() as logs,
+        mosquitto(tmp_path, port, "allow_anonymous true", f"acl_file {rules}"),
+    ):
+        async with running(exporter(board, broker(port))):
+            await until(lambda: vitals(board).dropped["refused"] > len(board.records))
+    (said,) = (line for line in logs if line["log_level"] == "warning")
+    assert (said["event"], said["reason"]) == ("MQTT broker refuses messages", "not authorized")
+    assert vitals(board).published == 2  # online, and at the end offline
+
+
+@asynccontextmanager
+async def rude_broker(port: int, *answers: bytes, closes: bool = True) -> AsyncIterator[None]:
+    """Accept connections; give ``answers``, each after something was read, then close or be
+    silent."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in answers:
+            await reader.read(1000)
+            writer.write(answer)
+        if not closes:
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, HOST, port)
+    try:
+        yield
+    finally:
+        server.close()
+
+
+ACCEPTED = b"\x20\x03\x00\x00\x00"
+TAKEN_OVER = b"\xe0\x01\x8e"
+UNAVAILABLE = b"\x20\x03\x00\x88\x00"
+
+
+async def test_another_client_with_our_id_is_said_and_left_alone(port: int):
+    board = realistic_board()
+    with capture_logs() as logs:
+        async with rude_broker(port, ACCEPTED, TAKEN_OVER), running(exporter(board, broker(port))):
+            await until(lambda: vitals(board).conflicts == 1 and len(logs) == 2)
+    assert "another client" in logs[1]["event"]
+    assert "mqtt.client_id" in logs[1]["cure"]
+    assert vitals(board).sessions == 1
+
+
+async def test_without_a_reason_another_client_is_suspected_after_a_while(port: int):
+    board = realistic_board()
+    older = broker(port, version=MqttVersion.V311)
+    async with rude_broker(port, b"\x20\x02\x00\x00", b""), running(exporter(board, older)):
+        await until(lambda: vitals(board).conflicts == 1)
+    assert vitals(board).sessions == mqtt.SHORT_SESSIONS
+
+
+@pytest.mark.parametrize(
+    ("answers", "closes", "reason"),
+    [
+        ((), True, ""),
+        ((), False, "peration timed out"),
+        ((b"HTTP/1.1 400 Bad Request\r\n\r\n",), False, ""),
+        ((b"\x20\x03\xff\xff\xff",), False, ""),
+        ((b"\x20\xff\xff\xff\xff\xff\xff",), False, ""),
+        ((UNAVAILABLE,), False, "server unavailable"),
+        ((ACCEPTED, b"\x00" * 100), False, ""),
+        ((ACCEPTED, b"\x30\x05\x00\x09ab"), False, ""),
+    ],
+    ids=["closes", "silent", "http", "rubbish", "endless", "unavailable", "zeros", "malformed"],
+)
+async def test_a_rude_broker_costs_nothing_but_the_try(
+    port: int,
+    answers: tuple[bytes, ...],
+    closes: bool,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(mqtt_client, "REPLY_TIMEOUT", 0.2)
+    board = realistic_board()
+    with capture_logs() as logs:
+        async with rude_broker(port, *answers, closes=closes):
+            before = open_descriptors()
+            async with running(exporter(board, broker(port))):
+                ended = lambda: [line for line in logs if "reason" in line]  # noqa: E731
+                await until(lambda: bool(ended()))
+            await until(lambda: open_descriptors() <= before)
+    assert reason in ended()[0]["reason"]
+    assert not [line for line in logs if line["log_level"] == "error"]
+
+
+async def test_to_stop_in_the_middle_of_connecting_leaves_nothing(port: int):
+    board = realistic_board()
+    async with rude_broker(port, closes=False):
+        before = open_descriptors()
+        async with running(exporter(board, broker(port))):
+            await until(lambda: open_descriptors() > before)
+        await until(lambda: open_descriptors() <= before)
+
+
+async def test_a_reload_moves_to_another_broker_or_to_none(tmp_path: Path, port: int):
+    board, clock, random = realistic_board(), SystemClock(), Random(1)
+    (tmp_path / "other").mkdir()
+    tools = (DnsResolver(clock, random), Trust())
+    other = free_port()
+    with mosquitto(tmp_path, port), mosquitto(tmp_path / "other", other):
+        async with running(exporter(board, broker(port))) as publisher:
+            await all_taken(board)
+            publisher.configure(broker(port), *tools)
+            publisher.configure(broker(other), *tools)
+            with subscriber(other, f"{ROOT}/status") as watcher:
+                await asyncio.to_thread(
+                    watcher.wait_until, lambda s: s.live or f"{ROOT}/status" in s.retained
+                )
+            assert vitals(board).sessions == 2
+            publisher.configure(None, *tools)
+            assert board.mqtt is None
+            publisher.listen(event("unheard"))
+            with subscriber(other, f"{ROOT}/status") as late:
+                await asyncio.to_thread(
+                    late.wait_until,
+                    lambda s: (
+                        s.retained.get(f"{ROOT}/status", {}).get("state") == "offline"
+                        or any(d["state"] == "offline" for _, d in s.live)
+                    ),
+                )
+
+
+async def test_without_a_broker_nothing_is_kept(tmp_path: Path):
+    board, clock, random = realistic_board(), SystemClock(), Random(1)
+    publisher = MqttExporter(board, tmp_path, clock, random)
+    publisher.configure(None, DnsResolver(clock, random), Trust())
+    async with running(publisher):
+        publisher.listen(event("a"))
+        await asyncio.sleep(0)
+    publisher.save()
+    assert not (tmp_path / NAME).exists()
+
+
+def test_the_client_id_is_as_configured_else_the_runners_else_the_hosts():
+    settings = MqttSettings(HOST, 1883)
+    assert client_id_of(replace(settings, client_id="a"), "r", "h") == "a"
+    assert client_id_of(settings, "r", "h") == "r"
+    assert client_id_of(settings, "", "h") == "h"
+
+
+async def test_events_outlive_a_monitor_that_the_broker_never_met(tmp_path: Path, port: int):
+    state = tmp_path / "state"
+    async with running(exporter(realistic_board(), broker(port), state)) as publisher:
+        publisher.listen(event("before"))
+        await until((state / NAME).exists)
+    board = realistic_board()
+    with mosquitto(tmp_path, port), subscriber(port, f"{ROOT}/events") as watcher:
+        async with running(exporter(board, broker(port), state)) as publisher:
+            publisher.listen(event("after"))
+            await asyncio.to_thread(watcher.wait_until, lambda s: len(s.events()) == 2)
+            await until(lambda: (state / NAME).stat().st_size == 0)
+    assert [e["subject"] for e in watcher.events()] == ["before", "after"]

@@ -1,0 +1,124 @@
+"""Slow or not: the path, the server, lost packets, and what must not count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from monitor.health.flapping import Flaps
+from monitor.health.quality import CLEAN_AT, LOSSY_AT, Quality, assess, unsettled
+from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.probe_result import Attempt, Connection, Family, Phase, TcpFacts
+from tests.attempts import FILTERED, REACHED, attempt, target
+
+TARGET = target("a")
+
+
+def answer(
+    rtt: float | None = 0.012, first_byte: float = 0.03, *, retransmits: int = 0, lag: float = 0.0
+) -> Attempt:
+    trip = rtt or 0.012
+    phases = {Phase.RESOLVE: 0.001, Phase.CONNECT: trip, Phase.FIRST_BYTE: trip + first_byte}
+    tcp = TcpFacts(trip, 0.001, trip, retransmits, 1500)
+    connection = Connection("192.0.2.1", 443, Family.IPV4, phases, rtt=rtt, tcp=tcp)
+    return replace(attempt("a"), connections=(connection,), loop_lag=lag)
+
+
+def after(*attempts: Attempt) -> tuple[Quality, list[Verdict]]:
+    quality, verdicts = Quality(), []
+    for number, one in enumerate(attempts):
+        quality, verdict = assess(quality, TARGET, one, REACHED, 1000.0 + 30 * number)
+        verdicts.append(verdict)
+    return quality, verdicts
+
+
+WELL = [answer()] * 20
+
+
+def test_a_path_that_became_slow_is_degraded_with_both_figures():
+    _, verdicts = after(*WELL, *[answer(0.212)] * 3)
+    assert [v.cause for v in verdicts[-3:]] == [None, None, Cause.SLOW]
+    said = verdicts[-1]
+    assert said.detail == (
+        "The path to a.example is slow: a round trip takes 212 ms, usually 12 ms."
+    )
+    assert said.evidence["round_trip"] == "212 ms, usually 12 ms"
+    assert said.cure
+
+
+def test_behind_a_proxy_it_is_the_path_to_the_proxy_that_is_measured():
+    slow = replace(answer(0.212), proxy="proxy.test:3128")
+    _, verdicts = after(*WELL, *[slow] * 3)
+    assert "proxy proxy.test:3128" in verdicts[-1].detail
+
+
+def test_a_server_that_became_slow_is_told_from_its_path():
+    _, verdicts = after(*WELL, *[answer(first_byte=1.5)] * 3)
+    assert verdicts[-1].cause is Cause.SLOW
+    assert "path to it is as fast as ever" in verdicts[-1].detail
+
+
+def test_a_slow_event_loop_makes_nothing_slow():
+    quality, verdicts = after(*WELL, *[answer(first_byte=1.5, lag=0.4)] * 20)
+    assert {v.cause for v in verdicts} == {None}
+    assert not quality.whole.against
+
+
+def test_the_kernels_round_trip_counts_though_the_loop_is_slow():
+    _, verdicts = after(*WELL, *[answer(0.212, lag=0.4)] * 3)
+    assert verdicts[-1].cause is Cause.SLOW
+
+
+def test_lost_packets_are_told_once_they_are_many_and_until_they_are_few():
+    lossy = [answer(retransmits=1), answer()] * LOSSY_AT
+    quality, verdicts = after(*WELL, *lossy)
+    assert verdicts[-1].cause is Cause.SLOW
+    assert "of the last 20 probes of a.example saw packets lost" in verdicts[-1].detail
+    _, verdicts = after(*WELL, *lossy, *WELL)
+    causes = [v.cause for v in verdicts[len(WELL) + len(lossy) :]]
+    assert causes[0] is Cause.SLOW
+    assert causes[-1] is None
+    assert quality.lost.bit_count() > CLEAN_AT
+
+
+def test_a_packet_lost_now_and_then_is_not_told():
+    _, verdicts = after(*[answer(retransmits=int(n % 6 == 0)) for n in range(300)])
+    assert {v.cause for v in verdicts} == {None}
+
+
+def test_failed_attempts_do_not_touch_what_is_usual():
+    quality, _ = after(*WELL)
+    same, verdict = assess(quality, TARGET, attempt("a", ok=False), FILTERED, 2000.0)
+    assert (same, verdict) == (quality, FILTERED)
+
+
+def test_a_degraded_answer_keeps_its_cause():
+    quality, _ = after(*WELL, *[answer(0.212)] * 3)
+    skewed = Verdict(Cause.CLOCK_SKEW, "x", "y")
+    assert assess(quality, TARGET, answer(0.212), skewed, 2000.0)[1] == skewed
+
+
+def test_what_gives_no_round_trip_is_judged_by_the_whole():
+    _, verdicts = after(*[answer(None)] * 20, *[answer(None, 1.5)] * 3)
+    assert verdicts[-1].cause is Cause.SLOW
+    assert "path" not in verdicts[-1].detail
+
+
+def test_what_flaps_says_how_often_and_why():
+    outages = unsettled(Flaps(True, falls=(1.0, 2.0, 3.0)), TARGET, FILTERED, REACHED)
+    assert outages.cause is Cause.TCP_TIMEOUT
+    assert "3 outages within 30 minutes" in outages.detail
+    assert FILTERED.detail in outages.detail
+    assert outages.cure == FILTERED.cure
+    changes = unsettled(Flaps(True, results=0b1010101010), TARGET, FILTERED, REACHED)
+    assert "changes in its last 20 probes" in changes.detail
+
+
+def test_it_is_getting_slow_before_it_is_slow():
+    assert not after(*WELL)[0].getting_slow
+    assert after(*WELL, answer(0.212))[0].getting_slow
+    assert not after(*WELL, *[answer(0.212)] * 3)[0].getting_slow
+
+
+def test_an_attempt_without_a_connection_tells_nothing():
+    bare = replace(attempt("a"), connections=())
+    assert after(*[bare] * 30)[0] == Quality()

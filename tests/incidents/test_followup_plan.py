@@ -1,0 +1,235 @@
+"""Second looks: which are taken for what, where they go, and what they settle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.health.status import Standing
+from monitor.incidents.followup_plan import Question, Sight, looks_for, sight_of
+from monitor.incidents.followup_verdict import settle, whom
+from monitor.incidents.lifecycle import correlate
+from monitor.incidents.wording import STILL_WORKS
+from monitor.model.diagnosis import Cause
+from monitor.model.incident import Incident, Scope
+from monitor.model.probe_result import (
+    Attempt,
+    Connection,
+    DnsAnswer,
+    Failure,
+    FailureKind,
+    Family,
+    Phase,
+    Resolution,
+    ResolutionSource,
+)
+from monitor.model.state import State
+from tests.incidents.test_correlate import CATALOG, every, one, standing, world
+
+Q = Question
+ADDRESSES = {name: f"192.0.2.{number}" for number, name in enumerate(CATALOG, 10)}
+SERVER = "10.0.0.2:53"
+
+
+def placed(standings: list[Standing], proxy: str | None = None) -> list[Standing]:
+    """Give each host an address of its own, and a second one that is never tried."""
+    result = []
+    for s in standings:
+        assert s.attempt is not None
+        first = next(ADDRESSES[n] for n, row in CATALOG.items() if row[1] == s.target.host)
+        connection = replace(s.attempt.connections[0], address=first)
+        answers = (DnsAnswer(SERVER, "A", "NOERROR", (first,), 0.01),)
+        found = Resolution(s.target.host, ResolutionSource.DNS, (first, f"{first}9"[:13]), answers)
+        attempt = replace(s.attempt, connections=(connection,), resolution=found, proxy=proxy)
+        result.append(replace(s, attempt=attempt))
+    return result
+
+
+def incident_of(cause: Cause, *names: str, proxy: str | None = None):
+    standings = placed(world(every(cause, *names)), proxy)
+    return one(correlate(standings, (), 110.0)), standings
+
+
+def questions(cause: Cause, *names: str, proxy: str | None = None) -> list[Question]:
+    incident, standings = incident_of(cause, *names, proxy=proxy)
+    return list(dict.fromkeys(look.question for look in looks_for(incident, standings)))
+
+
+def test_a_cut_hello_is_tried_with_another_name_at_the_same_address():
+    incident, standings = incident_of(Cause.TLS_RESET_ON_HELLO, "gw-us", "gw-eu")
+    (look,) = looks_for(incident, standings)
+    assert (look.question, look.target.address) == (Q.OTHER_NAME, ADDRESSES["gw-us"])
+    assert (look.target.host, look.target.port) == ("app.test", 8443)
+    assert look.target.endpoint.prober == "tls"
+
+
+def test_a_silent_hello_is_also_tried_in_small_segments():
+    incident, standings = incident_of(Cause.TLS_TIMEOUT_ON_HELLO, "app")
+    small = looks_for(incident, standings)[-1]
+    assert (small.question, small.segment, small.target.host) == (
+        Q.SMALL_SEGMENTS,
+        500,
+        "app.test",
+    )
+
+
+@pytest.mark.parametrize(
+    ("cause", "names", "expected"),
+    [
+        (Cause.TCP_TIMEOUT, ("app",), [Q.OTHER_ADDRESS, Q.SAME_PORT]),
+        (Cause.UDP_NO_REPLY, ("lh-us-udp",), [Q.TCP]),
+        (Cause.DNS_NXDOMAIN, ("app",), [Q.OTHER_SERVER]),
+        (Cause.HTTP_STATUS, ("app",), []),
+        (Cause.LOCAL_PORT_EXHAUSTED, ("app",), []),
+    ],
+)
+def test_each_doubt_has_its_looks(cause: Cause, names: tuple[str, ...], expected: list[Question]):
+    assert questions(cause, *names) == expected
+
+
+def test_what_the_proxy_fails_is_tried_without_it():
+    assert questions(Cause.PROXY_DENIED, "app", proxy="proxy.test:3128") == [Q.BESIDE_PROXY]
+    assert questions(Cause.TLS_RESET_ON_HELLO, "app", proxy="p:1") == [Q.BESIDE_PROXY]
+
+
+def test_what_fails_directly_is_tried_through_the_proxy_that_others_use():
+    incident, standings = incident_of(Cause.TCP_TIMEOUT, "app")
+    standings[1] = replace(standings[1], attempt=replace(standings[1].attempt, proxy="proxy:3128"))
+    assert Q.THROUGH_PROXY in [look.question for look in looks_for(incident, standings)]
+
+
+def test_another_port_of_the_same_host_is_tried_first():
+    incident, standings = incident_of(Cause.TCP_TIMEOUT, "gw-us")
+    host = next(s for s in standings if s.target.id == "gw-us").target.host
+    ports = [x for x in looks_for(incident, standings) if x.question is Q.OTHER_PORT]
+    others = {s.target.port for s in standings if s.target.host == host} - {8443}
+    assert [look.target.endpoint.port in others for look in ports] == [True] * bool(others)
+
+
+def test_nothing_is_looked_at_without_an_address_or_anybody_to_speak():
+    incident, standings = incident_of(Cause.TLS_RESET_ON_HELLO, "app")
+    blind = [
+        replace(s, attempt=replace(s.attempt, connections=(), resolution=None)) if s.attempt else s
+        for s in standings
+    ]
+    assert looks_for(incident, blind) == ()
+    assert looks_for(replace(incident, affected=("gone",)), standings) == ()
+
+
+@given(st.dictionaries(st.sampled_from(sorted(CATALOG)), st.sampled_from(list(Cause)), max_size=8))
+def test_looks_are_few_and_go_only_where_the_configuration_points(failing: dict[str, Cause]):
+    standings = placed(world(failing))
+    hosts = {s.target.host for s in standings}
+    addresses = {a for s in standings for a in s.attempt.resolution.addresses} | {None}
+    for incident in correlate(standings, (), 110.0):
+        looks = looks_for(incident, standings)
+        assert len(looks) <= 5
+        for look in looks:
+            assert look.target.host in hosts
+            assert look.target.endpoint.query in hosts | {""}
+            assert look.target.address in addresses
+            assert look.target.id not in CATALOG
+        told = settle(incident, {}, ())
+        assert told == incident
+
+
+def look(question: Question):
+    incident, standings = incident_of(Cause.TLS_TIMEOUT_ON_HELLO, "app")
+    return next(x for x in looks_for(incident, standings) if x.question is question)
+
+
+def test_any_byte_that_tls_answers_counts_and_silence_does_not():
+    refused = Failure(Phase.TLS, FailureKind.TLS_VERIFY, "not for that name", code="62")
+    silent = Failure(Phase.TLS, FailureKind.TIMEOUT, "no answer in time")
+
+    def seen(failure: Failure, received: int) -> Sight:
+        connection = Connection("192.0.2.1", 443, Family.IPV4, {}, failure, received=received)
+        attempt = Attempt("x", 1.0, 1.0, None, (connection,), failure)
+        return sight_of(look(Q.OTHER_NAME), attempt)
+
+    assert seen(refused, 1200).answered
+    assert seen(silent, 0).said == "no answer in time"
+
+
+def incident(cause: Cause, *names: str, scope: Scope = Scope.ENDPOINT) -> Incident:
+    return Incident(
+        "i", cause, scope, "s", State.DOWN, 1.0, names, "It is down.", "Look.", {"phase": "tls"}
+    )
+
+
+TARGETS = {name: standing(name).target for name in CATALOG}
+
+
+@pytest.mark.parametrize(
+    ("cause", "sights", "words", "settled"),
+    [
+        (Cause.TLS_RESET_ON_HELLO, {Q.OTHER_NAME: True}, "a name filter", None),
+        (Cause.TLS_RESET_ON_HELLO, {Q.OTHER_NAME: False}, "no name filter", Cause.TCP_RESET),
+        (Cause.TLS_TIMEOUT_ON_HELLO, {Q.OTHER_NAME: True}, "a name filter", None),
+        (
+            Cause.TLS_TIMEOUT_ON_HELLO,
+            {Q.OTHER_NAME: False, Q.SMALL_SEGMENTS: True},
+            "path-MTU hole",
+            None,
+        ),
+        (
+            Cause.TLS_TIMEOUT_ON_HELLO,
+            {Q.OTHER_NAME: True, Q.SMALL_SEGMENTS: True},
+            "path-MTU hole",
+            None,
+        ),
+        (
+            Cause.TLS_TIMEOUT_ON_HELLO,
+            {Q.OTHER_NAME: False, Q.SMALL_SEGMENTS: False},
+            "whatever the name",
+            None,
+        ),
+        (Cause.TCP_TIMEOUT, {Q.OTHER_PORT: True}, "a rule for the port", None),
+        (Cause.TCP_TIMEOUT, {Q.OTHER_ADDRESS: True}, "another address of the same name", None),
+        (Cause.TCP_TIMEOUT, {Q.SAME_PORT: True}, "a rule for the address", None),
+        (Cause.TCP_TIMEOUT, {Q.THROUGH_PROXY: True}, "can't be reached directly", None),
+        (Cause.TCP_TIMEOUT, {Q.SAME_PORT: False}, "It is down.", None),
+        (Cause.UDP_NO_REPLY, {Q.TCP: True}, "UDP is filtered", None),
+        (Cause.UDP_NO_REPLY, {Q.TCP: False}, "can't be reached at all", None),
+        (Cause.DNS_NXDOMAIN, {Q.OTHER_SERVER: True}, "they disagree", None),
+        (Cause.DNS_NXDOMAIN, {Q.OTHER_SERVER: False}, "no address either", None),
+        (Cause.PROXY_DENIED, {Q.BESIDE_PROXY: True}, "Without the proxy it is reached", None),
+        (Cause.PROXY_DENIED, {Q.BESIDE_PROXY: False}, "It is down.", None),
+        (Cause.UDP_NO_REPLY, {Q.SAME_PORT: True}, "It is down.", None),
+        (Cause.DNS_NXDOMAIN, {Q.TCP: True}, "It is down.", None),
+        (Cause.TLS_RESET_ON_HELLO, {Q.THROUGH_PROXY: True}, "can't be reached directly", None),
+        (Cause.HTTP_STATUS, {Q.SAME_PORT: True}, "It is down.", None),
+    ],
+)
+def test_what_was_seen_settles_the_sentence(
+    cause: Cause, sights: dict[Question, bool], words: str, settled: Cause | None
+):
+    seen = [Sight(q, "something else", ok, "answers" if ok else "x") for q, ok in sights.items()]
+    told = settle(incident(cause, "app"), TARGETS, seen)
+    assert words in told.detail
+    assert told.cause is (settled or cause)
+    assert told.cure
+    assert told.evidence.keys() == {"phase", *(q.value for q in sights)}
+
+
+@pytest.mark.parametrize("question", [Q.SAME_PORT, Q.OTHER_SERVER])
+def test_what_still_works_stays_said_and_once(question: Question):
+    cause = Cause.TCP_TIMEOUT if question is Q.SAME_PORT else Cause.DNS_NXDOMAIN
+    remark = "Still works: eu01 of gateways."
+    still = replace(
+        incident(cause, "gw-us"),
+        detail=f"It is down. {remark}",
+        evidence={STILL_WORKS: "eu01 of gateways"},
+    )
+    told = settle(still, TARGETS, [Sight(question, "another", True, "answers")])
+    assert told.detail.count(remark) == 1
+
+
+def test_hosts_are_written_as_the_rule_that_is_to_be_asked_for():
+    assert whom(["a.test"]) == "a.test"
+    assert whom(["us01.gitpod.dev", "eu01.gitpod.dev"]) == "eu01.gitpod.dev and us01.gitpod.dev"
+    assert whom(["us01.gitpod.dev", "a.eu01.gitpod.dev", "eu01.gitpod.dev"]) == "*.gitpod.dev"
+    assert whom(["a.test", "b.example", "c.test"]) == "a.test and 2 more"

@@ -1,0 +1,116 @@
+"""Trust: read anew when files change, kept when a new file is broken, public CAs told apart."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import ssl
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from monitor.net.sockets.trust_store import PUBLIC_CAS, Trust, TrustError
+from tests.internet.ca import Authority
+
+
+@pytest.fixture
+def authorities(tmp_path: Path) -> tuple[Authority, Authority]:
+    return Authority(tmp_path, "First CA"), Authority(tmp_path, "Second CA")
+
+
+def swapped(file: Path, content: bytes) -> None:
+    """Replace a file as a whole, as a mounted secret or an init container does."""
+    beside = file.with_suffix(".new")
+    beside.write_bytes(content)
+    beside.replace(file)
+
+
+def subjects(trust: Trust, *alpn: str) -> list[object]:
+    certificates = trust.context(alpn=alpn).get_ca_certs()
+    return [dict(rdn[0] for rdn in c["subject"])["commonName"] for c in certificates]  # type: ignore[union-attr,misc]
+
+
+def test_a_changed_ca_file_is_read_anew_for_every_context(
+    tmp_path: Path, authorities: tuple[Authority, Authority]
+):
+    first, second = authorities
+    file = tmp_path / "trusted.pem"
+    swapped(file, first.file.read_bytes())
+    trust = Trust(file, system_store=False)
+    assert subjects(trust) == subjects(trust, "http/1.1") == ["First CA"]
+    assert not trust.renew()
+    swapped(file, second.file.read_bytes())
+    assert trust.renew()
+    assert subjects(trust) == subjects(trust, "http/1.1") == ["Second CA"]
+    assert not trust.renew()
+
+
+@pytest.mark.parametrize("content", [b"", b"no certificates here\n", None, "cut"])
+def test_a_broken_file_keeps_the_old_trust_and_is_told_once(
+    tmp_path: Path, authorities: tuple[Authority, Authority], content: bytes | str | None
+):
+    first, second = authorities
+    file = tmp_path / "trusted.pem"
+    swapped(file, first.file.read_bytes())
+    trust = Trust(file, system_store=False)
+    assert subjects(trust) == ["First CA"]
+    if content is None:
+        file.unlink()
+    else:
+        swapped(file, second.file.read_bytes()[:300] if content == "cut" else bytes(content))  # type: ignore[arg-type]
+    with pytest.raises(TrustError, match=str(file)):
+        trust.renew()
+    assert not trust.renew()
+    assert subjects(trust) == ["First CA"]
+    swapped(file, second.file.read_bytes())
+    assert trust.renew()
+    assert subjects(trust) == ["Second CA"]
+
+
+def test_the_systems_store_is_the_one_that_the_environment_names(
+    tmp_path: Path,
+    authorities: tuple[Authority, Authority],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    first, second = authorities
+    file, folder = tmp_path / "bundle.pem", tmp_path / "hashed"
+    folder.mkdir()
+    swapped(file, first.file.read_bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+    trust = Trust()
+    assert subjects(trust) == ["First CA"]
+    swapped(file, second.file.read_bytes())
+    assert trust.renew()
+    assert subjects(trust) == ["Second CA"]
+    (folder / "anything").touch()
+    os.utime(folder, ns=(1, 1))
+    assert trust.renew()
+    swapped(file, b"")
+    with pytest.raises(TrustError):
+        trust.renew()
+    assert subjects(trust) == ["Second CA"]
+
+
+def digest(pem: str) -> str:
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+
+def test_a_ca_of_the_distribution_is_public_and_one_that_was_added_is_not(
+    tmp_path: Path, authorities: tuple[Authority, Authority]
+):
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    (shipped / "first.crt").write_bytes(b"# First\n" + authorities[0].file.read_bytes())
+    (shipped / "note.txt").write_bytes(b"\xff-----BEGIN CERTIFICATE-----A-----END CERTIFICATE-----")
+    trust = Trust(public_cas=[shipped, tmp_path / "missing"])
+    pems = [a.certificate.public_bytes(Encoding.PEM).decode() for a in authorities]
+    assert [trust.is_public(digest(pem)) for pem in pems] == [True, False]
+    assert Trust(public_cas=[tmp_path / "missing"]).is_public(digest(pems[0])) is None
+
+
+@pytest.mark.skipif(not PUBLIC_CAS[0].is_dir(), reason="no CAs of the distribution here")
+def test_what_this_distribution_ships_is_public():
+    file = next(PUBLIC_CAS[0].glob("*.crt"))
+    assert Trust().is_public(digest(file.read_text()))

@@ -1,0 +1,102 @@
+"""Slots and the agenda: spread, without drift, never in a bunch. No clock, no sleeping."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from monitor.common.rate_limit import Pause, TokenBucket
+from monitor.scheduler.schedule import Agenda, next_slot, phase_of, slots_between
+
+intervals = st.floats(0.5, 3600)
+times = st.floats(0, 1e7)
+
+
+@given(st.text(), intervals, times)
+def test_the_next_slot_is_ahead_by_one_interval_at_the_most(name: str, interval: float, now: float):
+    slot = next_slot(now, interval, phase_of(name, interval))
+    assert now < slot <= now + interval + 1e-6
+
+
+@given(st.text(), intervals, times, st.integers(1, 50))
+def test_slots_do_not_drift_with_how_long_probes_take(
+    name: str, interval: float, now: float, count: int
+):
+    phase = phase_of(name, interval)
+    first = next_slot(now, interval, phase)
+    slot = first
+    for _ in range(count):
+        slot = next_slot(slot + interval * 0.9, interval, phase)  # the probe took so long
+    assert slot == pytest.approx(first + count * interval, rel=1e-9, abs=1e-3)
+
+
+@given(st.text(), intervals, times, st.floats(0, 1e5))
+def test_what_a_stall_missed_is_counted_and_not_made_up_for(
+    name: str, interval: float, now: float, stall: float
+):
+    phase = phase_of(name, interval)
+    slot = next_slot(now, interval, phase)
+    later = slot + stall
+    missed = slots_between(slot, later, interval, phase)
+    assert missed == pytest.approx(math.floor(stall / interval + 1e-6), abs=1)
+    assert slots_between(slot, slot, interval, phase) == 0
+    assert next_slot(later, interval, phase) > later
+
+
+def test_a_hundred_targets_are_spread_over_the_interval():
+    phases = sorted(phase_of(f"target-{n}", 30.0) for n in range(100))
+    per_second = [sum(second <= p < second + 1 for p in phases) for second in range(30)]
+    assert max(per_second) <= 10
+    assert sum(count > 0 for count in per_second) >= 25
+    assert phase_of("target-1", 30.0) == phase_of("target-1", 30.0)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.floats(0, 100)), max_size=40), times)
+def test_a_target_is_on_the_agenda_once_and_comes_when_it_is_due(
+    entries: list[tuple[str, float]], now: float
+):
+    assume(now <= 100)
+    agenda = Agenda()
+    for name, due in entries:
+        agenda.set(name, due)
+    wanted = dict(entries)
+    popped = agenda.pop_due(now)
+    assert dict(popped) == {name: due for name, due in wanted.items() if due <= now}
+    assert len(popped) == len(dict(popped))
+    assert [due for _, due in popped] == sorted(due for _, due in popped)
+    rest = {name: due for name, due in wanted.items() if due > now}
+    assert agenda.next_due() == min(rest.values(), default=None)
+
+
+def test_expediting_only_ever_brings_forward():
+    agenda = Agenda()
+    agenda.set("a", 30.0)
+    assert agenda.expedite("a", 2.0)
+    assert not agenda.expedite("a", 5.0)
+    assert not agenda.expedite("unknown", 1.0)
+    assert agenda.next_due() == 2.0
+    agenda.remove("a")
+    assert agenda.next_due() is None
+
+
+def test_the_bucket_lets_a_burst_through_and_then_its_rate():
+    bucket = TokenBucket(rate=10.0, burst=3.0)
+    waits = [bucket.reserve(100.0) for _ in range(6)]
+    assert waits == pytest.approx([0, 0, 0, 0.1, 0.2, 0.3])
+    assert bucket.reserve(200.0) == 0.0
+
+
+def test_the_bucket_can_be_asked_without_waiting():
+    bucket = TokenBucket(rate=1.0, burst=2.0)
+    assert [bucket.try_take(5.0) for _ in range(3)] == [True, True, False]
+    assert bucket.try_take(6.0)
+
+
+def test_a_pause_keeps_events_apart():
+    pause = Pause(5.0)
+    assert [pause.over(now) for now in (0.0, 1.0, 4.9, 5.0, 9.0, 10.0)] == [
+        True, False, False, True, False, True
+    ]  # fmt: skip

@@ -1,0 +1,70 @@
+"""Events: which changes are told, in what order, and what they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from monitor.health.machine import Health
+from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.incident import Incident, Scope
+from monitor.model.state import State
+from monitor.state.events import Event, EventKind, Events, incidents_changed, state_changed
+from monitor.state.store import Record
+from tests.attempts import target
+
+NOW = 1000.0
+INCIDENT = Incident(
+    "a1",
+    Cause.TCP_TIMEOUT,
+    Scope.ENDPOINT,
+    "a.test",
+    State.DOWN,
+    900.0,
+    ("a",),
+    "Dropped.",
+    "Open.",
+)
+
+
+def kinds(events: tuple[Event, ...]) -> list[EventKind]:
+    return [event.kind for event in events]
+
+
+def test_every_listener_is_told_every_event_in_order():
+    first, second, events = [], [], Events()
+    events.listen(first.append)
+    events.listen(second.append)
+    told = incidents_changed((), (INCIDENT, replace(INCIDENT, id="b2")), NOW)
+    events.tell(*told)
+    assert first == second == list(told)
+
+
+def test_a_target_that_went_down_is_serious_and_says_why_and_what_to_do():
+    record = Record(target("a"), health=Health(State.DOWN, NOW))
+    event = state_changed(record, Verdict(Cause.TCP_TIMEOUT, "Dropped.", "Open it."), NOW)
+    assert (event.kind, event.serious, event.title) == (
+        EventKind.TARGET_STATE,
+        True,
+        "target is down",
+    )
+    assert event.facts["cause"] == "tcp_timeout"
+    assert (event.facts["detail"], event.facts["cure"]) == ("Dropped.", "Open it.")
+
+
+def test_a_recovery_is_not_serious_and_names_no_cause():
+    event = state_changed(Record(target("a"), health=Health(State.UP, NOW)), Verdict(None), NOW)
+    assert not event.serious
+    assert "cause" not in event.facts
+
+
+def test_an_incident_opens_changes_and_closes():
+    wider = replace(INCIDENT, scope=Scope.PORT)
+    assert kinds(incidents_changed((), (INCIDENT,), NOW)) == [EventKind.INCIDENT_OPENED]
+    assert kinds(incidents_changed((INCIDENT,), (wider,), NOW)) == [EventKind.INCIDENT_CHANGED]
+    (closed,) = incidents_changed((INCIDENT,), (), NOW)
+    assert (closed.kind, closed.facts["seconds"]) == (EventKind.INCIDENT_CLOSED, 100.0)
+
+
+def test_an_incident_that_only_grew_is_not_told_again():
+    grown = replace(INCIDENT, affected=("a", "b"), detail="More.")
+    assert incidents_changed((INCIDENT,), (grown,), NOW) == ()

@@ -1,0 +1,167 @@
+"""The day that is remembered of a target, and the chapters of past incidents."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.health.latency import latency_code, latency_of
+from monitor.model.diagnosis import Cause
+from monitor.model.incident import Incident, Scope
+from monitor.model.state import State
+from monitor.state.history import (
+    CELL_BYTES,
+    PAST_INCIDENTS,
+    RESULTS_LIMIT,
+    SLOT_SECONDS,
+    SLOTS,
+    Chapter,
+    Trace,
+    awaiting,
+    chronicle,
+    observe,
+    slots,
+    uptime,
+)
+
+NOON = 1_800_000_000.0
+"""The start of a slot: a multiple of 300."""
+
+
+def incident(name: str, *affected: str) -> Incident:
+    return Incident(
+        name, Cause.TCP_TIMEOUT, Scope.PORT, "tcp/443", State.DOWN, NOON, affected, "Sentence.", "C"
+    )
+
+
+def test_a_slot_tells_the_worst_state_the_share_down_and_three_latencies():
+    trace = Trace()
+    for number, latency in enumerate((0.010, 0.030, 0.020)):
+        trace = observe(trace, State.UP, latency, NOON + number)
+    trace = observe(trace, State.DOWN, None, NOON + 10)
+    last = slots(trace, NOON + 20)[-1]
+    assert (last.start, last.state) == (NOON, State.DOWN)
+    assert last.down == pytest.approx(0.25, abs=0.005)
+    told = (last.least, last.median, last.greatest)
+    assert told == pytest.approx((0.010, 0.020, 0.030), rel=0.03)
+
+
+def test_a_day_ends_with_the_slot_in_progress_and_has_gaps_where_nothing_was_measured():
+    trace = observe(Trace(), State.UP, 0.01, NOON)
+    trace = observe(trace, State.DEGRADED, 0.5, NOON + 3 * SLOT_SECONDS)
+    day = slots(trace, NOON + 4 * SLOT_SECONDS)
+    assert len(day) == SLOTS
+    assert [slot.state for slot in day[-5:]] == [State.UP, None, None, State.DEGRADED, None]
+    assert [slot.start for slot in day[-2:]] == [NOON + 3 * SLOT_SECONDS, NOON + 4 * SLOT_SECONDS]
+    assert {slot.state for slot in day[:-5]} == {None}
+
+
+def test_uptime_is_of_what_was_measured():
+    assert uptime(slots(Trace(), NOON)) is None
+    trace = observe(Trace(), State.UP, 0.01, NOON)
+    assert uptime(slots(trace, NOON)) == 1
+    trace = observe(trace, State.DOWN, None, NOON + 50 * SLOT_SECONDS)
+    assert uptime(slots(trace, NOON + 60 * SLOT_SECONDS)) == 0.5
+
+
+def test_a_target_that_nobody_could_judge_yet_has_no_uptime():
+    trace = observe(Trace(), State.UNKNOWN, None, NOON)
+    assert uptime(slots(trace, NOON)) is None
+
+
+def test_what_was_seen_before_anybody_could_judge_does_not_count_as_up():
+    trace = observe(Trace(), State.UNKNOWN, None, NOON)
+    trace = observe(trace, State.DOWN, None, NOON + 1)
+    assert uptime(slots(trace, NOON + 2)) == 0
+
+
+def test_a_clock_set_back_changes_no_past_slot_and_one_far_ahead_forgets_it():
+    trace = observe(Trace(), State.UP, 0.01, NOON)
+    trace = observe(trace, State.DOWN, None, NOON - 1000)
+    assert slots(trace, NOON)[-1].state is State.DOWN
+    later = observe(trace, State.UP, 0.01, NOON + 1e12)
+    assert [s.state for s in slots(later, NOON + 1e12)] == [None] * (SLOTS - 1) + [State.UP]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-1e3, 1e5),
+            st.sampled_from(State),
+            st.none() | st.floats(0, 1e3) | st.sampled_from([float("nan"), float("inf")]),
+        ),
+        max_size=60,
+    )
+)
+def test_whatever_is_observed_a_day_is_a_day_and_bounded(results):
+    trace, now = Trace(), NOON
+    for step, state, latency in results:
+        now += step
+        trace = observe(trace, state, latency, now)
+    day = slots(trace, now)
+    assert len(day) == SLOTS
+    assert len(trace.closed) <= (SLOTS - 1) * CELL_BYTES
+    assert all(b.start - a.start == SLOT_SECONDS for a, b in itertools.pairwise(day))
+    assert all(0 <= slot.down <= 1 for slot in day)
+    assert (uptime(day) is None) or 0 <= (uptime(day) or 0) <= 1
+
+
+def test_a_storm_of_results_takes_no_more_memory_than_its_limit():
+    trace = Trace()
+    for number in range(RESULTS_LIMIT + 50):
+        trace = observe(trace, State.UP, 0.01, NOON + number / 100)
+    assert len(trace.open.latencies) == RESULTS_LIMIT
+    assert trace.open.results == RESULTS_LIMIT + 50
+
+
+@given(st.floats(1e-4, 60))
+def test_a_latency_in_a_byte_is_right_to_three_percent(seconds):
+    code = latency_code(seconds)
+    assert 1 <= code <= 255
+    assert latency_of(code) == pytest.approx(seconds, rel=0.03)
+
+
+@pytest.mark.parametrize("odd", [None, float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_latency_is_none(odd):
+    assert latency_of(latency_code(odd)) is None
+
+
+def test_a_chapter_tells_an_incident_at_its_widest_and_when_it_ended():
+    chapters = chronicle((), [incident("i", "a")], NOON)
+    chapters = chronicle(chapters, [incident("i", "a", "b", "c")], NOON + 1)
+    chapters = chronicle(chapters, [incident("i", "c"), incident("j", "d")], NOON + 2)
+    chapters = chronicle(chapters, [incident("j", "d")], NOON + 3)
+    assert chapters == (
+        Chapter(incident("i", "a", "b", "c"), NOON + 3),
+        Chapter(incident("j", "d"), None),
+    )
+    assert chronicle(chapters, [incident("j", "d")], NOON + 9) == chapters
+
+
+def test_what_opens_again_under_the_same_id_is_a_chapter_of_its_own():
+    chapters = chronicle((), [incident("i", "a")], NOON)
+    chapters = chronicle(chapters, [], NOON + 1)
+    chapters = chronicle(chapters, [incident("i", "a")], NOON + 2)
+    assert [c.ended_at for c in chapters] == [NOON + 1, None]
+
+
+def test_the_oldest_ended_chapters_are_forgotten_and_no_open_one():
+    chapters = chronicle((), [incident("open", "x")], NOON)
+    for number in range(PAST_INCIDENTS + 20):
+        chapters = chronicle(chapters, [incident("open", "x"), incident(f"i{number}", "a")], NOON)
+    assert len(chapters) == PAST_INCIDENTS + 2
+    names = [c.incident.id for c in chapters]
+    assert names[0] == "open"
+    assert names[1] == "i19"
+    assert names[-1] == f"i{PAST_INCIDENTS + 19}"
+
+
+def test_an_incident_waits_for_targets_without_a_result_and_no_longer():
+    before = (incident("i", "a", "b"), incident("j", "c"))
+    assert awaiting(before, (), {"b"}) == (before[0],)
+    assert awaiting(before, (replace(before[0], affected=("a",)),), {"b"}) == ()
+    assert awaiting(before, (), set()) == ()
