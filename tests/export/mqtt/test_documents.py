@@ -23,7 +23,7 @@ from monitor.state.store import Board
 from tests.boards import NOW, hostile_board, realistic_board
 
 TOPICS = Topics.of("egress-monitor", "m-1")
-DOCUMENTATION = (Path(__file__).parents[2] / "docs/mqtt.md").read_text()
+DOCUMENTATION = (Path(__file__).parents[3] / "docs/mqtt.md").read_text()
 
 
 @given(st.text(max_size=20))
