@@ -20,7 +20,7 @@ from monitor.model.settings import (
     TlsSettings,
 )
 from monitor.model.target import Target
-from monitor.scheduler.engine import Engine, make_tools
+from monitor.scheduler.engine import Engine, make_probe_context
 
 
 def make_engine(ca: Path) -> Engine:
@@ -32,7 +32,7 @@ def make_engine(ca: Path) -> Engine:
         tls=TlsSettings(ca, system_store=False),
         proxy=ProxySettings(ProxyMode.NONE),
     )
-    return Engine(make_tools(settings, {}), settings.schedule)
+    return Engine(make_probe_context(settings, {}), settings.schedule)
 
 
 def make_targets(port: int) -> dict[str, Target]:
@@ -59,8 +59,8 @@ async def serve(port: int, ca: Path) -> None:
         protocol, count = line.split()
         failure = None
         for _ in range(int(count)):
-            attempt, _ = await engine.measure(targets[protocol])
-            failure = failure or attempt.failure
+            probe_result, _ = await engine.measure(targets[protocol])
+            failure = failure or probe_result.failure
         print("ok" if failure is None else failure, flush=True)
 
 

@@ -21,10 +21,10 @@ from random import Random
 
 from monitor.export.remote_write.queue import Bounds, Queue
 from monitor.export.remote_write.sampling import Sampler
-from monitor.state.self_metrics import WriteVitals
-from tests.boards import realistic_board
+from monitor.state.self_metrics import RemoteWriteMetrics
 from tests.internet.process import accepts, free_port, program, running, wait_until
 from tests.internet.whole import Internet, whole_internet
+from tests.stores import realistic_board
 
 HOURS = 6
 INTERVAL = 30
@@ -187,12 +187,12 @@ def drained(metrics: Metrics, name: str, since: float, seconds: float) -> None:
 
 def fill(directory: Path) -> int:
     """Make a queue that holds the last hours of the full catalogue; returns its samples."""
-    board = realistic_board()
-    vitals = WriteVitals()
-    queue = Queue("victoria", directory, Bounds(2**30, 86_400.0), vitals)
+    store = realistic_board()
+    self_metrics = RemoteWriteMetrics()
+    queue = Queue("victoria", directory, Bounds(2**30, 86_400.0), self_metrics)
     now = time.time()
     queue.open(now - HOURS * 3600)
-    first = [p for part in Sampler().sample(board, now) for p in part]
+    first = [p for part in Sampler().sample(store, now) for p in part]
     by_target: dict[str, list[tuple[object, float]]] = {}
     for series, _, value in first:
         target = series.key.partition("target\0")[2].partition("\0")[0]
@@ -210,7 +210,7 @@ def fill(directory: Path) -> int:
         if points:
             queue.append(points, labels, at / 1000)  # type: ignore[arg-type]
     queue.close(now)
-    return vitals.queued
+    return self_metrics.queued
 
 
 def backfill(folder: Path) -> None:

@@ -111,7 +111,10 @@ def dashboard() -> Dashboard:
         listing(
             "Failing targets",
             "With the cause of the last failure.",
-            {"failing": f"max by (target, group, cause) (probe_failure_info{{{IN_GROUPS}}})"},
+            {
+                "failing": "max by (target, group, cause) "
+                f"(egress_probe_failure_info{{{IN_GROUPS}}})"
+            },
             key="target",
             hidden=("failing",),
             links={"target": OF_TARGET},
@@ -123,7 +126,7 @@ def dashboard() -> Dashboard:
             "Failed probes a second.",
             {
                 "{{cause}}": "sum by (cause) "
-                f"(rate(probe_failures_total{{{IN_GROUPS}}}[$__rate_interval]))"
+                f"(rate(egress_probe_failures_total{{{IN_GROUPS}}}[$__rate_interval]))"
             },
             unit="cps",
             stacked=True,
@@ -205,7 +208,7 @@ def dashboard() -> Dashboard:
         listing(
             "AWS APIs",
             "Which way each was reached.",
-            {"way": f"max by (target, path) (egress_network_path_info{{{CHOSEN}}})"},
+            {"way": f"max by (target, network_path) (egress_network_path_info{{{CHOSEN}}})"},
             key="target",
             hidden=("way",),
             width=8,

@@ -80,7 +80,7 @@ def dashboard() -> Dashboard:
             "Failed probes a second.",
             {
                 "{{cause}}": "sum by (cause) "
-                f"(rate(probe_failures_total{{{CHOSEN}}}[$__rate_interval]))"
+                f"(rate(egress_probe_failures_total{{{CHOSEN}}}[$__rate_interval]))"
             },
             unit="cps",
             stacked=True,

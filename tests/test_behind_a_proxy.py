@@ -85,11 +85,11 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
 def test_check_shows_the_way_of_each_target_and_each_missing_entry(machine: Machine) -> None:
     done = machine.run("check", NO_PROXY="direct.test,.internal,.amazonaws.com")
     assert done.returncode == 0, done.stdout + done.stderr
-    way = f"through 127.0.0.1:{machine.proxy}"
+    proxy_path = f"through 127.0.0.1:{machine.proxy}"
     rows = {line.split()[2]: line for line in done.stdout.splitlines() if "://" in line}
-    assert f", {way} " in rows["proxied"]
+    assert f", {proxy_path} " in rows["proxied"]
     assert ", directly " in rows["direct"]
-    assert f", {way}; directly in " in rows["compared"]
+    assert f", {proxy_path}; directly in " in rows["compared"]
     assert ", directly, as always " in rows["plain"]
     for entry in ("169.254.0.0/16", "app.gitpod.io"):
         assert f"NO_PROXY lacks {entry}, " in done.stdout
@@ -101,16 +101,18 @@ def test_check_tells_the_same_as_json(machine: Machine) -> None:
     done = machine.run("check", "--format", "json", NO_PROXY="direct.test,.internal")
     document = json.loads(done.stdout)
     targets = {shown["id"]: shown for shown in document["targets"]}
-    ways = {name: (shown["way"], shown["may_be_proxied"]) for name, shown in targets.items()}
-    assert ways == {
+    proxy_paths = {
+        name: (shown["proxy_path"], shown["may_be_proxied"]) for name, shown in targets.items()
+    }
+    assert proxy_paths == {
         "proxied": ("proxy", True),
         "direct": ("direct", True),
         "compared": ("proxy", True),
         "plain": ("direct", False),
     }
     assert targets["compared"]["ways_compared"] == "both_ways"
-    assert set(targets["compared"]["ways"]) == {"proxy", "direct"}
-    assert targets["compared"]["ways"]["proxy"]["phases"]["proxy"] > 0
+    assert set(targets["compared"]["proxy_paths"]) == {"proxy", "direct"}
+    assert targets["compared"]["proxy_paths"]["proxy"]["phases"]["proxy"] > 0
     missing = ["169.254.0.0/16", "app.gitpod.io", ".amazonaws.com"]
     assert document["proxies"]["no_proxy_missing"] == missing
     assert document["proxies"]["https"] == f"127.0.0.1:{machine.proxy}"

@@ -98,7 +98,7 @@ directory = "{folder}/state"
 url = "mqtt://127.0.0.1:{silent}"
 username = "me"
 password_file = "{secret(folder, "mqtt")}"
-{"".join(destination(folder, name, parrot, how) for name, how in ways(folder).items())}
+{"".join(destination(folder, name, parrot, how) for name, how in proxy_paths(folder).items())}
 [[remote_write]]
 name = "silent"
 url = "http://127.0.0.1:{silent}/write?token={CANARY}"
@@ -128,7 +128,7 @@ path = "/p?token={CANARY}"
     return path
 
 
-def ways(folder: Path) -> dict[str, str]:
+def proxy_paths(folder: Path) -> dict[str, str]:
     """The ways of proving who writes."""
     return {
         "basic": f'username = "me"\npassword_file = "{secret(folder, "write")}"',

@@ -6,7 +6,7 @@ import pytest
 
 from docs.reference import FOLDER, written
 from monitor.export.metrics.families import families
-from tests.boards import realistic_board
+from tests.stores import realistic_board
 
 
 @pytest.mark.parametrize("name", written())

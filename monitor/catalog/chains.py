@@ -9,7 +9,7 @@ Chains stand in the catalogue's files beside the rows that they serve::
     ask = "vscode-commits-x64"                  # the row whose host, port and way are used
     read.commit = { json = [0], as = "commit" }
 
-    [chain.stand_in]
+    [chain.wildcard_sample]
     vscode-server-x64 = { path = "/commit:{commit}/server-linux-x64/stable" }
 
 A step asks an HTTPS row with GET: at the row's own path, or at ``path``, in which ``{name}``
@@ -19,7 +19,7 @@ the answer: by ``json``, the keys and indexes on the way to a string, or by ``re
 the Location header; ``part`` ("host" or "path") takes one part of a URL. ``as`` is the shape
 that a value must have (``SHAPES``).
 
-``stand_in`` gives host, path or both of wildcard rows. A chain without it is there for the
+``wildcard_sample`` gives host, path or both of wildcard rows. A chain without it is there for the
 redirect at its end, and names in ``for`` the rows with which it is of use.
 """
 
@@ -97,7 +97,7 @@ class Chain:
     id: str
     steps: tuple[Step, ...]
     serves: tuple[str, ...]
-    stand_ins: Mapping[str, Template] = field(default_factory=dict)
+    wildcard_samples: Mapping[str, Template] = field(default_factory=dict)
 
 
 def parse_chain(table: Mapping[str, Any]) -> Chain:
@@ -106,16 +106,16 @@ def parse_chain(table: Mapping[str, Any]) -> Chain:
     Raises:
         KeyError, TypeError, ValueError, AttributeError: if it is malformed.
     """
-    _only(table, "id", "step", "stand_in", "for")
-    stand_ins = {
+    _only(table, "id", "step", "wildcard_sample", "for")
+    wildcard_samples = {
         row: Template(**_texts(value, "host", "path"))
-        for row, value in table.get("stand_in", {}).items()
+        for row, value in table.get("wildcard_sample", {}).items()
     }
     chain = Chain(
         id=_text(table["id"]),
         steps=tuple(map(_step, table["step"])),
-        serves=tuple(map(_text, table.get("for", stand_ins))),
-        stand_ins=stand_ins,
+        serves=tuple(map(_text, table.get("for", wildcard_samples))),
+        wildcard_samples=wildcard_samples,
     )
     if not chain.steps or not chain.serves:
         raise ValueError(f"chain {chain.id} has no step, or nothing that it serves")
@@ -136,7 +136,7 @@ def check_rows(chains: Iterable[Chain], rows: Iterable[Endpoint]) -> None:
             if row is None or row.protocol is not Protocol.HTTPS or row.prober != "http":
                 raise ValueError(f"chain {chain.id} asks {step.ask}, which is no HTTPS row")
         for name in chain.serves:
-            if name not in known or (name in chain.stand_ins and not known[name].wildcard):
+            if name not in known or (name in chain.wildcard_samples and not known[name].wildcard):
                 raise ValueError(f"chain {chain.id} serves {name}, which is no such row")
 
 
@@ -163,17 +163,17 @@ def _read(name: str, table: Mapping[str, Any]) -> Read:
 def _check_names(chain: Chain) -> None:
     """Check that what is used was read before, and that a token goes nowhere but into the
     header that is made for it."""
-    shapes: dict[str, str] = {}
+    identifiers: dict[str, str] = {}
     for step in chain.steps:
         used = set(PLACEHOLDER.findall(step.path))
-        if any(shapes.get(name, TOKEN) == TOKEN for name in used):
+        if any(identifiers.get(name, TOKEN) == TOKEN for name in used):
             raise ValueError(f"chain {chain.id}: {step.path} uses what is not known, or a token")
-        if step.bearer and shapes.get(step.bearer) != TOKEN:
+        if step.bearer and identifiers.get(step.bearer) != TOKEN:
             raise ValueError(f"chain {chain.id}: bearer {step.bearer} is no token")
-        shapes |= {read.name: read.shape for read in step.reads}
-    for template in chain.stand_ins.values():
+        identifiers |= {read.name: read.shape for read in step.reads}
+    for template in chain.wildcard_samples.values():
         names = PLACEHOLDER.findall(template.host + template.path)
-        if not names or any(shapes.get(name, TOKEN) == TOKEN for name in names):
+        if not names or any(identifiers.get(name, TOKEN) == TOKEN for name in names):
             raise ValueError(f"chain {chain.id} stands in what it did not read, or a token")
 
 

@@ -138,7 +138,7 @@ _COPIED: Mapping[str, Callable[[Any], bool]] = {
     "gateway": lambda v: isinstance(v, str) and v != "",
     "gateway_entry": lambda v: isinstance(v, bool),
     "audited": lambda v: isinstance(v, bool),
-    "one_of": lambda v: isinstance(v, str) and v != "",
+    "redundancy_group": lambda v: isinstance(v, str) and v != "",
     "note": lambda v: isinstance(v, str) and v != "",
 }
 """The keys that are copied as they are, each with what its value has to be."""

@@ -50,8 +50,8 @@ def _unknown_groups(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[Pr
     known |= {RESOLVER, REDIRECTS}
     for name in settings.groups:
         if name not in known:
-            cure = suggestion(name, known)
-            yield _problem(settings, f"groups.{name}", "there is no such group", cure)
+            remediation = suggestion(name, known)
+            yield _problem(settings, f"groups.{name}", "there is no such group", remediation)
 
 
 def _unknown_targets(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[Problem]:
@@ -59,8 +59,8 @@ def _unknown_targets(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[P
     known = {row.id for row in (*rows, *load_catalog())}
     for name in settings.targets:
         if name not in known and not _is_derived(name):
-            cure = suggestion(name, known)
-            yield _problem(settings, f"targets.{name}", "there is no such target", cure)
+            remediation = suggestion(name, known)
+            yield _problem(settings, f"targets.{name}", "there is no such target", remediation)
 
 
 def _is_derived(name: str) -> bool:
@@ -102,8 +102,8 @@ def _impossible_schedules(settings: Settings, rows: Iterable[Endpoint]) -> Itera
         if timeout >= interval and key is not None and key not in seen:
             seen.add(key)
             what = f"the timeout is {timeout:g} s, which is not shorter than the interval"
-            cure = f"write a timeout below {interval:g} s"
-            yield _problem(settings, f"{key}.timeout", f"{what} of {interval:g} s", cure)
+            remediation = f"write a timeout below {interval:g} s"
+            yield _problem(settings, f"{key}.timeout", f"{what} of {interval:g} s", remediation)
 
 
 def _schedule_key(row: Endpoint, settings: Settings) -> str | None:
@@ -114,5 +114,5 @@ def _schedule_key(row: Endpoint, settings: Settings) -> str | None:
     return None if (group.interval, group.timeout) == (None, None) else f"groups.{row.group}"
 
 
-def _problem(settings: Settings, key: str, what: str, cure: str) -> Problem:
-    return Problem(str(settings.source), key, what, cure)
+def _problem(settings: Settings, key: str, what: str, remediation: str) -> Problem:
+    return Problem(str(settings.source), key, what, remediation)

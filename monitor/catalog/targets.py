@@ -12,12 +12,12 @@ from monitor.catalog.templating import fill, fill_host, unknown_in, values_of
 from monitor.catalog.wildcard_samples import (
     NOTHING,
     REDIRECTS,
-    Found,
-    reach_of,
+    DiscoveryState,
+    address_policy_of,
     redirect_rows,
-    stand_in_for,
+    wildcard_sample_for,
 )
-from monitor.model.discovery import FoundBy, StandIn
+from monitor.model.discovery import FoundBy, WildcardSample
 from monitor.model.endpoint import (
     DEFAULT_PROBERS,
     Endpoint,
@@ -28,7 +28,7 @@ from monitor.model.endpoint import (
 )
 from monitor.model.identity import FARGATE, Identity
 from monitor.model.settings import GroupSettings, Settings, TargetSettings
-from monitor.model.target import Launch, Reach, Target
+from monitor.model.target import AddressPolicy, Launch, Target
 
 EXTRA_REGISTRIES = "extra_registries"
 MANAGEMENT_PLANE = "management_plane"
@@ -45,7 +45,7 @@ _ENDPOINT_OVERRIDES = (
     "path",
     "method",
     "expect",
-    "one_of",
+    "redundancy_group",
 )
 _NONE_ON_FARGATE = "Not applicable: a task on Fargate has no instance metadata."
 
@@ -55,7 +55,7 @@ def build_targets(
     identity: Identity,
     servers: Sequence[str] = (),
     include_disabled: bool = False,
-    found: Found = NOTHING,
+    found: DiscoveryState = NOTHING,
 ) -> tuple[Target, ...]:
     """Return every target of the profile, overridden and filled in.
 
@@ -70,8 +70,8 @@ def build_targets(
     values = values_of(settings, identity)
     original = endpoints_of(settings)
     rows = [_overridden(_here(row, identity), settings) for row in original]
-    stand_ins = {
-        row.id: stand_in_for(before, row, found, settings)
+    wildcard_samples = {
+        row.id: wildcard_sample_for(before, row, found, settings)
         for before, row in zip(original, rows, strict=True)
         if row.wildcard
     }
@@ -81,7 +81,7 @@ def build_targets(
     filled = [replace(row, host=fill_host(row.host, values)) for row in rows]
     rows += [_overridden(row, settings) for row in redirect_rows(found.hosts, filled)]
     chosen = (row for row in rows if include_disabled or row.enabled)
-    targets = (_target(row, settings, values, stand_ins.get(row.id)) for row in chosen)
+    targets = (_target(row, settings, values, wildcard_samples.get(row.id)) for row in chosen)
     launch = Launch(
         values.get("region", ""),
         settings.ami.subnet_id or identity.subnet_id,
@@ -92,8 +92,8 @@ def build_targets(
 
 def _launched(target: Target, launch: Launch) -> Target:
     """Give a target what a dry run names; without a region nothing can be signed."""
-    unknown = target.unknown if launch.region else ("region",)
-    return replace(target, launch=launch, unknown=unknown)
+    missing = target.missing_values if launch.region else ("region",)
+    return replace(target, launch=launch, missing_values=missing)
 
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
@@ -200,17 +200,24 @@ def _overridden(row: Endpoint, settings: Settings) -> Endpoint:
 
 
 def _target(
-    row: Endpoint, settings: Settings, values: Mapping[str, str], standin: StandIn | None
+    row: Endpoint,
+    settings: Settings,
+    values: Mapping[str, str],
+    wildcard_sample: WildcardSample | None,
 ) -> Target:
     override = settings.targets.get(row.id, TargetSettings())
     interval, timeout = schedule_of(row, settings)
-    host, path = (standin.host, standin.path) if standin else (row.host, row.path)
+    host, path = (
+        (wildcard_sample.host, wildcard_sample.path) if wildcard_sample else (row.host, row.path)
+    )
     filled = replace(row, host=fill_host(host, values), path=fill(path, values))
-    if standin is not None and standin.found_by is FoundBy.CHAIN:
-        filled = replace(filled, note=f"Stand-in: found by asking {standin.steps[-1]}.")
+    if wildcard_sample is not None and wildcard_sample.found_by is FoundBy.CHAIN:
+        filled = replace(filled, note=f"Stand-in: found by asking {wildcard_sample.steps[-1]}.")
     group = settings.groups.get(row.group, GroupSettings())
     named_by_a_server = row.group == REDIRECTS or (
-        standin is not None and standin.found_by is FoundBy.CHAIN and standin.host != row.host
+        wildcard_sample is not None
+        and wildcard_sample.found_by is FoundBy.CHAIN
+        and wildcard_sample.host != row.host
     )
     return Target(
         endpoint=filled,
@@ -218,9 +225,9 @@ def _target(
         timeout=timeout,
         address=override.address,
         connect_port=override.connect_port,
-        unknown=unknown_in(f"{row.host} {row.path}", values),
+        missing_values=unknown_in(f"{row.host} {row.path}", values),
         addresses=override.addresses or group.addresses or settings.addresses,
-        standin=standin,
-        reach=reach_of(settings) if named_by_a_server else Reach.ANY,
+        wildcard_sample=wildcard_sample,
+        address_policy=address_policy_of(settings) if named_by_a_server else AddressPolicy.ANY,
         proxy=override.proxy or group.proxy,
     )

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from monitor.common import identifiers as shapes
+from monitor.common import identifiers
 from monitor.model.identity import Identity
 from monitor.model.settings import Settings
 
-_SHAPES = {"region": shapes.REGION, "account_id": shapes.ACCOUNT_ID}
+_SHAPES = {"region": identifiers.REGION, "account_id": identifiers.ACCOUNT_ID}
 """What a value may look like: one from instance metadata goes into a host name, so
 anything else is as good as unknown."""
 

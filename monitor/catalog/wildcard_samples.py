@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from monitor.catalog.coverage import covered, matches
-from monitor.model.discovery import BrokenStep, FoundBy, StandIn, UnlistedHost
+from monitor.model.discovery import BrokenStep, FoundBy, UnlistedHost, WildcardSample
 from monitor.model.endpoint import Endpoint, Expectation, Protocol, Source, StatusSet
 from monitor.model.settings import Settings, TargetSettings
-from monitor.model.target import Reach
+from monitor.model.target import AddressPolicy
 
 REDIRECTS = "redirects"
 """The group of the hosts that redirects lead to and no row covers."""
@@ -21,30 +21,32 @@ _ANY_ANSWER = Expectation(StatusSet(((200, 402), (404, 406), (408, 499))))
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DiscoveryState:
     """What discovery knows: stand-ins and broken chains by the id of the wildcard's row, and
     the hosts that the allow-list misses."""
 
-    stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
+    wildcard_samples: Mapping[str, WildcardSample] = field(default_factory=dict)
     broken: Mapping[str, BrokenStep] = field(default_factory=dict)
     hosts: tuple[UnlistedHost, ...] = ()
 
 
-NOTHING = Found()
+NOTHING = DiscoveryState()
 
 
-def stand_in_for(original: Endpoint, row: Endpoint, found: Found, settings: Settings) -> StandIn:
+def wildcard_sample_for(
+    original: Endpoint, row: Endpoint, found: DiscoveryState, settings: Settings
+) -> WildcardSample:
     """Return what stands for the wildcard of a row. ``original`` is the catalogue's row, ``row``
     the same as the configuration overrides it, which comes before everything found."""
     if is_named(row.id, settings):
-        return StandIn(row.host, row.path, FoundBy.CONFIG)
+        return WildcardSample(row.host, row.path, FoundBy.CONFIG)
     if not settings.discovery.enabled:
-        return StandIn(row.host, row.path, FoundBy.CATALOG)
+        return WildcardSample(row.host, row.path, FoundBy.CATALOG)
     broken = found.broken.get(row.id)
-    known = found.stand_ins.get(row.id)
+    known = found.wildcard_samples.get(row.id)
     if known and matches(original.wildcard or "", known.host, known.path):
         return replace(known, broken=broken)
-    return StandIn(row.host, row.path, FoundBy.CATALOG, broken=broken)
+    return WildcardSample(row.host, row.path, FoundBy.CATALOG, broken=broken)
 
 
 def is_named(row_id: str, settings: Settings) -> bool:
@@ -53,9 +55,9 @@ def is_named(row_id: str, settings: Settings) -> bool:
     return target.host is not None or target.path is not None
 
 
-def reach_of(settings: Settings) -> Reach:
+def address_policy_of(settings: Settings) -> AddressPolicy:
     """Return which addresses may be dialled for a host that a server named."""
-    return Reach.PRIVATE if settings.discovery.allow_private else Reach.PUBLIC
+    return AddressPolicy.PRIVATE if settings.discovery.allow_private else AddressPolicy.PUBLIC
 
 
 def redirect_rows(hosts: Iterable[UnlistedHost], rows: Iterable[Endpoint]) -> Iterator[Endpoint]:
@@ -64,7 +66,11 @@ def redirect_rows(hosts: Iterable[UnlistedHost], rows: Iterable[Endpoint]) -> It
     listed, taken = [row for row in every if row.enabled], {row.id for row in every}
     for host in hosts:
         row = _redirect_row(host)
-        if not host.refused and row.id not in taken and not covered(listed, host.host, host.port):
+        if (
+            not host.denial_reason
+            and row.id not in taken
+            and not covered(listed, host.host, host.port)
+        ):
             yield row
 
 

@@ -16,6 +16,7 @@ from monitor.cli.options import Options
 from monitor.cli.selection import select, switched_on
 from monitor.config import load_settings
 from monitor.daemon.identity import discover, from_environment, merge
+from monitor.health.status import TargetStatus
 from monitor.model.identity import Identity
 from monitor.model.incident import Incident
 from monitor.model.settings import ConfigError, Problem, Settings
@@ -23,8 +24,8 @@ from monitor.model.target import Target
 from monitor.net.proxy.audit import ProxyAudit, audit_proxies
 from monitor.present.formats import Format
 from monitor.present.report import NOTHING_FOUND, check_document, encode
-from monitor.scheduler.engine import Engine, make_tools
-from monitor.state.check_result import Findings, Result, summarize
+from monitor.scheduler.engine import Engine, make_probe_context
+from monitor.state.check_result import DiscoveryFindings, summarize
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class _Checked:
     """What came of a check."""
 
     identity: Identity
-    results: tuple[Result, ...]
+    statuses: tuple[TargetStatus, ...]
     incidents: tuple[Incident, ...]
-    findings: Findings = NOTHING_FOUND
+    findings: DiscoveryFindings = NOTHING_FOUND
 
 
 def main(options: Options) -> int:
@@ -48,32 +49,32 @@ def main(options: Options) -> int:
         checked = _watch(settings, options)
     else:
         checked = asyncio.run(_measure(settings, options))
-    results = checked.results
+    statuses = checked.statuses
     if options.firewall is None:
         proxies = audit_proxies(settings.proxy, options.environ)
         _print(checked, proxies, options.format)
     else:
         from monitor.present.firewall_request import blocked, write  # noqa: PLC0415 - for this option only
 
-        print(write(blocked(results), options.firewall, checked.identity), end="")
-    return 0 if summarize(results).ok else 1
+        print(write(blocked(statuses), options.firewall, checked.identity), end="")
+    return 0 if summarize(statuses).ok else 1
 
 
 def _print(checked: _Checked, proxies: ProxyAudit, form: Format) -> None:
-    results, incidents, findings = checked.results, checked.incidents, checked.findings
+    statuses, incidents, findings = checked.statuses, checked.incidents, checked.findings
     if form is Format.JSON:
-        print(encode(check_document(results, incidents, proxies, findings)))
+        print(encode(check_document(statuses, incidents, proxies, findings)))
     elif form is Format.TEXT:
         from monitor.present.terminal import console_for, print_check  # noqa: PLC0415 - costs rich
 
-        print_check(console_for(sys.stdout), results, incidents, proxies, findings)
+        print_check(console_for(sys.stdout), statuses, incidents, proxies, findings)
     else:
         from monitor.present import check_formats  # noqa: PLC0415 - for these formats only
 
         written = {
-            Format.MARKDOWN: lambda: check_formats.markdown(results, incidents, proxies, findings),
-            Format.JUNIT: lambda: check_formats.junit(results),
-            Format.CSV: lambda: check_formats.csv(results),
+            Format.MARKDOWN: lambda: check_formats.markdown(statuses, incidents, proxies, findings),
+            Format.JUNIT: lambda: check_formats.junit(statuses),
+            Format.CSV: lambda: check_formats.csv(statuses),
         }[form]()
         print(written, end="")
 
@@ -85,15 +86,15 @@ async def _identity(settings: Settings, options: Options) -> Identity:
 
 async def _measure(settings: Settings, options: Options) -> _Checked:
     identity = await _identity(settings, options)
-    engine = Engine(make_tools(settings, options.environ), settings.schedule)
+    engine = Engine(make_probe_context(settings, options.environ), settings.schedule)
 
     def chosen(targets: Sequence[Target]) -> tuple[Target, ...]:
         return switched_on(select(targets, options.only), options.only)
 
     with _progress() as on_result:
-        results, findings = await discovery.check(settings, identity, engine, chosen, on_result)
-    incidents = await explained(results, time.time(), engine.look)
-    return _Checked(identity, results, incidents, findings)
+        statuses, findings = await discovery.check(settings, identity, engine, chosen, on_result)
+    incidents = await explained(statuses, time.time(), engine.follow_up)
+    return _Checked(identity, statuses, incidents, findings)
 
 
 def _watch(settings: Settings, options: Options) -> _Checked:
@@ -103,28 +104,28 @@ def _watch(settings: Settings, options: Options) -> _Checked:
         ConfigError: if there is no terminal to show it on.
     """
     if not sys.stdout.isatty():
-        cure = "run it on a terminal, or leave --watch out"
+        remediation = "run it on a terminal, or leave --watch out"
         raise ConfigError(
-            (Problem("arguments", "--watch", "standard output is no terminal", cure),)
+            (Problem("arguments", "--watch", "standard output is no terminal", remediation),)
         )
-    from monitor.cli.watch_view import results_of, watch  # noqa: PLC0415 - costs rich
+    from monitor.cli.watch_view import statuses_of, watch  # noqa: PLC0415 - costs rich
     from monitor.present.terminal import console_for  # noqa: PLC0415
-    from monitor.state.store import Board  # noqa: PLC0415
+    from monitor.state.store import StateStore  # noqa: PLC0415
 
-    board = Board()
+    store = StateStore()
 
     async def until_interrupted() -> None:
         identity = await _identity(settings, options)
-        engine = Engine(make_tools(settings, options.environ), settings.schedule)
-        servers, found = engine.tools.resolver.servers, discovery.known(settings)
+        engine = Engine(make_probe_context(settings, options.environ), settings.schedule)
+        servers, found = engine.probe_context.resolver.servers, discovery.known(settings)
         everything = build_targets(settings, identity, servers, found=found)
         targets = switched_on(select(everything, options.only), options.only)
-        await watch(targets, engine, console_for(sys.stdout), board)
+        await watch(targets, engine, console_for(sys.stdout), store)
 
     with suppress(KeyboardInterrupt):
         asyncio.run(until_interrupted())
-    results = results_of(board)
-    return _Checked(Identity(), results, incidents_of(results, time.time()))
+    statuses = statuses_of(store)
+    return _Checked(Identity(), statuses, incidents_of(statuses, time.time()))
 
 
 def _progress() -> AbstractContextManager[OnResult]:

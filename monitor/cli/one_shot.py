@@ -7,21 +7,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from monitor.health.machine import Health, HealthPolicy, advance
-from monitor.health.status import Standing
-from monitor.incidents.followup_plan import looks_for
-from monitor.incidents.followup_runner import Take, take_all
-from monitor.incidents.followup_verdict import settle
+from monitor.health.status import TargetStatus
+from monitor.incidents.followup_plan import follow_ups_for
+from monitor.incidents.followup_runner import Take, run_all
+from monitor.incidents.followup_verdict import refine
 from monitor.incidents.lifecycle import correlate
-from monitor.model.diagnosis import Verdict
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Incident
-from monitor.model.probe_result import Attempt
+from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
-from monitor.state.check_result import Result
 
-Measure = Callable[[Target], Awaitable[tuple[Attempt, Verdict]]]
+Measure = Callable[[Target], Awaitable[tuple[ProbeResult, Diagnosis]]]
 
-OnResult = Callable[["Result"], None]
+OnResult = Callable[[TargetStatus], None]
 
 RETRY_AFTER = 1.0
 """Seconds before a failed target is measured again: a lost packet is not an outage."""
@@ -32,68 +31,72 @@ async def check_all(
     measure: Measure,
     on_result: OnResult = lambda _: None,
     retry_after: float = RETRY_AFTER,
-) -> tuple[Result, ...]:
+) -> tuple[TargetStatus, ...]:
     """Return a result a target, in the order given.
 
     ``measure`` bounds how many run at once. ``on_result`` is called as each one is done.
     """
 
-    async def one(target: Target) -> Result:
-        result = await _check(target, measure, retry_after)
-        on_result(result)
-        return result
+    async def one(target: Target) -> TargetStatus:
+        status = await _check(target, measure, retry_after)
+        on_result(status)
+        return status
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(target)) for target in targets]
     return tuple(task.result() for task in tasks)
 
 
-def incidents_of(results: Sequence[Result], now: float) -> tuple[Incident, ...]:
+def incidents_of(statuses: Sequence[TargetStatus], now: float) -> tuple[Incident, ...]:
     """Return what the failures share; ``now`` is Unix seconds.
 
     A check is one moment: what was measured again only because it failed does not count
     as later than what worked at once.
     """
-    return correlate(_standings(results, now), (), now)
+    return correlate(_at_one_moment(statuses, now), (), now)
 
 
-async def explained(results: Sequence[Result], now: float, look: Take) -> tuple[Incident, ...]:
+async def explained(
+    statuses: Sequence[TargetStatus], now: float, follow_up: Take
+) -> tuple[Incident, ...]:
     """Return ``incidents_of`` after a second look at each that one look can't tell apart."""
-    standings = _standings(results, now)
-    targets = {result.target.id: result.target for result in results}
+    statuses = _at_one_moment(statuses, now)
+    targets = {status.target.id: status.target for status in statuses}
 
     async def one(incident: Incident) -> Incident:
-        return settle(incident, targets, await take_all(looks_for(incident, standings), look))
+        return refine(
+            incident, targets, await run_all(follow_ups_for(incident, statuses), follow_up)
+        )
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(i)) for i in correlate(standings, (), now)]
+        tasks = [group.create_task(one(i)) for i in correlate(statuses, (), now)]
     return tuple(task.result() for task in tasks)
 
 
-def _standings(results: Sequence[Result], now: float) -> list[Standing]:
+def _at_one_moment(statuses: Sequence[TargetStatus], now: float) -> list[TargetStatus]:
     return [
-        Standing(
-            target=result.target,
-            state=result.state,
-            since=now,
-            verdict=result.verdict,
-            attempt=replace(result.attempt, started_at=now) if result.attempt else None,
+        replace(
+            status,
+            health=replace(status.health, since=now),
+            probe_result=replace(status.probe_result, started_at=now)
+            if status.probe_result
+            else None,
         )
-        for result in results
+        for status in statuses
     ]
 
 
-async def _check(target: Target, measure: Measure, retry_after: float) -> Result:
-    if target.unknown:
-        return Result(target, State.UNKNOWN)
-    attempt, verdict = await measure(target)
-    health = _after(Health(), verdict, attempt)
+async def _check(target: Target, measure: Measure, retry_after: float) -> TargetStatus:
+    if target.missing_values:
+        return TargetStatus.of(target, State.UNKNOWN)
+    probe_result, diagnosis = await measure(target)
+    health = _after(Health(), diagnosis, probe_result)
     while health.state is State.UNKNOWN:
         await asyncio.sleep(retry_after)
-        attempt, verdict = await measure(target)
-        health = _after(health, verdict, attempt)
-    return Result(target, health.state, attempt, verdict)
+        probe_result, diagnosis = await measure(target)
+        health = _after(health, diagnosis, probe_result)
+    return TargetStatus(target, health, probe_result, diagnosis)
 
 
-def _after(health: Health, verdict: Verdict, attempt: Attempt) -> Health:
-    return advance(health, verdict, attempt.started_at, HealthPolicy())
+def _after(health: Health, diagnosis: Diagnosis, probe_result: ProbeResult) -> Health:
+    return advance(health, diagnosis, probe_result.started_at, HealthPolicy())

@@ -8,30 +8,31 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from monitor.catalog import build_targets, load_chains
-from monitor.catalog.wildcard_samples import REDIRECTS, Found
+from monitor.catalog.wildcard_samples import REDIRECTS, DiscoveryState
 from monitor.cli.one_shot import OnResult, check_all
 from monitor.discovery.cache import CacheError, Kept, load
 from monitor.discovery.client import asking
-from monitor.discovery.redirects import noted, remembered, sighting_of
+from monitor.discovery.redirects import noted, redirect_seen_in, remembered
 from monitor.discovery.walk import Outcome, merged, state_after, walk, wanted
+from monitor.health.status import TargetStatus
 from monitor.model.discovery import UnlistedHost
 from monitor.model.identity import Identity
 from monitor.model.settings import Settings
 from monitor.model.target import Target
 from monitor.scheduler.engine import Engine
-from monitor.state.check_result import Findings, Result
+from monitor.state.check_result import DiscoveryFindings
 
 Select = Callable[[Sequence[Target]], Sequence[Target]]
 
 
-def known(settings: Settings) -> Found:
+def known(settings: Settings) -> DiscoveryState:
     """Return what a running monitor left in ``[state] directory``; nothing where it can't be
     read, for who looks may be somebody else."""
     try:
         kept = load(settings.state.directory)
     except CacheError:
         kept = Kept()
-    return Found(stand_ins=kept.stand_ins, hosts=kept.hosts)
+    return DiscoveryState(wildcard_samples=kept.wildcard_samples, hosts=kept.hosts)
 
 
 async def check(
@@ -40,11 +41,11 @@ async def check(
     engine: Engine,
     select: Select,
     on_result: OnResult = lambda _: None,
-) -> tuple[tuple[Result, ...], Findings]:
+) -> tuple[tuple[TargetStatus, ...], DiscoveryFindings]:
     """Check what ``select`` chooses of all targets, wildcards by stand-ins found just now."""
-    servers, clock = engine.tools.resolver.servers, engine.tools.clock
+    servers, clock = engine.probe_context.resolver.servers, engine.probe_context.clock
 
-    def build(found: Found) -> tuple[Target, ...]:
+    def build(found: DiscoveryState) -> tuple[Target, ...]:
         return build_targets(settings, identity, servers, include_disabled=True, found=found)
 
     found = replace(known(settings), hosts=())
@@ -55,35 +56,37 @@ async def check(
     async with asyncio.TaskGroup() as group:
         ask = asking(engine)
         walks = [group.create_task(walk(chain, rows, ask, clock)) for chain in chains]
-        fixed = [target for target in chosen if target.standin is None]
+        fixed = [target for target in chosen if target.wildcard_sample is None]
         first = group.create_task(check_all(fixed, engine.measure, on_result))
     outcomes = [task.result() for task in walks]
     for chain, outcome in zip(chains, outcomes, strict=True):
         found = merged(found, chain, outcome)
     chosen = select(build(found))
-    stand_ins = [target for target in chosen if target.standin is not None]
-    results = [*first.result(), *await check_all(stand_ins, engine.measure, on_result)]
-    hosts = _unlisted(outcomes, results, everything, clock.time(), settings)
+    wildcard_samples = [target for target in chosen if target.wildcard_sample is not None]
+    statuses = [*first.result(), *await check_all(wildcard_samples, engine.measure, on_result)]
+    hosts = _unlisted(outcomes, statuses, everything, clock.time(), settings)
     derived = [t for t in build(replace(found, hosts=hosts)) if _is_derived(t)]
-    results += await check_all(derived, engine.measure, on_result)
+    statuses += await check_all(derived, engine.measure, on_result)
     order = {target.id: place for place, target in enumerate([*chosen, *derived])}
     states = {o.chain: state_after(None, o, clock.time()) for o in outcomes}
-    return tuple(sorted(results, key=lambda r: order[r.target.id])), Findings(states, hosts)
+    return tuple(sorted(statuses, key=lambda r: order[r.target.id])), DiscoveryFindings(
+        states, hosts
+    )
 
 
 def _unlisted(
     outcomes: Iterable[Outcome],
-    results: Iterable[Result],
+    statuses: Iterable[TargetStatus],
     everything: Sequence[Target],
     now: float,
     settings: Settings,
 ) -> tuple[UnlistedHost, ...]:
-    of_probes = [sighting_of(result.target, result.attempt) for result in results]
-    of_chains = [sighting for outcome in outcomes for sighting in outcome.sightings]
+    of_probes = [redirect_seen_in(status.target, status.probe_result) for status in statuses]
+    of_chains = [redirect_seen for outcome in outcomes for redirect_seen in outcome.redirects_seen]
     hosts: tuple[UnlistedHost, ...] = ()
-    for sighting in (*of_chains, *of_probes):
-        if sighting is not None:
-            hosts = noted(hosts, sighting, everything, now, settings)
+    for redirect_seen in (*of_chains, *of_probes):
+        if redirect_seen is not None:
+            hosts = noted(hosts, redirect_seen, everything, now, settings)
     return remembered(hosts, everything, now, settings)
 
 

@@ -9,26 +9,28 @@ from random import Random
 from rich.console import Console
 from rich.live import Live
 
+from monitor.health.status import TargetStatus
 from monitor.model.target import Target
 from monitor.present.terminal import overview
 from monitor.scheduler.engine import Engine
 from monitor.scheduler.loop import Watch
-from monitor.state.check_result import Result
 from monitor.state.events import Events
-from monitor.state.history_store import Memory
-from monitor.state.store import Board
+from monitor.state.history_store import HistoryStore
+from monitor.state.store import StateStore
 
 FRAME_SECONDS = 0.5
 
 
-async def watch(targets: Sequence[Target], engine: Engine, console: Console, board: Board) -> None:
-    """Probe ``targets`` on their schedule and show ``board`` until cancelled."""
-    clock = engine.tools.clock
+async def watch(
+    targets: Sequence[Target], engine: Engine, console: Console, store: StateStore
+) -> None:
+    """Probe ``targets`` on their schedule and show ``store`` until cancelled."""
+    clock = engine.probe_context.clock
     watching = Watch(
-        board,
+        store,
         engine,
         Events(),
-        memory=Memory(None, board, clock),
+        history_store=HistoryStore(None, store, clock),
         clock=clock,
         random=Random(),  # noqa: S311 - jitter, not secrets
     )
@@ -36,18 +38,16 @@ async def watch(targets: Sequence[Target], engine: Engine, console: Console, boa
     with Live(console=console, auto_refresh=False, screen=True) as live:
         async with asyncio.TaskGroup() as group:
             group.create_task(watching.probe_forever(group))
-            group.create_task(watching.second_looks.run())
-            group.create_task(_show(live, board))
+            group.create_task(watching.follow_ups.run())
+            group.create_task(_show(live, store))
 
 
-async def _show(live: Live, board: Board) -> None:
+async def _show(live: Live, store: StateStore) -> None:
     while True:
-        live.update(overview(results_of(board), board.incidents), refresh=True)
+        live.update(overview(statuses_of(store), store.incidents), refresh=True)
         await asyncio.sleep(FRAME_SECONDS)
 
 
-def results_of(board: Board) -> tuple[Result, ...]:
-    """Return how each target stands on ``board``."""
-    return tuple(
-        Result(r.target, r.health.state, r.attempt, r.verdict) for r in board.records.values()
-    )
+def statuses_of(store: StateStore) -> tuple[TargetStatus, ...]:
+    """Return how each target stands on ``store``."""
+    return tuple(store.statuses.values())

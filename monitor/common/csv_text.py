@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from monitor.common.sanitize import printable
+from monitor.common.sanitize import sanitize
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -19,5 +19,5 @@ def csv_text(rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    text = printable(text, stand_in=" ")
+    text = sanitize(text, replacement=" ")
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -36,7 +36,7 @@ class TokenBucket:
 
 
 @dataclass(slots=True)
-class Pause:
+class MinInterval:
     """Keeps ``seconds`` between two events. Pure: time is given."""
 
     seconds: float

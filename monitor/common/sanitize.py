@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 
-def printable(text: str, limit: int | None = None, stand_in: str = "?") -> str:
-    """Return ``text``, at most ``limit`` characters of it, with ``stand_in`` for each that does
+def sanitize(text: str, limit: int | None = None, replacement: str = "?") -> str:
+    """Return ``text``, at most ``limit`` characters of it, with ``replacement`` for each that does
     not print: control characters, changes of writing direction, halves of characters."""
     text = text[:limit]
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else stand_in for c in text)
+    return "".join(c if c.isprintable() else replacement for c in text)

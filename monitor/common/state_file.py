@@ -32,13 +32,13 @@ def replace_file(path: Path, data: bytes) -> None:
         OSError: if it can't be written.
     """
     make_directory(path.parent)
-    beside = path.with_name(f"{path.name}.new")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    alternate = path.with_name(f"{path.name}.new")
+    with os.fdopen(os.open(alternate, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         os.fchmod(file.fileno(), 0o600)  # one that a crash left behind may be readable by all
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
+    alternate.replace(path)
 
 
 def read_file(path: Path, limit: int) -> bytes | None:
@@ -62,7 +62,7 @@ def reason_of(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-class KeptFile:
+class StateFile:
     """One file of the state directory. What goes wrong with it is said once, until it could be
     saved again; what it was to hold is then in memory only."""
 
@@ -79,12 +79,12 @@ class KeptFile:
             with self._saving:  # the last saving may find the one before still at it
                 replace_file(self.path, data)
         except OSError as error:
-            self.complain("not saved", error)
+            self.log_once("not saved", error)
             return False
         self._said = False
         return True
 
-    def complain(self, what: str, error: OSError) -> None:
+    def log_once(self, what: str, error: OSError) -> None:
         """Say what went wrong, unless it was said already."""
         if not self._said:
             self._said = True
@@ -92,5 +92,5 @@ class KeptFile:
                 f"{self._holds} {what}",
                 file=str(self.path),
                 reason=reason_of(error),
-                cure="make state.directory writable; until then a restart loses what it holds",
+                remediation="make state.directory writable; until then a restart loses its content",
             )

@@ -79,14 +79,14 @@ def _parse(path: Path) -> Mapping[str, object]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         reason = (error.strerror or "can't be read").lower()
-        cure = "give the path of a configuration with --config"
-        raise ConfigError((Problem(str(path), "(file)", reason, cure),)) from None
+        remediation = "give the path of a configuration with --config"
+        raise ConfigError((Problem(str(path), "(file)", reason, remediation),)) from None
     except UnicodeDecodeError as error:
         what = f"byte {error.start} is not UTF-8"
         raise ConfigError((Problem(str(path), "(file)", what, "save it as UTF-8"),)) from None
     except tomllib.TOMLDecodeError as error:
-        cure = "mend the TOML there"
-        raise ConfigError((Problem(str(path), "(syntax)", str(error), cure),)) from None
+        remediation = "mend the TOML there"
+        raise ConfigError((Problem(str(path), "(syntax)", str(error), remediation),)) from None
 
 
 def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Settings:
@@ -158,7 +158,7 @@ def _metadata(reading: Reading, environ: Mapping[str, str]) -> MetadataSettings:
         try:
             values["endpoint"] = parse_base_url(given)
         except BadValueError as error:
-            reading.problem(METADATA_VARIABLE, error.what, error.cure, file="environment")
+            reading.problem(METADATA_VARIABLE, error.what, error.remediation, file="environment")
     return MetadataSettings(**values)
 
 
@@ -186,16 +186,19 @@ def _contradictions(settings: Settings, environ: Mapping[str, str]) -> Iterator[
         what = "what a chain saw would be forgotten before it looks again"
         yield Problem(file, "discovery.forget_after", what, "write discovery.lifetime or more")
     if not proxy.named and (proxy.http or proxy.https):
-        what, cure = f'with "{proxy.mode}" the URLs are ignored', 'write mode = "config" or "both"'
-        yield Problem(file, "proxy.mode", what, cure)
+        what, remediation = (
+            f'with "{proxy.mode}" the URLs are ignored',
+            'write mode = "config" or "both"',
+        )
+        yield Problem(file, "proxy.mode", what, remediation)
     if proxy.mode is ProxyMode.CONFIG and not (proxy.http or proxy.https):
         yield Problem(file, "proxy.https", "it is missing", 'write https = "http://host:port"')
     if _by_environment(settings):
         try:
             ProxyChooser.from_environment(environ)
         except ValueError as error:
-            cure = "write http://host:port into HTTP_PROXY and HTTPS_PROXY"
-            yield Problem("environment", "HTTPS_PROXY, HTTP_PROXY", str(error), cure)
+            remediation = "write http://host:port into HTTP_PROXY and HTTPS_PROXY"
+            yield Problem("environment", "HTTPS_PROXY, HTTP_PROXY", str(error), remediation)
     if not settings.tls.system_store and settings.tls.ca_file is None:
         yield Problem(
             file, "tls.ca_file", "nothing is trusted without it", "name one, or use system_store"

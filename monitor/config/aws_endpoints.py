@@ -58,8 +58,8 @@ def endpoint_variables(
         try:
             override = TargetSettings(**place_of(parse_origin(environ[name])))
         except BadValueError as error:
-            cure = f"{error.cure}, or set {IGNORE}=true"
-            reading.problem(name, error.what, cure, file="environment")
+            remediation = f"{error.remediation}, or set {IGNORE}=true"
+            reading.problem(name, error.what, remediation, file="environment")
         else:
             found |= dict.fromkeys(targets, override)
     return found

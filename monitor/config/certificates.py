@@ -18,8 +18,8 @@ def check_pair(table: str, values: Mapping[str, Any], reading: Reading) -> None:
     elif certificate is not None or key is not None:
         missing = "cert_file" if certificate is None else "key_file"
         if f"{table}.{missing}" not in {problem.key for problem in reading.problems}:
-            cure = "name the certificate and its key"
-            reading.problem(f"{table}.{missing}", "it is missing", cure)
+            remediation = "name the certificate and its key"
+            reading.problem(f"{table}.{missing}", "it is missing", remediation)
 
 
 def _check_files(table: str, certificate: Path, key: Path, reading: Reading) -> None:
@@ -28,5 +28,5 @@ def _check_files(table: str, certificate: Path, key: Path, reading: Reading) -> 
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, lambda: b"")
     except (ssl.SSLError, OSError):
         what = f"{certificate} and {key} are no certificate with its key"
-        cure = "write two PEM files, the key without a passphrase"
-        reading.problem(f"{table}.cert_file", what, cure)
+        remediation = "write two PEM files, the key without a passphrase"
+        reading.problem(f"{table}.cert_file", what, remediation)

@@ -32,12 +32,12 @@ def user_endpoints(reading: Reading) -> tuple[tuple[Endpoint, ...], dict[str, Ta
         rows += [_own(group, url) for url in reading.table("").get(group, ())]
     metrics = reading.table("").get("metrics", ())
     rows += [_own("metrics", url, protocol) for protocol, url in receivers(reading, metrics)]
-    beside: dict[str, TargetSettings] = {}
+    alternate: dict[str, TargetSettings] = {}
     for number, values in reading.below("endpoint["):
         row = _added(f"endpoint[{number}", values, reading)
         if row is not None:
             rows.append(row)
-            beside[row.id] = TargetSettings(
+            alternate[row.id] = TargetSettings(
                 interval=values.get("interval"),
                 timeout=values.get("timeout"),
                 addresses=values.get("addresses"),
@@ -45,7 +45,7 @@ def user_endpoints(reading: Reading) -> tuple[tuple[Endpoint, ...], dict[str, Ta
                 address=values.get("address"),
                 connect_port=values.get("connect_port"),
             )
-    return tuple(rows), beside
+    return tuple(rows), alternate
 
 
 def _own(group: str, url: Url, protocol: Protocol | None = None) -> Endpoint:
@@ -96,7 +96,7 @@ def _added(path: str, values: Mapping[str, Any], reading: Reading) -> Endpoint |
         required=values.get("required", True),
         enabled=values.get("enabled", True),
         query=values.get("query", ""),
-        one_of=values.get("one_of", ""),
+        redundancy_group=values.get("redundancy_group", ""),
         source=Source.CONFIG,
         note=values.get("note", ""),
     )

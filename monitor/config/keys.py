@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from monitor.config import values as v
-from monitor.config.kinds import Kind, list_of, one_of, table_of
+from monitor.config.kinds import Kind, list_of, redundancy_group, table_of
 from monitor.model.endpoint import Profile, Protocol
 from monitor.model.settings import (
     FamilyChoice,
@@ -53,15 +53,17 @@ _PER_TARGET = (
     Key("required", v.BOOLEAN, "Whether `check` fails when it is not reached."),
     Key("interval", v.DURATION, "How often it is probed."),
     Key("timeout", v.DURATION, "How long one probe may take."),
-    Key("addresses", one_of(Addresses), "Which of the name's addresses are probed."),
+    Key("addresses", redundancy_group(Addresses), "Which of the name's addresses are probed."),
     Key("proxy", v.PROXY_CHOICE, "Its way: none, environment, both, or a proxy's URL."),
 )
-_ONE_OF = Key(
-    "one_of", v.ONE_OF, "Redundant group and alternative: one alternative that works suffices."
+_REDUNDANCY_GROUP = Key(
+    "redundancy_group",
+    v.REDUNDANCY_GROUP,
+    "Redundant group and alternative: one alternative that works suffices.",
 )
 _PLACE = (
     Key("path", v.PATH, "What is asked for over HTTP."),
-    Key("method", one_of(Method), "The request's method."),
+    Key("method", redundancy_group(Method), "The request's method."),
     Key(
         "expect_status",
         v.STATUSES,
@@ -82,13 +84,13 @@ _DEFAULTS = {"path": '"/"', "method": '"GET"', "expect_status": '"200-399"', "ex
 TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
     {
         "": (
-            Key("profile", one_of(Profile), "The kind of runner.", '"standard"'),
+            Key("profile", redundancy_group(Profile), "The kind of runner.", '"standard"'),
             Key("region", v.REGION, "AWS region; else AWS_REGION, else instance metadata."),
             Key("account_id", v.ACCOUNT, "AWS account; else instance metadata."),
             Key("runner_id", v.RUNNER, "The runner's id, for labels; else RUNNER_ID."),
             Key("shard", v.SHARD, "Which share of the targets this monitor watches."),
-            Key("address_family", one_of(FamilyChoice), "Families probed.", '"auto"'),
-            Key("addresses", one_of(Addresses), "Addresses of a name probed.", '"first"'),
+            Key("address_family", redundancy_group(FamilyChoice), "Families probed.", '"auto"'),
+            Key("addresses", redundancy_group(Addresses), "Addresses of a name probed.", '"first"'),
             Key("scm", list_of(v.URL), "Your source control hosts.", "[]"),
             Key("sso", list_of(v.URL), "Your identity provider's hosts.", "[]"),
             Key("metrics", list_of(v.URL), "Your metrics receivers.", "[]"),
@@ -112,7 +114,12 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("system_store", v.BOOLEAN, "Whether the system's CAs are trusted.", "true"),
         ),
         "proxy": (
-            Key("mode", one_of(ProxyMode), "Where the proxy's URL comes from.", '"environment"'),
+            Key(
+                "mode",
+                redundancy_group(ProxyMode),
+                "Where the proxy's URL comes from.",
+                '"environment"',
+            ),
             Key("http", v.PROXY_URL, "Proxy for http://, with mode config.", '""'),
             Key("https", v.PROXY_URL, "Proxy for https:// and TLS, with mode config.", '""'),
             Key("no_proxy", v.TEXT, "Hosts reached directly, as in NO_PROXY.", '""'),
@@ -139,7 +146,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
         ),
         "mqtt": (
             Key("url", v.BROKER, "The broker: mqtt, mqtts, ws or wss. Without it, no MQTT."),
-            Key("version", one_of(MqttVersion), "The protocol's version.", '"5"'),
+            Key("version", redundancy_group(MqttVersion), "The protocol's version.", '"5"'),
             Key("client_id", v.CLIENT_ID, "This monitor's id; else the runner's, else the host's."),
             Key("topic_prefix", v.TOPIC, "What all topics begin with.", '"egress-monitor"'),
             Key("username", v.TEXT, "The broker's user.", '""'),
@@ -151,8 +158,8 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("max_pending", v.COUNT, "Events kept while the broker is away.", "2000"),
         ),
         "log": (
-            Key("format", one_of(LogFormat), "How log lines look.", '"auto"'),
-            Key("level", one_of(Level), "The least level that is logged.", '"info"'),
+            Key("format", redundancy_group(LogFormat), "How log lines look.", '"auto"'),
+            Key("level", redundancy_group(Level), "The least level that is logged.", '"info"'),
         ),
         "metadata": (
             Key(
@@ -175,17 +182,17 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("url", v.ORIGIN, "Another scheme, host and port at once, of a VPC endpoint say."),
             Key("host", v.HOST, "Another host, for a wildcard's stand-in for example."),
             Key("port", v.PORT, "Another port."),
-            _ONE_OF,
+            _REDUNDANCY_GROUP,
             *_PLACE,
         ),
         "endpoint[]": (
             Key("id", v.ID, "Its name in metrics and on the page.", required=True),
             Key("host", v.HOST, "Host name, or an address.", required=True),
-            Key("protocol", one_of(Protocol), "What is spoken with it.", '"https"'),
+            Key("protocol", redundancy_group(Protocol), "What is spoken with it.", '"https"'),
             Key("port", v.PORT, "Its port; each protocol but tcp has a usual one."),
             Key("group", v.GROUP, "The group it is shown in.", '"custom"'),
             *_PER_TARGET,
-            _ONE_OF,
+            _REDUNDANCY_GROUP,
             *(replace(key, default=_DEFAULTS.get(key.name, "")) for key in _PLACE),
             Key("query", v.HOST, 'With protocol = "dns": the name to ask for.'),
             Key("note", v.TEXT, "What it is for, shown with it.", '""'),
@@ -193,7 +200,12 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
         "remote_write[]": (
             Key("url", v.WRITE_URL, "Where samples are written to.", required=True),
             Key("name", v.ID, "Its name in metrics, logs and on disk; else the URL's host."),
-            Key("protocol", one_of(WriteVersion), "The version that is tried first.", '"2.0"'),
+            Key(
+                "protocol",
+                redundancy_group(WriteVersion),
+                "The version that is tried first.",
+                '"2.0"',
+            ),
             Key("bearer_token_file", v.FILE, "File that holds a bearer token."),
             Key("username", v.TEXT, "User of basic authentication.", '""'),
             Key("password_file", v.FILE, "File that holds that user's password."),
@@ -205,7 +217,9 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("key_file", v.FILE, "PEM file of its key, where that is apart."),
             Key("proxy", v.PROXY_URL, 'Its proxy, "" for none; else as [proxy] says.'),
             Key("external_labels", table_of(v.LABEL, v.TEXT), "More labels.", "{}"),
-            Key("order", one_of(WriteOrder), "What goes first after an outage.", '"auto"'),
+            Key(
+                "order", redundancy_group(WriteOrder), "What goes first after an outage.", '"auto"'
+            ),
             Key("send_interval", v.DURATION, "How long samples are gathered.", '"5s"'),
             Key("timeout", v.DURATION, "How long one request may take.", '"30s"'),
             Key("max_samples_per_send", v.COUNT, "Samples in one request.", "10000"),

@@ -10,12 +10,12 @@ from typing import Any
 
 
 class BadValueError(ValueError):
-    """A value can't be used: ``what`` is wrong with it and the ``cure``."""
+    """A value can't be used: ``what`` is wrong with it and the ``remediation``."""
 
-    def __init__(self, what: str, cure: str) -> None:
+    def __init__(self, what: str, remediation: str) -> None:
         super().__init__(what)
         self.what = what
-        self.cure = cure
+        self.remediation = remediation
 
 
 class BadItemsError(ValueError):
@@ -68,15 +68,17 @@ def _shown(raw: object) -> str:
     return names.get(type(raw), "this")
 
 
-def one_of(values: type[StrEnum]) -> Kind:
+def redundancy_group(values: type[StrEnum]) -> Kind:
     """A choice."""
     names = [member.value for member in values]
 
     def parse(text: str) -> StrEnum:
         if text not in names:
             near = get_close_matches(text, names, n=1)
-            cure = f'did you mean "{near[0]}"?' if near else f"write one of {', '.join(names)}"
-            raise BadValueError(f"{repeated(text)} is not one of {', '.join(names)}", cure)
+            remediation = (
+                f'did you mean "{near[0]}"?' if near else f"write one of {', '.join(names)}"
+            )
+            raise BadValueError(f"{repeated(text)} is not one of {', '.join(names)}", remediation)
         return values(text)
 
     return Kind(f"one of {', '.join(names)}", (str,), parse, example=f'"{names[0]}"')
@@ -111,7 +113,7 @@ def table_of(name: Kind, value: Kind) -> Kind:
             try:
                 values.append((name.read(key), value.read(item)))
             except BadValueError as error:
-                raise BadValueError(f"{key[:40]}: {error.what}", error.cure) from None
+                raise BadValueError(f"{key[:40]}: {error.what}", error.remediation) from None
         return tuple(values)
 
     example = f"{{ {name.example.strip(chr(34))} = {value.example} }}"

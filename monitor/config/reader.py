@@ -24,9 +24,9 @@ class Reading:
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def problem(self, key: str, what: str, cure: str, *, file: str = "") -> None:
+    def problem(self, key: str, what: str, remediation: str, *, file: str = "") -> None:
         """Note a problem."""
-        self.problems.append(Problem(file or self.file, key, what, cure))
+        self.problems.append(Problem(file or self.file, key, what, remediation))
 
     def table(self, path: str) -> Mapping[str, Any]:
         """Return the values of a table; empty when it is not there."""
@@ -101,9 +101,9 @@ def _read_value(key: Key, raw: object, reading: Reading, where: tuple[str, str])
         return {key.name: key.kind.read(raw)}
     except BadItemsError as bad:
         for number, error in bad.items.items():
-            reading.problem(f"{path}[{number}]", error.what, error.cure, file=file)
+            reading.problem(f"{path}[{number}]", error.what, error.remediation, file=file)
     except BadValueError as error:
-        reading.problem(path, error.what, error.cure, file=file)
+        reading.problem(path, error.what, error.remediation, file=file)
     return {}
 
 
@@ -135,8 +135,8 @@ def read_environment(environ: Mapping[str, str], reading: Reading) -> None:
             continue
         if name not in known:
             near = get_close_matches(name, known, n=1)
-            cure = f"did you mean {near[0]}?" if near else "unset it, or see config.toml"
-            reading.problem(name, "there is no such key", cure, file="environment")
+            remediation = f"did you mean {near[0]}?" if near else "unset it, or see config.toml"
+            reading.problem(name, "there is no such key", remediation, file="environment")
             continue
         table, key = known[name]
         values = reading.tables.setdefault(table, {})

@@ -58,20 +58,20 @@ def _destination(values: Mapping[str, Any]) -> RemoteWriteSettings:
 
 def _check(path: str, values: Mapping[str, Any], reading: Reading) -> None:
     """Note what no single key can tell to be wrong."""
-    ways = [k for k in ("bearer_token_file", "username", "sigv4_region") if values.get(k)]
-    if len(ways) > 1:
-        what = f"{' and '.join(ways)} exclude each other"
-        reading.problem(f"{path}.{ways[-1]}", what, "keep one of them")
+    proxy_paths = [k for k in ("bearer_token_file", "username", "sigv4_region") if values.get(k)]
+    if len(proxy_paths) > 1:
+        what = f"{' and '.join(proxy_paths)} exclude each other"
+        reading.problem(f"{path}.{proxy_paths[-1]}", what, "keep one of them")
     if "password_file" in values and not values.get("username"):
         reading.problem(f"{path}.username", "it is missing", 'write username = "name"')
     if "key_file" in values and "cert_file" not in values:
-        cure = "name the certificate that the key is for"
-        reading.problem(f"{path}.cert_file", "it is missing", cure)
+        remediation = "name the certificate that the key is for"
+        reading.problem(f"{path}.cert_file", "it is missing", remediation)
     if "cert_file" in values:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(
                 values["cert_file"], values.get("key_file"), password=""
             )
         except (ssl.SSLError, OSError):
-            cure = "write PEM files of a certificate and of its key, without a passphrase"
-            reading.problem(f"{path}.cert_file", "it can't be used with its key", cure)
+            remediation = "write PEM files of a certificate and of its key, without a passphrase"
+            reading.problem(f"{path}.cert_file", "it can't be used with its key", remediation)

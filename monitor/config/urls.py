@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from monitor.common import identifiers as shapes
+from monitor.common import identifiers
 from monitor.config.kinds import BadValueError, repeated
 from monitor.model.target import ProxyChoice, ProxyUse
 
@@ -28,7 +28,7 @@ def parse_host(text: str) -> str:
         raise BadValueError(
             "a wildcard can't be probed", "write one concrete name that stands for it"
         )
-    if shapes.is_address(name):
+    if identifiers.is_address(name):
         return str(ipaddress.ip_address(name))
     try:
         ascii_name = name.encode("idna").decode() if not name.isascii() else name
@@ -44,7 +44,7 @@ def parse_host(text: str) -> str:
 
 def parse_address(text: str) -> str:
     """Read an IP literal."""
-    if not shapes.is_address(text):
+    if not identifiers.is_address(text):
         raise BadValueError(f"{repeated(text)} is no IP address", "write one such as 192.0.2.10")
     return str(ipaddress.ip_address(text))
 
@@ -157,11 +157,11 @@ def parse_broker(text: str) -> BrokerUrl:
     """Read ``mqtts://host:port``, or ``wss://host:port/path`` for MQTT over WebSocket."""
     scheme, separator, rest = text.partition("://")
     if not separator or scheme not in _BROKERS:
-        cure = "write mqtts://host:port (or mqtt, wss, ws)"
-        raise BadValueError(f"the scheme is not one of {', '.join(_BROKERS)}", cure)
+        remediation = "write mqtts://host:port (or mqtt, wss, ws)"
+        raise BadValueError(f"the scheme is not one of {', '.join(_BROKERS)}", remediation)
     if "@" in rest:
-        cure = "take it out: write mqtt.username and mqtt.password_file"
-        raise BadValueError("a URL must not hold a user or password", cure)
+        remediation = "take it out: write mqtt.username and mqtt.password_file"
+        raise BadValueError("a URL must not hold a user or password", remediation)
     port, tls, web = _BROKERS[scheme]
     url = parse_url(f"https://{rest}")
     if url.path != "/" and not web:
@@ -184,8 +184,8 @@ def parse_write_url(text: str) -> WriteUrl:
     if "://" not in shown:
         raise BadValueError("the scheme is missing", 'write "https://host/api/v1/write"')
     if "@" in shown:
-        cure = "take it out, and write username and password_file"
-        raise BadValueError("a URL must not hold a user or password", cure)
+        remediation = "take it out, and write username and password_file"
+        raise BadValueError("a URL must not hold a user or password", remediation)
     if not all("!" <= c <= "~" for c in query) or "#" in query:
         raise BadValueError("its query holds more than visible ASCII", "percent-encode it")
     parts = parse_url(shown)
@@ -212,8 +212,8 @@ def parse_proxy_choice(text: str) -> ProxyChoice:
         return ProxyChoice(ProxyUse(text))
     if "://" not in text:
         words = ", ".join(f'"{word}"' for word in _PROXY_WORDS)
-        cure = f"write {words} or a proxy's URL"
-        raise BadValueError("it is no way that a target can go", cure)
+        remediation = f"write {words} or a proxy's URL"
+        raise BadValueError("it is no way that a target can go", remediation)
     return ProxyChoice(ProxyUse.FIXED, parse_base_url(text))
 
 

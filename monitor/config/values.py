@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from monitor.common import identifiers as shapes
+from monitor.common import identifiers
 from monitor.config.kinds import BadValueError, Kind, repeated, text_kind
 from monitor.config.urls import (
     parse_address,
@@ -32,7 +32,7 @@ _GROUP = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,98}")
 _TOPIC = re.compile(r"[A-Za-z0-9._~-]+(?:/[A-Za-z0-9._~-]+)*")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9._:@-]{1,100}")
-_ONE_OF = re.compile(r"(?:[a-z][a-z0-9_]{0,62}(?:/[a-z0-9][a-z0-9._-]{0,62})?)?")
+_REDUNDANCY_GROUP = re.compile(r"(?:[a-z][a-z0-9_]{0,62}(?:/[a-z0-9][a-z0-9._-]{0,62})?)?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _DAY = 86_400.0
 _SHARDS = 1000
@@ -84,8 +84,8 @@ def parse_duration(raw: str | float) -> float:
 def _units(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if match is None or not text:
-        cure = 'write a duration such as "30s", "1m30s" or "500ms"'
-        raise BadValueError(f"{repeated(text)} is no duration", cure)
+        remediation = 'write a duration such as "30s", "1m30s" or "500ms"'
+        raise BadValueError(f"{repeated(text)} is no duration", remediation)
     hours, minutes, seconds, millis = (float(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds + millis / 1000
 
@@ -93,8 +93,8 @@ def _units(text: str) -> float:
 def parse_topic(text: str) -> str:
     """Read the beginning of a topic's name (MQTT 5.0 section 4.7)."""
     if not _TOPIC.fullmatch(text):
-        cure = 'write words with / between them, such as "egress-monitor" or "site/egress"'
-        raise BadValueError(f"{repeated(text)} can't begin a topic", cure)
+        remediation = 'write words with / between them, such as "egress-monitor" or "site/egress"'
+        raise BadValueError(f"{repeated(text)} can't begin a topic", remediation)
     return text
 
 
@@ -109,8 +109,8 @@ def parse_keepalive(raw: str | float) -> float:
 def parse_id(text: str) -> str:
     """Read a target's id."""
     if not _ID.fullmatch(text):
-        cure = "use lower-case letters, digits, '.', '_' and '-', at most 99"
-        raise BadValueError(f"{repeated(text)} is no id", cure)
+        remediation = "use lower-case letters, digits, '.', '_' and '-', at most 99"
+        raise BadValueError(f"{repeated(text)} is no id", remediation)
     return text
 
 
@@ -121,9 +121,9 @@ def parse_group(text: str) -> str:
     return text
 
 
-def parse_one_of(text: str) -> str:
+def parse_redundancy_group(text: str) -> str:
     """Read a redundant group and an alternative within it: ``"gateways/us01"``; "" is none."""
-    if not _ONE_OF.fullmatch(text):
+    if not _REDUNDANCY_GROUP.fullmatch(text):
         what = f"{repeated(text)} is no redundant group with an alternative"
         raise BadValueError(what, 'write e.g. "mirrors/first"')
     return text
@@ -149,8 +149,8 @@ def parse_header(text: str) -> str:
 def parse_write_header(text: str) -> str:
     """Read the name of a header that may be added to a remote write."""
     if parse_header(text) in _RESERVED_HEADERS:
-        cure = "take it out: the protocol sets it, or a key of its own does"
-        raise BadValueError(f"{text} is a reserved header", cure)
+        remediation = "take it out: the protocol sets it, or a key of its own does"
+        raise BadValueError(f"{text} is a reserved header", remediation)
     return text
 
 
@@ -164,17 +164,17 @@ def parse_header_value(text: str) -> str:
 def parse_label(text: str) -> str:
     """Read a label's name."""
     if not _LABEL_NAME.fullmatch(text):
-        cure = "use letters, digits and _, no digit first and no two _ first"
-        raise BadValueError(f"{repeated(text)} is no label's name", cure)
+        remediation = "use letters, digits and _, no digit first and no two _ first"
+        raise BadValueError(f"{repeated(text)} is no label's name", remediation)
     return text
 
 
-def parse_shape(shape: re.Pattern[str], what: str, cure: str) -> Callable[[str], str]:
+def parse_shape(shape: re.Pattern[str], what: str, remediation: str) -> Callable[[str], str]:
     """Return a parser of texts that match ``shape``, or are empty."""
 
     def parse(text: str) -> str:
         if text and not shape.fullmatch(text):
-            raise BadValueError(f"{repeated(text)} is no {what}", cure)
+            raise BadValueError(f"{repeated(text)} is no {what}", remediation)
         return text
 
     return parse
@@ -280,7 +280,7 @@ PROXY_CHOICE = text_kind("a way or a proxy's URL", parse_proxy_choice, "none")
 PATH = text_kind("a URL's path", parse_path, "/health")
 ID = text_kind("an id", parse_id, "my-endpoint")
 GROUP = text_kind("a group", parse_group, "custom")
-ONE_OF = text_kind("a redundant group", parse_one_of, "mirrors/first")
+REDUNDANCY_GROUP = text_kind("a redundant group", parse_redundancy_group, "mirrors/first")
 STATUSES = text_kind("a set of HTTP statuses", parse_statuses, "200-399,401")
 HEADER = text_kind("a header's name", parse_header, "x-amzn-requestid")
 WRITE_URL = text_kind(
@@ -295,23 +295,23 @@ DIRECTORY = text_kind("a directory's path", parse_directory, "/var/lib/egress-mo
 CA_FILE = text_kind("a PEM file's path", parse_ca_file, "/etc/ssl/certs/ca-certificates.crt")
 REGION = text_kind(
     "an AWS region",
-    parse_shape(shapes.REGION, "AWS region", 'write e.g. "eu-central-1"'),
+    parse_shape(identifiers.REGION, "AWS region", 'write e.g. "eu-central-1"'),
     "eu-central-1",
 )
 SUBNET = text_kind(
     "a subnet's id",
-    parse_shape(shapes.SUBNET_ID, "subnet id", 'write e.g. "subnet-0123456789abcdef0"'),
+    parse_shape(identifiers.SUBNET_ID, "subnet id", 'write e.g. "subnet-0123456789abcdef0"'),
     "subnet-0123456789abcdef0",
 )
 INSTANCE_TYPE = text_kind(
     "an instance type",
-    parse_shape(shapes.INSTANCE_TYPE, "instance type", 'write e.g. "t3.micro"'),
+    parse_shape(identifiers.INSTANCE_TYPE, "instance type", 'write e.g. "t3.micro"'),
     "t3.micro",
 )
 ACCOUNT = text_kind(
     "an AWS account id",
     parse_shape(
-        shapes.ACCOUNT_ID, "AWS account id", 'write its 12 digits in quotes: "123456789012"'
+        identifiers.ACCOUNT_ID, "AWS account id", 'write its 12 digits in quotes: "123456789012"'
     ),
     "123456789012",
 )
@@ -325,6 +325,6 @@ CLIENT_ID = text_kind(
 )
 RUNNER = text_kind(
     "a runner's id",
-    parse_shape(shapes.RUNNER_ID, "runner id", "use letters, digits, '.', '_', '-'"),
+    parse_shape(identifiers.RUNNER_ID, "runner id", "use letters, digits, '.', '_', '-'"),
     "runner-1",
 )

@@ -22,19 +22,20 @@ from monitor.daemon.logging import configure
 from monitor.discovery.service import Discovery
 from monitor.export.mqtt.exporter import MqttExporter
 from monitor.export.remote_write.service import RemoteWrite
+from monitor.health.status import TargetStatus
 from monitor.model.settings import ConfigError, Problem, Settings
 from monitor.model.target import Target
 from monitor.net.clock import SystemClock
 from monitor.net.proxy.audit import audit_proxies
 from monitor.net.sockets.trust_store import TrustError
-from monitor.scheduler.engine import Engine, make_tools
+from monitor.scheduler.engine import Engine, make_probe_context
 from monitor.scheduler.loop import Watch
 from monitor.scheduler.loop_lag import LagMeter
 from monitor.scheduler.shard import share_of
-from monitor.state.event_log import identity_fields, say
+from monitor.state.event_log import identity_fields, log_event
 from monitor.state.events import Events
-from monitor.state.history_store import Memory
-from monitor.state.store import Board, Record
+from monitor.state.history_store import HistoryStore
+from monitor.state.store import StateStore
 from monitor.web.server import build_app, not_listening, serve
 
 TRUST_CHECK_EVERY = 10.0
@@ -61,7 +62,7 @@ async def _run(settings: Settings, environ: Mapping[str, str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
-    app = build_app(monitor.board, monitor.clock, settings.web)
+    app = build_app(monitor.store, monitor.clock, settings.web)
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(serve(app, settings.web))
@@ -80,17 +81,17 @@ class Monitor:
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         self.clock = SystemClock()
-        self.board = Board(identity=identity.from_environment(settings, environ))
+        self.store = StateStore(identity=identity.from_environment(settings, environ))
         self.events = Events()
-        self.events.listen(say)
+        self.events.subscribe(log_event)
         self._settings = settings
         self._environ = environ
-        self._lag = LagMeter(self.board.vitals.loop_lag.observe)
-        self._memory = Memory(settings.state.directory, self.board, self.clock)
+        self._lag = LagMeter(self.store.self_metrics.loop_lag.observe)
+        self._history_store = HistoryStore(settings.state.directory, self.store, self.clock)
         random = Random()  # noqa: S311 - jitter, not secrets
         self._discovery = Discovery(
             settings.state.directory,
-            self.board,
+            self.store,
             self.events,
             clock=self.clock,
             random=random,
@@ -98,50 +99,52 @@ class Monitor:
         )
         engine = self._make_engine(settings)
         self._watch = Watch(
-            self.board,
+            self.store,
             engine,
             self.events,
-            memory=self._memory,
+            history_store=self._history_store,
             clock=self.clock,
             random=random,
             on_result=self._take_in,
         )
-        self._mqtt = MqttExporter(self.board, settings.state.directory, self.clock, random)
-        self._mqtt.configure(settings.mqtt, engine.tools.resolver, engine.tools.trust)
-        self.events.listen(self._mqtt.listen)
-        self._remote_write = RemoteWrite(self.board, self.clock, environ)
+        self._mqtt = MqttExporter(self.store, settings.state.directory, self.clock, random)
+        self._mqtt.configure(
+            settings.mqtt, engine.probe_context.resolver, engine.probe_context.trust_store
+        )
+        self.events.subscribe(self._mqtt.listen)
+        self._remote_write = RemoteWrite(self.store, self.clock, environ)
         self._said_unknown: tuple[str, ...] = ()
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
         """Probe until ``stop`` is set; read the configuration anew when ``reload`` is."""
-        vitals = self.board.vitals
-        vitals.started_at = vitals.last_reload_success_at = self.clock.time()
-        self._memory.recall()
-        self._discovery.recall()
+        self_metrics = self.store.self_metrics
+        self_metrics.started_at = self_metrics.last_reload_success_at = self.clock.time()
+        self._history_store.load()
+        self._discovery.load()
         self.apply(self._settings)
         log.info(
             "started",
             version=__version__,
             profile=self._settings.profile.value,
-            targets=len(self.board.records),
-            listen=f"{self._settings.web.host}:{self._settings.web.port}",
+            targets=len(self.store.statuses),
+            subscribe=f"{self._settings.web.host}:{self._settings.web.port}",
         )
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._lag.run())
-                group.create_task(self._memory.run())
+                group.create_task(self._history_store.run())
                 group.create_task(self._discovery.run())
                 group.create_task(self._mqtt.run())
-                group.create_task(self._renew_trust())
+                group.create_task(self._reload_trust_store())
                 group.create_task(self._find_identity())
                 group.create_task(self._reload_when_told(reload))
                 group.create_task(self._watch.probe_forever(group))
-                group.create_task(self._watch.second_looks.run())
+                group.create_task(self._watch.follow_ups.run())
                 group.create_task(self._remote_write.run())
                 await stop.wait()
                 raise _StoppedError
         except* _StoppedError:
-            self._memory.save()
+            self._history_store.save()
             self._discovery.save()
             self._mqtt.save()
             await self._remote_write.finish()
@@ -151,63 +154,63 @@ class Monitor:
         """Watch what ``settings`` name."""
         self._settings = settings
         engine = self._watch.engine
-        servers, found = engine.tools.resolver.servers, self._discovery.found
-        identity = self.board.identity
+        servers, found = engine.probe_context.resolver.servers, self._discovery.found
+        identity = self.store.identity
         rows = build_targets(settings, identity, servers, include_disabled=True, found=found)
         targets = share_of((row for row in rows if row.endpoint.enabled), settings.shard)
         self._watch.apply(targets)
         self._discovery.use(settings, engine, rows, targets)
-        self._remote_write.apply(settings, engine.tools)
+        self._remote_write.apply(settings, engine.probe_context)
         self._say_unknown(targets)
         self._look_over_proxies()
 
-    def _take_in(self, record: Record) -> None:
-        self._discovery.look_at(record)
-        self._remote_write.on_result(record)
+    def _take_in(self, status: TargetStatus) -> None:
+        self._discovery.look_at(status)
+        self._remote_write.on_result(status)
 
     def _make_engine(self, settings: Settings) -> Engine:
-        tools = make_tools(settings, self._environ, self.clock)
-        return Engine(tools, settings.schedule, lag=self._lag)
+        probe_context = make_probe_context(settings, self._environ, self.clock)
+        return Engine(probe_context, settings.schedule, lag=self._lag)
 
     def _say_unknown(self, targets: tuple[Target, ...]) -> None:
-        unknown = tuple(sorted({name for target in targets for name in target.unknown}))
+        unknown = tuple(sorted({name for target in targets for name in target.missing_values}))
         if unknown and unknown != self._said_unknown:
             log.warning(
                 "not known yet, so some targets are not probed",
                 values=unknown,
-                targets=[target.id for target in targets if target.unknown],
-                cure="set them in the configuration, or let instance metadata tell them",
+                targets=[target.id for target in targets if target.missing_values],
+                remediation="set them in the configuration, or let instance metadata tell them",
             )
         self._said_unknown = unknown
 
     def _look_over_proxies(self) -> None:
         found = audit_proxies(self._settings.proxy, self._environ)
         for warning in found.warnings:
-            if warning not in self.board.proxies.warnings:
+            if warning not in self.store.proxies.warnings:
                 log.warning("the proxy settings need a look", problem=warning)
-        self.board.proxies = found
+        self.store.proxies = found
 
     async def _find_identity(self) -> None:
         """Learn from instance metadata or the task's metadata where this is; then probe
         what could not be named before."""
         found = await identity.discover(self._settings, self._environ)
-        merged = identity.merge(self.board.identity, found)
-        if merged != self.board.identity:
-            self.board.identity = merged
+        merged = identity.merge(self.store.identity, found)
+        if merged != self.store.identity:
+            self.store.identity = merged
             log.info("identity found", **identity_fields(merged))
             self.apply(self._settings)
         self._remote_write.identity_is_known()
 
-    async def _renew_trust(self) -> None:
+    async def _reload_trust_store(self) -> None:
         """Trust what the files of CAs say now; a broken one changes nothing and is said."""
         with self._noting_distrust():
             # Nothing is timed yet, and a thread would keep the megabyte that it reads.
-            self._watch.engine.tools.trust.check()
+            self._watch.engine.probe_context.trust_store.check()
         while True:
             await asyncio.sleep(TRUST_CHECK_EVERY)
             with self._noting_distrust():
-                if await asyncio.to_thread(self._watch.engine.tools.trust.renew):
-                    self.board.vitals.trust_ok = True
+                if await asyncio.to_thread(self._watch.engine.probe_context.trust_store.reload):
+                    self.store.self_metrics.trust_ok = True
                     log.info("trust renewed: the files of CAs have changed")
 
     @contextmanager
@@ -215,7 +218,7 @@ class Monitor:
         try:
             yield
         except TrustError as error:
-            self.board.vitals.trust_ok = False
+            self.store.self_metrics.trust_ok = False
             log.error("CAs can't be used; what was trusted still is", problem=str(error))
 
     async def _reload_when_told(self, reload: asyncio.Event) -> None:
@@ -226,29 +229,31 @@ class Monitor:
 
     async def _reload(self) -> None:
         """Read the configuration anew; a wrong one changes nothing and is said."""
-        vitals = self.board.vitals
-        vitals.reloads += 1
+        self_metrics = self.store.self_metrics
+        self_metrics.reloads += 1
         try:
             settings = await asyncio.to_thread(load_settings, self._settings.source, self._environ)
             engine = await asyncio.to_thread(self._make_engine, settings)
         except (ConfigError, OSError, ValueError) as error:
-            vitals.last_reload_ok = False
-            vitals.reload_failures += 1
+            self_metrics.last_reload_ok = False
+            self_metrics.reload_failures += 1
             for problem in getattr(error, "problems", None) or (error,):
                 log.error("configuration kept: the new one is wrong", problem=str(problem))
             return
-        vitals.last_reload_ok = vitals.trust_ok = True
-        vitals.last_reload_success_at = self.clock.time()
+        self_metrics.last_reload_ok = self_metrics.trust_ok = True
+        self_metrics.last_reload_success_at = self.clock.time()
         if (settings.web, settings.state) != (self._settings.web, self._settings.state):
             log.warning("web and state take a restart to change")
         configure(settings.log)
         self._watch.engine = engine
-        self._mqtt.configure(settings.mqtt, engine.tools.resolver, engine.tools.trust)
-        self.board.identity = identity.merge(
-            identity.from_environment(settings, self._environ), self.board.identity
+        self._mqtt.configure(
+            settings.mqtt, engine.probe_context.resolver, engine.probe_context.trust_store
+        )
+        self.store.identity = identity.merge(
+            identity.from_environment(settings, self._environ), self.store.identity
         )
         self.apply(settings)
-        log.info("configuration reloaded", targets=len(self.board.records))
+        log.info("configuration reloaded", targets=len(self.store.statuses))
 
 
 def _not_listening(settings: Settings, error: OSError) -> Problem:
@@ -256,5 +261,5 @@ def _not_listening(settings: Settings, error: OSError) -> Problem:
         file=str(settings.source),
         key="web.listen",
         what=not_listening(settings.web, error),
-        cure="write another address or port, or end what uses it",
+        remediation="write another address or port, or end what uses it",
     )

@@ -9,7 +9,7 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from monitor.common import identifiers as shapes
+from monitor.common import identifiers
 from monitor.model.identity import FARGATE, Identity
 from monitor.model.settings import Settings
 from monitor.net.aws import imds as imds_wire
@@ -24,14 +24,14 @@ _TIMEOUT = 2.0
 _TRIES = 3
 _SHAPES: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
-        "region": shapes.REGION,
-        "availability_zone": shapes.AVAILABILITY_ZONE,
-        "account_id": shapes.ACCOUNT_ID,
-        "vpc_id": shapes.VPC_ID,
-        "subnet_id": shapes.SUBNET_ID,
-        "instance_id": shapes.INSTANCE_ID,
-        "runner_id": shapes.RUNNER_ID,
-        "launch_type": shapes.LAUNCH_TYPE,
+        "region": identifiers.REGION,
+        "availability_zone": identifiers.AVAILABILITY_ZONE,
+        "account_id": identifiers.ACCOUNT_ID,
+        "vpc_id": identifiers.VPC_ID,
+        "subnet_id": identifiers.SUBNET_ID,
+        "instance_id": identifiers.INSTANCE_ID,
+        "runner_id": identifiers.RUNNER_ID,
+        "launch_type": identifiers.LAUNCH_TYPE,
     }
 )
 _EXECUTION_ENVIRONMENTS: Mapping[str, str] = MappingProxyType(
@@ -47,7 +47,7 @@ _TASK_ARN = re.compile(
 def from_environment(settings: Settings, environ: Mapping[str, str]) -> Identity:
     """Return what is known without asking anybody: the configuration, else the variables
     that AWS and the runner set."""
-    return _believed(
+    return _validated(
         region=settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
         account_id=settings.account_id or environ.get("AWS_ACCOUNT_ID"),
         runner_id=settings.runner_id or environ.get("RUNNER_ID"),
@@ -123,7 +123,7 @@ async def _from_task(session: aiohttp.ClientSession, uri: str) -> Identity:
     task metadata V4 JSON response")."""
     task = imds_wire.json_object(await fetch(session, "GET", f"{uri}/task"))
     arn = _TASK_ARN.match(str(task.get("TaskARN", "")))
-    return _believed(
+    return _validated(
         **(arn.groupdict() if arn else {}),
         availability_zone=task.get("AvailabilityZone"),
         vpc_id=task.get("VPCID"),
@@ -139,7 +139,7 @@ async def _from_instance(session: aiohttp.ClientSession, endpoint: str) -> Ident
     document = imds_wire.json_object(
         await fetch(session, "GET", base + imds_wire.DOCUMENT_PATH, headers)
     )
-    found = _believed(
+    found = _validated(
         region=document.get("region"),
         availability_zone=document.get("availabilityZone"),
         account_id=document.get("accountId"),
@@ -160,9 +160,9 @@ async def _from_interface(
 
     try:
         mac = await ask(imds_wire.MAC_PATH)
-        if not shapes.MAC.fullmatch(mac):
+        if not identifiers.MAC.fullmatch(mac):
             return Identity()
-        return _believed(
+        return _validated(
             vpc_id=await ask(imds_wire.interface_path(mac, "vpc-id")),
             subnet_id=await ask(imds_wire.interface_path(mac, "subnet-id")),
         )
@@ -170,7 +170,7 @@ async def _from_interface(
         return Identity()
 
 
-def _believed(**values: object) -> Identity:
+def _validated(**values: object) -> Identity:
     """Keep the values that look like what they should be."""
     return Identity(
         **{

@@ -172,13 +172,13 @@ class NameServer(asyncio.DatagramProtocol):
             position += 1 + size
         (qtype,) = struct.unpack_from("!H", query, position + 1)
         address = self._addresses.get(".".join(labels).lower())
-        record = b""
+        status = b""
         if address is not None and qtype == 1:
             # A pointer to the question's name, type A, class IN, TTL, length, address.
-            record = struct.pack("!HHHIH4s", 0xC00C, 1, 1, 60, 4, socket.inet_aton(address))
+            status = struct.pack("!HHHIH4s", 0xC00C, 1, 1, 60, 4, socket.inet_aton(address))
         flags = 0x8180 if address is not None else 0x8183  # answer, recursion; NXDOMAIN
-        header = query[:2] + struct.pack("!HHHHH", flags, 1, bool(record), 0, 0)
-        return header + query[12 : position + 5] + record
+        header = query[:2] + struct.pack("!HHHHH", flags, 1, bool(status), 0, 0)
+        return header + query[12 : position + 5] + status
 
 
 class Lighthouse(asyncio.DatagramProtocol):

@@ -25,7 +25,7 @@ from monitor.model.incident import Incident
 from monitor.model.settings import ConfigError, LogSettings, Problem, Settings
 from monitor.model.state import State
 from monitor.model.target import Target
-from monitor.state.store import Board
+from monitor.state.store import StateStore
 from monitor.web.server import build_app, not_listening, serve
 
 HOST = "127.0.0.1"
@@ -115,13 +115,13 @@ async def _one_round(settings: Settings, internet: Internet, narrator: Narrator)
     what fell three times that it comes and goes, and be right."""
     monitor, done = Monitor(settings, {}), asyncio.Event()
     try:
-        serving = serve(build_app(monitor.board, monitor.clock, settings.web), settings.web)
+        serving = serve(build_app(monitor.store, monitor.clock, settings.web), settings.web)
         async with serving, asyncio.TaskGroup() as group:
             group.create_task(monitor.run(done, asyncio.Event()))
             narrator.begin(len(FAULTS), settings.web.port)
             await _all_up(monitor)
-            narrator.well(len(monitor.board.records))
-            listening = group.create_task(narrator.listen(monitor.board))
+            narrator.well(len(monitor.store.statuses))
+            listening = group.create_task(narrator.listen(monitor.store))
             await asyncio.sleep(FIRST_AFTER)
             for fault in FAULTS:
                 await _have(fault, internet, narrator)
@@ -129,15 +129,15 @@ async def _one_round(settings: Settings, internet: Internet, narrator: Narrator)
             done.set()
     except OSError as error:
         what = not_listening(settings.web, error)
-        cure = "name another port, --port 9243 say, or end what uses this one"
-        raise ConfigError((Problem("demo", "--port", what, cure),)) from None
+        remediation = "name another port, --port 9243 say, or end what uses this one"
+        raise ConfigError((Problem("demo", "--port", what, remediation),)) from None
 
 
 async def _all_up(monitor: Monitor) -> None:
-    records = monitor.board.records
-    while not records or any(r.health.state is not State.UP for r in records.values()):
+    statuses = monitor.store.statuses
+    while not statuses or any(r.health.state is not State.UP for r in statuses.values()):
         await asyncio.sleep(0.1)
-        records = monitor.board.records
+        statuses = monitor.store.statuses
 
 
 async def _have(fault: Fault, internet: Internet, narrator: Narrator) -> None:
@@ -179,13 +179,13 @@ class Narrator:
         """Say that it works again."""
         self._say("mend", "magenta", "It works again.")
 
-    async def listen(self, board: Board) -> None:
+    async def listen(self, store: StateStore) -> None:
         """Say what the monitor says of incidents, for ever."""
         told: dict[str, Incident] = {}
         seen: dict[str, tuple[Incident, float]] = {}
         while True:
             now = time.monotonic()
-            for incident in board.incidents:
+            for incident in store.incidents:
                 first, since = seen.get(incident.id, (incident, now))
                 same = _same(first, incident)
                 seen[incident.id] = (incident, since if same else now)
@@ -194,7 +194,7 @@ class Narrator:
                 if new and same and now - since >= SETTLED_AFTER:
                     told[incident.id] = incident
                     self._tell(incident)
-            for gone in told.keys() - {incident.id for incident in board.incidents}:
+            for gone in told.keys() - {incident.id for incident in store.incidents}:
                 lasted = time.time() - told.pop(gone).started_at
                 self._say("says", "green", f"over, after {lasted:.0f} s")
             await asyncio.sleep(POLL)
@@ -204,7 +204,7 @@ class Narrator:
         self._say("says", "bold red", incident.detail)
         what = f"{incident.cause}, {incident.scope} {incident.subject}"
         self._more(f"{what}; affects {count} target{'s' if count != 1 else ''}")
-        self._more(f"What to do: {incident.cure}")
+        self._more(f"What to do: {incident.remediation}")
 
     def _say(self, who: str, style: str, text: str) -> None:
         minutes, seconds = divmod(int(time.monotonic() - self._began), 60)

@@ -9,11 +9,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from monitor.diagnosis.evidence import clean, evidence_of
-from monitor.diagnosis.proxy_path import finding
+from monitor.diagnosis.proxy_path import hypothesis
 from monitor.diagnosis.texts import explain
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.endpoint import Source
-from monitor.model.probe_result import Attempt, Connection, Failure, FailureKind, HttpFacts, Phase
+from monitor.model.probe_result import (
+    Connection,
+    Failure,
+    FailureKind,
+    HttpFacts,
+    Phase,
+    ProbeResult,
+)
 from monitor.model.target import Addresses, Target
 
 C = Cause
@@ -31,7 +38,7 @@ class Case:
     """What a rule looks at: the failure, and the connection that it happened on."""
 
     target: Target
-    attempt: Attempt
+    probe_result: ProbeResult
     failure: Failure
     connection: Connection | None
 
@@ -42,7 +49,7 @@ class Case:
     @property
     def to_proxy(self) -> bool:
         """Whether the proxy itself was being reached."""
-        return self.attempt.proxy is not None and self.failure.phase in {
+        return self.probe_result.proxy is not None and self.failure.phase in {
             Phase.RESOLVE,
             Phase.CONNECT,
         }
@@ -51,33 +58,40 @@ class Case:
 Rule = tuple[Callable[[Case], bool], Cause | Callable[[Case], Cause]]
 
 
-def diagnose(target: Target, attempt: Attempt) -> Verdict:
+def diagnose(target: Target, probe_result: ProbeResult) -> Diagnosis:
     """Name the one cause of an attempt; a verdict without cause when all is well.
 
     Pure and total: every attempt that can be made has a verdict.
     """
-    cause = _cause(target, attempt)
-    evidence = evidence_of(attempt)
-    inspector = _trusted_inspector(target, attempt)
+    cause = _cause(target, probe_result)
+    evidence = evidence_of(probe_result)
+    inspector = _trusted_inspector(target, probe_result)
     if inspector:
         evidence = {**evidence, INSPECTED_BY: clean(inspector)}
     if cause is None:
-        return Verdict(None, evidence=evidence)
-    detail, cure = explain(cause, target, attempt)
-    beside, other_cure = finding(attempt)
-    return Verdict(cause, f"{detail} {beside}".rstrip(), f"{cure} {other_cure}".rstrip(), evidence)
+        return Diagnosis(None, evidence=evidence)
+    detail, remediation = explain(cause, target, probe_result)
+    alternate, other_remediation = hypothesis(probe_result)
+    return Diagnosis(
+        cause,
+        f"{detail} {alternate}".rstrip(),
+        f"{remediation} {other_remediation}".rstrip(),
+        evidence,
+    )
 
 
-def _cause(target: Target, attempt: Attempt) -> Cause | None:
-    failure = attempt.failure
+def _cause(target: Target, probe_result: ProbeResult) -> Cause | None:
+    failure = probe_result.failure
     if failure is None:
-        offset = attempt.clock_offset
+        offset = probe_result.clock_offset
         if offset is not None and abs(offset) > CLOCK_TOLERANCE:
             return C.CLOCK_SKEW
         every = target.addresses is Addresses.ALL
-        return C.ADDRESS_FAILED if every and attempt.failed else None
-    connection = next((c for c in attempt.connections if c.failure == failure), attempt.primary)
-    case = Case(target, attempt, failure, connection)
+        return C.ADDRESS_FAILED if every and probe_result.failed else None
+    connection = next(
+        (c for c in probe_result.connections if c.failure == failure), probe_result.primary
+    )
+    case = Case(target, probe_result, failure, connection)
     return next(
         (cause(case) if callable(cause) else cause for applies, cause in _RULES if applies(case)),
         C.INTERNAL_ERROR,
@@ -195,14 +209,14 @@ _MIDDLEBOXES = re.compile(
 """Words by which inspecting products and the people who run them name their CAs."""
 
 
-def _trusted_inspector(target: Target, attempt: Attempt) -> str:
+def _trusted_inspector(target: Target, probe_result: ProbeResult) -> str:
     """Return the CA that opens TLS to the target on the way although this host trusts it; ""
     for none. That is legitimate: a fact, and no fault.
 
     A CA that was added to this host vouches for hosts of its own organization, which the
     configuration names, but not for the public services of the catalogue.
     """
-    connection = attempt.primary if attempt.ok else None
+    connection = probe_result.primary if probe_result.ok else None
     if by_name := _inspector(connection):
         return by_name
     tls = connection.tls if connection else None

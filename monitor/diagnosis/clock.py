@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
 
-from monitor.model.probe_result import Attempt, Phase
+from monitor.model.probe_result import Phase, ProbeResult
 
 SITES = 3
 """So many unrelated sites have to agree before their answers tell the time."""
@@ -50,7 +50,7 @@ class ClockEstimate:
         return abs(self.offset) - self.uncertainty > SKEWED
 
 
-Answers = Iterable[tuple[str, Attempt | None]]
+Answers = Iterable[tuple[str, ProbeResult | None]]
 """Hosts with their last attempt."""
 
 
@@ -58,11 +58,13 @@ def estimate(answers: Answers, now: float) -> ClockEstimate | None:
     """Return what the answers say of this host's clock: by NTP where a time server answered,
     else by Date headers. None where too few answer. ``now`` is Unix seconds."""
     recent = [
-        (host, attempt)
-        for host, attempt in answers
-        if attempt is not None and attempt.ok and abs(now - attempt.started_at) <= RECENT
+        (host, probe_result)
+        for host, probe_result in answers
+        if probe_result is not None
+        and probe_result.ok
+        and abs(now - probe_result.started_at) <= RECENT
     ]
-    return _by_ntp([attempt for _, attempt in recent]) or _by_dates(recent)
+    return _by_ntp([probe_result for _, probe_result in recent]) or _by_dates(recent)
 
 
 def site_of(host: str) -> str:
@@ -71,7 +73,7 @@ def site_of(host: str) -> str:
     return ".".join(host.lower().split(".")[-2:])
 
 
-def _by_ntp(attempts: Sequence[Attempt]) -> ClockEstimate | None:
+def _by_ntp(attempts: Sequence[ProbeResult]) -> ClockEstimate | None:
     told = [a for a in attempts if a.clock_offset is not None and a.primary and a.primary.rtt]
     if not told:
         return None
@@ -80,12 +82,12 @@ def _by_ntp(attempts: Sequence[Attempt]) -> ClockEstimate | None:
     return ClockEstimate(ClockSource.NTP, offset, uncertainty, len(told))
 
 
-def _by_dates(answers: Iterable[tuple[str, Attempt]]) -> ClockEstimate | None:
+def _by_dates(answers: Iterable[tuple[str, ProbeResult]]) -> ClockEstimate | None:
     """The median over sites of the median over each site's answers: one operator whose clock
     is off, or who caches, can't outvote the others however many hosts it has."""
     sites: dict[str, list[tuple[float, float]]] = {}
-    for host, attempt in answers:
-        told = _date_offset(attempt)
+    for host, probe_result in answers:
+        told = _date_offset(probe_result)
         if told is not None:
             sites.setdefault(site_of(host), []).append(told)
     offsets = {site: median(offset for offset, _ in told) for site, told in sites.items()}
@@ -103,9 +105,9 @@ def _agreeing(offsets: Mapping[str, float], middle: float) -> list[str]:
     return [site for site, offset in offsets.items() if abs(offset - middle) <= _SAME]
 
 
-def _date_offset(attempt: Attempt) -> tuple[float, float] | None:
+def _date_offset(probe_result: ProbeResult) -> tuple[float, float] | None:
     """Return offset and uncertainty of an answer whose sender's certificate was verified."""
-    connection = attempt.primary
+    connection = probe_result.primary
     if connection is None or connection.http is None or connection.http.date_offset is None:
         return None
     if connection.tls is None or not connection.tls.verified:
@@ -114,15 +116,15 @@ def _date_offset(attempt: Attempt) -> tuple[float, float] | None:
     return connection.http.date_offset, DATE_UNCERTAINTY + waited / 2
 
 
-def agrees(attempt: Attempt | None, told: ClockEstimate) -> bool:
+def agrees(probe_result: ProbeResult | None, told: ClockEstimate) -> bool:
     """Whether an answer is one of those that ``told`` rests on, by its date."""
-    offset = _date_offset(attempt) if attempt is not None and attempt.ok else None
+    offset = _date_offset(probe_result) if probe_result is not None and probe_result.ok else None
     return offset is not None and abs(offset[0] - told.offset) <= _SAME
 
 
 def in_words(told: ClockEstimate) -> str:
     """Say how far off our clock is, and by whom."""
-    way = "behind" if told.offset > 0 else "ahead"
+    proxy_path = "behind" if told.offset > 0 else "ahead"
     ntp = told.source is ClockSource.NTP
     whom = "a time server" if ntp else f"the answers of {told.sites} sites"
-    return f"{abs(told.offset):.0f} s {way} (± {told.uncertainty:.1f} s, by {whom})"
+    return f"{abs(told.offset):.0f} s {proxy_path} (± {told.uncertainty:.1f} s, by {whom})"

@@ -4,47 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from monitor.common.sanitize import printable
+from monitor.common.sanitize import sanitize
 from monitor.diagnosis.proxy_path import outcome
-from monitor.model.probe_result import Attempt, Connection, Failure
+from monitor.model.probe_result import Connection, Failure, ProbeResult
 
 _LIMIT = 160
 _OTHERS = 8
 
 
-def evidence_of(attempt: Attempt) -> Mapping[str, str]:
+def evidence_of(probe_result: ProbeResult) -> Mapping[str, str]:
     """Return what was seen, as ``name: value``. Values are at most 160 characters, and
     control characters are taken out of them, for servers send some of them."""
-    return {name: clean(value) for name, value in _facts(attempt) if value}
+    return {name: clean(value) for name, value in _facts(probe_result) if value}
 
 
 def clean(text: str) -> str:
     """Make a text that somebody sent fit to print."""
-    return printable(text, _LIMIT)
+    return sanitize(text, _LIMIT)
 
 
-def _facts(attempt: Attempt) -> Iterator[tuple[str, str]]:
-    if attempt.failure is not None:
-        yield from _failure(attempt.failure)
-    if attempt.proxy:
-        yield "proxy", attempt.proxy
-    if attempt.beside:
-        yield "other_way", outcome(attempt.beside)
-    connection = _speaker(attempt)
+def _facts(probe_result: ProbeResult) -> Iterator[tuple[str, str]]:
+    if probe_result.failure is not None:
+        yield from _failure(probe_result.failure)
+    if probe_result.proxy:
+        yield "proxy", probe_result.proxy
+    if probe_result.alternate:
+        yield "other_way", outcome(probe_result.alternate)
+    connection = _speaker(probe_result)
     if connection is not None:
         yield from _connection(connection)
-    yield from _dns(attempt)
-    others = [c for c in attempt.failed if c is not connection]
+    yield from _dns(probe_result)
+    others = [c for c in probe_result.failed if c is not connection]
     for number, other in enumerate(others[:_OTHERS], 1):
         reason = other.failure.message if other.failure else ""
         yield f"failed_{number}", f"{other.address}: {reason}"
-    if attempt.clock_offset is not None:
-        yield "clock_offset", f"{attempt.clock_offset:+.3f} s"
+    if probe_result.clock_offset is not None:
+        yield "clock_offset", f"{probe_result.clock_offset:+.3f} s"
 
 
-def _speaker(attempt: Attempt) -> Connection | None:
-    blamed = (c for c in attempt.connections if attempt.failure and c.failure == attempt.failure)
-    return next(blamed, attempt.primary)
+def _speaker(probe_result: ProbeResult) -> Connection | None:
+    blamed = (
+        c
+        for c in probe_result.connections
+        if probe_result.failure and c.failure == probe_result.failure
+    )
+    return next(blamed, probe_result.primary)
 
 
 def _failure(failure: Failure) -> Iterator[tuple[str, str]]:
@@ -74,10 +78,10 @@ def _connection(connection: Connection) -> Iterator[tuple[str, str]]:
         yield "server", connection.http.headers.get("server", "")
 
 
-def _dns(attempt: Attempt) -> Iterator[tuple[str, str]]:
-    if attempt.resolution is None or attempt.failure is None:
+def _dns(probe_result: ProbeResult) -> Iterator[tuple[str, str]]:
+    if probe_result.resolution is None or probe_result.failure is None:
         return
-    for number, answer in enumerate(attempt.resolution.answers[-4:]):
+    for number, answer in enumerate(probe_result.resolution.answers[-4:]):
         said = answer.rcode or (answer.failure.message if answer.failure else "no answer")
-        if answer.rcode != "NOERROR" or attempt.resolution.failure:
+        if answer.rcode != "NOERROR" or probe_result.resolution.failure:
             yield f"dns_{number}", f"{answer.server} {answer.qtype}: {said}"

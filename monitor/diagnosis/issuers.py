@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from monitor.model.probe_result import Attempt, Certificate
+from monitor.model.probe_result import Certificate, ProbeResult
 
 KEPT = 8
 """So many issuers of a target are remembered, the latest: CDNs alternate between a few."""
@@ -14,9 +14,9 @@ NAME_LIMIT = 256
 _ORGANIZATION = re.compile(r"(?:^|, )O=(.+?)(?=, (?:C|O|OU|CN)=|$)")
 
 
-def leaf_of(attempt: Attempt | None) -> Certificate | None:
+def leaf_of(probe_result: ProbeResult | None) -> Certificate | None:
     """Return the certificate that the endpoint showed, trusted or not."""
-    primary = attempt.primary if attempt else None
+    primary = probe_result.primary if probe_result else None
     chain = primary.tls.chain if primary and primary.tls else ()
     return chain[0] if chain else None
 

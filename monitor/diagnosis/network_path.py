@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from enum import StrEnum
 
-from monitor.model.probe_result import Attempt, Connection
+from monitor.model.probe_result import Connection, ProbeResult
 from monitor.model.target import Target
 from monitor.net.aws.responses import is_from_aws
 
@@ -41,13 +41,13 @@ _GATEWAY_SERVICES = frozenset({"s3", "dynamodb"})
 public address as they are, and so can't be told from the public path."""
 
 
-def network_path(target: Target, attempt: Attempt | None) -> NetworkPath | None:
+def network_path(target: Target, probe_result: ProbeResult | None) -> NetworkPath | None:
     """Return the way that the last answer took; None where AWS itself has not answered (a
     sinkhole's block page has a private address too), or where the address tells nothing
     (loopback, link-local)."""
-    if target.group != AWS_GROUP or attempt is None:
+    if target.group != AWS_GROUP or probe_result is None:
         return None
-    connection = attempt.primary
+    connection = probe_result.primary
     if connection is None or not _has_answered(connection):
         return None
     if connection.proxy is not None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 
 from monitor.model.endpoint import Endpoint, Protocol
-from monitor.model.probe_result import Attempt
+from monitor.model.probe_result import ProbeResult
 from monitor.model.target import Target
 
 
-class Way(StrEnum):
+class ProxyPath(StrEnum):
     """How a probe left this machine. Stable label values."""
 
     PROXY = "proxy"
@@ -34,27 +34,27 @@ def may_be_proxied(endpoint: Endpoint) -> bool:
     return endpoint.protocol in _PROXIED and endpoint.prober != "imds"
 
 
-def way_of(attempt: Attempt | None) -> Way | None:
+def proxy_path_of(probe_result: ProbeResult | None) -> ProxyPath | None:
     """Return the way that the last probe took; None where there was none."""
-    if attempt is None:
+    if probe_result is None:
         return None
-    return Way.PROXY if attempt.proxy else Way.DIRECT
+    return ProxyPath.PROXY if probe_result.proxy else ProxyPath.DIRECT
 
 
-def ways_of(attempt: Attempt | None) -> dict[Way, Attempt]:
+def proxy_paths_of(probe_result: ProbeResult | None) -> dict[ProxyPath, ProbeResult]:
     """Return the attempt of each way, the one that counts first; empty where no proxy is in it."""
-    if attempt is None or (attempt.beside is None and not attempt.proxy):
+    if probe_result is None or (probe_result.alternate is None and not probe_result.proxy):
         return {}
-    tried = [attempt, attempt.beside] if attempt.beside else [attempt]
-    return {Way.PROXY if a.proxy else Way.DIRECT: a for a in tried}
+    tried = [probe_result, probe_result.alternate] if probe_result.alternate else [probe_result]
+    return {ProxyPath.PROXY if a.proxy else ProxyPath.DIRECT: a for a in tried}
 
 
-def comparison(attempt: Attempt | None) -> Comparison | None:
+def comparison(probe_result: ProbeResult | None) -> Comparison | None:
     """Return what comparing the two ways comes to; None where only one was tried."""
-    ways = ways_of(attempt)
-    if len(ways) < len(Way):
+    proxy_paths = proxy_paths_of(probe_result)
+    if len(proxy_paths) < len(ProxyPath):
         return None
-    works = (ways[Way.PROXY].ok, ways[Way.DIRECT].ok)
+    works = (proxy_paths[ProxyPath.PROXY].ok, proxy_paths[ProxyPath.DIRECT].ok)
     return {
         (True, True): Comparison.BOTH,
         (True, False): Comparison.PROXY_ONLY,
@@ -63,25 +63,25 @@ def comparison(attempt: Attempt | None) -> Comparison | None:
     }[works]
 
 
-def way_text(target: Target, attempt: Attempt) -> str:
+def proxy_path_text(target: Target, probe_result: ProbeResult) -> str:
     """Say the way in a few words, and how the other one went where it was tried."""
-    taken = _name(attempt) if may_be_proxied(target.endpoint) else "directly, as always"
-    return f"{taken}; {outcome(attempt.beside)}" if attempt.beside else taken
+    taken = _name(probe_result) if may_be_proxied(target.endpoint) else "directly, as always"
+    return f"{taken}; {outcome(probe_result.alternate)}" if probe_result.alternate else taken
 
 
-def outcome(attempt: Attempt) -> str:
+def outcome(probe_result: ProbeResult) -> str:
     """Say of one way how it went and what it cost."""
-    if attempt.failure:
-        return f"{_name(attempt)} it fails: {attempt.failure.message}"
-    return f"{_name(attempt)} in {attempt.duration * 1000:.0f} ms"
+    if probe_result.failure:
+        return f"{_name(probe_result)} it fails: {probe_result.failure.message}"
+    return f"{_name(probe_result)} in {probe_result.duration * 1000:.0f} ms"
 
 
-def finding(attempt: Attempt) -> tuple[str, str]:
+def hypothesis(probe_result: ProbeResult) -> tuple[str, str]:
     """Return what the other way tells of a target that the way which counts did not reach: a
     sentence and a cure, both empty where it tells nothing."""
-    if attempt.beside is None or attempt.ok or not attempt.beside.ok:
+    if probe_result.alternate is None or probe_result.ok or not probe_result.alternate.ok:
         return "", ""
-    if attempt.proxy:
+    if probe_result.proxy:
         return (
             "Directly it is reached, only through the proxy it fails.",
             "If it may be reached directly, add it to NO_PROXY.",
@@ -92,5 +92,5 @@ def finding(attempt: Attempt) -> tuple[str, str]:
     )
 
 
-def _name(attempt: Attempt) -> str:
-    return f"through {attempt.proxy}" if attempt.proxy else "directly"
+def _name(probe_result: ProbeResult) -> str:
+    return f"through {probe_result.proxy}" if probe_result.proxy else "directly"

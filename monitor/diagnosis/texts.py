@@ -9,9 +9,9 @@ from types import MappingProxyType
 from monitor.diagnosis.evidence import clean
 from monitor.model.diagnosis import Cause
 from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import Attempt, FailureKind
+from monitor.model.probe_result import FailureKind, ProbeResult
 from monitor.model.target import Target
-from monitor.net.sockets.address_policy import refused
+from monitor.net.sockets.address_policy import denial_reason
 
 _LIMIT = 400
 _NAMED = 4
@@ -20,26 +20,26 @@ _UDP = frozenset({Protocol.UDP, Protocol.DNS, Protocol.NTP})
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """``detail`` says what was seen, ``cure`` what to do. Both are templates; the words
+    """``detail`` says what was seen, ``remediation`` what to do. Both are templates; the words
     that they may hold are those of ``_words``."""
 
     detail: str
-    cure: str
+    remediation: str
 
 
-def explain(cause: Cause, target: Target, attempt: Attempt) -> tuple[str, str]:
+def explain(cause: Cause, target: Target, probe_result: ProbeResult) -> tuple[str, str]:
     """Return sentence and cure for a cause, with the target's names filled in."""
-    text = _NOT_DIALLED if _is_refused(target, attempt) else TEXTS[cause]
-    words = _words(target, attempt)
-    return text.detail.format_map(words)[:_LIMIT], text.cure.format_map(words)[:_LIMIT]
+    text = _NOT_DIALLED if _is_refused(target, probe_result) else TEXTS[cause]
+    words = _words(target, probe_result)
+    return text.detail.format_map(words)[:_LIMIT], text.remediation.format_map(words)[:_LIMIT]
 
 
-def _words(target: Target, attempt: Attempt) -> Mapping[str, str]:
-    failure, connection = attempt.failure, attempt.primary
+def _words(target: Target, probe_result: ProbeResult) -> Mapping[str, str]:
+    failure, connection = probe_result.failure, probe_result.primary
     chain = connection.tls.chain if connection and connection.tls else ()
-    resolution = attempt.resolution
+    resolution = probe_result.resolution
     servers = dict.fromkeys(a.server for a in resolution.answers) if resolution else {}
-    offset = attempt.clock_offset or 0.0
+    offset = probe_result.clock_offset or 0.0
     return {
         "host": target.host,
         "port": str(target.port),
@@ -52,25 +52,25 @@ def _words(target: Target, attempt: Attempt) -> Mapping[str, str]:
         "issuer": chain[-1].issuer if chain else "an unknown CA",
         "subject": chain[0].subject if chain else "another name",
         "status": str(connection.http.status) if connection and connection.http else "an error",
-        "proxy": attempt.proxy or "the proxy",
+        "proxy": probe_result.proxy or "the proxy",
         "timeout": f"{target.timeout:g} s",
-        "dead": _dead(attempt),
-        "failed": str(len(attempt.failed)),
-        "tried": str(len(attempt.connections)),
+        "dead": _dead(probe_result),
+        "failed": str(len(probe_result.failed)),
+        "tried": str(len(probe_result.connections)),
         "offset": f"{abs(offset):.1f} s {'behind' if offset > 0 else 'ahead'}",
     }
 
 
-def _is_refused(target: Target, attempt: Attempt) -> bool:
+def _is_refused(target: Target, probe_result: ProbeResult) -> bool:
     """Whether nothing was dialled, for a server's answer must not lead to such an address."""
-    failure = attempt.failure
+    failure = probe_result.failure
     sinkhole = failure is not None and failure.kind is FailureKind.DNS_SINKHOLE
-    return bool(sinkhole and failure and refused(failure.code or "", target.reach))
+    return bool(sinkhole and failure and denial_reason(failure.code or "", target.address_policy))
 
 
-def _dead(attempt: Attempt) -> str:
+def _dead(probe_result: ProbeResult) -> str:
     """Name the addresses that failed, each with its reason."""
-    named = [f"{c.address} ({clean(c.failure.message)})" for c in attempt.failed if c.failure]
+    named = [f"{c.address} ({clean(c.failure.message)})" for c in probe_result.failed if c.failure]
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     return ", ".join(named[:_NAMED]) + more
 

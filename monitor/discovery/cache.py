@@ -12,7 +12,7 @@ from typing import Any
 from monitor.catalog.chains import SHAPES
 from monitor.common.state_file import read_file, reason_of
 from monitor.discovery.redirects import SOURCES_KEPT, place_of
-from monitor.model.discovery import FoundBy, StandIn, UnlistedHost
+from monitor.model.discovery import FoundBy, UnlistedHost, WildcardSample
 
 NAME = "discovery.json"
 SIZE_LIMIT = 1_048_576
@@ -29,7 +29,7 @@ class Kept:
     """What outlives a restart. ``reached`` is when each chain last came to its end (Unix
     seconds), by its id."""
 
-    stand_ins: Mapping[str, StandIn] = field(default_factory=dict)
+    wildcard_samples: Mapping[str, WildcardSample] = field(default_factory=dict)
     reached: Mapping[str, float] = field(default_factory=dict)
     hosts: tuple[UnlistedHost, ...] = ()
 
@@ -38,7 +38,9 @@ def encode(kept: Kept) -> bytes:
     """Return the content of a file that holds it."""
     document = {
         "version": _VERSION,
-        "stand_ins": {row: _stand_in_out(s) for row, s in kept.stand_ins.items()},
+        "wildcard_samples": {
+            row: _wildcard_sample_out(s) for row, s in kept.wildcard_samples.items()
+        },
         "reached": dict(kept.reached),
         "hosts": [_host_out(host) for host in kept.hosts],
     }
@@ -55,11 +57,11 @@ def decode(data: bytes) -> Kept:
         document = json.loads(data)
         if document["version"] != _VERSION:
             raise CacheError("it is of another version")
-        rows, hosts, reached = document["stand_ins"], document["hosts"], document["reached"]
+        rows, hosts, reached = document["wildcard_samples"], document["hosts"], document["reached"]
         if max(len(rows), len(hosts), len(reached)) > _ROWS:
             raise CacheError("it holds more than was ever found")
         return Kept(
-            stand_ins={_text(row): _stand_in_in(raw) for row, raw in rows.items()},
+            wildcard_samples={_text(row): _wildcard_sample_in(raw) for row, raw in rows.items()},
             reached={_text(chain): _time(at) for chain, at in reached.items()},
             hosts=tuple(map(_host_in, hosts)),
         )
@@ -82,23 +84,23 @@ def load(directory: Path | None) -> Kept:
     return Kept() if data is None else decode(data)
 
 
-def _stand_in_out(stand_in: StandIn) -> dict[str, object]:
+def _wildcard_sample_out(wildcard_sample: WildcardSample) -> dict[str, object]:
     return {
-        "host": stand_in.host,
-        "path": stand_in.path,
-        "found_at": stand_in.found_at,
-        "chain": stand_in.chain,
-        "steps": list(stand_in.steps),
+        "host": wildcard_sample.host,
+        "path": wildcard_sample.path,
+        "found_at": wildcard_sample.found_at,
+        "chain": wildcard_sample.chain,
+        "steps": list(wildcard_sample.steps),
     }
 
 
-def _stand_in_in(raw: Mapping[str, Any]) -> StandIn:
+def _wildcard_sample_in(raw: Mapping[str, Any]) -> WildcardSample:
     host, path, steps = raw["host"], raw["path"], raw["steps"]
     if not SHAPES["host"].fullmatch(host) or not SHAPES["path"].fullmatch(path):
         raise ValueError("no stand-in")
     if not 0 < len(steps) <= _STEPS:
         raise ValueError("no steps")
-    return StandIn(
+    return WildcardSample(
         host,
         path,
         FoundBy.CHAIN,

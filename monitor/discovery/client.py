@@ -6,23 +6,23 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from monitor.discovery.steps import BODY_LIMIT, Answer
-from monitor.model.diagnosis import Verdict
-from monitor.model.probe_result import Attempt
+from monitor.model.diagnosis import Diagnosis
+from monitor.model.probe_result import ProbeResult
 from monitor.model.secret import Secret
 from monitor.model.target import Target
 from monitor.net.http.http1 import ResponseParser
 from monitor.probes import http
-from monitor.probes.context import Tools
+from monitor.probes.context import ProbeContext
 from monitor.scheduler.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What came of a request: ``answer`` is None where none came that was as expected, and
-    ``verdict`` says why. ``redirect`` is where it points to, without a query."""
+    ``diagnosis`` says why. ``redirect`` is where it points to, without a query."""
 
     answer: Answer | None
-    verdict: Verdict
+    diagnosis: Diagnosis
     redirect: str | None = None
 
 
@@ -37,13 +37,13 @@ def asking(engine: Engine) -> Ask:
         answers: list[Answer] = []
         how = http.Asking(headers, BODY_LIMIT, lambda parser: answers.append(_answer(parser)))
 
-        async def probe(target: Target, tools: Tools) -> Attempt:
-            return await http.ask(target, tools, how)
+        async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
+            return await http.ask(target, probe_context, how)
 
-        attempt, verdict = await engine.measure(target, probe)
-        primary = attempt.primary
+        probe_result, diagnosis = await engine.measure(target, probe)
+        primary = probe_result.primary
         redirect = primary.http.redirect if primary and primary.http else None
-        return Reply(answers[0] if answers else None, verdict, redirect)
+        return Reply(answers[0] if answers else None, diagnosis, redirect)
 
     return ask
 

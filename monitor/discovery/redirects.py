@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from monitor.catalog.coverage import covered
-from monitor.catalog.wildcard_samples import REDIRECTS, reach_of
+from monitor.catalog.wildcard_samples import REDIRECTS, address_policy_of
 from monitor.common.identifiers import is_address
-from monitor.discovery.walk import Sighting
+from monitor.discovery.walk import RedirectSeen
 from monitor.model.discovery import UnlistedHost
 from monitor.model.endpoint import Endpoint, Protocol
-from monitor.model.probe_result import Attempt
+from monitor.model.probe_result import ProbeResult
 from monitor.model.settings import Settings
-from monitor.model.target import Reach, Target
-from monitor.net.sockets.address_policy import refused
+from monitor.model.target import AddressPolicy, Target
+from monitor.net.sockets.address_policy import denial_reason
 
 PER_SOURCE = 4
 """So many hosts at the most that one endpoint adds: a hostile one must not use up the room."""
@@ -58,48 +58,48 @@ def place_of(url: str) -> Place | None:
     return Place(protocol, host, port) if usable else None
 
 
-def refusal(host: str, reach: Reach) -> str:
+def refusal(host: str, address_policy: AddressPolicy) -> str:
     """Say why a host that a server named is not probed; "" where it is."""
     if _is_address(host):
-        return refused(host, reach)
+        return denial_reason(host, address_policy)
     private = "." not in host or any(host == z or host.endswith(f".{z}") for z in _PRIVATE_ZONES)
-    return "a private network's name" if private and reach is Reach.PUBLIC else ""
+    return "a private network's name" if private and address_policy is AddressPolicy.PUBLIC else ""
 
 
-def sighting_of(target: Target, attempt: Attempt | None) -> Sighting | None:
+def redirect_seen_in(target: Target, probe_result: ProbeResult | None) -> RedirectSeen | None:
     """Return the redirect that a target's last answer was; None where it was none, or none
     that has to be on the allow-list. Where an unlisted host redirects to is not looked at."""
-    primary = attempt.primary if attempt else None
+    primary = probe_result.primary if probe_result else None
     if primary is None or primary.http is None or primary.http.redirect is None:
         return None
     if not target.endpoint.audited or target.group == REDIRECTS:
         return None
-    return Sighting(target.id, primary.http.redirect)
+    return RedirectSeen(target.id, primary.http.redirect)
 
 
 def noted(
     hosts: Sequence[UnlistedHost],
-    sighting: Sighting,
+    redirect_seen: RedirectSeen,
     targets: Iterable[Target],
     now: float,
     settings: Settings,
 ) -> tuple[UnlistedHost, ...]:
     """Return the unlisted hosts after one more redirect was seen: itself added, or known to
     have been seen ``now`` (Unix seconds), or left out where there is no room for it."""
-    place = place_of(sighting.url)
+    place = place_of(redirect_seen.url)
     listed = _listed(targets)
     if place is None or covered(listed, place.host, place.port):
         return tuple(hosts)
     known = next((h for h in hosts if (h.host, h.port) == (place.host, place.port)), None)
     if known is not None:
-        again = replace(known, last_seen=now, sources=_with(known.sources, sighting.source))
+        again = replace(known, last_seen=now, sources=_with(known.sources, redirect_seen.source))
         return tuple(again if host is known else host for host in hosts)
-    of_source = sum(sighting.source in host.sources for host in hosts)
+    of_source = sum(redirect_seen.source in host.sources for host in hosts)
     if len(hosts) >= settings.discovery.max_hosts or of_source >= PER_SOURCE:
         return tuple(hosts)
-    refused = refusal(place.host, reach_of(settings))
+    denial_reason = refusal(place.host, address_policy_of(settings))
     new = UnlistedHost(
-        place.host, place.port, place.protocol, (sighting.source,), now, now, refused
+        place.host, place.port, place.protocol, (redirect_seen.source,), now, now, denial_reason
     )
     return (*hosts, new)
 
@@ -113,7 +113,7 @@ def remembered(
     """Return the hosts that are still unlisted, and were redirected to not too long ago."""
     listed = _listed(targets)
     kept = [
-        replace(host, refused=refusal(host.host, reach_of(settings)))
+        replace(host, denial_reason=refusal(host.host, address_policy_of(settings)))
         for host in hosts
         if now - host.last_seen <= settings.discovery.forget_after
         and not covered(listed, host.host, host.port)

@@ -16,19 +16,20 @@ import structlog
 
 from monitor.catalog import load_chains
 from monitor.catalog.chains import Chain
-from monitor.catalog.wildcard_samples import Found
-from monitor.common.state_file import KeptFile
+from monitor.catalog.wildcard_samples import DiscoveryState
+from monitor.common.state_file import StateFile
 from monitor.discovery.cache import NAME, CacheError, Kept, encode, load
 from monitor.discovery.client import asking
-from monitor.discovery.redirects import noted, remembered, sighting_of
-from monitor.discovery.walk import Outcome, Sighting, merged, state_after, walk, wanted
+from monitor.discovery.redirects import noted, redirect_seen_in, remembered
+from monitor.discovery.walk import Outcome, RedirectSeen, merged, state_after, walk, wanted
+from monitor.health.status import TargetStatus
 from monitor.model.discovery import ChainState, UnlistedHost
 from monitor.model.settings import Settings
 from monitor.model.target import Target
 from monitor.net.clock import Clock
 from monitor.scheduler.engine import Engine
 from monitor.state.events import Events, chain_changed, unlisted_host_seen
-from monitor.state.store import Board, Record
+from monitor.state.store import StateStore
 
 SOON = (1.0, 5.0)
 """Seconds until a chain is first gone through: behind the targets' first probes, and not all
@@ -44,7 +45,7 @@ RETRY_AFTER = 60.0
 TIDY_EVERY = 600.0
 """Seconds between two looks for hosts that nobody redirects to any more."""
 
-_SIGHTINGS = 64
+_REDIRECTS_SEEN = 64
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +59,7 @@ class Discovery:
     def __init__(
         self,
         directory: Path | None,
-        board: Board,
+        store: StateStore,
         events: Events,
         *,
         clock: Clock,
@@ -66,10 +67,10 @@ class Discovery:
         on_change: Callable[[], None],
         chains: Sequence[Chain] | None = None,
     ) -> None:
-        self.found = Found()
+        self.found = DiscoveryState()
         self._directory = directory
-        self._file = KeptFile(directory / NAME, "findings") if directory else None
-        self._board = board
+        self._file = StateFile(directory / NAME, "findings") if directory else None
+        self._store = store
         self._events = events
         self._clock = clock
         self._random = random
@@ -80,21 +81,21 @@ class Discovery:
         self._rows: dict[str, Target] = {}
         self._due: dict[str, float] = {}
         self._failures: dict[str, int] = {}
-        self._sightings: dict[Sighting, None] = {}
+        self._redirects_seen: dict[RedirectSeen, None] = {}
         self._awake = asyncio.Event()
 
-    def recall(self) -> None:
+    def load(self) -> None:
         """Load what was found before a restart."""
         try:
             kept = load(self._directory)
         except CacheError as error:
             log.warning("findings ignored", directory=str(self._directory), reason=str(error))
             return
-        self._board.chains = {
+        self._store.chains = {
             chain: ChainState(chain, at, at) for chain, at in kept.reached.items()
         }
-        self._board.unlisted = kept.hosts
-        self.found = Found(stand_ins=kept.stand_ins, hosts=kept.hosts)
+        self._store.unlisted = kept.hosts
+        self.found = DiscoveryState(wildcard_samples=kept.wildcard_samples, hosts=kept.hosts)
 
     def use(
         self,
@@ -108,16 +109,16 @@ class Discovery:
         self._settings, self._engine = settings, engine
         self._rows = {row.id: row for row in rows}
         chains = {chain.id for chain in wanted(self._chains.values(), targets, settings)}
-        self._board.chains = {k: v for k, v in self._board.chains.items() if k in chains}
+        self._store.chains = {k: v for k, v in self._store.chains.items() if k in chains}
         now = asyncio.get_running_loop().time()
         self._due = {id_: self._due.get(id_, now + self._first_delay(id_)) for id_ in chains}
         self._awake.set()
 
-    def look_at(self, record: Record) -> None:
+    def look_at(self, status: TargetStatus) -> None:
         """Take in the result of a probe: a redirect is looked into when there is time."""
-        sighting = sighting_of(record.target, record.attempt)
-        if sighting is not None and len(self._sightings) < _SIGHTINGS:
-            self._sightings[sighting] = None
+        redirect_seen = redirect_seen_in(status.target, status.probe_result)
+        if redirect_seen is not None and len(self._redirects_seen) < _REDIRECTS_SEEN:
+            self._redirects_seen[redirect_seen] = None
             self._awake.set()
 
     async def run(self) -> None:
@@ -125,7 +126,7 @@ class Discovery:
         loop = asyncio.get_running_loop()
         while True:
             self._awake.clear()
-            await self._take_sightings()
+            await self._take_redirects_seen()
             chain = min(self._due, key=self._due.__getitem__, default=None)
             if chain is not None and self._due[chain] <= loop.time():
                 await self._refresh(chain)
@@ -141,7 +142,7 @@ class Discovery:
             self._file.save(encode(self._kept()))
 
     def _first_delay(self, chain: str) -> float:
-        state, lifetime = self._board.chains.get(chain), self._lifetime()
+        state, lifetime = self._store.chains.get(chain), self._lifetime()
         age = self._clock.time() - state.reached_at if state and state.reached_at else lifetime
         left = (lifetime - age) * self._random.uniform(*JITTER) if age >= 0 else 0.0
         return max(left, self._random.uniform(*SOON))
@@ -164,32 +165,32 @@ class Discovery:
         await self._take(chain, outcome)
 
     async def _take(self, chain: Chain, outcome: Outcome) -> None:
-        now, before = self._clock.time(), self._board.chains.get(chain.id)
+        now, before = self._clock.time(), self._store.chains.get(chain.id)
         state = state_after(before, outcome, now)
-        self._board.chains = {**self._board.chains, chain.id: state}
+        self._store.chains = {**self._store.chains, chain.id: state}
         self.found = merged(self.found, chain, outcome)
         if before is None or before.broken != state.broken:
-            self._events.tell(*chain_changed(before, state, now))
-        self._sightings |= dict.fromkeys(outcome.sightings)
-        for row, stand_in in outcome.stand_ins.items():
-            log.info("stand-in found", target=row, host=stand_in.host, chain=outcome.chain)
+            self._events.publish(*chain_changed(before, state, now))
+        self._redirects_seen |= dict.fromkeys(outcome.redirects_seen)
+        for row, wildcard_sample in outcome.wildcard_samples.items():
+            log.info("stand-in found", target=row, host=wildcard_sample.host, chain=outcome.chain)
         await self._changed()
 
-    async def _take_sightings(self) -> None:
+    async def _take_redirects_seen(self) -> None:
         """Look into the redirects that were seen, and forget hosts not seen for long."""
         if self._settings is None:
             return
-        now, before = self._clock.time(), self._board.unlisted
+        now, before = self._clock.time(), self._store.unlisted
         hosts = before
         if self._settings.discovery.audit_redirects:
-            for sighting in self._sightings:
-                hosts = noted(hosts, sighting, self._rows.values(), now, self._settings)
-        self._sightings.clear()
+            for redirect_seen in self._redirects_seen:
+                hosts = noted(hosts, redirect_seen, self._rows.values(), now, self._settings)
+        self._redirects_seen.clear()
         hosts = remembered(hosts, self._rows.values(), now, self._settings)
         known = {(host.host, host.port) for host in before}
         new = [host for host in hosts if (host.host, host.port) not in known]
-        self._events.tell(*(unlisted_host_seen(host, now) for host in new))
-        self._board.unlisted = hosts
+        self._events.publish(*(unlisted_host_seen(host, now) for host in new))
+        self._store.unlisted = hosts
         if [_lasting(host) for host in hosts] != [_lasting(host) for host in self.found.hosts]:
             self.found = replace(self.found, hosts=hosts)
             await self._changed()
@@ -199,8 +200,8 @@ class Discovery:
         await asyncio.to_thread(self.save)
 
     def _kept(self) -> Kept:
-        reached = {k: s.reached_at for k, s in self._board.chains.items() if s.reached_at}
-        return Kept(self.found.stand_ins, reached, self._board.unlisted)
+        reached = {k: s.reached_at for k, s in self._store.chains.items() if s.reached_at}
+        return Kept(self.found.wildcard_samples, reached, self._store.unlisted)
 
 
 def _lasting(host: UnlistedHost) -> UnlistedHost:

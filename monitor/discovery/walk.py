@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from monitor.catalog.chains import Chain
 from monitor.catalog.coverage import matches
-from monitor.catalog.wildcard_samples import Found, is_named
+from monitor.catalog.wildcard_samples import DiscoveryState, is_named
 from monitor.discovery.client import Ask
 from monitor.discovery.steps import UnusableError, Values, read, request, stood_in
 from monitor.model.diagnosis import Cause
-from monitor.model.discovery import BrokenStep, ChainState, FoundBy, StandIn
+from monitor.model.discovery import BrokenStep, ChainState, FoundBy, WildcardSample
 from monitor.model.settings import Settings
 from monitor.model.target import Target, shown_path
 from monitor.net.clock import Clock
@@ -19,7 +19,7 @@ from monitor.net.http.http1 import authority
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class RedirectSeen:
     """A redirect that was seen: the id of the target that redirects, and where to (scheme, host
     and path, as ``HttpFacts.redirect``)."""
 
@@ -29,11 +29,11 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one run of a chain. ``stand_ins`` are by the id of their row."""
+    """What came of one run of a chain. ``wildcard_samples`` are by the id of their row."""
 
     chain: str
-    stand_ins: Mapping[str, StandIn]
-    sightings: tuple[Sighting, ...]
+    wildcard_samples: Mapping[str, WildcardSample]
+    redirects_seen: tuple[RedirectSeen, ...]
     broken: BrokenStep | None = None
 
 
@@ -45,7 +45,9 @@ def wanted(chains: Iterable[Chain], rows: Iterable[Target], settings: Settings) 
     probed = {row.id for row in rows if row.endpoint.enabled}
     for chain in chains:
         served = [name for name in chain.serves if name in probed]
-        if any(not (name in chain.stand_ins and is_named(name, settings)) for name in served):
+        if any(
+            not (name in chain.wildcard_samples and is_named(name, settings)) for name in served
+        ):
             yield chain
 
 
@@ -53,37 +55,39 @@ async def walk(chain: Chain, rows: Mapping[str, Target], ask: Ask, clock: Clock)
     """Go through ``chain``. ``rows`` are the targets by id, those that are off among them."""
     values: Values = {}
     asked: list[str] = []
-    sightings: list[Sighting] = []
+    redirects_seen: list[RedirectSeen] = []
     for step in chain.steps:
         target, headers = request(step, rows[step.ask], values)
         asked.append(f"https://{authority(target.host, target.port, 443)}{shown_path(target)}")
         reply = await ask(target, headers)
         if reply.redirect is not None:
-            sightings.append(Sighting(target.id, reply.redirect))
+            redirects_seen.append(RedirectSeen(target.id, reply.redirect))
         if reply.answer is None:
-            cause = reply.verdict.cause or Cause.INTERNAL_ERROR
-            broken = _broken(chain, asked, cause, reply.verdict.detail, reply.verdict.cure)
-            return Outcome(chain.id, {}, tuple(sightings), broken)
+            cause = reply.diagnosis.cause or Cause.INTERNAL_ERROR
+            broken = _broken(
+                chain, asked, cause, reply.diagnosis.detail, reply.diagnosis.remediation
+            )
+            return Outcome(chain.id, {}, tuple(redirects_seen), broken)
         try:
             values = {**values, **read(step, reply.answer)}
         except UnusableError as error:
             detail = f"{target.host} answers, but {error.detail}."
-            broken = _broken(chain, asked, error.cause, detail, _LOOK)
-            return Outcome(chain.id, {}, tuple(sightings), broken)
-    found = _stand_ins(chain, rows, values, asked, clock.time())
+            broken = _broken(chain, asked, error.cause, detail, _FOLLOW_UP)
+            return Outcome(chain.id, {}, tuple(redirects_seen), broken)
+    found = _wildcard_samples(chain, rows, values, asked, clock.time())
     broken_end = _uncovered(chain, rows, found, asked)
     covered = {name: s for name, s in found.items() if _covers(rows[name], s)}
-    return Outcome(chain.id, covered, tuple(sightings), broken_end)
+    return Outcome(chain.id, covered, tuple(redirects_seen), broken_end)
 
 
-def merged(found: Found, chain: Chain, outcome: Outcome) -> Found:
+def merged(found: DiscoveryState, chain: Chain, outcome: Outcome) -> DiscoveryState:
     """Return what is known after one more run of ``chain``. What a run that broke did not find
     keeps its last good stand-in."""
-    broken = {row: step for row, step in found.broken.items() if row not in chain.stand_ins}
+    broken = {row: step for row, step in found.broken.items() if row not in chain.wildcard_samples}
     if outcome.broken is not None:
-        broken |= dict.fromkeys(chain.stand_ins, outcome.broken)
-    stand_ins = {**found.stand_ins, **outcome.stand_ins}
-    return replace(found, stand_ins=stand_ins, broken=broken)
+        broken |= dict.fromkeys(chain.wildcard_samples, outcome.broken)
+    wildcard_samples = {**found.wildcard_samples, **outcome.wildcard_samples}
+    return replace(found, wildcard_samples=wildcard_samples, broken=broken)
 
 
 def state_after(before: ChainState | None, outcome: Outcome, now: float) -> ChainState:
@@ -92,25 +96,27 @@ def state_after(before: ChainState | None, outcome: Outcome, now: float) -> Chai
     return ChainState(outcome.chain, now, reached, outcome.broken)
 
 
-_LOOK = (
+_FOLLOW_UP = (
     "Look at what answers there: a filter's page, or the service in a new shape. Until then "
     "name a stand-in in [targets] if the one shown does not do."
 )
 
 
-def _broken(chain: Chain, asked: list[str], cause: Cause, detail: str, cure: str) -> BrokenStep:
+def _broken(
+    chain: Chain, asked: list[str], cause: Cause, detail: str, remediation: str
+) -> BrokenStep:
     number, steps = len(asked), len(chain.steps)
-    return BrokenStep(chain.id, number, steps, asked[-1], cause, detail, cure)
+    return BrokenStep(chain.id, number, steps, asked[-1], cause, detail, remediation)
 
 
-def _stand_ins(
+def _wildcard_samples(
     chain: Chain, rows: Mapping[str, Target], values: Values, asked: list[str], now: float
-) -> dict[str, StandIn]:
+) -> dict[str, WildcardSample]:
     found = {}
-    for name, template in chain.stand_ins.items():
+    for name, template in chain.wildcard_samples.items():
         host, path = stood_in(template, values)
         endpoint = rows[name].endpoint
-        found[name] = StandIn(
+        found[name] = WildcardSample(
             host or endpoint.host,
             path or endpoint.path,
             FoundBy.CHAIN,
@@ -121,18 +127,18 @@ def _stand_ins(
     return found
 
 
-def _covers(row: Target, found: StandIn) -> bool:
+def _covers(row: Target, found: WildcardSample) -> bool:
     return matches(row.endpoint.wildcard or "", found.host, found.path)
 
 
 def _uncovered(
-    chain: Chain, rows: Mapping[str, Target], found: Mapping[str, StandIn], asked: list[str]
+    chain: Chain, rows: Mapping[str, Target], found: Mapping[str, WildcardSample], asked: list[str]
 ) -> BrokenStep | None:
     """A chain that ends outside the wildcard found no stand-in for it."""
-    for name, stand_in in found.items():
-        if not _covers(rows[name], stand_in):
+    for name, wildcard_sample in found.items():
+        if not _covers(rows[name], wildcard_sample):
             wildcard = rows[name].endpoint.wildcard
-            detail = f"It leads to {stand_in.host}, which {wildcard} does not cover."
-            cure = "Allow that host too: what leads there changed its data host."
-            return _broken(chain, asked, Cause.HTTP_PROTOCOL, detail, cure)
+            detail = f"It leads to {wildcard_sample.host}, which {wildcard} does not cover."
+            remediation = "Allow that host too: what leads there changed its data host."
+            return _broken(chain, asked, Cause.HTTP_PROTOCOL, detail, remediation)
     return None

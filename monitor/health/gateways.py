@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from monitor.health.status import Standing
-from monitor.model.probe_result import Attempt, Phase
+from monitor.health.status import TargetStatus
+from monitor.model.probe_result import Phase, ProbeResult
 from monitor.model.state import State
 
 RECENT = 20
@@ -38,15 +38,15 @@ class Gateway:
         return median(self.recent) if self.recent else None
 
 
-def survey(
-    known: Sequence[Gateway], standings: Iterable[Standing], measured: str
+def rollup(
+    known: Sequence[Gateway], statuses: Iterable[TargetStatus], measured: str
 ) -> tuple[Gateway, ...]:
-    """Return the gateways that ``standings`` tell of, in their order, after the target
+    """Return the gateways that ``statuses`` tell of, in their order, after the target
     ``measured`` has had a result. What was ``known`` of them before goes on."""
-    by_name: dict[str, list[Standing]] = {}
-    for standing in standings:
-        if standing.target.endpoint.gateway:
-            by_name.setdefault(standing.target.endpoint.gateway, []).append(standing)
+    by_name: dict[str, list[TargetStatus]] = {}
+    for status in statuses:
+        if status.target.endpoint.gateway:
+            by_name.setdefault(status.target.endpoint.gateway, []).append(status)
     before = {gateway.name: gateway for gateway in known}
     found = [
         _stands(name, entry, members, before.get(name), measured)
@@ -77,29 +77,31 @@ def choose(gateways: Sequence[Gateway], current: str | None) -> str | None:
     return nearest if latencies[nearest] + margin < latencies[current] else current
 
 
-def latency_of(attempt: Attempt | None) -> float | None:
+def latency_of(probe_result: ProbeResult | None) -> float | None:
     """Return how far an endpoint is, in seconds: the kernel's round-trip time. Beyond a proxy
     it is the time of the TLS handshake, a round trip through it and the work of both ends."""
-    connection = attempt.primary if attempt and attempt.ok else None
-    if attempt is None or connection is None:
+    connection = probe_result.primary if probe_result and probe_result.ok else None
+    if probe_result is None or connection is None:
         return None
-    return connection.phases.get(Phase.TLS) if attempt.proxy else connection.rtt
+    return connection.phases.get(Phase.TLS) if probe_result.proxy else connection.rtt
 
 
-def _entry_of(members: Iterable[Standing]) -> Standing | None:
-    entries = (s for s in members if s.target.endpoint.gateway_entry and not s.target.unknown)
+def _entry_of(members: Iterable[TargetStatus]) -> TargetStatus | None:
+    entries = (
+        s for s in members if s.target.endpoint.gateway_entry and not s.target.missing_values
+    )
     return next(entries, None)
 
 
 def _stands(
     name: str,
-    entry: Standing,
-    members: Sequence[Standing],
+    entry: TargetStatus,
+    members: Sequence[TargetStatus],
     before: Gateway | None,
     measured: str,
 ) -> Gateway:
     recent = before.recent if before and entry.state is not State.DOWN else ()
-    latency = latency_of(entry.attempt) if entry.target.id == measured else None
+    latency = latency_of(entry.probe_result) if entry.target.id == measured else None
     if latency is not None:
         recent = (*recent, latency)[-RECENT:]
     return Gateway(

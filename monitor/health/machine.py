@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from monitor.health import flapping
 from monitor.health.flapping import Flaps
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.state import State
 
 DEGRADING = frozenset(
@@ -62,26 +62,26 @@ class HealthPolicy:
     flapping_down_after: float = 60.0
 
 
-def advance(health: Health, verdict: Verdict, now: float, policy: HealthPolicy) -> Health:
+def advance(health: Health, diagnosis: Diagnosis, now: float, policy: HealthPolicy) -> Health:
     """Return the health after one more result."""
-    seen = _counted(health, verdict, now)
-    result = _state_of(verdict)
+    seen = _counted(health, diagnosis, now)
+    result = _state_of(diagnosis)
     settled = _may_fall(seen, now, policy) if result is State.DOWN else _may_rise(seen, policy)
     state = result if settled else health.state
     agrees = settled or result is health.state
     if seen.flapping and state is State.UP:
         return _stands(seen, State.DEGRADED, seen.flaps.cause, now)
-    return _stands(seen, state, verdict.cause if agrees else health.cause, now)
+    return _stands(seen, state, diagnosis.cause if agrees else health.cause, now)
 
 
-def confirm(health: Health, verdict: Verdict, now: float) -> Health:
+def confirm(health: Health, diagnosis: Diagnosis, now: float) -> Health:
     """Return the health when something else than a second result confirms the last one."""
-    return _stands(health, _state_of(verdict), verdict.cause, now)
+    return _stands(health, _state_of(diagnosis), diagnosis.cause, now)
 
 
-def _counted(health: Health, verdict: Verdict, now: float) -> Health:
-    flaps = flapping.after(health.flaps, verdict.cause, now)
-    if _state_of(verdict) is not State.DOWN:
+def _counted(health: Health, diagnosis: Diagnosis, now: float) -> Health:
+    flaps = flapping.after(health.flaps, diagnosis.cause, now)
+    if _state_of(diagnosis) is not State.DOWN:
         succeeded = health.successes_in_row + 1
         return replace(health, failures_in_row=0, successes_in_row=succeeded, flaps=flaps)
     began = health.failing_since if health.failures_in_row else now
@@ -101,10 +101,10 @@ def _stands(health: Health, state: State, cause: Cause | None, now: float) -> He
     return replace(health, state=state, since=now, cause=cause, flaps=flaps)
 
 
-def _state_of(verdict: Verdict) -> State:
-    if verdict.cause is None:
+def _state_of(diagnosis: Diagnosis) -> State:
+    if diagnosis.cause is None:
         return State.UP
-    return State.DEGRADED if verdict.cause in DEGRADING else State.DOWN
+    return State.DEGRADED if diagnosis.cause in DEGRADING else State.DOWN
 
 
 def _may_fall(seen: Health, now: float, policy: HealthPolicy) -> bool:

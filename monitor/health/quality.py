@@ -10,8 +10,8 @@ from monitor.diagnosis.texts import explain
 from monitor.health import baseline
 from monitor.health.baseline import Baseline, Margin
 from monitor.health.flapping import FALLS_WITHIN, LOOK_BACK, Flaps
-from monitor.model.diagnosis import Cause, Verdict
-from monitor.model.probe_result import Attempt
+from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.probe_result import ProbeResult
 from monitor.model.target import Target
 
 PATH_MARGIN = Margin(seconds=0.05, times=1.5)
@@ -51,26 +51,26 @@ class Quality:
 
 
 def assess(
-    quality: Quality, target: Target, attempt: Attempt, verdict: Verdict, now: float
-) -> tuple[Quality, Verdict]:
+    quality: Quality, target: Target, probe_result: ProbeResult, diagnosis: Diagnosis, now: float
+) -> tuple[Quality, Diagnosis]:
     """Return the quality after one more attempt, and what the attempt means in its light: an
     answer that is well by itself may be slow. Attempts that failed tell nothing of latency."""
-    if not attempt.ok:
-        return quality, verdict
+    if not probe_result.ok:
+        return quality, diagnosis
     path, whole = quality.path, quality.whole
-    connection = attempt.primary
+    connection = probe_result.primary
     if connection is not None and connection.rtt:
         path = baseline.after(path, connection.rtt, now, PATH_MARGIN)
-    if attempt.phases and attempt.loop_lag < LAG_LIMIT:
-        whole = baseline.after(whole, sum(attempt.phases.values()), now, WHOLE_MARGIN)
-    lost = (quality.lost << 1 | _lost_packets(attempt)) & _MASK
+    if probe_result.phases and probe_result.loop_lag < LAG_LIMIT:
+        whole = baseline.after(whole, sum(probe_result.phases.values()), now, WHOLE_MARGIN)
+    lost = (quality.lost << 1 | _lost_packets(probe_result)) & _MASK
     count = lost.bit_count()
     lossy = count > CLEAN_AT if quality.lossy else count >= LOSSY_AT
     seen = Quality(path, whole, lost, lossy)
-    return seen, verdict if verdict.cause else _said(seen, target, attempt, verdict)
+    return seen, diagnosis if diagnosis.cause else _said(seen, target, probe_result, diagnosis)
 
 
-def unsettled(flaps: Flaps, target: Target, last_bad: Verdict, verdict: Verdict) -> Verdict:
+def unsettled(flaps: Flaps, target: Target, last_bad: Diagnosis, diagnosis: Diagnosis) -> Diagnosis:
     """Return what is said of a target that answers, but changes too often to be called up."""
     minutes = round(FALLS_WITHIN / 60)
     often = (
@@ -79,34 +79,36 @@ def unsettled(flaps: Flaps, target: Target, last_bad: Verdict, verdict: Verdict)
         else f"{len(flaps.falls)} outages within {minutes} minutes"
     )
     detail = f"{target.host} comes and goes: {often}. When it fails: {last_bad.detail}"
-    evidence = {**verdict.evidence, "flapping": often}
-    return Verdict(last_bad.cause, detail, last_bad.cure, evidence)
+    evidence = {**diagnosis.evidence, "flapping": often}
+    return Diagnosis(last_bad.cause, detail, last_bad.remediation, evidence)
 
 
-def _lost_packets(attempt: Attempt) -> bool:
-    connection = attempt.primary
+def _lost_packets(probe_result: ProbeResult) -> bool:
+    connection = probe_result.primary
     if connection is None:
         return False
     return bool((connection.tcp and connection.tcp.retransmits) or connection.resends)
 
 
-def _said(quality: Quality, target: Target, attempt: Attempt, verdict: Verdict) -> Verdict:
-    what = _what_is_slow(quality, target, attempt)
+def _said(
+    quality: Quality, target: Target, probe_result: ProbeResult, diagnosis: Diagnosis
+) -> Diagnosis:
+    what = _what_is_slow(quality, target, probe_result)
     if what is None:
-        return verdict
-    _, cure = explain(Cause.SLOW, target, attempt)
+        return diagnosis
+    _, remediation = explain(Cause.SLOW, target, probe_result)
     detail, facts = what
-    return Verdict(Cause.SLOW, detail, cure, {**verdict.evidence, **facts})
+    return Diagnosis(Cause.SLOW, detail, remediation, {**diagnosis.evidence, **facts})
 
 
 def _what_is_slow(
-    quality: Quality, target: Target, attempt: Attempt
+    quality: Quality, target: Target, probe_result: ProbeResult
 ) -> tuple[str, Mapping[str, str]] | None:
     """The sentence and its evidence; the path comes first, for it makes all else slow too."""
-    rtt = (attempt.primary.rtt if attempt.primary else None) or 0.0
+    rtt = (probe_result.primary.rtt if probe_result.primary else None) or 0.0
     if quality.path.slow:
         figures = _figures(rtt, quality.path)
-        place = f"the proxy {attempt.proxy}" if attempt.proxy else target.host
+        place = f"the proxy {probe_result.proxy}" if probe_result.proxy else target.host
         return f"The path to {place} is slow: a round trip takes {figures}.", {
             "round_trip": figures
         }
@@ -114,7 +116,7 @@ def _what_is_slow(
         share = f"{quality.lost.bit_count()} of the last {LOOK_BACK} probes"
         return f"{share} of {target.host} saw packets lost.", {"packets_lost": share}
     if quality.whole.slow:
-        figures = _figures(sum(attempt.phases.values()), quality.whole)
+        figures = _figures(sum(probe_result.phases.values()), quality.whole)
         where = "; the path to it is as fast as ever" if quality.path.usual else ""
         return f"{target.host} answers slowly: it takes {figures}{where}.", {"latency": figures}
     return None

@@ -38,20 +38,20 @@ class RedundantGroup:
         return tuple(a.name for a in self.alternatives if a.state in WORKING)
 
 
-def survey(
+def rollup(
     pairs: Pairs, before: Sequence[RedundantGroup], now: float
 ) -> tuple[RedundantGroup, ...]:
     """Return the redundant groups that the targets name, in their order."""
     members: dict[str, dict[str, list[tuple[Target, State]]]] = {}
     for target, state in pairs:
-        if target.endpoint.one_of:
-            group, _, name = target.endpoint.one_of.partition("/")
+        if target.endpoint.redundancy_group:
+            group, _, name = target.endpoint.redundancy_group.partition("/")
             members.setdefault(group, {}).setdefault(name or target.id, []).append((target, state))
     known = {group.name: group for group in before}
     return tuple(_stands(name, parts, known.get(name), now) for name, parts in members.items())
 
 
-def spared(groups: Iterable[RedundantGroup]) -> Mapping[str, RedundantGroup]:
+def covered_by_redundancy(groups: Iterable[RedundantGroup]) -> Mapping[str, RedundantGroup]:
     """Return the group of each target that nobody is stopped by, though it may be down: its
     alternative does not work, but another one does."""
     return {

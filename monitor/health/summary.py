@@ -14,7 +14,7 @@ from monitor.model.target import Target
 class Summary:
     """How many targets stand how. ``required_missing`` counts required ones that were
     not shown to be reachable: those that are down, and those nobody could probe. Where an
-    alternative works they are counted as ``spared`` instead."""
+    alternative works they are counted as ``covered_by_redundancy`` instead."""
 
     targets: int
     up: int
@@ -22,7 +22,7 @@ class Summary:
     down: int
     unknown: int
     required_missing: int
-    spared: int = 0
+    covered_by_redundancy: int = 0
 
     @property
     def ok(self) -> bool:
@@ -30,12 +30,12 @@ class Summary:
         return self.required_missing == 0
 
 
-def tally(standings: Iterable[tuple[Target, State]]) -> Summary:
+def tally(statuses: Iterable[tuple[Target, State]]) -> Summary:
     """Count how targets stand."""
-    pairs = list(standings)
+    pairs = list(statuses)
     states = [state for _, state in pairs]
     missing = [t.id for t, s in pairs if t.endpoint.required and s in {State.DOWN, State.UNKNOWN}]
-    excused = redundancy.spared(redundancy.survey(pairs, (), 0.0))
+    excused = redundancy.covered_by_redundancy(redundancy.rollup(pairs, (), 0.0))
     needless = sum(target_id in excused for target_id in missing)
     return Summary(
         targets=len(pairs),
@@ -44,5 +44,5 @@ def tally(standings: Iterable[tuple[Target, State]]) -> Summary:
         down=states.count(State.DOWN),
         unknown=states.count(State.UNKNOWN),
         required_missing=len(missing) - needless,
-        spared=needless,
+        covered_by_redundancy=needless,
     )

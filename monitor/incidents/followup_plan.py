@@ -11,12 +11,12 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from monitor.diagnosis.evidence import clean
-from monitor.health.status import Standing
+from monitor.health.status import TargetStatus
 from monitor.model.diagnosis import Cause
 from monitor.model.endpoint import Protocol
 from monitor.model.groups import RESOLVER_GROUP
 from monitor.model.incident import Incident, Scope
-from monitor.model.probe_result import Attempt
+from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
 
@@ -32,7 +32,7 @@ _SHARED = frozenset({Scope.HOST, Scope.ALL_EGRESS, Scope.ADDRESS_FAMILY, Scope.T
 """Scopes that need no look: what fails together has told already where it breaks."""
 
 
-class Question(StrEnum):
+class Rival(StrEnum):
     """What a look settles. Stable values: names of an incident's evidence."""
 
     OTHER_NAME = "other_name"  # is it the name? another one at the same address
@@ -42,79 +42,85 @@ class Question(StrEnum):
     SAME_PORT = "same_port"  # is it the port everywhere? the same one of another host
     TCP = "tcp"  # is it UDP? TCP to the same host
     OTHER_SERVER = "other_server"  # is it that name server? one that was not asked
-    BESIDE_PROXY = "beside_proxy"  # is it the proxy? the same without it
+    ALTERNATE_PROXY = "beside_proxy"  # is it the proxy? the same without it
     THROUGH_PROXY = "through_proxy"  # is it the direct way? the same through the proxy
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FollowUp:
     """One measurement that answers a question. ``subject`` says what is looked at.
     ``segment``: the largest TCP segment (bytes) that the peer is told to send."""
 
-    question: Question
+    rival: Rival
     subject: str
     target: Target
     segment: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class FollowUpResult:
     """What a look saw. ``answered``: what was looked at works, as far as the question goes."""
 
-    question: Question
+    rival: Rival
     subject: str
     answered: bool
     said: str
 
 
-def looks_for(incident: Incident, standings: Sequence[Standing]) -> tuple[Look, ...]:
+def follow_ups_for(incident: Incident, statuses: Sequence[TargetStatus]) -> tuple[FollowUp, ...]:
     """Return the looks that would settle why an incident is; few, and none where it is plain."""
     chooser = _CHOOSERS.get(incident.cause)
     if chooser is None or incident.scope in _SHARED:
         return ()
     affected = set(incident.affected)
-    members = (s for s in standings if s.target.id in affected and s.cause is incident.cause)
+    members = (s for s in statuses if s.target.id in affected and s.cause is incident.cause)
     speaker = next((s for s in members if s.target.group != RESOLVER_GROUP), None)
-    return tuple(chooser(speaker, standings)) if speaker else ()
+    return tuple(chooser(speaker, statuses)) if speaker else ()
 
 
-def sight_of(look: Look, attempt: Attempt) -> Sight:
+def follow_up_result_of(follow_up: FollowUp, probe_result: ProbeResult) -> FollowUpResult:
     """Return what an attempt says to the question."""
-    if look.question in {Question.OTHER_NAME, Question.SMALL_SEGMENTS}:
+    if follow_up.rival in {Rival.OTHER_NAME, Rival.SMALL_SEGMENTS}:
         # Whatever a server says to a ClientHello shows that the hello and its answer pass.
-        answered = any(connection.received for connection in attempt.connections)
+        answered = any(connection.received for connection in probe_result.connections)
     else:
-        answered = attempt.ok
-    said = "answers" if answered or attempt.failure is None else clean(attempt.failure.message)
-    return Sight(look.question, look.subject, answered, said)
+        answered = probe_result.ok
+    said = (
+        "answers"
+        if answered or probe_result.failure is None
+        else clean(probe_result.failure.message)
+    )
+    return FollowUpResult(follow_up.rival, follow_up.subject, answered, said)
 
 
-def _hello_looks(speaker: Standing, standings: Sequence[Standing]) -> Iterator[Look]:
+def _hello_follow_ups(
+    speaker: TargetStatus, statuses: Sequence[TargetStatus]
+) -> Iterator[FollowUp]:
     if _proxied(speaker):
-        yield _beside_proxy(speaker)
+        yield _alternate_proxy(speaker)
         return
     address = _address(speaker)
     if address is None:
         return
     own = replace(speaker.target, address=address)
-    name = _other_name(speaker, standings)
+    name = _other_name(speaker, statuses)
     if name is not None:
-        other = _changed(own, Question.OTHER_NAME, host=name, protocol=Protocol.TLS, prober="tls")
-        yield Look(Question.OTHER_NAME, f"{name} at {address}", other)
+        other = _changed(own, Rival.OTHER_NAME, host=name, protocol=Protocol.TLS, prober="tls")
+        yield FollowUp(Rival.OTHER_NAME, f"{name} at {address}", other)
     if speaker.cause is C.TLS_TIMEOUT_ON_HELLO:
-        small = _changed(own, Question.SMALL_SEGMENTS, protocol=Protocol.TLS, prober="tls")
+        small = _changed(own, Rival.SMALL_SEGMENTS, protocol=Protocol.TLS, prober="tls")
         subject = f"{speaker.target.host} in segments of {SMALL_SEGMENT} bytes"
-        yield Look(Question.SMALL_SEGMENTS, subject, small, segment=SMALL_SEGMENT)
-    yield from _through_proxy(speaker, standings)
+        yield FollowUp(Rival.SMALL_SEGMENTS, subject, small, segment=SMALL_SEGMENT)
+    yield from _through_proxy(speaker, statuses)
 
 
-def _other_name(speaker: Standing, standings: Sequence[Standing]) -> str | None:
+def _other_name(speaker: TargetStatus, statuses: Sequence[TargetStatus]) -> str | None:
     """Return a name that TLS works for and that no rule for the speaker's domain covers: if
     there is one, of the speaker's own address."""
     address, domain = _address(speaker), _domain(speaker.target.host)
     working = [
         s
-        for s in standings
+        for s in statuses
         if s.state is State.UP
         and s.target.endpoint.protocol in _TLS
         and _domain(s.target.host) != domain
@@ -125,18 +131,20 @@ def _other_name(speaker: Standing, standings: Sequence[Standing]) -> str | None:
     return chosen.target.host if chosen else None
 
 
-def _stream_looks(speaker: Standing, standings: Sequence[Standing]) -> Iterator[Look]:
+def _stream_follow_ups(
+    speaker: TargetStatus, statuses: Sequence[TargetStatus]
+) -> Iterator[FollowUp]:
     target, address = speaker.target, _address(speaker)
-    streams = [s for s in standings if s.target.endpoint.protocol in _STREAMS]
+    streams = [s for s in statuses if s.target.endpoint.protocol in _STREAMS]
     other = next(
         (s for s in streams if s.target.host == target.host and s.target.port != target.port), None
     )
     if other is not None and address is not None:
         port = other.target.dial_port
-        yield _tcp_look(Question.OTHER_PORT, f"port {port}", other.target, address)
+        yield _tcp_follow_up(Rival.OTHER_PORT, f"port {port}", other.target, address)
     family = [a for a in _addresses(speaker) if (":" in a) is (":" in (address or ""))]
     for another in [a for a in family if a != address][:_ADDRESSES]:
-        yield _tcp_look(Question.OTHER_ADDRESS, another, target, another)
+        yield _tcp_follow_up(Rival.OTHER_ADDRESS, another, target, another)
     elsewhere = next(
         (
             s
@@ -151,91 +159,95 @@ def _stream_looks(speaker: Standing, standings: Sequence[Standing]) -> Iterator[
     )
     if elsewhere is not None:
         subject = f"{elsewhere.target.host} port {target.port}"
-        yield _tcp_look(Question.SAME_PORT, subject, elsewhere.target, elsewhere.target.address)
-    yield from _through_proxy(speaker, standings)
+        yield _tcp_follow_up(Rival.SAME_PORT, subject, elsewhere.target, elsewhere.target.address)
+    yield from _through_proxy(speaker, statuses)
 
 
-def _datagram_looks(speaker: Standing, standings: Sequence[Standing]) -> Iterator[Look]:
-    for other in standings:
-        beside = other.target.endpoint.protocol in _STREAMS
-        if beside and other.target.host == speaker.target.host:
+def _datagram_follow_ups(
+    speaker: TargetStatus, statuses: Sequence[TargetStatus]
+) -> Iterator[FollowUp]:
+    for other in statuses:
+        alternate = other.target.endpoint.protocol in _STREAMS
+        if alternate and other.target.host == speaker.target.host:
             subject = f"TCP {other.target.port} of {other.target.host}"
-            yield _tcp_look(Question.TCP, subject, other.target, _address(speaker))
+            yield _tcp_follow_up(Rival.TCP, subject, other.target, _address(speaker))
             return
 
 
-def _name_looks(speaker: Standing, standings: Sequence[Standing]) -> Iterator[Look]:
-    resolution = speaker.attempt.resolution if speaker.attempt else None
+def _name_follow_ups(speaker: TargetStatus, statuses: Sequence[TargetStatus]) -> Iterator[FollowUp]:
+    resolution = speaker.probe_result.resolution if speaker.probe_result else None
     asked = {answer.server for answer in resolution.answers} if resolution else set()
-    servers = [s.target for s in standings if s.target.group == RESOLVER_GROUP]
+    servers = [s.target for s in statuses if s.target.group == RESOLVER_GROUP]
     for server in [s for s in servers if _place(s) not in asked][:_SERVERS]:
-        question = Question.OTHER_SERVER
-        target = _changed(server, question, query=speaker.target.host)
-        yield Look(question, server.host, target)
+        rival = Rival.OTHER_SERVER
+        target = _changed(server, rival, query=speaker.target.host)
+        yield FollowUp(rival, server.host, target)
 
 
-def _proxy_looks(speaker: Standing, _: Sequence[Standing]) -> Iterator[Look]:
-    yield _beside_proxy(speaker)
+def _proxy_follow_ups(speaker: TargetStatus, _: Sequence[TargetStatus]) -> Iterator[FollowUp]:
+    yield _alternate_proxy(speaker)
 
 
-_CHOOSERS: Mapping[Cause, Callable[[Standing, Sequence[Standing]], Iterator[Look]]] = (
+_CHOOSERS: Mapping[Cause, Callable[[TargetStatus, Sequence[TargetStatus]], Iterator[FollowUp]]] = (
     MappingProxyType(
         {
-            C.TLS_RESET_ON_HELLO: _hello_looks,
-            C.TLS_TIMEOUT_ON_HELLO: _hello_looks,
-            C.TCP_TIMEOUT: _stream_looks,
-            C.TCP_REFUSED: _stream_looks,
-            C.ADMIN_PROHIBITED: _stream_looks,
-            C.HOST_UNREACHABLE: _stream_looks,
-            C.UDP_NO_REPLY: _datagram_looks,
-            C.UDP_PORT_UNREACHABLE: _datagram_looks,
-            C.DNS_NXDOMAIN: _name_looks,
-            C.DNS_NODATA: _name_looks,
-            C.DNS_SINKHOLED: _name_looks,
-            C.PROXY_DENIED: _proxy_looks,
-            C.PROXY_AUTH_REQUIRED: _proxy_looks,
-            C.PROXY_UNREACHABLE: _proxy_looks,
-            C.PROXY_UPSTREAM_FAILED: _proxy_looks,
+            C.TLS_RESET_ON_HELLO: _hello_follow_ups,
+            C.TLS_TIMEOUT_ON_HELLO: _hello_follow_ups,
+            C.TCP_TIMEOUT: _stream_follow_ups,
+            C.TCP_REFUSED: _stream_follow_ups,
+            C.ADMIN_PROHIBITED: _stream_follow_ups,
+            C.HOST_UNREACHABLE: _stream_follow_ups,
+            C.UDP_NO_REPLY: _datagram_follow_ups,
+            C.UDP_PORT_UNREACHABLE: _datagram_follow_ups,
+            C.DNS_NXDOMAIN: _name_follow_ups,
+            C.DNS_NODATA: _name_follow_ups,
+            C.DNS_SINKHOLED: _name_follow_ups,
+            C.PROXY_DENIED: _proxy_follow_ups,
+            C.PROXY_AUTH_REQUIRED: _proxy_follow_ups,
+            C.PROXY_UNREACHABLE: _proxy_follow_ups,
+            C.PROXY_UPSTREAM_FAILED: _proxy_follow_ups,
         }
     )
 )
 
 
-def _beside_proxy(speaker: Standing) -> Look:
-    target = _changed(speaker.target, Question.BESIDE_PROXY)
-    return Look(Question.BESIDE_PROXY, f"{target.host} without the proxy", target)
+def _alternate_proxy(speaker: TargetStatus) -> FollowUp:
+    target = _changed(speaker.target, Rival.ALTERNATE_PROXY)
+    return FollowUp(Rival.ALTERNATE_PROXY, f"{target.host} without the proxy", target)
 
 
-def _through_proxy(speaker: Standing, standings: Sequence[Standing]) -> Iterator[Look]:
-    used = next((s.attempt.proxy for s in standings if s.attempt and s.attempt.proxy), None)
+def _through_proxy(speaker: TargetStatus, statuses: Sequence[TargetStatus]) -> Iterator[FollowUp]:
+    used = next(
+        (s.probe_result.proxy for s in statuses if s.probe_result and s.probe_result.proxy), None
+    )
     if used is not None and not _proxied(speaker) and speaker.target.endpoint.protocol in _TLS:
-        target = _changed(speaker.target, Question.THROUGH_PROXY)
-        yield Look(Question.THROUGH_PROXY, f"{target.host} through {used}", target)
+        target = _changed(speaker.target, Rival.THROUGH_PROXY)
+        yield FollowUp(Rival.THROUGH_PROXY, f"{target.host} through {used}", target)
 
 
-def _tcp_look(question: Question, subject: str, target: Target, address: str | None) -> Look:
-    target = _changed(target, question, protocol=Protocol.TCP, prober="tcp")
-    return Look(question, subject, replace(target, address=address))
+def _tcp_follow_up(rival: Rival, subject: str, target: Target, address: str | None) -> FollowUp:
+    target = _changed(target, rival, protocol=Protocol.TCP, prober="tcp")
+    return FollowUp(rival, subject, replace(target, address=address))
 
 
-def _changed(target: Target, question: Question, **changes: object) -> Target:
+def _changed(target: Target, rival: Rival, **changes: object) -> Target:
     """Return a target of its own, so that nobody takes its result for the target's."""
-    name = f"{target.id}/{question}"
+    name = f"{target.id}/{rival}"
     return replace(target, endpoint=replace(target.endpoint, id=name, **changes))  # type: ignore[arg-type]
 
 
-def _address(standing: Standing) -> str | None:
-    primary = standing.attempt.primary if standing.attempt else None
+def _address(status: TargetStatus) -> str | None:
+    primary = status.probe_result.primary if status.probe_result else None
     return primary.address if primary else None
 
 
-def _addresses(standing: Standing) -> tuple[str, ...]:
-    resolution = standing.attempt.resolution if standing.attempt else None
+def _addresses(status: TargetStatus) -> tuple[str, ...]:
+    resolution = status.probe_result.resolution if status.probe_result else None
     return resolution.addresses if resolution else ()
 
 
-def _proxied(standing: Standing) -> bool:
-    return standing.attempt is not None and standing.attempt.proxy is not None
+def _proxied(status: TargetStatus) -> bool:
+    return status.probe_result is not None and status.probe_result.proxy is not None
 
 
 def _domain(host: str) -> str:

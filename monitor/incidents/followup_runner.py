@@ -6,33 +6,38 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-from monitor.health.status import Standing
-from monitor.incidents.followup_plan import Look, Sight, looks_for, sight_of
-from monitor.incidents.followup_verdict import settle
+from monitor.health.status import TargetStatus
+from monitor.incidents.followup_plan import (
+    FollowUp,
+    FollowUpResult,
+    follow_up_result_of,
+    follow_ups_for,
+)
+from monitor.incidents.followup_verdict import refine
 from monitor.model.diagnosis import Cause
 from monitor.model.incident import Incident
-from monitor.model.probe_result import Attempt
+from monitor.model.probe_result import ProbeResult
 
 LIMIT = 3
 """So many causes of one incident are looked into: what changes without end is not."""
 
-Take = Callable[[Look], Coroutine[Any, Any, Attempt]]
+Take = Callable[[FollowUp], Coroutine[Any, Any, ProbeResult]]
 _Key = tuple[str, Cause]
 
 
-class SecondLooks:
+class FollowUpRunner:
     """Keeps what was seen of each open incident. ``explained`` is called with the id of an
     incident when its looks have been taken."""
 
     def __init__(self, take: Take, explained: Callable[[str], None]) -> None:
         self._take = take
         self._explained = explained
-        self._waiting: dict[_Key, tuple[Look, ...]] = {}
-        self._seen: dict[_Key, tuple[Sight, ...]] = {}
+        self._waiting: dict[_Key, tuple[FollowUp, ...]] = {}
+        self._seen: dict[_Key, tuple[FollowUpResult, ...]] = {}
         self._wanted = asyncio.Event()
 
     def consider(
-        self, incidents: Sequence[Incident], standings: Sequence[Standing]
+        self, incidents: Sequence[Incident], statuses: Sequence[TargetStatus]
     ) -> tuple[Incident, ...]:
         """Return the open incidents with what was seen of them, and have looks taken at those
         that nobody has looked at yet."""
@@ -41,12 +46,12 @@ class SecondLooks:
             key = (incident.id, incident.cause)
             if key not in self._seen and self._times(incident.id) < LIMIT:
                 self._seen[key] = ()
-                self._waiting[key] = looks_for(incident, standings)
+                self._waiting[key] = follow_ups_for(incident, statuses)
                 self._wanted.set()
         if not any(self._seen.values()):
             return tuple(incidents)
-        targets = {s.target.id: s.target for s in standings}
-        return tuple(settle(i, targets, self._seen.get((i.id, i.cause), ())) for i in incidents)
+        targets = {s.target.id: s.target for s in statuses}
+        return tuple(refine(i, targets, self._seen.get((i.id, i.cause), ())) for i in incidents)
 
     def _times(self, incident_id: str) -> int:
         return sum(known == incident_id for known, _ in self._seen)
@@ -63,15 +68,18 @@ class SecondLooks:
             self._wanted.clear()
             while self._waiting:
                 key = next(iter(self._waiting))
-                sights = await take_all(self._waiting.pop(key), self._take)
-                if sights and key in self._seen:
-                    self._seen[key] = sights
+                follow_up_results = await run_all(self._waiting.pop(key), self._take)
+                if follow_up_results and key in self._seen:
+                    self._seen[key] = follow_up_results
                     self._explained(key[0])
 
 
-async def take_all(looks: Iterable[Look], take: Take) -> tuple[Sight, ...]:
+async def run_all(follow_ups: Iterable[FollowUp], take: Take) -> tuple[FollowUpResult, ...]:
     """Take looks all at once; ``take`` bounds how many run and how long one may take."""
-    looks = tuple(looks)
+    follow_ups = tuple(follow_ups)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(take(look)) for look in looks]
-    return tuple(sight_of(look, task.result()) for look, task in zip(looks, tasks, strict=True))
+        tasks = [group.create_task(take(follow_up)) for follow_up in follow_ups]
+    return tuple(
+        follow_up_result_of(follow_up, task.result())
+        for follow_up, task in zip(follow_ups, tasks, strict=True)
+    )

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from monitor.incidents.followup_plan import SMALL_SEGMENT, Question, Sight
+from monitor.incidents.followup_plan import SMALL_SEGMENT, FollowUpResult, Rival
 from monitor.incidents.wording import remarked
 from monitor.model.diagnosis import Cause
 from monitor.model.incident import Incident
 from monitor.model.target import Target
 
-C, Q = Cause, Question
+C, Q = Cause, Rival
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,37 +22,42 @@ class _Case:
     incident: Incident
     who: str
     target: Target
-    sights: Mapping[Question, Sight]
+    follow_up_results: Mapping[Rival, FollowUpResult]
 
-    def works(self, question: Question) -> Sight | None:
-        sight = self.sights.get(question)
-        return sight if sight and sight.answered else None
+    def works(self, rival: Rival) -> FollowUpResult | None:
+        follow_up_result = self.follow_up_results.get(rival)
+        return follow_up_result if follow_up_result and follow_up_result.answered else None
 
-    def fails(self, question: Question) -> Sight | None:
-        sight = self.sights.get(question)
-        return sight if sight and not sight.answered else None
+    def fails(self, rival: Rival) -> FollowUpResult | None:
+        follow_up_result = self.follow_up_results.get(rival)
+        return follow_up_result if follow_up_result and not follow_up_result.answered else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
     detail: str
-    cure: str
+    remediation: str
     cause: Cause | None = None
 
 
-def settle(incident: Incident, targets: Mapping[str, Target], sights: Sequence[Sight]) -> Incident:
+def refine(
+    incident: Incident, targets: Mapping[str, Target], follow_up_results: Sequence[FollowUpResult]
+) -> Incident:
     """Return the incident with what was seen as evidence and, where that settles it, with
     the sentence, the cure and the cause that it leaves. ``targets`` are all, by id."""
     members = [targets[name] for name in incident.affected if name in targets]
-    if not sights or not members:
+    if not follow_up_results or not members:
         return incident
-    evidence = {**incident.evidence, **{s.question.value: f"{s.subject}: {s.said}" for s in sights}}
-    by_question: dict[Question, Sight] = {}
-    for sight in sights:
-        if sight.answered or sight.question not in by_question:
-            by_question[sight.question] = sight
+    evidence = {
+        **incident.evidence,
+        **{s.rival.value: f"{s.subject}: {s.said}" for s in follow_up_results},
+    }
+    by_rival: dict[Rival, FollowUpResult] = {}
+    for follow_up_result in follow_up_results:
+        if follow_up_result.answered or follow_up_result.rival not in by_rival:
+            by_rival[follow_up_result.rival] = follow_up_result
     rule = _RULES.get(incident.cause)
-    case = _Case(incident, whom([t.host for t in members]), members[0], by_question)
+    case = _Case(incident, whom([t.host for t in members]), members[0], by_rival)
     answer = rule(case) if rule else None
     if answer is None:
         return replace(incident, evidence=evidence)
@@ -60,7 +65,7 @@ def settle(incident: Incident, targets: Mapping[str, Target], sights: Sequence[S
         incident,
         cause=answer.cause or incident.cause,
         detail=remarked(answer.detail, evidence),
-        cure=answer.cure,
+        remediation=answer.remediation,
         evidence=evidence,
     )
 
@@ -113,7 +118,7 @@ def _hello(case: _Case) -> _Answer | None:
             "Look for a firewall or load balancer that accepts connections in the endpoint's "
             "place and has no way on; else ask the endpoint's owner.",
         )
-    return _proxy_way(case)
+    return _proxy_path(case)
 
 
 def _stream(case: _Case) -> _Answer | None:
@@ -130,8 +135,8 @@ def _stream(case: _Case) -> _Answer | None:
             f"Allow all addresses of {case.who}: rules by name, not by address; if they are "
             "allowed, that address is out of order: tell the endpoint's owner.",
         )
-    if way := _proxy_way(case):
-        return way
+    if proxy_path := _proxy_path(case):
+        return proxy_path
     if other := case.works(Q.SAME_PORT):
         return _Answer(
             f"{failing} while {other.subject} connects: a rule for the address or name, or the "
@@ -181,21 +186,22 @@ def _name(case: _Case) -> _Answer | None:
     if other := case.fails(Q.OTHER_SERVER):
         return _Answer(
             f"{case.incident.detail} Name server {other.subject} gives no address either.",
-            case.incident.cure,
+            case.incident.remediation,
         )
     return None
 
 
 def _proxy(case: _Case) -> _Answer | None:
-    if case.works(Q.BESIDE_PROXY):
+    if case.works(Q.ALTERNATE_PROXY):
         return _Answer(
             f"{case.incident.detail} Without the proxy it is reached.",
-            f"{case.incident.cure} Or add {case.who} to NO_PROXY, if it may be reached directly.",
+            f"{case.incident.remediation} Or add {case.who} to NO_PROXY, if it may be reached "
+            "directly.",
         )
     return None
 
 
-def _proxy_way(case: _Case) -> _Answer | None:
+def _proxy_path(case: _Case) -> _Answer | None:
     if other := case.works(Q.THROUGH_PROXY):
         return _Answer(
             f"{case.who} can't be reached directly, but {other.subject} it is.",

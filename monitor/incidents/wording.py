@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from monitor.catalog.groups import rank
-from monitor.health.status import Finding
+from monitor.incidents.hypothesis import Hypothesis
 from monitor.model.diagnosis import Cause
 from monitor.model.groups import RESOLVER_GROUP
 from monitor.model.incident import Scope
@@ -25,22 +25,25 @@ def remarked(detail: str, evidence: Mapping[str, str]) -> str:
     return detail if not left or remark in detail else f"{detail} {remark}"
 
 
-def describe(finding: Finding) -> tuple[str, str]:
+def describe(hypothesis: Hypothesis) -> tuple[str, str]:
     """Return the sentence that says what broke, and the one thing to do about it."""
-    slow = finding.cause is Cause.SLOW and finding.scope in _SLOW
-    return _slow(finding) if slow else _WRITERS[finding.scope](finding)
+    slow = hypothesis.cause is Cause.SLOW and hypothesis.scope in _SLOW
+    return _slow(hypothesis) if slow else _WRITERS[hypothesis.scope](hypothesis)
 
 
-def _endpoint(finding: Finding) -> tuple[str, str]:
-    verdict = next((s.verdict for s in finding.members if s.cause is finding.cause), None)
-    if verdict is None:
-        return f"{finding.subject} is not reachable.", "Look at its last attempt."
-    return verdict.detail, verdict.cure
+def _endpoint(hypothesis: Hypothesis) -> tuple[str, str]:
+    diagnosis = next((s.diagnosis for s in hypothesis.members if s.cause is hypothesis.cause), None)
+    if diagnosis is None:
+        return f"{hypothesis.subject} is not reachable.", "Look at its last attempt."
+    return diagnosis.detail, diagnosis.remediation
 
 
-def _slow(finding: Finding) -> tuple[str, str]:
-    what, cure = _SLOW[finding.scope]
-    return f"{what.format(finding.subject)} slower than usual: {_names(finding)}.", cure
+def _slow(hypothesis: Hypothesis) -> tuple[str, str]:
+    what, remediation = _SLOW[hypothesis.scope]
+    return (
+        f"{what.format(hypothesis.subject)} slower than usual: {_names(hypothesis)}.",
+        remediation,
+    )
 
 
 _SLOW: Mapping[Scope, tuple[str, str]] = MappingProxyType(
@@ -71,8 +74,8 @@ _SLOW: Mapping[Scope, tuple[str, str]] = MappingProxyType(
 """What is slow, by scope, and what to do about it."""
 
 
-def _host(finding: Finding) -> tuple[str, str]:
-    match finding.cause:
+def _host(hypothesis: Hypothesis) -> tuple[str, str]:
+    match hypothesis.cause:
         case Cause.LOCAL_PORT_EXHAUSTED:
             return (
                 "This host has no free source port left for new connections.",
@@ -85,68 +88,73 @@ def _host(finding: Finding) -> tuple[str, str]:
                 "Raise the limit (`ulimit -n`, the task's nofile) and look for a leak.",
             )
         case Cause.CLOCK_SKEW | Cause.TLS_NOT_YET_VALID:
-            how = finding.evidence.get("clock", "wrong")
+            how = hypothesis.evidence.get("clock", "wrong")
             return (
                 f"This host's clock is {how}: certificates and signed requests are refused.",
                 "Set the clock (`chronyc makestep`) and allow NTP to 169.254.169.123.",
             )
         case _:
-            return _endpoint(finding)
+            return _endpoint(hypothesis)
 
 
-def _all_egress(finding: Finding) -> tuple[str, str]:
+def _all_egress(hypothesis: Hypothesis) -> tuple[str, str]:
     return (
-        f"Nothing outside this subnet answers: all {_hosts(finding)} hosts tried fail, "
-        f"most with {finding.cause}.",
+        f"Nothing outside this subnet answers: all {_hosts(hypothesis)} hosts tried fail, "
+        f"most with {hypothesis.cause}.",
         "Check the subnet's route to the NAT or transit gateway, then the network ACL and "
         "the security group's outbound rules.",
     )
 
 
-def _resolver(finding: Finding) -> tuple[str, str]:
-    if finding.cause is Cause.DNS_SINKHOLED and not finding.subject.startswith("*."):
+def _resolver(hypothesis: Hypothesis) -> tuple[str, str]:
+    if hypothesis.cause is Cause.DNS_SINKHOLED and not hypothesis.subject.startswith("*."):
         return (
-            f"DNS sends {_names(finding)} to {finding.subject}, where somebody else answers "
-            f"({_shown_there(finding)}): a sinkhole with a block page.",
-            _ZONE_CURE,
+            f"DNS sends {_names(hypothesis)} to {hypothesis.subject}, where somebody else answers "
+            f"({_shown_there(hypothesis)}): a sinkhole with a block page.",
+            _ZONE_REMEDIATION,
         )
-    if finding.subject.startswith("*."):
+    if hypothesis.subject.startswith("*."):
         return (
-            f"No name of {finding.subject} resolves any more ({finding.cause}): "
-            f"{_names(finding)}. Other names do.",
-            _ZONE_CURE,
+            f"No name of {hypothesis.subject} resolves any more ({hypothesis.cause}): "
+            f"{_names(hypothesis)}. Other names do.",
+            _ZONE_REMEDIATION,
         )
-    several = "," in finding.subject
-    servers = f"Name server{'s' if several else ''} {finding.subject} {'do' if several else 'does'}"
-    names = _names(finding)
+    several = "," in hypothesis.subject
+    servers = (
+        f"Name server{'s' if several else ''} {hypothesis.subject} {'do' if several else 'does'}"
+    )
+    names = _names(hypothesis)
     return (
-        f"{servers} not resolve names ({finding.cause}): {names}."
+        f"{servers} not resolve names ({hypothesis.cause}): {names}."
         if names
-        else f"{servers} not answer ({finding.cause}); names still resolve without.",
+        else f"{servers} not answer ({hypothesis.cause}); names still resolve without.",
         "Check the VPC's resolver (DNS support, DHCP option set, Route 53 Resolver rules and "
         "DNS Firewall) and that UDP and TCP 53 to it are allowed.",
     )
 
 
-_ZONE_CURE = (
+_ZONE_REMEDIATION = (
     "Allow these names in the DNS firewall (Route 53 Resolver DNS Firewall), or correct the "
     "private hosted zone or forwarding rule that answers for them."
 )
 
 
-def _shown_there(finding: Finding) -> str:
-    subject = finding.evidence.get("subject")
-    return f"its certificate is for {subject}" if subject else str(finding.members[0].cause)
+def _shown_there(hypothesis: Hypothesis) -> str:
+    subject = hypothesis.evidence.get("subject")
+    return f"its certificate is for {subject}" if subject else str(hypothesis.members[0].cause)
 
 
-def _proxy(finding: Finding) -> tuple[str, str]:
+def _proxy(hypothesis: Hypothesis) -> tuple[str, str]:
     return (
-        f"Proxy {finding.subject} fails what goes through it ({finding.cause}): {_names(finding)}.",
-        _PROXY_CURES.get(finding.cause, "Ask the proxy's owners for its log of these requests."),
+        f"Requests through proxy {hypothesis.subject} fail ({hypothesis.cause}): "
+        f"{_names(hypothesis)}.",
+        _PROXY_REMEDIATIONS.get(
+            hypothesis.cause, "Ask the proxy's owners for its log of these requests."
+        ),
     )
 
 
-_PROXY_CURES: Mapping[Cause, str] = MappingProxyType(
+_PROXY_REMEDIATIONS: Mapping[Cause, str] = MappingProxyType(
     {
         Cause.PROXY_UNREACHABLE: "Check that the proxy runs and that its port is allowed from "
         "this subnet.",
@@ -157,63 +165,64 @@ _PROXY_CURES: Mapping[Cause, str] = MappingProxyType(
 )
 
 
-def _interception(finding: Finding) -> tuple[str, str]:
+def _interception(hypothesis: Hypothesis) -> tuple[str, str]:
     return (
-        f"TLS is opened on the way by \u201c{finding.subject}\u201d: {_names(finding)}.",
+        f"TLS is opened on the way by \u201c{hypothesis.subject}\u201d: {_names(hypothesis)}.",
         "Exempt these hosts from TLS inspection, or have the runner trust that CA (its CA "
         "bundle, AWS_CA_BUNDLE, SSL_CERT_FILE).",
     )
 
 
-def _address_family(finding: Finding) -> tuple[str, str]:
-    other = "IPv4" if finding.subject == "ipv6" else "IPv6"
-    family = "IPv6" if finding.subject == "ipv6" else "IPv4"
+def _address_family(hypothesis: Hypothesis) -> tuple[str, str]:
+    other = "IPv4" if hypothesis.subject == "ipv6" else "IPv6"
+    family = "IPv6" if hypothesis.subject == "ipv6" else "IPv4"
     return (
-        f"{family} is broken while {other} works: {_names(finding)}.",
+        f"{family} is broken while {other} works: {_names(hypothesis)}.",
         f"Repair the subnet's {family} route and rules, or take {family} away from the host so "
         "that clients do not try it first.",
     )
 
 
-def _port(finding: Finding) -> tuple[str, str]:
-    transport, _, port = finding.subject.partition("/")
+def _port(hypothesis: Hypothesis) -> tuple[str, str]:
+    transport, _, port = hypothesis.subject.partition("/")
     return (
         f"Outbound {transport.upper()} port {port} is blocked to every host that needs it "
-        f"({finding.cause}): {_names(finding)}.",
+        f"({hypothesis.cause}): {_names(hypothesis)}.",
         f"Open outbound {transport.upper()} {port} from the runner's subnet in the security "
         "group, the network ACL (with its return ports) and the firewall.",
     )
 
 
-def _region(finding: Finding) -> tuple[str, str]:
+def _region(hypothesis: Hypothesis) -> tuple[str, str]:
     return (
-        f"No AWS API of {finding.subject} answers ({finding.cause}): {_names(finding)}.",
+        f"No AWS API of {hypothesis.subject} answers ({hypothesis.cause}): {_names(hypothesis)}.",
         "Check the VPC endpoints (security group, policy, private DNS) or the public path to "
         "AWS, then the AWS Health Dashboard.",
     )
 
 
-def _group(finding: Finding) -> tuple[str, str]:
+def _group(hypothesis: Hypothesis) -> tuple[str, str]:
     return (
-        f"Everything in {finding.subject} fails the same way ({finding.cause}): {_names(finding)}.",
-        _endpoint(finding)[1],
+        f"Everything in {hypothesis.subject} fails the same way ({hypothesis.cause}): "
+        f"{_names(hypothesis)}.",
+        _endpoint(hypothesis)[1],
     )
 
 
-def _hosts(finding: Finding) -> int:
-    return len({s.target.host for s in finding.members})
+def _hosts(hypothesis: Hypothesis) -> int:
+    return len({s.target.host for s in hypothesis.members})
 
 
-def _names(finding: Finding) -> str:
+def _names(hypothesis: Hypothesis) -> str:
     """Name a few of the hosts, what is needed first before all, and count the others."""
-    named = (s.target for s in finding.members if s.target.group != RESOLVER_GROUP)
+    named = (s.target for s in hypothesis.members if s.target.group != RESOLVER_GROUP)
     ordered = sorted(named, key=lambda target: (rank(target.group), target.host))
     hosts = list(dict.fromkeys(target.host for target in ordered))
     more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
     return ", ".join(hosts[:_NAMED]) + more
 
 
-_WRITERS: Mapping[Scope, Callable[[Finding], tuple[str, str]]] = MappingProxyType(
+_WRITERS: Mapping[Scope, Callable[[Hypothesis], tuple[str, str]]] = MappingProxyType(
     {
         Scope.HOST: _host,
         Scope.ALL_EGRESS: _all_egress,

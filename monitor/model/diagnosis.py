@@ -58,14 +58,14 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Diagnosis:
     """What an attempt means: exactly one cause or none, and what to do about it.
 
-    ``detail`` is one plain sentence, ``cure`` one thing to do; both are empty when
+    ``detail`` is one plain sentence, ``remediation`` one thing to do; both are empty when
     ``cause`` is None. ``evidence`` holds short ``name: value`` facts, safe to print.
     """
 
     cause: Cause | None
     detail: str = ""
-    cure: str = ""
+    remediation: str = ""
     evidence: Mapping[str, str] = field(default_factory=dict)

@@ -28,11 +28,11 @@ class BrokenStep:
     asked: str
     cause: Cause
     detail: str
-    cure: str
+    remediation: str
 
 
 @dataclass(frozen=True, slots=True)
-class StandIn:
+class WildcardSample:
     """The concrete host and path that stand for a wildcard, and how they were found.
 
     ``found_at`` is Unix seconds, None where nobody had to look. ``steps`` is what ``chain``
@@ -65,7 +65,7 @@ class UnlistedHost:
     """A host that endpoints redirect to and that no row covers: the allow-list misses it.
 
     ``sources`` are the ids of the targets that redirect there, ``first_seen`` and
-    ``last_seen`` Unix seconds. ``refused`` says why it is not probed, "" where it is.
+    ``last_seen`` Unix seconds. ``denial_reason`` says why it is not probed, "" where it is.
     """
 
     host: str
@@ -74,4 +74,4 @@ class UnlistedHost:
     sources: tuple[str, ...]
     first_seen: float
     last_seen: float
-    refused: str = ""
+    denial_reason: str = ""

@@ -117,7 +117,7 @@ class Endpoint:
     turn, to judge another one. ``gateway``
     names the gateway that it belongs to; the latency of a gateway is that of its
     ``gateway_entry``. ``audited``: where the endpoint redirects to has to be on the allow-list
-    as well. ``one_of`` is the redundant group it is in, and the alternative within it, as
+    as well. ``redundancy_group`` is the redundant group it is in, and the alternative within it, as
     ``group/alternative``: one alternative that works suffices.
     """
 
@@ -140,6 +140,6 @@ class Endpoint:
     gateway: str = ""
     gateway_entry: bool = False
     audited: bool = True
-    one_of: str = ""
+    redundancy_group: str = ""
     source: Source = Source.CATALOG
     note: str = ""

@@ -43,5 +43,5 @@ class Incident:
     started_at: float
     affected: tuple[str, ...]
     detail: str
-    cure: str
+    remediation: str
     evidence: Mapping[str, str] = field(default_factory=dict)

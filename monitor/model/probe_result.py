@@ -204,7 +204,7 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class ProbeResult:
     """One measurement of one target, finished.
 
     ``started_at`` is Unix seconds, ``duration`` seconds. ``failure`` is None when the
@@ -213,7 +213,7 @@ class Attempt:
     where the protocol tells it. ``loop_lag`` is how late the event loop ran meanwhile: when
     it is not small against the phases, they are not to be trusted. ``proxy`` is ``host:port``
     of the proxy that was to be used; ``resolution`` is then of the proxy's name.
-    ``beside`` is the measurement of the other way, where both are compared: it decides nothing.
+    ``alternate`` is the measurement of the other way, where both are compared: it decides nothing.
     """
 
     target_id: str
@@ -225,7 +225,7 @@ class Attempt:
     proxy: str | None = None
     clock_offset: float | None = None
     loop_lag: float = 0.0
-    beside: Attempt | None = None
+    alternate: ProbeResult | None = None
 
     @property
     def ok(self) -> bool:

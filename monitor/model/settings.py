@@ -19,10 +19,10 @@ class Problem:
     file: str
     key: str
     what: str
-    cure: str
+    remediation: str
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.key}: {self.what}; {self.cure}"
+        return f"{self.file}: {self.key}: {self.what}; {self.remediation}"
 
 
 class ConfigError(Exception):
@@ -73,7 +73,7 @@ class TargetSettings:
     timeout: float | None = None
     addresses: Addresses | None = None
     proxy: ProxyChoice | None = None
-    one_of: str | None = None
+    redundancy_group: str | None = None
     protocol: Protocol | None = None
     host: str | None = None
     port: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.model.discovery import StandIn
+from monitor.model.discovery import WildcardSample
 from monitor.model.endpoint import Endpoint
 
 
@@ -17,7 +17,7 @@ class Addresses(StrEnum):
     ALL = "all"
 
 
-class Reach(StrEnum):
+class AddressPolicy(StrEnum):
     """Which addresses may be dialled for a host. ``PRIVATE``: all but link-local ones, at
     which a cloud's instance metadata is; ``PUBLIC``: those of the public internet."""
 
@@ -62,10 +62,11 @@ class Target:
     ``interval`` and ``timeout`` are seconds. ``address`` (an IP literal) and
     ``connect_port`` replace where the packets go, not the name in TLS or HTTP.
     ``proxy`` is None where the target goes as ``[proxy]`` says.
-    ``unknown`` holds the names of template values nobody could fill in: such a target
-    is shown as ``unknown`` and never probed. ``standin`` tells what stands for a wildcard.
+    ``missing_values`` holds the names of template values nobody could fill in: such a target
+    is shown as ``missing_values`` and never probed. ``wildcard_sample`` is
+    the concrete name that represents a wildcard.
     ``launch`` is what an AMI is tried with.
-    ``reach`` bounds the addresses that are dialled where a server named the host.
+    ``address_policy`` bounds the addresses that are dialled where a server named the host.
     """
 
     endpoint: Endpoint
@@ -73,10 +74,10 @@ class Target:
     timeout: float
     address: str | None = None
     connect_port: int | None = None
-    unknown: tuple[str, ...] = ()
+    missing_values: tuple[str, ...] = ()
     addresses: Addresses = Addresses.FIRST
-    standin: StandIn | None = None
-    reach: Reach = Reach.ANY
+    wildcard_sample: WildcardSample | None = None
+    address_policy: AddressPolicy = AddressPolicy.ANY
     proxy: ProxyChoice | None = None
     launch: Launch | None = None
 

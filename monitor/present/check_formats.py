@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from monitor.common.csv_text import csv_text
-from monitor.common.sanitize import printable
+from monitor.common.sanitize import sanitize
+from monitor.health.status import TargetStatus
 from monitor.model.incident import Incident
 from monitor.model.state import State
 from monitor.net.proxy.audit import ProxyAudit
 from monitor.present.discovery_view import discovery_lines
-from monitor.present.json_view import addresses_of, no_verdict
+from monitor.present.json_view import addresses_of, no_diagnosis
 from monitor.present.report import (
     NOTHING_FOUND,
     address_of,
@@ -22,7 +23,7 @@ from monitor.present.report import (
     notes_of,
     summary_line,
 )
-from monitor.state.check_result import Findings, Result, summarize
+from monitor.state.check_result import DiscoveryFindings, summarize
 
 MARKS = {State.UP: "✔", State.DEGRADED: "▲", State.DOWN: "✘", State.UNKNOWN: "?"}
 """A sign a state, for who sees no colour. The word stands beside it, always."""
@@ -31,36 +32,36 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]|#])")
 
 
 def markdown(
-    results: Sequence[Result],
+    statuses: Sequence[TargetStatus],
     incidents: Iterable[Incident],
     proxies: ProxyAudit,
-    findings: Findings = NOTHING_FOUND,
+    findings: DiscoveryFindings = NOTHING_FOUND,
 ) -> str:
     """Write the check for an issue, a chat or a ticket: incidents first, then each group."""
-    lines = ["# Egress check", "", summary_line(summarize(results)), ""]
+    lines = ["# Egress check", "", summary_line(summarize(statuses)), ""]
     for incident in incidents:
         lines += [
             f"- **{_md(incident.detail)}**",
-            f"  {_md(incident.cure)}",
+            f"  {_md(incident.remediation)}",
             f"  ({incident.cause}, {incident.scope} {_md(incident.subject)}; "
             f"affects {_md(', '.join(incident.affected))})",
         ]
     said = discovery_lines(findings.chains, findings.unlisted)
-    lines += [f"- {_md(line)}" for line in (*said, *notes_of(results, proxies))]
-    for group, members in by_group(results, lambda r: r.target.group):
+    lines += [f"- {_md(line)}" for line in (*said, *notes_of(statuses, proxies))]
+    for group, members in by_group(statuses, lambda r: r.target.group):
         lines += ["", f"## {_md(group)}", "", *_markdown_table(members)]
     return "\n".join(lines) + "\n"
 
 
-def junit(results: Sequence[Result]) -> str:
+def junit(statuses: Sequence[TargetStatus]) -> str:
     """Write the check as JUnit XML: a suite a group, a case a target. What is required and was
     not reached is a failure, or an error where nobody could probe it; what is not required
     is skipped then, so that a pipeline fails when the command does."""
     suites = Element("testsuites", name="egress-monitor check")
-    for group, members in by_group(results, lambda r: r.target.group):
+    for group, members in by_group(statuses, lambda r: r.target.group):
         suite = SubElement(suites, "testsuite", name=_xml(group))
-        for result in members:
-            _case(suite, result)
+        for status in members:
+            _case(suite, status)
         suite.set("tests", str(len(members)))
         for name in ("failure", "error", "skipped"):
             plural = {"failure": "failures", "error": "errors"}.get(name, name)
@@ -69,21 +70,22 @@ def junit(results: Sequence[Result]) -> str:
     return tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def csv(results: Sequence[Result]) -> str:
+def csv(statuses: Sequence[TargetStatus]) -> str:
     """Write the check as a table of one line a target."""
-    return csv_text([_COLUMNS, *map(_cells, results)])
+    return csv_text([_COLUMNS, *map(_cells, statuses)])
 
 
 _COLUMNS = (
-    "id", "group", "host", "port", "protocol", "required", "state", "cause", "detail", "cure",
+    "id", "group", "host", "port", "protocol", "required", "state", "cause", "detail",
+    "remediation",
     "addresses", "seconds", "rtt_seconds",
 )  # fmt: skip
 
 
-def _cells(result: Result) -> tuple[str, ...]:
-    target, attempt = result.target, result.attempt
-    said = result.verdict or no_verdict(target)
-    primary = attempt.primary if attempt else None
+def _cells(status: TargetStatus) -> tuple[str, ...]:
+    target, probe_result = status.target, status.probe_result
+    said = status.diagnosis or no_diagnosis(target)
+    primary = probe_result.primary if probe_result else None
     return (
         target.id,
         target.group,
@@ -91,51 +93,51 @@ def _cells(result: Result) -> tuple[str, ...]:
         str(target.port),
         target.endpoint.protocol.value,
         "yes" if target.endpoint.required else "no",
-        result.state.value,
+        status.state.value,
         said.cause.value if said.cause else "",
         said.detail,
-        said.cure,
-        " ".join(addresses_of(attempt)),
-        f"{attempt.duration:.6f}" if attempt else "",
+        said.remediation,
+        " ".join(addresses_of(probe_result)),
+        f"{probe_result.duration:.6f}" if probe_result else "",
         f"{primary.rtt:.6f}" if primary and primary.rtt is not None else "",
     )
 
 
-def _markdown_table(members: Iterable[Result]) -> Iterable[str]:
+def _markdown_table(members: Iterable[TargetStatus]) -> Iterable[str]:
     yield "| state | target | endpoint | time | why | what to do |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    for result in members:
-        said = result.verdict or no_verdict(result.target)
+    for status in members:
+        said = status.diagnosis or no_diagnosis(status.target)
         cause = f"{said.cause}: " if said.cause else ""
         cells = (
-            f"{MARKS[result.state]} {result.state}",
-            result.target.id,
-            address_of(result.target),
-            milliseconds(result.attempt.duration if result.attempt else None),
+            f"{MARKS[status.state]} {status.state}",
+            status.target.id,
+            address_of(status.target),
+            milliseconds(status.probe_result.duration if status.probe_result else None),
             f"{cause}{said.detail}",
-            said.cure,
+            said.remediation,
         )
         yield f"| {' | '.join(map(_md, cells))} |"
 
 
 def _md(text: str) -> str:
     """Take the meaning from what Markdown and HTML would read as theirs."""
-    return _MARKDOWN.sub(r"\\\1", html.escape(printable(text, stand_in=" "), quote=False))
+    return _MARKDOWN.sub(r"\\\1", html.escape(sanitize(text, replacement=" "), quote=False))
 
 
-def _case(suite: Element, result: Result) -> None:
-    target = result.target
+def _case(suite: Element, status: TargetStatus) -> None:
+    target = status.target
     case = SubElement(suite, "testcase", name=_xml(target.id), classname=_xml(target.group))
-    if result.attempt:
-        case.set("time", f"{result.attempt.duration:.3f}")
-    if result.state is State.UP:
+    if status.probe_result:
+        case.set("time", f"{status.probe_result.duration:.3f}")
+    if status.state is State.UP:
         return
-    said = result.verdict or no_verdict(target)
-    where = f"{address_of(target)}\n{said.cure}"
-    if result.state is State.DEGRADED:
+    said = status.diagnosis or no_diagnosis(target)
+    where = f"{address_of(target)}\n{said.remediation}"
+    if status.state is State.DEGRADED:
         SubElement(case, "system-out").text = _xml(f"degraded: {said.detail}\n{where}")
         return
-    outcome = "error" if result.state is State.UNKNOWN else "failure"
+    outcome = "error" if status.state is State.UNKNOWN else "failure"
     told = SubElement(case, outcome if target.endpoint.required else "skipped")
     told.set("message", _xml(said.detail))
     if target.endpoint.required:
@@ -145,4 +147,4 @@ def _case(suite: Element, result: Result) -> None:
 
 def _xml(text: str) -> str:
     """Take out what XML 1.0 can't hold (section 2.2), lone surrogates among it."""
-    return "\n".join(map(printable, text.split("\n")))
+    return "\n".join(map(sanitize, text.split("\n")))

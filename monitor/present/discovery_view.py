@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
-from monitor.model.discovery import BrokenStep, ChainState, FoundBy, StandIn, UnlistedHost
+from monitor.model.discovery import BrokenStep, ChainState, FoundBy, UnlistedHost, WildcardSample
 from monitor.model.target import Target
 
 
-def stand_in_view(stand_in: StandIn | None) -> dict[str, object] | None:
+def wildcard_sample_view(wildcard_sample: WildcardSample | None) -> dict[str, object] | None:
     """Return what stands for a wildcard, and how and when (Unix seconds) it was found."""
-    if stand_in is None:
+    if wildcard_sample is None:
         return None
     return {
-        "host": stand_in.host,
-        "path": stand_in.path.partition("?")[0],
-        "found_by": stand_in.found_by.value,
-        "found_at": _seconds(stand_in.found_at),
-        "chain": stand_in.chain or None,
-        "steps": list(stand_in.steps),
-        "broken": asdict(stand_in.broken) if stand_in.broken else None,
+        "host": wildcard_sample.host,
+        "path": wildcard_sample.path.partition("?")[0],
+        "found_by": wildcard_sample.found_by.value,
+        "found_at": _seconds(wildcard_sample.found_at),
+        "chain": wildcard_sample.chain or None,
+        "steps": list(wildcard_sample.steps),
+        "broken": asdict(wildcard_sample.broken) if wildcard_sample.broken else None,
     }
 
 
@@ -48,28 +48,28 @@ def discovery_view(
                 "redirected_by": list(host.sources),
                 "first_seen": _seconds(host.first_seen),
                 "last_seen": _seconds(host.last_seen),
-                "refused": host.refused or None,
+                "refused": host.denial_reason or None,
             }
             for host in unlisted
         ],
     }
 
 
-def found_text(stand_in: StandIn | None) -> str:
+def found_text(wildcard_sample: WildcardSample | None) -> str:
     """Say in a few words who named a stand-in; "" where there is none."""
-    if stand_in is None:
+    if wildcard_sample is None:
         return ""
     return {
-        FoundBy.CHAIN: f"found by {stand_in.chain}",
+        FoundBy.CHAIN: f"found by {wildcard_sample.chain}",
         FoundBy.CATALOG: "the catalogue's own",
         FoundBy.CONFIG: "named in the configuration",
-    }[stand_in.found_by]
+    }[wildcard_sample.found_by]
 
 
-def stand_in_text(target: Target) -> str:
+def wildcard_sample_text(target: Target) -> str:
     """Say what a target stands for and who said so; "" where it is no stand-in. A path's
     wildcard is not repeated beside the path."""
-    wildcard, found = target.endpoint.wildcard or "", found_text(target.standin)
+    wildcard, found = target.endpoint.wildcard or "", found_text(target.wildcard_sample)
     if not found:
         return ""
     return f"stand-in: {found}" if "/" in wildcard else f"stands for {wildcard}: {found}"
@@ -88,13 +88,15 @@ def discovery_lines(
 def _unlisted_line(host: UnlistedHost) -> str:
     where = f"[{host.host}]" if ":" in host.host else host.host
     line = f"Not on the allow-list: {where}:{host.port}, redirected to by {', '.join(host.sources)}"
-    return f"{line}; not probed, as it is {host.refused}." if host.refused else f"{line}."
+    return (
+        f"{line}; not probed, as it is {host.denial_reason}." if host.denial_reason else f"{line}."
+    )
 
 
 def broken_line(broken: BrokenStep) -> str:
     """Say at which step a chain broke, why, and what to do."""
     step = f"step {broken.number} of {broken.steps}, {broken.asked}"
-    return f"Discovery {broken.chain} broke at {step}: {broken.detail} {broken.cure}"
+    return f"Discovery {broken.chain} broke at {step}: {broken.detail} {broken.remediation}"
 
 
 def _seconds(moment: float | None) -> float | None:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from monitor.catalog.groups import GROUPS, rank
 from monitor.common.csv_text import csv_text
 from monitor.common.identifiers import is_address
+from monitor.health.status import TargetStatus
 from monitor.model.diagnosis import Cause
 from monitor.model.endpoint import Protocol
 from monitor.model.groups import RESOLVER_GROUP
@@ -21,7 +22,6 @@ from monitor.model.identity import Identity
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.present.formats import FirewallFormat
-from monitor.state.check_result import Result
 
 
 class Ask(StrEnum):
@@ -99,14 +99,14 @@ def everything(targets: Iterable[Target]) -> tuple[Request, ...]:
     return _merged(_request(target, Ask.OPEN) for target in ordered if _crosses_a_firewall(target))
 
 
-def blocked(results: Iterable[Result]) -> tuple[Request, ...]:
+def blocked(statuses: Iterable[TargetStatus]) -> tuple[Request, ...]:
     """Return what has to be opened of what a check found not to be reached."""
     requests = []
-    for result in sorted(results, key=lambda result: rank(result.target.group)):
-        verdict = result.verdict
-        ask = ASKS.get(verdict.cause) if verdict and verdict.cause else None
-        if verdict and ask and result.state is State.DOWN and _crosses_a_firewall(result.target):
-            requests.append(_request(result.target, ask, verdict.cause, verdict.detail))
+    for status in sorted(statuses, key=lambda status: rank(status.target.group)):
+        diagnosis = status.diagnosis
+        ask = ASKS.get(diagnosis.cause) if diagnosis and diagnosis.cause else None
+        if diagnosis and ask and status.state is State.DOWN and _crosses_a_firewall(status.target):
+            requests.append(_request(status.target, ask, diagnosis.cause, diagnosis.detail))
     return _merged(requests)
 
 
@@ -120,7 +120,7 @@ def write(requests: Sequence[Request], form: FirewallFormat, identity: Identity)
 
 def _crosses_a_firewall(target: Target) -> bool:
     """Security groups and firewalls never see link-local services, nor the VPC's resolver."""
-    if target.group == RESOLVER_GROUP or target.unknown:
+    if target.group == RESOLVER_GROUP or target.missing_values:
         return False
     try:
         address = ipaddress.ip_address(target.host)

@@ -9,17 +9,24 @@ from math import isfinite
 from monitor.diagnosis.causes import diagnose
 from monitor.diagnosis.clock import ClockEstimate
 from monitor.diagnosis.network_path import network_path
-from monitor.diagnosis.proxy_path import comparison, may_be_proxied, way_of, ways_of
+from monitor.diagnosis.proxy_path import comparison, may_be_proxied, proxy_path_of, proxy_paths_of
 from monitor.health.gateways import Gateway
 from monitor.health.redundancy import RedundantGroup
 from monitor.health.summary import Summary
-from monitor.model.diagnosis import Verdict
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Incident
-from monitor.model.probe_result import Attempt, Connection, DnsAnswer, HttpFacts, Phase, TlsFacts
+from monitor.model.probe_result import (
+    Connection,
+    DnsAnswer,
+    HttpFacts,
+    Phase,
+    ProbeResult,
+    TlsFacts,
+)
 from monitor.model.state import State
 from monitor.model.target import Target, shown_path
 from monitor.net.proxy.audit import ProxyAudit
-from monitor.present.discovery_view import stand_in_view
+from monitor.present.discovery_view import wildcard_sample_view
 
 VERSION = 1
 """The version of the documents' shape: goes up when a key changes its meaning."""
@@ -33,12 +40,16 @@ def summary_view(summary: Summary) -> dict[str, object]:
 
 
 def target_view(
-    target: Target, state: State, attempt: Attempt | None, verdict: Verdict | None
+    target: Target, state: State, probe_result: ProbeResult | None, diagnosis: Diagnosis | None
 ) -> dict[str, object]:
     """Return what ``check --format json`` says of a target; times are seconds."""
-    said = verdict or no_verdict(target)
-    primary = attempt.primary if attempt else None
-    path, taken, compared = network_path(target, attempt), way_of(attempt), comparison(attempt)
+    said = diagnosis or no_diagnosis(target)
+    primary = probe_result.primary if probe_result else None
+    path, taken, compared = (
+        network_path(target, probe_result),
+        proxy_path_of(probe_result),
+        comparison(probe_result),
+    )
     return {
         "id": target.id,
         "group": target.group,
@@ -49,53 +60,56 @@ def target_view(
         "state": state.value,
         "cause": said.cause.value if said.cause else None,
         "detail": said.detail,
-        "cure": said.cure,
-        "addresses": addresses_of(attempt),
-        "phases": phases_view(attempt.phases if attempt else {}),
+        "remediation": said.remediation,
+        "addresses": addresses_of(probe_result),
+        "phases": phases_view(probe_result.phases if probe_result else {}),
         "rtt_seconds": rounded(primary.rtt) if primary else None,
         "path": shown_path(target),
         "wildcard": target.endpoint.wildcard,
-        "standin": stand_in_view(target.standin),
-        "proxy": attempt.proxy if attempt else None,
-        "way": taken.value if taken else None,
+        "wildcard_sample": wildcard_sample_view(target.wildcard_sample),
+        "proxy": probe_result.proxy if probe_result else None,
+        "proxy_path": taken.value if taken else None,
         "may_be_proxied": may_be_proxied(target.endpoint),
-        "ways": {way.value: _way(target, tried) for way, tried in ways_of(attempt).items()},
+        "proxy_paths": {
+            proxy_path.value: _proxy_path(target, tried)
+            for proxy_path, tried in proxy_paths_of(probe_result).items()
+        },
         "ways_compared": compared.value if compared else None,
         "network_path": path.value if path else None,
         "evidence": dict(said.evidence),
         "inspected_by": said.evidence.get("inspected_by"),
         "certificate": _certificate(primary.tls) if primary and primary.tls else None,
-        "addresses_tried": len(attempt.connections) if attempt else 0,
-        "addresses_failed": [c.address for c in attempt.failed] if attempt else [],
+        "addresses_tried": len(probe_result.connections) if probe_result else 0,
+        "addresses_failed": [c.address for c in probe_result.failed] if probe_result else [],
     }
 
 
-def _way(target: Target, attempt: Attempt) -> Json:
+def _proxy_path(target: Target, probe_result: ProbeResult) -> Json:
     """Return how one way to a target went and what it cost."""
-    verdict = diagnose(target, attempt)
+    diagnosis = diagnose(target, probe_result)
     return {
-        "ok": attempt.ok,
-        "cause": verdict.cause.value if verdict.cause else None,
-        "error": attempt.failure.message if attempt.failure else None,
-        "duration_seconds": rounded(attempt.duration),
-        "phases": phases_view(attempt.phases),
+        "ok": probe_result.ok,
+        "cause": diagnosis.cause.value if diagnosis.cause else None,
+        "error": probe_result.failure.message if probe_result.failure else None,
+        "duration_seconds": rounded(probe_result.duration),
+        "phases": phases_view(probe_result.phases),
     }
 
 
-def target_details(attempt: Attempt | None) -> dict[str, object]:
+def target_details(probe_result: ProbeResult | None) -> dict[str, object]:
     """Return every fact of a target's last attempt, for who looks at one target."""
-    if attempt is None:
-        return {"attempt": None}
-    resolution = attempt.resolution
+    if probe_result is None:
+        return {"probe_result": None}
+    resolution = probe_result.resolution
     return {
-        "attempt": {
-            "started_at": round(attempt.started_at, 3),
-            "duration_seconds": rounded(attempt.duration),
-            "clock_offset_seconds": rounded(attempt.clock_offset),
-            "loop_lag_seconds": rounded(attempt.loop_lag),
+        "probe_result": {
+            "started_at": round(probe_result.started_at, 3),
+            "duration_seconds": rounded(probe_result.duration),
+            "clock_offset_seconds": rounded(probe_result.clock_offset),
+            "loop_lag_seconds": rounded(probe_result.loop_lag),
             "resolved_by": resolution.source.value if resolution else None,
             "answers": [_answer(a) for a in resolution.answers] if resolution else [],
-            "connections": [_connection(c) for c in attempt.connections],
+            "connections": [_connection(c) for c in probe_result.connections],
         }
     }
 
@@ -111,7 +125,7 @@ def incident_view(incident: Incident) -> dict[str, object]:
         "started_at": round(incident.started_at, 3),
         "affected": list(incident.affected),
         "detail": incident.detail,
-        "cure": incident.cure,
+        "remediation": incident.remediation,
         "evidence": dict(incident.evidence),
     }
 
@@ -188,26 +202,28 @@ def redundant_groups_view(groups: Iterable[RedundantGroup]) -> list[dict[str, ob
     ]
 
 
-def no_verdict(target: Target) -> Verdict:
+def no_diagnosis(target: Target) -> Diagnosis:
     """Return what is said of a target without a result."""
-    if not target.unknown:
-        return Verdict(None, "not probed yet")
-    names = " and ".join(target.unknown)
-    return Verdict(None, f"not probed: {names} is not known", unknown_cure(target.unknown))
+    if not target.missing_values:
+        return Diagnosis(None, "not probed yet")
+    names = " and ".join(target.missing_values)
+    return Diagnosis(
+        None, f"not probed: {names} is not known", missing_values_remediation(target.missing_values)
+    )
 
 
-def unknown_cure(names: Iterable[str]) -> str:
+def missing_values_remediation(names: Iterable[str]) -> str:
     """Return how to make template values known."""
     return f"set {' and '.join(names)} in config.toml, or let instance metadata be reached"
 
 
-def addresses_of(attempt: Attempt | None) -> list[str]:
+def addresses_of(probe_result: ProbeResult | None) -> list[str]:
     """Return the addresses that the target's name has, or else those that were tried."""
-    if attempt is None:
+    if probe_result is None:
         return []
-    if attempt.resolution is not None:
-        return list(attempt.resolution.addresses)
-    return [connection.address for connection in attempt.connections]
+    if probe_result.resolution is not None:
+        return list(probe_result.resolution.addresses)
+    return [connection.address for connection in probe_result.connections]
 
 
 def phases_view(phases: Mapping[Phase, float]) -> dict[str, float | None]:

@@ -8,28 +8,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from monitor.catalog.groups import rank
-from monitor.diagnosis.proxy_path import Way, way_of
+from monitor.diagnosis.proxy_path import ProxyPath, proxy_path_of
+from monitor.health.status import TargetStatus
 from monitor.health.summary import Summary
 from monitor.model.incident import Incident
 from monitor.model.settings import Problem, Settings
 from monitor.model.target import Target, shown_path
 from monitor.net.proxy.audit import ProxyAudit
-from monitor.present.discovery_view import discovery_view, stand_in_view
+from monitor.present.discovery_view import discovery_view, wildcard_sample_view
 from monitor.present.json_view import (
     VERSION,
     clock_view,
     gateways_line,
     gateways_view,
     incident_view,
+    missing_values_remediation,
     proxies_view,
     redundant_groups_view,
     summary_view,
     target_view,
-    unknown_cure,
 )
 from monitor.state.check_result import (
-    Findings,
-    Result,
+    DiscoveryFindings,
     clock_of,
     gateways_of,
     redundant_groups_of,
@@ -37,7 +37,7 @@ from monitor.state.check_result import (
 )
 
 Json = Mapping[str, object]
-NOTHING_FOUND = Findings()
+NOTHING_FOUND = DiscoveryFindings()
 T = TypeVar("T")
 
 
@@ -47,22 +47,22 @@ def encode(document: Json) -> str:
 
 
 def check_document(
-    results: Sequence[Result],
+    statuses: Sequence[TargetStatus],
     incidents: Iterable[Incident],
     proxies: ProxyAudit,
-    findings: Findings = NOTHING_FOUND,
+    findings: DiscoveryFindings = NOTHING_FOUND,
 ) -> Json:
     """What ``check --format json`` prints; times are seconds."""
     return {
         "version": VERSION,
-        "summary": summary_view(summarize(results)),
+        "summary": summary_view(summarize(statuses)),
         "proxies": proxies_view(proxies),
-        "targets": [target_view(r.target, r.state, r.attempt, r.verdict) for r in results],
+        "targets": [target_view(r.target, r.state, r.probe_result, r.diagnosis) for r in statuses],
         "incidents": [incident_view(incident) for incident in incidents],
-        "gateways": gateways_view(gateways_of(results)),
-        "clock": clock_view(clock_of(results)),
+        "gateways": gateways_view(gateways_of(statuses)),
+        "clock": clock_view(clock_of(statuses)),
         "discovery": discovery_view(findings.chains, findings.unlisted),
-        "redundant_groups": redundant_groups_view(redundant_groups_of(results)),
+        "redundant_groups": redundant_groups_view(redundant_groups_of(statuses)),
     }
 
 
@@ -92,7 +92,13 @@ def validation_document(
 def error_document(problems: Iterable[Problem]) -> Json:
     """What any command prints with ``--format json`` when it can't start."""
     listed = [
-        {"file": p.file, "key": p.key, "what": p.what, "cure": p.cure, "message": str(p)}
+        {
+            "file": p.file,
+            "key": p.key,
+            "what": p.what,
+            "remediation": p.remediation,
+            "message": str(p),
+        }
         for p in problems
     ]
     return {"version": VERSION, "error": {"problems": listed}}
@@ -102,8 +108,10 @@ def summary_line(summary: Summary) -> str:
     """Say in one line how the check ended."""
     counts = f"{summary.up} up, {summary.degraded} degraded, {summary.down} down"
     line = f"{summary.targets} targets: {counts}, {summary.unknown} unknown"
-    if summary.spared:
-        line += f". {summary.spared} of those are not needed, for an alternative works"
+    if summary.covered_by_redundancy:
+        line += (
+            f". {summary.covered_by_redundancy} of those are not needed, for an alternative works"
+        )
     if summary.ok:
         return f"{line}. Every required endpoint was reached."
     return f"{line}. {summary.required_missing} required ones were not reached."
@@ -127,34 +135,34 @@ def warnings_of(
     return (*unknown_lines(probed), *_too_much(settings, probed), *proxies.warnings)
 
 
-def notes_of(results: Iterable[Result], proxies: ProxyAudit) -> tuple[str, ...]:
+def notes_of(statuses: Iterable[TargetStatus], proxies: ProxyAudit) -> tuple[str, ...]:
     """Return what is to be said beside the results: values that nobody knows, which proxies
     are in use and what is wrong with them, and which gateway a runner would pick."""
-    results = list(results)
-    unknown = unknown_lines(result.target for result in results)
-    gateways = gateways_line(gateways_of(results))
+    statuses = list(statuses)
+    unknown = unknown_lines(status.target for status in statuses)
+    gateways = gateways_line(gateways_of(statuses))
     picked = (gateways,) if gateways else ()
-    return (*unknown, *_proxy_lines(results, proxies), *proxies.warnings, *picked)
+    return (*unknown, *_proxy_lines(statuses, proxies), *proxies.warnings, *picked)
 
 
-def _proxy_lines(results: Sequence[Result], proxies: ProxyAudit) -> Iterable[str]:
+def _proxy_lines(statuses: Sequence[TargetStatus], proxies: ProxyAudit) -> Iterable[str]:
     if proxies.in_use:
         named = ((scheme, getattr(proxies, scheme)) for scheme in ("http", "https"))
         which = ", ".join(f"{scheme} {label}" for scheme, label in named if label)
-        ways = [way_of(result.attempt) for result in results]
-        through, directly = ways.count(Way.PROXY), ways.count(Way.DIRECT)
+        proxy_paths = [proxy_path_of(status.probe_result) for status in statuses]
+        through, directly = proxy_paths.count(ProxyPath.PROXY), proxy_paths.count(ProxyPath.DIRECT)
         yield f"Proxy: {which}. Probed through it: {through}, directly: {directly}."
 
 
 def unknown_lines(targets: Iterable[Target]) -> tuple[str, ...]:
     """Say once for each value that nobody knows how many targets wait for it."""
-    counts = Counter(name for target in targets for name in target.unknown)
+    counts = Counter(name for target in targets for name in target.missing_values)
     return tuple(_unknown_line(name, count) for name, count in counts.items())
 
 
 def _unknown_line(name: str, count: int) -> str:
     stay = "1 target stays" if count == 1 else f"{count} targets stay"
-    return f"{name} is not known here, so {stay} unknown; {unknown_cure([name])}"
+    return f"{name} is not known here, so {stay} unknown; {missing_values_remediation([name])}"
 
 
 def milliseconds(seconds: float | None) -> str:
@@ -193,7 +201,7 @@ def _endpoint(target: Target) -> Json:
         "query": endpoint.query,
         "wildcard": endpoint.wildcard,
         "gateway": endpoint.gateway,
-        "standin": stand_in_view(target.standin),
+        "wildcard_sample": wildcard_sample_view(target.wildcard_sample),
         "required": endpoint.required,
         "enabled": endpoint.enabled,
         "expect": {
@@ -205,7 +213,7 @@ def _endpoint(target: Target) -> Json:
         "addresses": target.addresses.value,
         "address": target.address,
         "connect_port": target.connect_port,
-        "unknown": list(target.unknown),
+        "unknown": list(target.missing_values),
         "source": endpoint.source.value,
         "note": endpoint.note,
     }
@@ -216,7 +224,7 @@ def _counts(targets: Sequence[Target]) -> Mapping[str, int]:
     return {
         "enabled": len(enabled),
         "required": sum(target.endpoint.required for target in enabled),
-        "unknown": sum(bool(target.unknown) for target in enabled),
+        "unknown": sum(bool(target.missing_values) for target in enabled),
         "off": len(targets) - len(enabled),
     }
 

@@ -11,16 +11,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from monitor.common.sanitize import printable
+from monitor.common.sanitize import sanitize
 from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
-from monitor.diagnosis.proxy_path import way_text, ways_of
+from monitor.diagnosis.proxy_path import proxy_path_text, proxy_paths_of
+from monitor.health.status import TargetStatus
 from monitor.model.incident import Incident
-from monitor.model.probe_result import Attempt
+from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.net.proxy.audit import ProxyAudit
 from monitor.present.check_formats import MARKS
-from monitor.present.discovery_view import discovery_lines, found_text, stand_in_text
+from monitor.present.discovery_view import discovery_lines, found_text, wildcard_sample_text
 from monitor.present.report import (
     NOTHING_FOUND,
     address_of,
@@ -30,7 +31,7 @@ from monitor.present.report import (
     summary_line,
     unknown_lines,
 )
-from monitor.state.check_result import Findings, Result, summarize
+from monitor.state.check_result import DiscoveryFindings, summarize
 
 _PLAIN_WIDTH = 160
 WHOLE_LINES = 1000
@@ -51,7 +52,7 @@ def console_for(stream: TextIO, plain_width: int = _PLAIN_WIDTH) -> Console:
 
 
 @contextmanager
-def progress(stream: TextIO, total: int | None = None) -> Iterator[Callable[[Result], None]]:
+def progress(stream: TextIO, total: int | None = None) -> Iterator[Callable[[TargetStatus], None]]:
     """Show a bar for the length of the block where ``stream`` is a terminal.
 
     What is yielded is to be called with each result.
@@ -67,58 +68,58 @@ def progress(stream: TextIO, total: int | None = None) -> Iterator[Callable[[Res
 
 def print_check(
     console: Console,
-    results: Sequence[Result],
+    statuses: Sequence[TargetStatus],
     incidents: Iterable[Incident],
     proxies: ProxyAudit,
-    findings: Findings = NOTHING_FOUND,
+    findings: DiscoveryFindings = NOTHING_FOUND,
 ) -> None:
     """Print what is wrong and what to do about it, then a table by group, what discovery
     found, and the sum."""
     for incident in incidents:
         console.print(_incident(incident))
         console.print()
-    _print_table(console, _results(results))
+    _print_table(console, _results(statuses))
     said = discovery_lines(findings.chains, findings.unlisted)
-    for line in (*said, *notes_of(results, proxies)):
+    for line in (*said, *notes_of(statuses, proxies)):
         console.print(_clean(line))
-    console.print(_sum(results))
+    console.print(_sum(statuses))
 
 
-def overview(results: Sequence[Result], incidents: Iterable[Incident]) -> Group:
+def overview(statuses: Sequence[TargetStatus], incidents: Iterable[Incident]) -> Group:
     """Return what a screen has room for: the sum, what is wrong, and a line a group that is
     well, a line a target in the others."""
-    parts: list[RenderableType] = [_sum(results), Text()]
+    parts: list[RenderableType] = [_sum(statuses), Text()]
     for incident in incidents:
         parts += [_incident(incident), Text()]
     table = _table("state", "target", "endpoint", "time", "cause")
-    proxied = _some_proxied(results)
-    for group, members in by_group(results, lambda result: result.target.group):
-        if all(result.state is State.UP for result in members):
+    proxied = _some_proxied(statuses)
+    for group, members in by_group(statuses, lambda status: status.target.group):
+        if all(status.state is State.UP for status in members):
             table.add_row(_state(State.UP), _clean(group), Text(f"all {len(members)}"))
             continue
         _heading(table, group)
-        for result in members:
-            table.add_row(*_result_cells(result, proxied))
+        for status in members:
+            table.add_row(*_result_cells(status, proxied))
     return Group(*parts, table)
 
 
-def _results(results: Sequence[Result]) -> Table:
+def _results(statuses: Sequence[TargetStatus]) -> Table:
     table = _table("state", "target", "endpoint", "time", "cause")
-    proxied = _some_proxied(results)
-    for group, members in by_group(results, lambda result: result.target.group):
+    proxied = _some_proxied(statuses)
+    for group, members in by_group(statuses, lambda status: status.target.group):
         _heading(table, group)
-        for result in members:
-            table.add_row(*_result_cells(result, proxied))
+        for status in members:
+            table.add_row(*_result_cells(status, proxied))
     return table
 
 
-def _some_proxied(results: Iterable[Result]) -> bool:
+def _some_proxied(statuses: Iterable[TargetStatus]) -> bool:
     """Whether a proxy was used: the way that each target took is worth a word then."""
-    return any(ways_of(result.attempt) for result in results)
+    return any(proxy_paths_of(status.probe_result) for status in statuses)
 
 
-def _sum(results: Sequence[Result]) -> Text:
-    summary = summarize(results)
+def _sum(statuses: Sequence[TargetStatus]) -> Text:
+    summary = summarize(statuses)
     return Text(summary_line(summary), style="green" if summary.ok else "bold red")
 
 
@@ -161,41 +162,41 @@ def _heading(table: Table, group: str) -> None:
     table.add_row(Text(group, style="bold cyan"))
 
 
-def _result_cells(result: Result, proxied: bool) -> Iterable[Text]:
-    cause = result.verdict.cause if result.verdict else None
+def _result_cells(status: TargetStatus, proxied: bool) -> Iterable[Text]:
+    cause = status.diagnosis.cause if status.diagnosis else None
     return (
-        Text("  ") + _state(result.state),
-        _clean(result.target.id),
-        _clean(address_of(result.target) + _way(result, proxied)),
-        Text(milliseconds(_duration(result.attempt))),
+        Text("  ") + _state(status.state),
+        _clean(status.target.id),
+        _clean(address_of(status.target) + _proxy_path(status, proxied)),
+        Text(milliseconds(_duration(status.probe_result))),
         _clean(cause.value if cause else ""),
     )
 
 
-def _way(result: Result, proxied: bool) -> str:
+def _proxy_path(status: TargetStatus, proxied: bool) -> str:
     """Say how a target was reached, where there is more than one way, and what it stands for."""
-    target, attempt = result.target, result.attempt
-    words = [way_text(target, attempt)] if proxied and attempt else []
-    path = network_path(target, attempt)
+    target, probe_result = status.target, status.probe_result
+    words = [proxy_path_text(target, probe_result)] if proxied and probe_result else []
+    path = network_path(target, probe_result)
     if path not in {None, NetworkPath.PROXY}:
         words.append(SENTENCES[path])
-    if target.standin is not None:
-        words.append(stand_in_text(target))
-    if inspector := result.verdict.evidence.get("inspected_by") if result.verdict else None:
+    if target.wildcard_sample is not None:
+        words.append(wildcard_sample_text(target))
+    if inspector := status.diagnosis.evidence.get("inspected_by") if status.diagnosis else None:
         words.append(f"inspected by {inspector}")
     return "".join(f", {word}" for word in words)
 
 
-def _duration(attempt: Attempt | None) -> float | None:
-    return attempt.duration if attempt else None
+def _duration(probe_result: ProbeResult | None) -> float | None:
+    return probe_result.duration if probe_result else None
 
 
 def _incident(incident: Incident) -> Text:
     head = _state(incident.state) + _clean(f"  {incident.detail}", "bold")
     what = f"{incident.cause}, {incident.scope} {incident.subject}"
     lines = [head, _clean(f"    {what}; affects {_some(incident.affected)}")]
-    if incident.cure:
-        lines.append(_clean(f"    What to do: {incident.cure}"))
+    if incident.remediation:
+        lines.append(_clean(f"    What to do: {incident.remediation}"))
     return Text("\n").join(lines)
 
 
@@ -214,11 +215,13 @@ def _endpoint_cells(target: Target) -> Iterable[Text]:
         _clean(f"  {target.id}", style),
         _clean(address_of(target), style),
         Text(state, style),
-        _clean(": ".join(filter(None, (endpoint.wildcard, found_text(target.standin)))), style),
+        _clean(
+            ": ".join(filter(None, (endpoint.wildcard, found_text(target.wildcard_sample)))), style
+        ),
         _clean(endpoint.note, style),
     )
 
 
 def _clean(text: str, style: str = "") -> Text:
     """Text for the terminal: never markup, and no control character of a peer's."""
-    return Text(printable(text), style)
+    return Text(sanitize(text), style)

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from importlib import import_module
 
-from monitor.model.probe_result import Attempt
+from monitor.model.probe_result import ProbeResult
 from monitor.model.target import Target
-from monitor.probes.context import Tools
+from monitor.probes.context import ProbeContext
 
-Probe = Callable[[Target, Tools], Awaitable[Attempt]]
+Probe = Callable[[Target, ProbeContext], Awaitable[ProbeResult]]
 """Measures a target once within ``target.timeout`` seconds and returns what it saw; raises
 nothing but ``asyncio.CancelledError``."""
 

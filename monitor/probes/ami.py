@@ -5,80 +5,84 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from monitor.common.sanitize import printable
+from monitor.common.sanitize import sanitize
 from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import Attempt, Failure, FailureKind, HttpFacts, Phase
+from monitor.model.probe_result import Failure, FailureKind, HttpFacts, Phase, ProbeResult
 from monitor.model.target import Launch, Target
 from monitor.net.aws.credentials import NoCredentialsError
 from monitor.net.aws.ec2 import (
     ANSWER_LIMIT,
-    Meaning,
+    Disposition,
     Refusal,
     describe_images,
+    disposition,
     dry_run,
-    meaning,
     newest_image,
     refusal,
 )
 from monitor.net.aws.sigv4 import Credentials, signed_headers
 from monitor.net.errors import ExchangeError
 from monitor.net.http.http1 import Head, ResponseParser, authority, encode_request, read_response
-from monitor.probes.context import Tools
+from monitor.probes.context import ProbeContext
 from monitor.probes.http import VALUE_LIMIT
-from monitor.probes.measure import Wire, measure
-from monitor.probes.transport import channel
+from monitor.probes.measure import ProbeConnection, measure
+from monitor.probes.transport import open_transport
 
 _USUAL_PORTS = {Protocol.HTTPS: 443, Protocol.HTTP: 80}
 _BODY_KEPT = 4096
 _KINDS = {
-    Meaning.CREDENTIALS: FailureKind.AWS_CREDENTIALS,
-    Meaning.PERMISSION: FailureKind.AWS_PERMISSION,
-    Meaning.ENDPOINT_POLICY: FailureKind.ENDPOINT_POLICY,
-    Meaning.IMAGE: FailureKind.AMI_REFUSED,
-    Meaning.OTHER: FailureKind.HTTP_STATUS,
+    Disposition.CREDENTIALS: FailureKind.AWS_CREDENTIALS,
+    Disposition.PERMISSION: FailureKind.AWS_PERMISSION,
+    Disposition.ENDPOINT_POLICY: FailureKind.ENDPOINT_POLICY,
+    Disposition.IMAGE: FailureKind.AMI_REFUSED,
+    Disposition.OTHER: FailureKind.HTTP_STATUS,
 }
 
 
-async def probe(target: Target, tools: Tools) -> Attempt:
+async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
     """Ask EC2 for the newest AMI of ``target.endpoint.query`` (``OWNER/NAME``, the name with
     ``*``), then whether it could be launched: a dry run, which launches nothing.
 
     The credentials are neither kept in what is returned nor shown.
     """
-    started_at, begun = tools.clock.time(), tools.clock.monotonic()
+    started_at, begun = probe_context.clock.time(), probe_context.clock.monotonic()
     try:
-        credentials = await _credentials(target, tools)
+        credentials = await _credentials(target, probe_context)
     except NoCredentialsError as error:
         failure = Failure(Phase.CREDENTIALS, FailureKind.AWS_CREDENTIALS, str(error))
-        duration = tools.clock.monotonic() - begun
-        return Attempt(target.id, started_at, duration, failure=failure)
-    proxy = tools.ways.of(target, target.endpoint.protocol).taken
+        duration = probe_context.clock.monotonic() - begun
+        return ProbeResult(target.id, started_at, duration, failure=failure)
+    proxy = probe_context.proxy_paths.of(target, target.endpoint.protocol).taken
     exchange = partial(_exchange, credentials=credentials)
-    attempt = await measure(target, tools, exchange, proxy=proxy)
-    if tools.aws and attempt.failure and attempt.failure.kind is FailureKind.AWS_CREDENTIALS:
-        tools.aws.forget()
-    return attempt
+    probe_result = await measure(target, probe_context, exchange, proxy=proxy)
+    if (
+        probe_context.aws
+        and probe_result.failure
+        and probe_result.failure.kind is FailureKind.AWS_CREDENTIALS
+    ):
+        probe_context.aws.forget()
+    return probe_result
 
 
-async def _credentials(target: Target, tools: Tools) -> Credentials:
+async def _credentials(target: Target, probe_context: ProbeContext) -> Credentials:
     """Return credentials.
 
     Raises:
         NoCredentialsError: if there are none, or none in time.
     """
-    if tools.aws is None:
+    if probe_context.aws is None:
         raise NoCredentialsError("there is nowhere to look for them")
     try:
         async with asyncio.timeout(target.timeout / 2):
-            return await tools.aws.get()
+            return await probe_context.aws.get()
     except TimeoutError:
         raise NoCredentialsError("no answer in time from where they come from") from None
 
 
-async def _exchange(wire: Wire, credentials: Credentials) -> None:
-    owner, _, name = wire.target.endpoint.query.partition("/")
-    launch = wire.target.launch or Launch()
-    head, body = await _ask(wire, describe_images(owner, name), credentials)
+async def _exchange(conn: ProbeConnection, credentials: Credentials) -> None:
+    owner, _, name = conn.target.endpoint.query.partition("/")
+    launch = conn.target.launch or Launch()
+    head, body = await _ask(conn, describe_images(owner, name), credentials)
     if head.status != 200:
         raise _refused(_error(head, body))
     try:
@@ -89,18 +93,18 @@ async def _exchange(wire: Wire, credentials: Credentials) -> None:
         message = f"DescribeImages finds none of owner {owner}"
         raise ExchangeError(FailureKind.AMI_NONE, message)
     query = dry_run(image, launch.instance_type, launch.subnet_id)
-    answer = _error(*await _ask(wire, query, credentials))
-    if meaning(answer) is not Meaning.PASSED:
+    answer = _error(*await _ask(conn, query, credentials))
+    if disposition(answer) is not Disposition.PASSED:
         raise _refused(answer, image.id)
 
 
-async def _ask(wire: Wire, query: str, credentials: Credentials) -> tuple[Head, bytes]:
+async def _ask(conn: ProbeConnection, query: str, credentials: Credentials) -> tuple[Head, bytes]:
     """Send one signed request and return the whole answer.
 
     Raises:
         ExchangeError: HTTP_FORMAT, if it is no HTTP or longer than ``ANSWER_LIMIT``.
     """
-    endpoint, launch = wire.target.endpoint, wire.target.launch or Launch()
+    endpoint, launch = conn.target.endpoint, conn.target.launch or Launch()
     host = authority(endpoint.host, endpoint.port, _USUAL_PORTS.get(endpoint.protocol))
     signature = signed_headers(
         "GET",
@@ -110,24 +114,24 @@ async def _ask(wire: Wire, query: str, credentials: Credentials) -> tuple[Head, 
         credentials=credentials,
         region=launch.region,
         service="ec2",
-        now=wire.tools.clock.time(),
+        now=conn.probe_context.clock.time(),
     )
     parser = ResponseParser("GET", ANSWER_LIMIT)
-    async with channel(wire, secure=endpoint.protocol is Protocol.HTTPS) as stream:
-        with wire.stopwatch.phase(Phase.FIRST_BYTE):
+    async with open_transport(conn, secure=endpoint.protocol is Protocol.HTTPS) as stream:
+        with conn.stopwatch.phase(Phase.FIRST_BYTE):
             await stream.send(encode_request("GET", f"/?{query}", host, signature))
             data = await stream.receive()
             if not data:
                 raise EOFError
-        with wire.stopwatch.phase(Phase.TRANSFER):
+        with conn.stopwatch.phase(Phase.TRANSFER):
             parser.feed(data)
             head = await read_response(stream, parser)
     if parser.capped:
         raise ExchangeError(FailureKind.HTTP_FORMAT, f"more than {ANSWER_LIMIT} bytes of answer")
     body = bytes(parser.body)
-    kind = printable(head.headers.get("content-type", ""), VALUE_LIMIT)
+    kind = sanitize(head.headers.get("content-type", ""), VALUE_LIMIT)
     kept = body[:_BODY_KEPT]
-    wire.http = HttpFacts(head.version, head.status, {"content-type": kind}, None, len(body), kept)
+    conn.http = HttpFacts(head.version, head.status, {"content-type": kind}, None, len(body), kept)
     return head, body
 
 
@@ -146,5 +150,5 @@ def _error(head: Head, body: bytes) -> Refusal:
 
 def _refused(error: Refusal, image_id: str = "") -> ExchangeError:
     what = f" for {image_id}" if image_id and image_id not in error.message else ""
-    message = printable(f"{error.code}{what}: {error.message}", VALUE_LIMIT)
-    return ExchangeError(_KINDS[meaning(error)], message, error.code)
+    message = sanitize(f"{error.code}{what}: {error.message}", VALUE_LIMIT)
+    return ExchangeError(_KINDS[disposition(error)], message, error.code)

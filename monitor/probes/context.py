@@ -13,8 +13,8 @@ from monitor.net.clock import Clock
 
 if TYPE_CHECKING:
     from monitor.net.aws.credentials import AwsCredentials
-    from monitor.net.proxy.paths import WayChooser
-    from monitor.net.sockets.trust_store import Trust
+    from monitor.net.proxy.paths import ProxySelector
+    from monitor.net.sockets.trust_store import TrustStore
 
 
 class Resolver(Protocol):
@@ -33,7 +33,7 @@ class Resolver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class ProbeContext:
     """Everything a prober may use; nothing in it is global. A measurement that opens more
     connections than usual takes a token for each from ``starts``: later probes wait for it.
     ``segment``: the largest TCP segment (bytes) that peers are told to send, the kernel's
@@ -42,8 +42,8 @@ class Tools:
     clock: Clock
     random: Random
     resolver: Resolver
-    trust: Trust
-    ways: WayChooser
+    trust_store: TrustStore
+    proxy_paths: ProxySelector
     families: FamilyChoice = FamilyChoice.AUTO
     metadata: MetadataSettings = MetadataSettings()
     starts: TokenBucket | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from monitor.model.probe_result import Failure, FailureKind, Phase
 from monitor.net.errors import ExchangeError
 from monitor.net.sockets.udp import UdpSocket
-from monitor.probes.measure import Wire
+from monitor.probes.measure import ProbeConnection
 
 RESENDS = 2
 """How often a question is put again before silence is called silence."""
@@ -38,7 +38,7 @@ class Reply:
 
 
 async def ask(
-    wire: Wire,
+    conn: ProbeConnection,
     bits: int,
     encode: Callable[[int], bytes],
     token_of: Callable[[bytes], int | None],
@@ -54,41 +54,41 @@ async def ask(
         OSError: a local error, or what an ICMP error means.
         ExchangeError: UDP_FORMAT, if there is no end of what is no reply.
     """
-    sock = UdpSocket(wire.address, wire.port)
+    sock = UdpSocket(conn.address, conn.port)
     try:
-        with wire.stopwatch.phase(Phase.EXCHANGE):
-            reply = await _until_answered(wire, sock, bits, encode, token_of)
+        with conn.stopwatch.phase(Phase.EXCHANGE):
+            reply = await _until_answered(conn, sock, bits, encode, token_of)
     except OSError:
-        wire.blame = None  # an ICMP error says more than junk before it
+        conn.failure_override = None  # an ICMP error says more than junk before it
         raise
     finally:
-        wire.sent, wire.received = sock.sent, sock.received
+        conn.sent, conn.received = sock.sent, sock.received
         sock.close()
-    wire.blame = None
+    conn.failure_override = None
     return reply
 
 
 async def _until_answered(
-    wire: Wire,
+    conn: ProbeConnection,
     sock: UdpSocket,
     bits: int,
     encode: Callable[[int], bytes],
     token_of: Callable[[bytes], int | None],
 ) -> Reply:
-    pause = max(_SPACING, wire.target.timeout / (RESENDS + 2))
+    pause = max(_SPACING, conn.target.timeout / (RESENDS + 2))
     sent_at: dict[int, float] = {}
-    wire.resends = 0
+    conn.resends = 0
     while True:
-        token = wire.tools.random.getrandbits(bits)
+        token = conn.probe_context.random.getrandbits(bits)
         sent_at[token] = sock.send(encode(token))
         with suppress(TimeoutError):
-            async with asyncio.timeout(pause if wire.resends < RESENDS else None):
-                return await _reply(wire, sock, sent_at, token_of)
-        wire.resends += 1
+            async with asyncio.timeout(pause if conn.resends < RESENDS else None):
+                return await _reply(conn, sock, sent_at, token_of)
+        conn.resends += 1
 
 
 async def _reply(
-    wire: Wire,
+    conn: ProbeConnection,
     sock: UdpSocket,
     sent_at: Mapping[int, float],
     token_of: Callable[[bytes], int | None],
@@ -98,5 +98,5 @@ async def _reply(
         token = token_of(packet)
         if token is not None and token in sent_at:
             return Reply(packet, sent_at[token], arrived_at)
-        wire.blame = Failure(Phase.EXCHANGE, FailureKind.UDP_FORMAT, _JUNK)
+        conn.failure_override = Failure(Phase.EXCHANGE, FailureKind.UDP_FORMAT, _JUNK)
     raise ExchangeError(FailureKind.UDP_FORMAT, _JUNK)

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from monitor.model.probe_result import Attempt, DnsAnswer, Failure, FailureKind, Phase, Resolution
+from monitor.model.probe_result import (
+    DnsAnswer,
+    Failure,
+    FailureKind,
+    Phase,
+    ProbeResult,
+    Resolution,
+)
 from monitor.model.settings import FamilyChoice
 from monitor.model.target import Target
 from monitor.net.dns.client import DnsClient, Server
 from monitor.net.dns.message import QType
 from monitor.net.dns.resolver import Answers, answer_failure, judge, on_loopback
-from monitor.probes.context import Tools
-from monitor.probes.measure import Wire, measure
+from monitor.probes.context import ProbeContext
+from monitor.probes.measure import ProbeConnection, measure
 
 _TRIES = 2
 _SHARE_OF_TIME = 0.45
 """What of the target's timeout one try may take: both leave some for everything else."""
 
 
-async def probe(target: Target, tools: Tools) -> Attempt:
+async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
     """Ask the server (``target.host``) for A and AAAA of ``endpoint.query``.
 
     The server is reached when it answers both questions and gives an address that can be
@@ -29,31 +36,31 @@ async def probe(target: Target, tools: Tools) -> Attempt:
     """
     found: list[Resolution] = []
 
-    async def exchange(wire: Wire) -> None:
-        with wire.stopwatch.phase(Phase.EXCHANGE):
-            found.append(await _ask_for_both(wire))
+    async def exchange(conn: ProbeConnection) -> None:
+        with conn.stopwatch.phase(Phase.EXCHANGE):
+            found.append(await _ask_for_both(conn))
 
-    tools = replace(tools, families=FamilyChoice.AUTO)
-    attempt = await measure(target, tools, exchange, first=Phase.EXCHANGE)
+    probe_context = replace(probe_context, families=FamilyChoice.AUTO)
+    probe_result = await measure(target, probe_context, exchange, first=Phase.EXCHANGE)
     if not found:
-        return attempt
+        return probe_result
     answers = tuple(answer for resolution in found for answer in resolution.answers)
-    return replace(attempt, resolution=replace(found[0], answers=answers))
+    return replace(probe_result, resolution=replace(found[0], answers=answers))
 
 
-async def _ask_for_both(wire: Wire) -> Resolution:
-    client = DnsClient(wire.tools.clock, wire.tools.random)
-    server = (wire.address, wire.port)
+async def _ask_for_both(conn: ProbeConnection) -> Resolution:
+    client = DnsClient(conn.probe_context.clock, conn.probe_context.random)
+    server = (conn.address, conn.port)
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_ask(client, server, wire.target, qtype))
+            group.create_task(_ask(client, server, conn.target, qtype))
             for qtype in (QType.A, QType.AAAA)
         ]
     tries = [task.result() for task in tasks]
     last = tuple(answers[-1] for answers in tries)
-    resolution = judge(wire.target.endpoint.query, [last], allow_loopback=on_loopback([server]))
-    wire.blame = _failure(last, resolution)
-    wire.rtt = min((a.seconds for a in last if a.rcode and a.transport == "udp"), default=None)
+    resolution = judge(conn.target.endpoint.query, [last], allow_loopback=on_loopback([server]))
+    conn.failure_override = _failure(last, resolution)
+    conn.rtt = min((a.seconds for a in last if a.rcode and a.transport == "udp"), default=None)
     return replace(resolution, answers=tuple(answer for answers in tries for answer in answers))
 
 
@@ -70,11 +77,11 @@ def _failure(answers: Answers, resolution: Resolution) -> Failure | None:
     for answer in answers:
         failure = answer_failure(answer)
         if failure is not None:
-            return replace(failure, phase=_phase_of(answer, failure))
+            return replace(failure, phase=_slot_offset(answer, failure))
     return replace(resolution.failure, phase=Phase.EXCHANGE) if resolution.failure else None
 
 
-def _phase_of(answer: DnsAnswer, failure: Failure) -> Phase:
+def _slot_offset(answer: DnsAnswer, failure: Failure) -> Phase:
     """A truncated answer shows that UDP works: what failed then is a TCP connection."""
     of_the_path = failure.kind in {FailureKind.TIMEOUT, FailureKind.OS_ERROR}
     return Phase.CONNECT if of_the_path and answer.transport == "tcp" else Phase.EXCHANGE

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
 
-from monitor.common.sanitize import printable
+from monitor.common.sanitize import sanitize
 from monitor.model.endpoint import Endpoint, Protocol
-from monitor.model.probe_result import Attempt, FailureKind, HttpFacts, Phase
+from monitor.model.probe_result import FailureKind, HttpFacts, Phase, ProbeResult
 from monitor.model.secret import Secret
 from monitor.model.target import Target
 from monitor.net.aws.responses import is_from_aws, names_endpoint_policy
@@ -25,10 +25,10 @@ from monitor.net.http.http1 import (
     read_response,
 )
 from monitor.net.sockets.stream import Stream
-from monitor.probes.context import Tools
-from monitor.probes.measure import Wire, measure
-from monitor.probes.proxy_paths import measure_ways
-from monitor.probes.transport import channel
+from monitor.probes.context import ProbeContext
+from monitor.probes.measure import ProbeConnection, measure
+from monitor.probes.proxy_paths import measure_proxy_paths
+from monitor.probes.transport import open_transport
 
 _ALPN = ("http/1.1",)
 VALUE_LIMIT = 256
@@ -66,70 +66,73 @@ class Asking:
 _PLAIN = Asking()
 
 
-async def probe(target: Target, tools: Tools) -> Attempt:
+async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
     """Send one request and read its answer, 64 KiB of body at the most.
 
     A redirect is an answer: it is reported (host and path, no query) and not followed.
     """
     exchange = partial(_exchange, asking=_PLAIN)
-    return await measure_ways(target, tools, exchange, target.endpoint.protocol)
+    return await measure_proxy_paths(target, probe_context, exchange, target.endpoint.protocol)
 
 
-async def ask(target: Target, tools: Tools, asking: Asking) -> Attempt:
+async def ask(target: Target, probe_context: ProbeContext, asking: Asking) -> ProbeResult:
     """Probe with a request that is made, and an answer that is used, as ``asking`` says; by
     the way that counts only."""
-    proxy = tools.ways.of(target, target.endpoint.protocol).taken
-    return await measure(target, tools, partial(_exchange, asking=asking), proxy=proxy)
+    proxy = probe_context.proxy_paths.of(target, target.endpoint.protocol).taken
+    return await measure(target, probe_context, partial(_exchange, asking=asking), proxy=proxy)
 
 
-async def _exchange(wire: Wire, asking: Asking) -> None:
-    secure = wire.target.endpoint.protocol is Protocol.HTTPS
-    async with channel(wire, secure=secure, tunnel=secure, alpn=_ALPN) as stream:
-        parser = ResponseParser(wire.target.endpoint.method, asking.body_limit)
+async def _exchange(conn: ProbeConnection, asking: Asking) -> None:
+    secure = conn.target.endpoint.protocol is Protocol.HTTPS
+    async with open_transport(conn, secure=secure, tunnel=secure, alpn=_ALPN) as stream:
+        parser = ResponseParser(conn.target.endpoint.method, asking.body_limit)
         try:
-            await _talk(wire, stream, parser, asking.headers)
+            await _talk(conn, stream, parser, asking.headers)
         finally:
             if parser.head is not None:
-                wire.http = _facts(wire, parser.head, parser)
+                conn.http = _facts(conn, parser.head, parser)
     if parser.head is not None:
-        _judge(wire.target.endpoint, parser.head)
+        _judge(conn.target.endpoint, parser.head)
         _look_for_a_denial(parser.head, parser.body)
         asking.on_answer(parser)
 
 
 async def _talk(
-    wire: Wire, stream: Stream, parser: ResponseParser, headers: Mapping[str, str | Secret]
+    conn: ProbeConnection,
+    stream: Stream,
+    parser: ResponseParser,
+    headers: Mapping[str, str | Secret],
 ) -> None:
-    with wire.stopwatch.phase(Phase.FIRST_BYTE):
-        await stream.send(_request(wire, headers))
+    with conn.stopwatch.phase(Phase.FIRST_BYTE):
+        await stream.send(_request(conn, headers))
         data = await stream.receive()
         if not data:
             raise EOFError
-    wire.answered_at = wire.tools.clock.time()
-    with wire.stopwatch.phase(Phase.TRANSFER):
+    conn.answered_at = conn.probe_context.clock.time()
+    with conn.stopwatch.phase(Phase.TRANSFER):
         parser.feed(data)
         await read_response(stream, parser)
 
 
-def _date_offset(wire: Wire, head: Head) -> float | None:
-    waited = wire.stopwatch.durations.get(Phase.FIRST_BYTE, 0.0)
-    return date_offset(head.headers, wire.answered_at, waited)
+def _date_offset(conn: ProbeConnection, head: Head) -> float | None:
+    waited = conn.stopwatch.durations.get(Phase.FIRST_BYTE, 0.0)
+    return date_offset(head.headers, conn.answered_at, waited)
 
 
-def _request(wire: Wire, more: Mapping[str, str | Secret]) -> bytes:
-    endpoint = wire.target.endpoint
+def _request(conn: ProbeConnection, more: Mapping[str, str | Secret]) -> bytes:
+    endpoint = conn.target.endpoint
     host = authority(endpoint.host, endpoint.port, _DEFAULT_PORT.get(endpoint.protocol))
     headers = {k: v.reveal() if isinstance(v, Secret) else v for k, v in more.items()}
     target = endpoint.path
-    if wire.proxy and endpoint.protocol is Protocol.HTTP:
+    if conn.proxy and endpoint.protocol is Protocol.HTTP:
         target = f"http://{host}{endpoint.path}"
-        if wire.proxy.authorization:
-            headers["Proxy-Authorization"] = wire.proxy.authorization
+        if conn.proxy.authorization:
+            headers["Proxy-Authorization"] = conn.proxy.authorization
     return encode_request(endpoint.method, target, host, headers)
 
 
-def _facts(wire: Wire, head: Head, parser: ResponseParser) -> HttpFacts:
-    endpoint = wire.target.endpoint
+def _facts(conn: ProbeConnection, head: Head, parser: ResponseParser) -> HttpFacts:
+    endpoint = conn.target.endpoint
     length = head.headers.get("content-length", "")
     return HttpFacts(
         version=head.version,
@@ -139,12 +142,12 @@ def _facts(wire: Wire, head: Head, parser: ResponseParser) -> HttpFacts:
         body_bytes=len(parser.body),
         body=bytes(parser.body[:_BODY_KEPT]),
         redirect=_redirect(endpoint, head),
-        date_offset=_date_offset(wire, head),
+        date_offset=_date_offset(conn, head),
     )
 
 
 def _kept(headers: Mapping[str, str], names: frozenset[str]) -> Mapping[str, str]:
-    return {name: printable(headers[name], VALUE_LIMIT) for name in names if name in headers}
+    return {name: sanitize(headers[name], VALUE_LIMIT) for name in names if name in headers}
 
 
 def _redirect(endpoint: Endpoint, head: Head) -> str | None:
@@ -162,7 +165,7 @@ def _redirect(endpoint: Endpoint, head: Head) -> str | None:
         return "(unreadable)"
     scheme = url.scheme or endpoint.protocol.value
     where = authority(host, port) if port else host
-    return printable(f"{scheme}://{where}{url.path}", VALUE_LIMIT)
+    return sanitize(f"{scheme}://{where}{url.path}", VALUE_LIMIT)
 
 
 def _judge(endpoint: Endpoint, head: Head) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from monitor.model.probe_result import Attempt, Failure, FailureKind, HttpFacts, Phase
+from monitor.model.probe_result import Failure, FailureKind, HttpFacts, Phase, ProbeResult
 from monitor.model.target import Target
 from monitor.net.aws.imds import (
     DOCUMENT_PATH,
@@ -19,13 +19,13 @@ from monitor.net.aws.imds import (
 from monitor.net.errors import ExchangeError
 from monitor.net.http.http1 import Head, ResponseParser, authority, encode_request, read_response
 from monitor.net.stopwatch import Stopwatch
-from monitor.probes.context import Tools
-from monitor.probes.measure import Wire, measure
+from monitor.probes.context import ProbeContext
+from monitor.probes.measure import ProbeConnection, measure
 
 ADDRESS = "169.254.169.254"
 
 
-async def probe(target: Target, tools: Tools) -> Attempt:
+async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
     """Get a token (PUT) and with it the identity document (AWS: instance metadata v2).
 
     When the token does not come, a GET without one tells a hop limit of 1 (it is answered
@@ -33,7 +33,9 @@ async def probe(target: Target, tools: Tools) -> Attempt:
     token is not kept, and no credentials are ever asked for. AWS's own variable
     AWS_EC2_METADATA_SERVICE_ENDPOINT redirects the well-known address.
     """
-    return await measure(_redirected(target, tools.metadata.endpoint), tools, _exchange)
+    return await measure(
+        _redirected(target, probe_context.metadata.endpoint), probe_context, _exchange
+    )
 
 
 def _redirected(target: Target, endpoint: str) -> Target:
@@ -44,29 +46,29 @@ def _redirected(target: Target, endpoint: str) -> Target:
     return replace(target, endpoint=dialled)
 
 
-async def _exchange(wire: Wire) -> None:
+async def _exchange(conn: ProbeConnection) -> None:
     try:
-        async with asyncio.timeout(wire.target.timeout / 2):
-            head, body = await _request(wire, Phase.TOKEN, "PUT", TOKEN_PATH, TOKEN_REQUEST)
+        async with asyncio.timeout(conn.target.timeout / 2):
+            head, body = await _request(conn, Phase.TOKEN, "PUT", TOKEN_PATH, TOKEN_REQUEST)
     except TimeoutError:
-        if wire.sent and not wire.received:
-            await _look_without_token(wire)
+        if conn.sent and not conn.received:
+            await _follow_up_without_token(conn)
         raise
     headers = _headers_with_token(head, body)
-    head, body = await _request(wire, Phase.IDENTITY, "GET", DOCUMENT_PATH, headers)
-    wire.http = HttpFacts(head.version, head.status, {}, None, len(body))
+    head, body = await _request(conn, Phase.IDENTITY, "GET", DOCUMENT_PATH, headers)
+    conn.http = HttpFacts(head.version, head.status, {}, None, len(body))
     if head.status != 200:
         raise _status(head.status)
     _check_document(body)
 
 
 async def _request(
-    wire: Wire, phase: Phase, method: str, path: str, headers: Mapping[str, str]
+    conn: ProbeConnection, phase: Phase, method: str, path: str, headers: Mapping[str, str]
 ) -> tuple[Head, bytes]:
-    host = authority(wire.target.host, wire.target.port, 80)
+    host = authority(conn.target.host, conn.target.port, 80)
     parser = ResponseParser(method=method)
-    async with wire.dialled() as stream:
-        with wire.stopwatch.phase(phase):
+    async with conn.dialled() as stream:
+        with conn.stopwatch.phase(phase):
             await stream.send(encode_request(method, path, host, headers))
             head = await read_response(stream, parser)
     return head, bytes(parser.body)
@@ -108,16 +110,20 @@ def _status(status: int) -> ExchangeError:
     return ExchangeError(FailureKind.HTTP_STATUS, message, str(status))
 
 
-async def _look_without_token(wire: Wire) -> None:
+async def _follow_up_without_token(conn: ProbeConnection) -> None:
     """Ask without a token: any HTTP answer shows that only the token's own way is cut."""
-    wire.blame = Failure(Phase.TOKEN, FailureKind.TIMEOUT, "the token request got no answer")
-    look = Wire(
-        wire.target,
-        wire.tools,
-        wire.address,
-        wire.port,
-        Stopwatch(wire.tools.clock, Phase.IDENTITY),
+    conn.failure_override = Failure(
+        Phase.TOKEN, FailureKind.TIMEOUT, "the token request got no answer"
+    )
+    look = ProbeConnection(
+        conn.target,
+        conn.probe_context,
+        conn.address,
+        conn.port,
+        Stopwatch(conn.probe_context.clock, Phase.IDENTITY),
     )
     head, _ = await _request(look, Phase.IDENTITY, "GET", DOCUMENT_PATH, {})
     message = f"the token request got no answer, a GET without token {head.status}"
-    wire.blame = Failure(Phase.TOKEN, FailureKind.IMDS_HOP_LIMIT, message, code=str(head.status))
+    conn.failure_override = Failure(
+        Phase.TOKEN, FailureKind.IMDS_HOP_LIMIT, message, code=str(head.status)
+    )

@@ -11,25 +11,25 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from monitor.model.probe_result import (
-    Attempt,
     Connection,
     Failure,
     FailureKind,
     Family,
     HttpFacts,
     Phase,
+    ProbeResult,
     Resolution,
     ResolutionSource,
     TcpFacts,
     TlsFacts,
 )
 from monitor.model.settings import FamilyChoice
-from monitor.model.target import Addresses, Reach, Target
+from monitor.model.target import Addresses, AddressPolicy, Target
 from monitor.net.errors import failure_of
-from monitor.net.sockets.address_policy import refused
+from monitor.net.sockets.address_policy import denial_reason
 from monitor.net.sockets.stream import TcpStream, family_of
 from monitor.net.stopwatch import Stopwatch
-from monitor.probes.context import Tools
+from monitor.probes.context import ProbeContext
 
 if TYPE_CHECKING:
     from monitor.net.proxy.rules import Proxy
@@ -40,26 +40,26 @@ _RESOLVE_SHARE = 0.95
 ADDRESSES_LIMIT = 16
 """So many addresses of a name are probed at the most."""
 
-_SECOND_LOOK_AFTER = 0.2
+_FOLLOW_UP_AFTER = 0.2
 """Seconds after which an address that failed where others work is tried once more: a
 connection that broke once does not make an address dead."""
 
 
 @dataclass(slots=True)
-class Wire:
+class ProbeConnection:
     """The measurement of one address in the making: an exchange fills it in.
 
-    ``blame``, when an exchange sets it, is the failure that is reported, whatever
+    ``failure_override``, when an exchange sets it, is the failure that is reported, whatever
     happens afterwards: a second look must not cover what the first one saw.
     """
 
     target: Target
-    tools: Tools
+    probe_context: ProbeContext
     address: str
     port: int
     stopwatch: Stopwatch
     proxy: Proxy | None = None
-    blame: Failure | None = None
+    failure_override: Failure | None = None
     rtt: float | None = None
     tcp: TcpFacts | None = None
     tls: TlsFacts | None = None
@@ -73,7 +73,7 @@ class Wire:
     @asynccontextmanager
     async def dialled(self) -> AsyncIterator[TcpStream]:
         """Connect for the length of the block; the kernel's figures are read at its end."""
-        stream = TcpStream(family_of(self.address), segment=self.tools.segment)
+        stream = TcpStream(family_of(self.address), segment=self.probe_context.segment)
         try:
             with self.stopwatch.phase(Phase.CONNECT):
                 await stream.connect(self.address, self.port)
@@ -84,11 +84,13 @@ class Wire:
             self.sent, self.received = stream.sent, stream.received
             stream.close()
 
-    def anew(self) -> Wire:
+    def fresh_copy(self) -> ProbeConnection:
         """Return a wire to the same address that has measured nothing but the lookup yet."""
-        stopwatch = Stopwatch(self.tools.clock, self.stopwatch.first)
+        stopwatch = Stopwatch(self.probe_context.clock, self.stopwatch.first)
         stopwatch.record(Phase.RESOLVE, self.stopwatch.durations[Phase.RESOLVE])
-        return Wire(self.target, self.tools, self.address, self.port, stopwatch, self.proxy)
+        return ProbeConnection(
+            self.target, self.probe_context, self.address, self.port, stopwatch, self.proxy
+        )
 
     def connection(self, failure: Failure | None) -> Connection:
         """Return the finished value."""
@@ -109,17 +111,17 @@ class Wire:
         )
 
 
-Exchange = Callable[[Wire], Awaitable[None]]
+Exchange = Callable[[ProbeConnection], Awaitable[None]]
 
 
 async def measure(
     target: Target,
-    tools: Tools,
+    probe_context: ProbeContext,
     exchange: Exchange,
     *,
     proxy: Proxy | None = None,
     first: Phase = Phase.CONNECT,
-) -> Attempt:
+) -> ProbeResult:
     """Measure ``target`` once: what every prober that talks to a named host is made of.
 
     ``exchange`` is run for one address of each family that is probed (or for all, where the
@@ -129,51 +131,55 @@ async def measure(
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + target.timeout
-    started_at, begun = tools.clock.time(), tools.clock.monotonic()
-    resolution = await _resolve(target, tools, proxy, deadline)
-    resolve_seconds = tools.clock.monotonic() - begun
-    wires = []
+    started_at, begun = probe_context.clock.time(), probe_context.clock.monotonic()
+    resolution = await _resolve(target, probe_context, proxy, deadline)
+    resolve_seconds = probe_context.clock.monotonic() - begun
+    conns = []
     every = target.addresses is Addresses.ALL and not proxy
-    for address in choose(resolution.addresses, tools.families, every=every):
-        stopwatch = Stopwatch(tools.clock, first)
+    for address in choose(resolution.addresses, probe_context.families, every=every):
+        stopwatch = Stopwatch(probe_context.clock, first)
         stopwatch.record(Phase.RESOLVE, resolve_seconds)
         port = proxy.port if proxy else target.dial_port
-        wires.append(Wire(target, tools, address, port, stopwatch, proxy))
-    if every and tools.starts:
-        for _ in wires[1:]:
-            tools.starts.reserve(loop.time())
-    connections = await _run_all(wires, exchange, deadline)
-    return Attempt(
+        conns.append(ProbeConnection(target, probe_context, address, port, stopwatch, proxy))
+    if every and probe_context.starts:
+        for _ in conns[1:]:
+            probe_context.starts.reserve(loop.time())
+    connections = await _run_all(conns, exchange, deadline)
+    return ProbeResult(
         target_id=target.id,
         started_at=started_at,
-        duration=tools.clock.monotonic() - begun,
+        duration=probe_context.clock.monotonic() - begun,
         resolution=resolution,
         connections=connections,
-        failure=resolution.failure or _decisive(connections, tools.families),
+        failure=resolution.failure or _decisive(connections, probe_context.families),
         proxy=proxy.label if proxy else None,
-        clock_offset=next((w.clock_offset for w in wires if w.clock_offset is not None), None),
+        clock_offset=next((w.clock_offset for w in conns if w.clock_offset is not None), None),
     )
 
 
 async def _resolve(
-    target: Target, tools: Tools, proxy: Proxy | None, deadline: float
+    target: Target, probe_context: ProbeContext, proxy: Proxy | None, deadline: float
 ) -> Resolution:
     host = proxy.host if proxy else target.host
     if target.address and not proxy:
         return Resolution(host, ResolutionSource.FIXED, (target.address,))
     try:
         async with asyncio.timeout_at(deadline):
-            found = await tools.resolver.resolve(host, target.timeout * _RESOLVE_SHARE)
+            found = await probe_context.resolver.resolve(host, target.timeout * _RESOLVE_SHARE)
     except TimeoutError as error:
         failure = failure_of(error, Phase.RESOLVE)
         return Resolution(host, ResolutionSource.DNS, (), (), failure)
     # A proxy resolves for itself, and is itself of a private network more often than not.
-    return found if proxy or target.reach is Reach.ANY else _within(found, target.reach)
+    return (
+        found
+        if proxy or target.address_policy is AddressPolicy.ANY
+        else _within(found, target.address_policy)
+    )
 
 
-def _within(found: Resolution, reach: Reach) -> Resolution:
+def _within(found: Resolution, address_policy: AddressPolicy) -> Resolution:
     """Leave out addresses that a name from a server's answer must not lead to."""
-    reasons = {address: refused(address, reach) for address in found.addresses}
+    reasons = {address: denial_reason(address, address_policy) for address in found.addresses}
     kept = tuple([address for address, reason in reasons.items() if not reason])
     if kept or not reasons:
         return replace(found, addresses=kept)
@@ -184,33 +190,33 @@ def _within(found: Resolution, reach: Reach) -> Resolution:
 
 
 async def _run_all(
-    wires: list[Wire], exchange: Exchange, deadline: float
+    conns: list[ProbeConnection], exchange: Exchange, deadline: float
 ) -> tuple[Connection, ...]:
-    if len(wires) == 1:
-        return (await _run(wires[0], exchange, deadline),)
-    run = _run_twice if wires and wires[0].target.addresses is Addresses.ALL else _run
+    if len(conns) == 1:
+        return (await _run(conns[0], exchange, deadline),)
+    run = _run_twice if conns and conns[0].target.addresses is Addresses.ALL else _run
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run(wire, exchange, deadline)) for wire in wires]
+        tasks = [group.create_task(run(conn, exchange, deadline)) for conn in conns]
     return tuple(task.result() for task in tasks)
 
 
-async def _run_twice(wire: Wire, exchange: Exchange, deadline: float) -> Connection:
+async def _run_twice(conn: ProbeConnection, exchange: Exchange, deadline: float) -> Connection:
     """Run it, and if it fails with time left, once more: the second result counts."""
-    first = await _run(wire, exchange, deadline)
-    again = asyncio.get_running_loop().time() + _SECOND_LOOK_AFTER
+    first = await _run(conn, exchange, deadline)
+    again = asyncio.get_running_loop().time() + _FOLLOW_UP_AFTER
     if first.failure is None or again >= deadline:
         return first
-    await asyncio.sleep(_SECOND_LOOK_AFTER)
-    return await _run(wire.anew(), exchange, deadline)
+    await asyncio.sleep(_FOLLOW_UP_AFTER)
+    return await _run(conn.fresh_copy(), exchange, deadline)
 
 
-async def _run(wire: Wire, exchange: Exchange, deadline: float) -> Connection:
+async def _run(conn: ProbeConnection, exchange: Exchange, deadline: float) -> Connection:
     try:
         async with asyncio.timeout_at(deadline):
-            await exchange(wire)
+            await exchange(conn)
     except Exception as error:  # noqa: BLE001 - every failure is a result; a bug is INTERNAL
-        return wire.connection(wire.blame or failure_of(error, wire.stopwatch.current))
-    return wire.connection(wire.blame)
+        return conn.connection(conn.failure_override or failure_of(error, conn.stopwatch.current))
+    return conn.connection(conn.failure_override)
 
 
 def choose(

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from monitor.model.probe_result import Attempt, Phase
+from monitor.model.probe_result import Phase, ProbeResult
 from monitor.model.target import Target
 from monitor.net.nebula import INDEX_BITS, encode_test, recv_error_index
-from monitor.probes.context import Tools
+from monitor.probes.context import ProbeContext
 from monitor.probes.datagram import ask
-from monitor.probes.measure import Wire, measure
+from monitor.probes.measure import ProbeConnection, measure
 
 
-async def probe(target: Target, tools: Tools) -> Attempt:
+async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
     """Send test packets of random tunnels and wait for the node to say it knows none.
 
     Only a recv_error from that address with one of our 32-bit indexes counts, so nobody
     off the path can fake it. A node may be told not to send any (``listen.send_recv_error``):
     silence is no proof of a block.
     """
-    return await measure(target, tools, _exchange, first=Phase.EXCHANGE)
+    return await measure(target, probe_context, _exchange, first=Phase.EXCHANGE)
 
 
-async def _exchange(wire: Wire) -> None:
-    reply = await ask(wire, INDEX_BITS, encode_test, recv_error_index)
-    wire.rtt = reply.rtt
+async def _exchange(conn: ProbeConnection) -> None:
+    reply = await ask(conn, INDEX_BITS, encode_test, recv_error_index)
+    conn.rtt = reply.rtt

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from monitor.model.probe_result import Attempt, FailureKind, Phase
+from monitor.model.probe_result import FailureKind, Phase, ProbeResult
 from monitor.model.target import Target
 from monitor.net.errors import ExchangeError
 from monitor.net.ntp import NONCE_BITS, decode_answer, encode_request, nonce_of
-from monitor.probes.context import Tools
+from monitor.probes.context import ProbeContext
 from monitor.probes.datagram import ask
-from monitor.probes.measure import Wire, measure
+from monitor.probes.measure import ProbeConnection, measure
 
 
-async def probe(target: Target, tools: Tools) -> Attempt:
+async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
     """Ask once (again if that is lost) and compare clocks.
 
     A clock that is off is no failure of the endpoint: it is told as ``clock_offset``. A
     server that declines (RFC 5905 section 7.4, kiss-o'-death) or has no time itself is one,
     and it is not asked again in this attempt.
     """
-    return await measure(target, tools, _exchange, first=Phase.EXCHANGE)
+    return await measure(target, probe_context, _exchange, first=Phase.EXCHANGE)
 
 
-async def _exchange(wire: Wire) -> None:
-    reply = await ask(wire, NONCE_BITS, encode_request, nonce_of)
+async def _exchange(conn: ProbeConnection) -> None:
+    reply = await ask(conn, NONCE_BITS, encode_request, nonce_of)
     answer = decode_answer(reply.packet)
     if answer.refusal:
         raise ExchangeError(
@@ -30,5 +30,5 @@ async def _exchange(wire: Wire) -> None:
             f"the time server gives no time: {answer.refusal}",
             answer.refusal,
         )
-    wire.rtt = answer.round_trip(reply.sent_at, reply.arrived_at)
-    wire.clock_offset = answer.offset(reply.sent_at, reply.arrived_at)
+    conn.rtt = answer.round_trip(reply.sent_at, reply.arrived_at)
+    conn.clock_offset = answer.offset(reply.sent_at, reply.arrived_at)

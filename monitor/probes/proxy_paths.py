@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from monitor.model.probe_result import Attempt
+from monitor.model.probe_result import ProbeResult
 from monitor.model.target import Target
-from monitor.probes.context import Tools
+from monitor.probes.context import ProbeContext
 from monitor.probes.measure import Exchange, measure
 
 
-async def measure_ways(target: Target, tools: Tools, exchange: Exchange, scheme: str) -> Attempt:
+async def measure_proxy_paths(
+    target: Target, probe_context: ProbeContext, exchange: Exchange, scheme: str
+) -> ProbeResult:
     """Measure ``target``; ``scheme`` is what a proxy is chosen by. The attempt is that of the
-    way which counts, the other one is ``beside`` it."""
-    ways = tools.ways.of(target, scheme)
-    if not ways.both:
-        return await measure(target, tools, exchange, proxy=ways.taken)
-    if tools.starts:
-        tools.starts.reserve(asyncio.get_running_loop().time())
+    way which counts, the other one is ``alternate`` it."""
+    proxy_paths = probe_context.proxy_paths.of(target, scheme)
+    if not proxy_paths.both:
+        return await measure(target, probe_context, exchange, proxy=proxy_paths.taken)
+    if probe_context.starts:
+        probe_context.starts.reserve(asyncio.get_running_loop().time())
     async with asyncio.TaskGroup() as group:
-        taken = group.create_task(measure(target, tools, exchange, proxy=ways.taken))
-        beside = group.create_task(measure(target, tools, exchange, proxy=ways.beside))
-    return replace(taken.result(), beside=beside.result())
+        taken = group.create_task(measure(target, probe_context, exchange, proxy=proxy_paths.taken))
+        alternate = group.create_task(
+            measure(target, probe_context, exchange, proxy=proxy_paths.alternate)
+        )
+    return replace(taken.result(), alternate=alternate.result())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from monitor.model.probe_result import Attempt
+from monitor.model.probe_result import ProbeResult
 from monitor.model.target import Target
-from monitor.probes.context import Tools
-from monitor.probes.measure import Wire, measure
+from monitor.probes.context import ProbeContext
+from monitor.probes.measure import ProbeConnection, measure
 
 
-async def probe(target: Target, tools: Tools) -> Attempt:
+async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
     """Connect and close. The round trip is the kernel's figure of the handshake."""
-    return await measure(target, tools, _exchange)
+    return await measure(target, probe_context, _exchange)
 
 
-async def _exchange(wire: Wire) -> None:
-    async with wire.dialled():
+async def _exchange(conn: ProbeConnection) -> None:
+    async with conn.dialled():
         pass

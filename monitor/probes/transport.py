@@ -13,13 +13,13 @@ from monitor.net.proxy.rules import Proxy, connect_request
 from monitor.net.sockets.stream import Stream, TcpStream, TlsStream
 from monitor.net.sockets.tls import tls_facts
 from monitor.net.stopwatch import Stopwatch
-from monitor.probes.context import Tools
-from monitor.probes.measure import Wire
+from monitor.probes.context import ProbeContext
+from monitor.probes.measure import ProbeConnection
 
 
 @asynccontextmanager
-async def channel(
-    wire: Wire, *, secure: bool, tunnel: bool = True, alpn: Sequence[str] = ()
+async def open_transport(
+    conn: ProbeConnection, *, secure: bool, tunnel: bool = True, alpn: Sequence[str] = ()
 ) -> AsyncIterator[Stream]:
     """Open the way to the target for the length of the block, timing each step.
 
@@ -27,33 +27,33 @@ async def channel(
     A certificate that is not trusted fails the measurement, but a second look without
     verification tells whose it is.
     """
-    async with wire.dialled() as tcp:
-        stream = await _through_proxy(wire, tcp, tunnel=tunnel)
+    async with conn.dialled() as tcp:
+        stream = await _through_proxy(conn, tcp, tunnel=tunnel)
         if secure:
-            stream = await _secured(wire, stream, alpn)
+            stream = await _secured(conn, stream, alpn)
         yield stream
 
 
-async def _through_proxy(wire: Wire, tcp: TcpStream, *, tunnel: bool) -> Stream:
-    if wire.proxy is None:
+async def _through_proxy(conn: ProbeConnection, tcp: TcpStream, *, tunnel: bool) -> Stream:
+    if conn.proxy is None:
         return tcp
     stream: Stream = tcp
-    with wire.stopwatch.phase(Phase.PROXY):
-        if wire.proxy.scheme == "https":
-            stream = await _secured_to(tcp, wire.proxy, wire.tools)
+    with conn.stopwatch.phase(Phase.PROXY):
+        if conn.proxy.scheme == "https":
+            stream = await _secured_to(tcp, conn.proxy, conn.probe_context)
         if tunnel:
-            host = wire.target.address or wire.target.host
-            await _connect_through(stream, wire.proxy, host, wire.target.dial_port)
+            host = conn.target.address or conn.target.host
+            await _connect_through(stream, conn.proxy, host, conn.target.dial_port)
     return stream
 
 
-async def _secured_to(tcp: TcpStream, proxy: Proxy, tools: Tools) -> Stream:
+async def _secured_to(tcp: TcpStream, proxy: Proxy, probe_context: ProbeContext) -> Stream:
     """Shake hands with the proxy itself.
 
     Raises:
         ExchangeError: PROXY_TLS.
     """
-    stream = TlsStream(tcp, tools.trust.context(), proxy.host)
+    stream = TlsStream(tcp, probe_context.trust_store.context(), proxy.host)
     try:
         await stream.handshake()
     except (ExchangeError, EOFError, OSError) as error:
@@ -80,34 +80,34 @@ async def _connect_through(stream: Stream, proxy: Proxy, host: str, port: int) -
         )
 
 
-async def _secured(wire: Wire, carrier: Stream, alpn: Sequence[str]) -> Stream:
-    stream = TlsStream(carrier, wire.tools.trust.context(alpn=alpn), wire.target.host)
+async def _secured(conn: ProbeConnection, carrier: Stream, alpn: Sequence[str]) -> Stream:
+    stream = TlsStream(carrier, conn.probe_context.trust_store.context(alpn=alpn), conn.target.host)
     try:
-        with wire.stopwatch.phase(Phase.TLS):
+        with conn.stopwatch.phase(Phase.TLS):
             await stream.handshake()
     except ExchangeError as error:
-        wire.blame = failure_of(error, Phase.TLS)
+        conn.failure_override = failure_of(error, Phase.TLS)
         if error.kind is FailureKind.TLS_VERIFY:
-            await _look_without_verification(wire, error.message)
+            await _follow_up_without_verification(conn, error.message)
         raise
-    wire.tls = tls_facts(stream.tls, is_public=wire.tools.trust.is_public)
+    conn.tls = tls_facts(stream.tls, is_public=conn.probe_context.trust_store.is_public)
     return stream
 
 
-async def _look_without_verification(wire: Wire, verify_error: str) -> None:
+async def _follow_up_without_verification(conn: ProbeConnection, verify_error: str) -> None:
     """Shake hands once more, trusting anybody: OpenSSL keeps no chain that it refused."""
-    context = wire.tools.trust.context(verify=False)
-    look = Wire(
-        wire.target,
-        wire.tools,
-        wire.address,
-        wire.port,
-        Stopwatch(wire.tools.clock, Phase.CONNECT),
-        wire.proxy,
+    context = conn.probe_context.trust_store.context(verify=False)
+    look = ProbeConnection(
+        conn.target,
+        conn.probe_context,
+        conn.address,
+        conn.port,
+        Stopwatch(conn.probe_context.clock, Phase.CONNECT),
+        conn.proxy,
     )
     with contextlib.suppress(OSError, EOFError, ExchangeError):
         async with look.dialled() as tcp:
             carrier = await _through_proxy(look, tcp, tunnel=True)
-            stream = TlsStream(carrier, context, wire.target.host)
+            stream = TlsStream(carrier, context, conn.target.host)
             await stream.handshake()
-            wire.tls = tls_facts(stream.tls, verify_error=verify_error)
+            conn.tls = tls_facts(stream.tls, verify_error=verify_error)

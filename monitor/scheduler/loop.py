@@ -1,6 +1,6 @@
 """Watches targets: probes each in its slot and keeps the board of how they stand.
 
-The main loop is ``Watch.probe_forever``; what happens to each result is ``Watch.record``.
+The main loop is ``Watch.probe_forever``; what happens to each result is ``Watch.status``.
 """
 
 from __future__ import annotations
@@ -14,24 +14,26 @@ from random import Random
 
 import structlog
 
-from monitor.common.rate_limit import Pause, TokenBucket
+from monitor.common.rate_limit import MinInterval, TokenBucket
 from monitor.diagnosis.clock import estimate
 from monitor.health import redundancy
 from monitor.health.machine import Health, HealthPolicy, advance, confirm
 from monitor.health.quality import assess, unsettled
-from monitor.health.status import Standing
-from monitor.incidents.followup_plan import Look
-from monitor.incidents.followup_runner import SecondLooks
+from monitor.health.status import TargetStatus
+from monitor.health.timeline import observe
+from monitor.incidents.followup_plan import FollowUp
+from monitor.incidents.followup_runner import FollowUpRunner
+from monitor.incidents.incident_log import awaiting, updated_incident_log
 from monitor.incidents.lifecycle import correlate
-from monitor.model.diagnosis import Verdict
-from monitor.model.probe_result import Attempt, Connection
+from monitor.model.diagnosis import Diagnosis
+from monitor.model.probe_result import Connection, ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.net.clock import Clock
-from monitor.scheduler.corroborate import companions, jointly_confirmed
+from monitor.scheduler.corroborate import corroborated, corroborating_targets
 from monitor.scheduler.engine import Engine
-from monitor.scheduler.rollup import Survey
-from monitor.scheduler.schedule import Agenda, next_slot, phase_of, slots_between
+from monitor.scheduler.rollup import Rollup
+from monitor.scheduler.schedule import Schedule, next_slot, slot_offset, slots_between
 from monitor.state.events import (
     Events,
     incident_explained,
@@ -39,9 +41,8 @@ from monitor.state.events import (
     redundant_groups_changed,
     state_changed,
 )
-from monitor.state.history import awaiting, chronicle, observe
-from monitor.state.history_store import Memory
-from monitor.state.store import Board, Record
+from monitor.state.history_store import HistoryStore
+from monitor.state.store import StateStore
 
 RAMP = 5.0
 """Seconds over which targets are spread that are all due at once: at the start, and after
@@ -57,7 +58,7 @@ took last, within these."""
 QUICK_TIMEOUT = 1.5
 """Seconds that a probe may take which confirms a failure or a doubt."""
 
-COMPANIONS = 8
+CORROBORATING_TARGETS = 8
 ROUND_PAUSE = 5.0
 """Seconds between two rounds of companions: what is down must not make a storm."""
 
@@ -77,61 +78,61 @@ class Watch:
 
     def __init__(
         self,
-        board: Board,
+        store: StateStore,
         engine: Engine,
         events: Events,
         *,
-        memory: Memory,
+        history_store: HistoryStore,
         clock: Clock,
         random: Random,
-        on_result: Callable[[Record], None] = lambda _: None,
+        on_result: Callable[[TargetStatus], None] = lambda _: None,
     ) -> None:
         """``on_result`` is told of each record that has a new result."""
         self.engine = engine
-        self._board = board
+        self._store = store
         self._events = events
-        self._memory = memory
+        self._history_store = history_store
         self._clock = clock
         self._random = random
         self._on_result = on_result
         self._policy = HealthPolicy()
-        self._survey = Survey(board)
-        self._agenda = Agenda()
+        self._rollup = Rollup(store)
+        self._schedule = Schedule()
         self._changed = asyncio.Event()
         self._respread: set[str] = set()
         self._quick: set[str] = set()
-        self._doubts, self._recoveries = Pause(ROUND_PAUSE), Pause(ROUND_PAUSE)
+        self._suspicions, self._recoveries = MinInterval(ROUND_PAUSE), MinInterval(ROUND_PAUSE)
         self._recovered_at = -math.inf
         self._confirmations = TokenBucket(CONFIRMATIONS_PER_SECOND, CONFIRMATIONS_PER_SECOND)
         self._correlation: asyncio.TimerHandle | None = None
         self._correlate_from = -math.inf
-        self.second_looks = SecondLooks(self._look, self._explain)
+        self.follow_ups = FollowUpRunner(self._run_follow_up, self._explain)
 
     def apply(self, targets: Sequence[Target]) -> None:
         """Make the board and the agenda those of ``targets``. A target that is probed as
         before keeps its record."""
         now = asyncio.get_running_loop().time()
-        old = self._board.records
-        records: dict[str, Record] = {}
+        old = self._store.statuses
+        statuses: dict[str, TargetStatus] = {}
         for target in targets:
             kept = old.get(target.id)
             if kept is not None and _same_probe(kept.target, target):
                 if kept.target != target:
                     kept.target = target
                     self._start(target, now)
-                records[target.id] = kept
+                statuses[target.id] = kept
             else:
-                records[target.id] = Record(
+                statuses[target.id] = TargetStatus(
                     target,
-                    trace=self._memory.trace_of(target),
-                    quality=self._memory.quality_of(target),
-                    issuers=self._memory.issuers_of(target),
+                    timeline=self._history_store.timeline_of(target),
+                    quality=self._history_store.quality_of(target),
+                    issuers=self._history_store.issuers_of(target),
                 )
                 self._start(target, now)
-        for gone in old.keys() - records.keys():
-            self._agenda.remove(gone)
-        self._board.records = records
-        self._survey.renew()
+        for gone in old.keys() - statuses.keys():
+            self._schedule.remove(gone)
+        self._store.statuses = statuses
+        self._rollup.reload()
         self._correlate(self._clock.time())
         self._changed.set()
 
@@ -144,11 +145,11 @@ class Watch:
         loop = asyncio.get_running_loop()
         while True:
             self._changed.clear()
-            due = self._agenda.next_due()
+            due = self._schedule.next_due()
             if due is None or due > loop.time():
                 await self._sleep_until(due)
                 continue
-            for target_id, planned in self._agenda.pop_due(loop.time()):
+            for target_id, planned in self._schedule.pop_due(loop.time()):
                 if not self._put_off(target_id, planned, loop.time()):
                     group.create_task(self._probe(target_id, planned))
 
@@ -164,105 +165,110 @@ class Watch:
             self._respread.discard(target_id)
             return False
         self._respread.add(target_id)
-        self._agenda.set(target_id, now + phase_of(target_id, RAMP))
+        self._schedule.set(target_id, now + slot_offset(target_id, RAMP))
         return True
 
     async def _probe(self, target_id: str, planned: float) -> None:
-        record = self._board.records.get(target_id)
-        if record is None:
+        status = self._store.statuses.get(target_id)
+        if status is None:
             return
         loop = asyncio.get_running_loop()
-        target = record.target
+        target = status.target
         begun = loop.time()
-        self._board.vitals.lateness.observe(max(0.0, begun - planned))
-        self._board.vitals.in_flight += 1
-        doubt = loop.call_later(_suspect_after(record), self._doubt, record)
+        self._store.self_metrics.lateness.observe(max(0.0, begun - planned))
+        self._store.self_metrics.in_flight += 1
+        suspicion = loop.call_later(_suspect_after(status), self._suspect, status)
         try:
-            attempt, verdict = await self.engine.measure(self._as_due(record))
+            probe_result, diagnosis = await self.engine.measure(self._as_due(status))
         finally:
-            doubt.cancel()
-            self._board.vitals.in_flight -= 1
-        current = self._board.records.get(target_id)
-        if current is not record or current.target is not target:
+            suspicion.cancel()
+            self._store.self_metrics.in_flight -= 1
+        current = self._store.statuses.get(target_id)
+        if current is not status or current.target is not target:
             return  # a reload replaced it meanwhile, and put the new one on the agenda
-        phase = phase_of(target_id, target.interval)
-        record.skipped += slots_between(planned, loop.time(), target.interval, phase)
-        self.record(record, attempt, verdict)
-        self._set_due(record, begun, loop.time())
+        phase = slot_offset(target_id, target.interval)
+        status.skipped += slots_between(planned, loop.time(), target.interval, phase)
+        self.status(status, probe_result, diagnosis)
+        self._set_due(status, begun, loop.time())
 
-    def _as_due(self, record: Record) -> Target:
+    def _as_due(self, status: TargetStatus) -> Target:
         """Return the target as it is to be measured: quickly, where it only confirms. What
         takes long when it is well is given that time all the same."""
-        target = record.target
+        target = status.target
         quick = target.id in self._quick
         self._quick.discard(target.id)
         if not quick or target.endpoint.interval is not None:
             return target
-        return replace(target, timeout=min(target.timeout, max(QUICK_TIMEOUT, 3 * _took(record))))
+        return replace(target, timeout=min(target.timeout, max(QUICK_TIMEOUT, 3 * _took(status))))
 
-    def _doubt(self, record: Record) -> None:
+    def _suspect(self, status: TargetStatus) -> None:
         """Have a few targets looked at that share something with one in doubt."""
-        if record.target.endpoint.interval is not None:
+        if status.target.endpoint.interval is not None:
             return
         now = asyncio.get_running_loop().time()
-        if record.health.state is State.UP and self._doubts.over(now):
-            self._look_at(companions(record, self._board.records.values(), COMPANIONS), now)
+        if status.health.state is State.UP and self._suspicions.over(now):
+            self._probe_soon(
+                corroborating_targets(status, self._store.statuses.values(), CORROBORATING_TARGETS),
+                now,
+            )
 
-    def _look_at(self, target_ids: Iterable[str], now: float) -> None:
+    def _probe_soon(self, target_ids: Iterable[str], now: float) -> None:
         """Probe targets now and quickly, at a bounded rate."""
         for target_id in target_ids:
-            if self._board.records[target_id].target.endpoint.interval is not None:
+            if self._store.statuses[target_id].target.endpoint.interval is not None:
                 continue  # too expensive to be asked for the sake of another one
             due = now + self._confirmations.reserve(now)
-            if self._agenda.expedite(target_id, due):
+            if self._schedule.expedite(target_id, due):
                 self._quick.add(target_id)
         self._changed.set()
 
-    def record(self, record: Record, attempt: Attempt, verdict: Verdict) -> None:
+    def status(self, status: TargetStatus, probe_result: ProbeResult, diagnosis: Diagnosis) -> None:
         """Take in one result: counters, health, incidents, and a line when a state changed."""
-        before, now = record.health, self._clock.time()
-        record.quality, verdict = assess(record.quality, record.target, attempt, verdict, now)
-        record.attempt = _without_body(attempt)
-        record.probes += 1
-        record.durations.observe(attempt.duration)
-        if verdict.cause is not None:
-            record.failures[verdict.cause] += 1
-            record.trouble = verdict
-        record.health = advance(before, verdict, now, self._policy)
-        record.verdict = verdict = _in_the_light_of(record, verdict)
-        latency = sum(attempt.phases.values()) if attempt.ok else None
-        record.trace = observe(record.trace, record.health.state, latency, now)
-        self._board.vitals.last_completed_at = now
+        before, now = status.health, self._clock.time()
+        status.quality, diagnosis = assess(
+            status.quality, status.target, probe_result, diagnosis, now
+        )
+        status.probe_result = _without_body(probe_result)
+        status.probes += 1
+        status.durations.observe(probe_result.duration)
+        if diagnosis.cause is not None:
+            status.failures[diagnosis.cause] += 1
+            status.last_failure = diagnosis
+        status.health = advance(before, diagnosis, now, self._policy)
+        status.diagnosis = diagnosis = _in_the_light_of(status, diagnosis)
+        latency = sum(probe_result.phases.values()) if probe_result.ok else None
+        status.timeline = observe(status.timeline, status.health.state, latency, now)
+        self._store.self_metrics.last_completed_at = now
         log.debug(
             "probed",
-            target=record.target.id,
-            ok=attempt.ok,
-            cause=verdict.cause,
-            seconds=round(attempt.duration, 4),
+            target=status.target.id,
+            ok=probe_result.ok,
+            cause=diagnosis.cause,
+            seconds=round(probe_result.duration, 4),
         )
-        if record.health.state is not before.state:
-            self._events.tell(state_changed(record, verdict, now))
-        self._events.tell(*self._survey.take_in(record, now))
-        self._follow_up(record, before)
-        self._confirm_jointly(now)
+        if status.health.state is not before.state:
+            self._events.publish(state_changed(status, diagnosis, now))
+        self._events.publish(*self._rollup.take_in(status, now))
+        self._follow_up(status, before)
+        self._confirm_corroborated(now)
         self._correlate_soon()
-        self._on_result(record)
+        self._on_result(status)
 
-    def _follow_up(self, record: Record, before: Health) -> None:
+    def _follow_up(self, status: TargetStatus, before: Health) -> None:
         """Look further when a target that was up fails, or one that was down recovers."""
-        if record.health.failures_in_row:
-            self._doubt(record)
+        if status.health.failures_in_row:
+            self._suspect(status)
         elif before.state is State.DOWN:
             self._recovered_at = now = asyncio.get_running_loop().time()
             if self._recoveries.over(now):
-                down = [r for r in self._board.records.values() if r.health.state is State.DOWN]
-                self._look_at((r.target.id for r in down), now)
+                down = [r for r in self._store.statuses.values() if r.health.state is State.DOWN]
+                self._probe_soon((r.target.id for r in down), now)
 
-    def _confirm_jointly(self, now: float) -> None:
-        for record in jointly_confirmed(tuple(self._board.records.values())):
-            if record.verdict is not None:
-                record.health = confirm(record.health, record.verdict, now)
-                self._events.tell(state_changed(record, record.verdict, now))
+    def _confirm_corroborated(self, now: float) -> None:
+        for status in corroborated(tuple(self._store.statuses.values())):
+            if status.diagnosis is not None:
+                status.health = confirm(status.health, status.diagnosis, now)
+                self._events.publish(state_changed(status, status.diagnosis, now))
 
     def _correlate_soon(self) -> None:
         """Look for what failures share: at once, but not all the time."""
@@ -279,44 +285,43 @@ class Watch:
         self._correlate_from = begun + took / CORRELATION_SHARE
 
     def _correlate(self, now: float) -> None:
-        records = self._board.records.values()
-        self._survey_redundant_groups(now)
-        clock = estimate(((r.target.host, r.attempt) for r in records), now)
-        self._board.clock = clock
+        statuses = tuple(self._store.statuses.values())
+        self._rollup_redundant_groups(now)
+        clock = estimate(((r.target.host, r.probe_result) for r in statuses), now)
+        self._store.clock = clock
         skewed = clock is not None and clock.skewed
-        if not self._board.incidents and not skewed and all(_is_well(r) for r in records):
+        if not self._store.incidents and not skewed and all(_is_well(r) for r in statuses):
             return
-        standings = [_standing(record) for record in records]
-        before = self._board.incidents
-        incidents = self.second_looks.consider(correlate(standings, before, now), standings)
-        unmeasured = [s.target.id for s in standings if _awaits_result(s)]
+        before = self._store.incidents
+        incidents = self.follow_ups.consider(correlate(statuses, before, now), statuses)
+        unmeasured = [s.target.id for s in statuses if _awaits_result(s)]
         incidents += awaiting(before, incidents, unmeasured)
-        self._events.tell(*incidents_changed(before, incidents, now))
-        self._board.incidents = incidents
-        self._board.chapters = chronicle(self._board.chapters, incidents, now)
+        self._events.publish(*incidents_changed(before, incidents, now))
+        self._store.incidents = incidents
+        self._store.incident_log = updated_incident_log(self._store.incident_log, incidents, now)
 
-    def _survey_redundant_groups(self, now: float) -> None:
-        before = self._board.redundant_groups
-        pairs = ((r.target, r.health.state) for r in self._board.records.values())
-        self._board.redundant_groups = redundancy.survey(pairs, before, now)
-        self._events.tell(*redundant_groups_changed(before, self._board.redundant_groups, now))
+    def _rollup_redundant_groups(self, now: float) -> None:
+        before = self._store.redundant_groups
+        pairs = ((r.target, r.health.state) for r in self._store.statuses.values())
+        self._store.redundant_groups = redundancy.rollup(pairs, before, now)
+        self._events.publish(*redundant_groups_changed(before, self._store.redundant_groups, now))
 
-    async def _look(self, look: Look) -> Attempt:
-        return await self.engine.look(look)  # a reload may have replaced the engine
+    async def _run_follow_up(self, follow_up: FollowUp) -> ProbeResult:
+        return await self.engine.follow_up(follow_up)  # a reload may have replaced the engine
 
     def _explain(self, incident_id: str) -> None:
         """Take in what second looks saw of an incident, and say it."""
         now = self._clock.time()
         self._correlate(now)
-        for incident in self._board.incidents:
+        for incident in self._store.incidents:
             if incident.id == incident_id:
-                self._events.tell(incident_explained(incident, now))
+                self._events.publish(incident_explained(incident, now))
 
-    def _set_due(self, record: Record, begun: float, now: float) -> None:
+    def _set_due(self, status: TargetStatus, begun: float, now: float) -> None:
         """Put a target back on the agenda: in its next slot, or soon after a failure that
         nothing has confirmed yet, or that began before something else recovered."""
-        target, health = record.target, record.health
-        due = next_slot(now, target.interval, phase_of(target.id, target.interval))
+        target, health = status.target, status.health
+        due = next_slot(now, target.interval, slot_offset(target.id, target.interval))
         unconfirmed = 0 < health.failures_in_row < self._policy.down_after
         outdated = health.failures_in_row > 0 and self._recovered_at >= begun
         if unconfirmed or outdated:
@@ -326,48 +331,41 @@ class Watch:
             if soon < due and (outdated or self._confirmations.try_take(now)):
                 due = soon
                 self._quick.add(target.id)
-        self._agenda.set(target.id, due)
+        self._schedule.set(target.id, due)
         self._changed.set()
 
     def _start(self, target: Target, now: float) -> None:
-        if not target.unknown:
-            self._agenda.set(target.id, now + phase_of(target.id, min(RAMP, target.interval)))
+        if not target.missing_values:
+            self._schedule.set(target.id, now + slot_offset(target.id, min(RAMP, target.interval)))
 
 
-def _is_well(record: Record) -> bool:
+def _is_well(status: TargetStatus) -> bool:
     """Whether nothing is wrong with a target: it may be up while one address family fails."""
-    attempt = record.attempt
-    failed = attempt is not None and any(c.failure for c in attempt.connections)
-    return record.health.state is State.UP and not failed
+    probe_result = status.probe_result
+    failed = probe_result is not None and any(c.failure for c in probe_result.connections)
+    return status.health.state is State.UP and not failed
 
 
-def _standing(record: Record) -> Standing:
-    health, slower = record.health, record.quality.getting_slow
-    return Standing(
-        record.target, health.state, health.since, record.verdict, record.attempt, slower
-    )
-
-
-def _took(record: Record) -> float:
+def _took(status: TargetStatus) -> float:
     """Return how long the last probe took that was well; 0 where it was not."""
-    return record.attempt.duration if record.attempt and record.attempt.ok else 0.0
+    return status.probe_result.duration if status.probe_result and status.probe_result.ok else 0.0
 
 
-def _suspect_after(record: Record) -> float:
+def _suspect_after(status: TargetStatus) -> float:
     soonest, latest = SUSPECT_AFTER
-    return min(latest, max(soonest, 3 * _took(record)))
+    return min(latest, max(soonest, 3 * _took(status)))
 
 
-def _awaits_result(standing: Standing) -> bool:
-    return standing.state is State.UNKNOWN and not standing.target.unknown
+def _awaits_result(status: TargetStatus) -> bool:
+    return status.state is State.UNKNOWN and not status.target.missing_values
 
 
-def _in_the_light_of(record: Record, verdict: Verdict) -> Verdict:
+def _in_the_light_of(status: TargetStatus, diagnosis: Diagnosis) -> Diagnosis:
     """Return the verdict on a result, of a target that may be flapping."""
-    health, trouble = record.health, record.trouble
-    if not health.flapping or verdict.cause is not None or trouble is None:
-        return verdict
-    return unsettled(health.flaps, record.target, trouble, verdict)
+    health, trouble = status.health, status.last_failure
+    if not health.flapping or diagnosis.cause is not None or trouble is None:
+        return diagnosis
+    return unsettled(health.flaps, status.target, trouble, diagnosis)
 
 
 def _same_probe(one: Target, other: Target) -> bool:
@@ -375,15 +373,17 @@ def _same_probe(one: Target, other: Target) -> bool:
     the same wildcard at the same host is the same way."""
     if one.endpoint.wildcard and one.endpoint.wildcard == other.endpoint.wildcard:
         one = replace(one, endpoint=replace(one.endpoint, path=other.endpoint.path))
-    one = replace(one, interval=other.interval, timeout=other.timeout, standin=other.standin)
+    one = replace(
+        one, interval=other.interval, timeout=other.timeout, wildcard_sample=other.wildcard_sample
+    )
     return one == other
 
 
-def _without_body(attempt: Attempt) -> Attempt:
+def _without_body(probe_result: ProbeResult) -> ProbeResult:
     """Drop answers' bodies: diagnosis has read them, and they need not stay in memory."""
-    connections = tuple(_bodyless(connection) for connection in attempt.connections)
-    beside = _without_body(attempt.beside) if attempt.beside else None
-    return replace(attempt, connections=connections, beside=beside)
+    connections = tuple(_bodyless(connection) for connection in probe_result.connections)
+    alternate = _without_body(probe_result.alternate) if probe_result.alternate else None
+    return replace(probe_result, connections=connections, alternate=alternate)
 
 
 def _bodyless(connection: Connection) -> Connection:

@@ -3,56 +3,51 @@
 from __future__ import annotations
 
 from monitor.diagnosis.issuers import issuer_of, leaf_of, remembered
-from monitor.health.gateways import survey
-from monitor.health.status import Standing
+from monitor.health.gateways import rollup
+from monitor.health.status import TargetStatus
 from monitor.state.events import Event, gateway_changed, issuer_changed
-from monitor.state.store import Board, Record
+from monitor.state.store import StateStore
 
 
-class Survey:
+class Rollup:
     """Keeps what the board says of gateways and issuers in step with the records."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
         self._choice: str | None = None
         self._chosen = False
 
-    def renew(self) -> None:
+    def reload(self) -> None:
         """Forget what the board's records no longer tell of; they are others now."""
-        self._survey_gateways("")
+        self._rollup_gateways("")
 
-    def take_in(self, record: Record, now: float) -> tuple[Event, ...]:
+    def take_in(self, status: TargetStatus, now: float) -> tuple[Event, ...]:
         """Take in a record's newest result (``now`` is Unix seconds)."""
-        return (*self._gateways(record, now), *_issuer(record, now))
+        return (*self._gateways(status, now), *_issuer(status, now))
 
-    def _gateways(self, record: Record, now: float) -> tuple[Event, ...]:
-        if not record.target.endpoint.gateway:
+    def _gateways(self, status: TargetStatus, now: float) -> tuple[Event, ...]:
+        if not status.target.endpoint.gateway:
             return ()
-        self._survey_gateways(record.target.id)
+        self._rollup_gateways(status.target.id)
         before, after = self._choice, self._preferred()
         self._choice = after
         if before == after or not self._chosen:
             self._chosen = self._chosen or after is not None
             return ()
-        return (gateway_changed(before, self._board.gateways, now),)
+        return (gateway_changed(before, self._store.gateways, now),)
 
-    def _survey_gateways(self, measured: str) -> None:
-        records = self._board.records.values()
-        standings = [
-            Standing(r.target, r.health.state, attempt=r.attempt)
-            for r in records
-            if r.target.endpoint.gateway
-        ]
-        self._board.gateways = survey(self._board.gateways, standings, measured)
+    def _rollup_gateways(self, measured: str) -> None:
+        statuses = [s for s in self._store.statuses.values() if s.target.endpoint.gateway]
+        self._store.gateways = rollup(self._store.gateways, statuses, measured)
 
     def _preferred(self) -> str | None:
-        return next((g.name for g in self._board.gateways if g.preferred), None)
+        return next((g.name for g in self._store.gateways if g.preferred), None)
 
 
-def _issuer(record: Record, now: float) -> tuple[Event, ...]:
-    leaf = leaf_of(record.attempt)
+def _issuer(status: TargetStatus, now: float) -> tuple[Event, ...]:
+    leaf = leaf_of(status.probe_result)
     if leaf is None:
         return ()
-    issuer, seen = issuer_of(leaf), record.issuers
-    record.issuers = remembered(seen, issuer)
-    return (issuer_changed(record, seen[-1], issuer, now),) if seen and issuer not in seen else ()
+    issuer, seen = issuer_of(leaf), status.issuers
+    status.issuers = remembered(seen, issuer)
+    return (issuer_changed(status, seen[-1], issuer, now),) if seen and issuer not in seen else ()

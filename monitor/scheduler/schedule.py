@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, field
 
 
-def phase_of(target_id: str, interval: float) -> float:
+def slot_offset(target_id: str, interval: float) -> float:
     """Return the target's own offset within its interval, in seconds: the same in every
     process, and spread evenly over many targets."""
     digest = hashlib.blake2b(target_id.encode(), digest_size=8).digest()
@@ -33,7 +33,7 @@ def _slot_number(moment: float, interval: float, phase: float) -> int:
 
 
 @dataclass(slots=True)
-class Agenda:
+class Schedule:
     """What is due when. A target is on it once: set again, the new time counts.
 
     Times are seconds of any clock that does not jump.

@@ -12,7 +12,7 @@ from monitor.state.events import Event
 log = structlog.get_logger(__name__)
 
 
-def say(event: Event) -> None:
+def log_event(event: Event) -> None:
     """Say an event in a line."""
     (log.warning if event.serious else log.info)(event.title, **event.facts)
 

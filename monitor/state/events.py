@@ -8,11 +8,11 @@ from enum import StrEnum
 
 from monitor.health.gateways import Gateway
 from monitor.health.redundancy import RedundantGroup
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.health.status import TargetStatus
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.discovery import ChainState, UnlistedHost
 from monitor.model.incident import Incident
 from monitor.model.state import State
-from monitor.state.store import Record
 
 Fact = str | int | float | None
 
@@ -56,25 +56,29 @@ class Events:
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
 
-    def listen(self, listener: Listener) -> None:
+    def subscribe(self, listener: Listener) -> None:
         """Have ``listener`` called with every event from now on."""
         self._listeners.append(listener)
 
-    def tell(self, *events: Event) -> None:
+    def publish(self, *events: Event) -> None:
         """Tell events to everybody who listens."""
         for event in events:
             for listener in self._listeners:
                 listener(event)
 
 
-def state_changed(record: Record, verdict: Verdict, now: float) -> Event:
+def state_changed(status: TargetStatus, diagnosis: Diagnosis, now: float) -> Event:
     """Return the event of a target that stands otherwise than before."""
-    target, state = record.target, record.health.state
+    target, state = status.target, status.health.state
     facts: dict[str, Fact] = {"target": target.id, "group": target.group, "state": state.value}
-    if record.health.flapping:
+    if status.health.flapping:
         facts["flapping"] = True
-    if verdict.cause is not None:
-        facts |= {"cause": verdict.cause.value, "detail": verdict.detail, "cure": verdict.cure}
+    if diagnosis.cause is not None:
+        facts |= {
+            "cause": diagnosis.cause.value,
+            "detail": diagnosis.detail,
+            "remediation": diagnosis.remediation,
+        }
     serious = state in {State.DOWN, State.DEGRADED}
     title = f"target is {state.value}"
     return Event(EventKind.TARGET_STATE, now, target.id, title, serious, facts)
@@ -163,7 +167,7 @@ def chain_changed(before: ChainState | None, after: ChainState, now: float) -> t
         "asked": broken.asked,
         "cause": broken.cause.value,
         "detail": broken.detail,
-        "cure": broken.cure,
+        "remediation": broken.remediation,
     }
     return (Event(EventKind.CHAIN_BROKEN, now, after.chain, "discovery broke", facts=facts),)
 
@@ -174,26 +178,26 @@ def unlisted_host_seen(host: UnlistedHost, now: float) -> Event:
         "host": host.host,
         "port": host.port,
         "redirected_by": ", ".join(host.sources),
-        "refused": host.refused or None,
-        "cure": "allow it, or add it as an [[endpoint]] if it is allowed already",
+        "refused": host.denial_reason or None,
+        "remediation": "allow it, or add it as an [[endpoint]] if it is allowed already",
     }
     title = "redirect to a host that no row covers"
     return Event(EventKind.UNLISTED_HOST, now, host.host, title, serious=True, facts=facts)
 
 
-def issuer_changed(record: Record, old: str, new: str, now: float) -> Event:
+def issuer_changed(status: TargetStatus, old: str, new: str, now: float) -> Event:
     """Return the event of a target whose certificate comes from somebody who never issued one
     for it before: its owner moved to another CA, or somebody opens TLS on the way."""
-    target, verdict = record.target, record.verdict
-    inspector = verdict.evidence.get("inspected_by") if verdict else None
-    intercepted = verdict is not None and verdict.cause is Cause.TLS_INTERCEPTED
+    target, diagnosis = status.target, status.diagnosis
+    inspector = diagnosis.evidence.get("inspected_by") if diagnosis else None
+    intercepted = diagnosis is not None and diagnosis.cause is Cause.TLS_INTERCEPTED
     facts: dict[str, Fact] = {
         "target": target.id,
         "group": target.group,
         "host": target.host,
         "old_issuer": old,
         "new_issuer": new,
-        "trusted": int(record.attempt is not None and record.attempt.ok),
+        "trusted": int(status.probe_result is not None and status.probe_result.ok),
         "inspected_by": inspector,
     }
     serious = intercepted or inspector is not None
@@ -210,7 +214,7 @@ def _opened(kind: EventKind, title: str, incident: Incident, now: float) -> Even
         "state": incident.state.value,
         "affected": len(incident.affected),
         "detail": incident.detail,
-        "cure": incident.cure,
+        "remediation": incident.remediation,
     }
     return Event(kind, now, incident.id, title, serious=True, facts=facts)
 

@@ -15,18 +15,11 @@ from typing import Any
 from monitor.common.state_file import read_file, reason_of
 from monitor.diagnosis.issuers import KEPT, NAME_LIMIT
 from monitor.health.baseline import WINDOW
+from monitor.health.timeline import CELL_BYTES, RESULTS_LIMIT, SLOTS, OpenBucket, Timeline
+from monitor.incidents.incident_log import PAST_INCIDENTS, IncidentRecord
 from monitor.model.diagnosis import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
-from monitor.state.history import (
-    CELL_BYTES,
-    PAST_INCIDENTS,
-    RESULTS_LIMIT,
-    SLOTS,
-    Chapter,
-    Open,
-    Trace,
-)
 
 NAME = "history.json"
 SIZE_LIMIT = 64 * 1024 * 1024
@@ -42,12 +35,13 @@ class HistoryError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What is kept. ``traces``, ``issuers`` and ``usual``, the usual latencies of a target's path
+    """What is kept. ``timelines``, ``issuers`` and ``usual``, the usual latencies of a target's
+    path
     and whole as ``monitor.quality`` has them, are by what was probed: ``probe_key``."""
 
     saved_at: float = 0.0
-    traces: Mapping[str, Trace] = field(default_factory=dict)
-    chapters: tuple[Chapter, ...] = ()
+    timelines: Mapping[str, Timeline] = field(default_factory=dict)
+    incident_log: tuple[IncidentRecord, ...] = ()
     issuers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     usual: Mapping[str, tuple[bytes, bytes]] = field(default_factory=dict)
 
@@ -56,9 +50,11 @@ def encode(remembered: Remembered) -> bytes:
     """Return the content of a file that holds it."""
     document = {
         "saved_at": remembered.saved_at,
-        "traces": {key: _trace_out(trace) for key, trace in remembered.traces.items()},
+        "traces": {key: _timeline_out(timeline) for key, timeline in remembered.timelines.items()},
         "usual": {key: [*map(_text_of, both)] for key, both in remembered.usual.items()},
-        "incidents": [_chapter_out(chapter) for chapter in remembered.chapters],
+        "incidents": [
+            _incident_record_out(incident_record) for incident_record in remembered.incident_log
+        ],
         "issuers": {key: list(names) for key, names in remembered.issuers.items()},
     }
     # ASCII only: a name that a server sent may hold what UTF-8 can't.
@@ -81,8 +77,8 @@ def decode(data: bytes) -> Remembered:
         document = json.loads(body)
         return Remembered(
             saved_at=_number(document["saved_at"]),
-            traces={str(k): _trace_in(v) for k, v in document["traces"].items()},
-            chapters=tuple(map(_chapter_in, _listed(document["incidents"]))),
+            timelines={str(k): _timeline_in(v) for k, v in document["traces"].items()},
+            incident_log=tuple(map(_incident_record_in, _listed(document["incidents"]))),
             usual={str(k): _usual_in(v) for k, v in document.get("usual", {}).items()},
             issuers={str(k): _issuers_in(v) for k, v in document.get("issuers", {}).items()},
         )
@@ -103,18 +99,18 @@ def load(directory: Path) -> Remembered | None:
     return None if data is None else decode(data)
 
 
-def _trace_out(trace: Trace) -> dict[str, object]:
+def _timeline_out(timeline: Timeline) -> dict[str, object]:
     return {
-        "slot": trace.slot,
-        "closed": _text_of(trace.closed),
-        "results": trace.open.results,
-        "downs": trace.open.downs,
-        "worst": trace.open.worst,
-        "latencies": _text_of(trace.open.latencies),
+        "slot": timeline.slot,
+        "closed": _text_of(timeline.closed),
+        "results": timeline.open.results,
+        "downs": timeline.open.downs,
+        "worst": timeline.open.worst,
+        "latencies": _text_of(timeline.open.latencies),
     }
 
 
-def _trace_in(raw: Mapping[str, Any]) -> Trace:
+def _timeline_in(raw: Mapping[str, Any]) -> Timeline:
     closed, latencies = _bytes(raw["closed"]), _bytes(raw["latencies"])
     counts = [raw[name] for name in ("slot", "results", "downs", "worst")]
     if not all(type(count) is int and 0 <= count < 2**53 for count in counts):
@@ -123,7 +119,7 @@ def _trace_in(raw: Mapping[str, Any]) -> Trace:
     too_long = len(closed) > (SLOTS - 1) * CELL_BYTES or len(latencies) > RESULTS_LIMIT
     if too_long or len(closed) % CELL_BYTES or downs > results or worst > len(State):
         raise ValueError("no trace")
-    return Trace(slot, closed, Open(results, downs, worst, latencies))
+    return Timeline(slot, closed, OpenBucket(results, downs, worst, latencies))
 
 
 def _issuers_in(raw: object) -> tuple[str, ...]:
@@ -150,8 +146,8 @@ def _bytes(text: str) -> bytes:
         raise ValueError("no base64") from None
 
 
-def _chapter_out(chapter: Chapter) -> dict[str, object]:
-    incident = chapter.incident
+def _incident_record_out(incident_record: IncidentRecord) -> dict[str, object]:
+    incident = incident_record.incident
     return {
         "id": incident.id,
         "cause": incident.cause.value,
@@ -159,15 +155,15 @@ def _chapter_out(chapter: Chapter) -> dict[str, object]:
         "subject": incident.subject,
         "state": incident.state.value,
         "started_at": incident.started_at,
-        "ended_at": chapter.ended_at,
+        "ended_at": incident_record.ended_at,
         "affected": list(incident.affected),
         "detail": incident.detail,
-        "cure": incident.cure,
+        "remediation": incident.remediation,
         "evidence": dict(incident.evidence),
     }
 
 
-def _chapter_in(raw: Mapping[str, Any]) -> Chapter:
+def _incident_record_in(raw: Mapping[str, Any]) -> IncidentRecord:
     incident = Incident(
         id=_text(raw["id"]),
         cause=Cause(raw["cause"]),
@@ -177,11 +173,11 @@ def _chapter_in(raw: Mapping[str, Any]) -> Chapter:
         started_at=_number(raw["started_at"]),
         affected=tuple(map(_text, raw["affected"])),
         detail=_text(raw["detail"]),
-        cure=_text(raw["cure"]),
+        remediation=_text(raw["remediation"]),
         evidence={_text(k): _text(v) for k, v in raw["evidence"].items()},
     )
     ended = raw["ended_at"]
-    return Chapter(incident, None if ended is None else _number(ended))
+    return IncidentRecord(incident, None if ended is None else _number(ended))
 
 
 def _listed(raw: list[Any]) -> list[Any]:

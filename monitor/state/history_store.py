@@ -8,14 +8,15 @@ from pathlib import Path
 
 import structlog
 
-from monitor.common.state_file import KeptFile
+from monitor.common.state_file import StateFile
 from monitor.health.baseline import Baseline
 from monitor.health.quality import Quality
+from monitor.health.timeline import Timeline
+from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.target import Target, shown_path
 from monitor.net.clock import Clock
-from monitor.state.history import Chapter, Trace
 from monitor.state.history_file import NAME, HistoryError, Remembered, encode, load
-from monitor.state.store import Board
+from monitor.state.store import StateStore
 
 SAVE_EVERY = 60.0
 """Seconds between two savings: so much of the history a crash may cost."""
@@ -27,20 +28,20 @@ after a longer time nobody knows, and it has ended when the monitor did."""
 log = structlog.get_logger(__name__)
 
 
-class Memory:
+class HistoryStore:
     """The history of one monitor on disk. Nothing that goes wrong with the disk stops it."""
 
-    def __init__(self, directory: Path | None, board: Board, clock: Clock) -> None:
+    def __init__(self, directory: Path | None, store: StateStore, clock: Clock) -> None:
         self._directory = directory
-        self._file = KeptFile(directory / NAME, "history") if directory else None
-        self._board = board
+        self._file = StateFile(directory / NAME, "history") if directory else None
+        self._store = store
         self._clock = clock
-        self._traces: Mapping[str, Trace] = {}
+        self._timelines: Mapping[str, Timeline] = {}
         self._issuers: Mapping[str, tuple[str, ...]] = {}
         self._usual: Mapping[str, tuple[bytes, bytes]] = {}
 
-    def recall(self) -> None:
-        """Load what was kept: the board gets its incidents, ``trace_of`` its traces."""
+    def load(self) -> None:
+        """Load what was kept: the board gets its incidents, ``timeline_of`` its traces."""
         if self._directory is None:
             return
         try:
@@ -49,16 +50,16 @@ class Memory:
             log.warning("history ignored", directory=str(self._directory), reason=str(error))
             return
         if kept is not None:
-            self._traces, self._issuers = kept.traces, kept.issuers
+            self._timelines, self._issuers = kept.timelines, kept.issuers
             self._usual = kept.usual
-            self._board.chapters = reopened(kept, self._clock.time())
-            self._board.incidents = tuple(
-                c.incident for c in self._board.chapters if c.ended_at is None
+            self._store.incident_log = reopened(kept, self._clock.time())
+            self._store.incidents = tuple(
+                c.incident for c in self._store.incident_log if c.ended_at is None
             )
 
-    def trace_of(self, target: Target) -> Trace:
+    def timeline_of(self, target: Target) -> Timeline:
         """Return what was kept of a target that is probed as before; else an empty trace."""
-        return self._traces.get(probe_key(target), Trace())
+        return self._timelines.get(probe_key(target), Timeline())
 
     def issuers_of(self, target: Target) -> tuple[str, ...]:
         """Return the issuers that were kept of a target that is probed as before."""
@@ -75,7 +76,7 @@ class Memory:
             return
         while True:
             await asyncio.sleep(SAVE_EVERY)
-            self._traces, self._issuers, self._usual = {}, {}, {}
+            self._timelines, self._issuers, self._usual = {}, {}, {}
             data = encode(self._remembered())
             await asyncio.to_thread(self._file.save, data)
 
@@ -85,15 +86,15 @@ class Memory:
             self._file.save(encode(self._remembered()))
 
     def _remembered(self) -> Remembered:
-        records = self._board.records.values()
-        traces = {probe_key(r.target): r.trace for r in records if r.trace.slot}
-        issuers = {probe_key(r.target): r.issuers for r in records if r.issuers}
+        statuses = self._store.statuses.values()
+        timelines = {probe_key(r.target): r.timeline for r in statuses if r.timeline.slot}
+        issuers = {probe_key(r.target): r.issuers for r in statuses if r.issuers}
         usual = {
             probe_key(r.target): (r.quality.path.codes, r.quality.whole.codes)
-            for r in records
+            for r in statuses
             if r.quality.whole.codes
         }
-        return Remembered(self._clock.time(), traces, self._board.chapters, issuers, usual)
+        return Remembered(self._clock.time(), timelines, self._store.incident_log, issuers, usual)
 
 
 def probe_key(target: Target) -> str:
@@ -104,10 +105,11 @@ def probe_key(target: Target) -> str:
     return " ".join((target.id, endpoint.prober, f"{target.host}:{target.port}", path))
 
 
-def reopened(kept: Remembered, now: float) -> tuple[Chapter, ...]:
+def reopened(kept: Remembered, now: float) -> tuple[IncidentRecord, ...]:
     """Return the chapters as they stand ``now``, after the time without a monitor."""
     if 0 <= now - kept.saved_at <= REOPEN_WITHIN:
-        return kept.chapters
+        return kept.incident_log
     return tuple(
-        Chapter(c.incident, kept.saved_at) if c.ended_at is None else c for c in kept.chapters
+        IncidentRecord(c.incident, kept.saved_at) if c.ended_at is None else c
+        for c in kept.incident_log
     )

@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+from monitor.common.histogram import Histogram
 
 
 @dataclass(slots=True)
-class Histogram:
-    """Observations counted by upper bound (inclusive, as Prometheus has it)."""
-
-    bounds: tuple[float, ...] = DURATION_BUCKETS
-    counts: list[int] = field(default_factory=list)
-    total: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.counts = self.counts or [0] * (len(self.bounds) + 1)
-
-    def observe(self, value: float) -> None:
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
-
-    @property
-    def count(self) -> int:
-        return sum(self.counts)
-
-
-@dataclass(slots=True)
-class Vitals:
+class SelfMetrics:
     """The monitor's own health. Times are Unix seconds, the rest seconds or counts."""
 
     started_at: float = 0.0
@@ -56,7 +35,7 @@ class Dropped(StrEnum):
 
 
 @dataclass(slots=True)
-class MqttVitals:
+class MqttMetrics:
     """How publishing to the MQTT broker goes. ``published`` counts what the broker took,
     ``sessions`` connections that it accepted, ``conflicts`` those that it ended (or seems to
     have) because another client came with the same id."""
@@ -94,7 +73,7 @@ class RequestFailure(StrEnum):
 
 
 @dataclass(slots=True)
-class WriteVitals:
+class RemoteWriteMetrics:
     """How one remote-write destination fares. Times are Unix seconds, the rest counts of
     samples unless the name says otherwise."""
 

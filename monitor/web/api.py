@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from monitor.health.quality import Quality
 from monitor.health.redundancy import RedundantGroup
+from monitor.health.status import TargetStatus
 from monitor.health.summary import tally
+from monitor.health.timeline import SLOT_SECONDS, Slot, slots, uptime
+from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.state import State
 from monitor.present.discovery_view import discovery_view
 from monitor.present.json_view import (
@@ -23,8 +26,7 @@ from monitor.present.json_view import (
     target_details,
     target_view,
 )
-from monitor.state.history import SLOT_SECONDS, Chapter, Slot, slots, uptime
-from monitor.state.store import Board, Record
+from monitor.state.store import StateStore
 
 Json = dict[str, object]
 
@@ -46,23 +48,23 @@ class Condition:
         return {"version": VERSION, "ok": self.ok, "text": self.text, **self.detail}
 
 
-def targets_pieces(board: Board, now: float) -> Iterator[str]:
+def targets_pieces(store: StateStore, now: float) -> Iterator[str]:
     """Every target as ``check --format json`` shows it, and when it was looked at, as JSON in
     pieces, a target each: there may be thousands. Times are Unix seconds."""
-    records = list(board.records.values())
+    statuses = list(store.statuses.values())
     head: Json = {
         "version": VERSION,
         "generated_at": rounded(now),
-        "summary": summary_view(tally((r.target, r.health.state) for r in records)),
-        "proxies": proxies_view(board.proxies),
-        "gateways": gateways_view(board.gateways),
-        "clock": clock_view(board.clock),
-        "discovery": discovery_view(board.chains, board.unlisted),
-        "redundant_groups": [_redundant_group(group) for group in board.redundant_groups],
+        "summary": summary_view(tally((r.target, r.health.state) for r in statuses)),
+        "proxies": proxies_view(store.proxies),
+        "gateways": gateways_view(store.gateways),
+        "clock": clock_view(store.clock),
+        "discovery": discovery_view(store.chains, store.unlisted),
+        "redundant_groups": [_redundant_group(group) for group in store.redundant_groups],
     }
     yield f'{encoded(head)[:-1]}, "targets": ['
-    for number, record in enumerate(records):
-        yield f"{', ' if number else ''}{encoded(record_view(record))}"
+    for number, status in enumerate(statuses):
+        yield f"{', ' if number else ''}{encoded(status_view(status))}"
     yield "]}"
 
 
@@ -76,65 +78,65 @@ def _redundant_group(group: RedundantGroup) -> Json:
     return {**view, "since": rounded(group.since)}
 
 
-def target_document(record: Record) -> Json:
+def target_document(status: TargetStatus) -> Json:
     """One target with every fact of its last attempt."""
-    return {"version": VERSION, **record_view(record), **target_details(record.attempt)}
+    return {"version": VERSION, **status_view(status), **target_details(status.probe_result)}
 
 
-def history_document(record: Record, now: float) -> Json:
+def history_document(status: TargetStatus, now: float) -> Json:
     """A target's last day in slots of five minutes, the one in progress last; null where nothing
     was measured."""
-    day = slots(record.trace, now)
+    day = slots(status.timeline, now)
     return {
         "version": VERSION,
         "generated_at": rounded(now),
-        "id": record.target.id,
+        "id": status.target.id,
         "slot_seconds": SLOT_SECONDS,
         "uptime": rounded(uptime(day)),
         "slots": [_slot_view(slot) for slot in day],
     }
 
 
-def incidents_document(board: Board, now: float) -> Json:
+def incidents_document(store: StateStore, now: float) -> Json:
     """The open incidents, and past ones, the latest first."""
-    past = [c for c in reversed(board.chapters) if c.ended_at is not None]
+    past = [c for c in reversed(store.incident_log) if c.ended_at is not None]
     return {
         "version": VERSION,
         "generated_at": rounded(now),
-        "incidents": [incident_view(incident) for incident in board.incidents],
-        "past": [_chapter_view(chapter) for chapter in past],
+        "incidents": [incident_view(incident) for incident in store.incidents],
+        "past": [_incident_record_view(incident_record) for incident_record in past],
     }
 
 
-def incident_document(chapter: Chapter) -> Json:
+def incident_document(incident_record: IncidentRecord) -> Json:
     """One incident, open or past."""
-    return {"version": VERSION, **_chapter_view(chapter)}
+    return {"version": VERSION, **_incident_record_view(incident_record)}
 
 
-def gateways_document(board: Board, now: float) -> Json:
+def gateways_document(store: StateStore, now: float) -> Json:
     """The gateways, with their latencies and the one that a runner would pick."""
-    gateways = gateways_view(board.gateways)
+    gateways = gateways_view(store.gateways)
     return {"version": VERSION, "generated_at": rounded(now), "gateways": gateways}
 
 
-def chapter_of(board: Board, incident_id: str) -> Chapter | None:
+def incident_record_of(store: StateStore, incident_id: str) -> IncidentRecord | None:
     """Return an incident, open or past."""
-    for incident in board.incidents:
+    for incident in store.incidents:
         if incident.id == incident_id:
-            return Chapter(incident)
-    return next((c for c in reversed(board.chapters) if c.incident.id == incident_id), None)
+            return IncidentRecord(incident)
+    return next((c for c in reversed(store.incident_log) if c.incident.id == incident_id), None)
 
 
-def record_view(record: Record) -> Json:
+def status_view(status: TargetStatus) -> Json:
     """A target's shape, with what only somebody who keeps on looking knows."""
-    health, attempt = record.health, record.attempt
-    view = target_view(record.target, health.state, attempt, record.verdict)
+    health, probe_result = status.health, status.probe_result
+    view = target_view(status.target, health.state, probe_result, status.diagnosis)
     view["since"] = rounded(health.since) if health.state is not State.UNKNOWN else None
-    view["last_probe_at"] = rounded(attempt.started_at) if attempt else None
+    view["last_probe_at"] = rounded(probe_result.started_at) if probe_result else None
     view["flapping"] = health.flapping
-    view["usual"] = quality_view(record.quality)
-    view["interval_seconds"] = record.target.interval
-    view["probes"] = record.probes
+    view["usual"] = quality_view(status.quality)
+    view["interval_seconds"] = status.target.interval
+    view["probes"] = status.probes
     return view
 
 
@@ -149,8 +151,11 @@ def _slot_view(slot: Slot) -> Json:
     }
 
 
-def _chapter_view(chapter: Chapter) -> Json:
-    return {**incident_view(chapter.incident), "ended_at": rounded(chapter.ended_at)}
+def _incident_record_view(incident_record: IncidentRecord) -> Json:
+    return {
+        **incident_view(incident_record.incident),
+        "ended_at": rounded(incident_record.ended_at),
+    }
 
 
 def quality_view(quality: Quality) -> Json:
@@ -163,33 +168,33 @@ def quality_view(quality: Quality) -> Json:
     }
 
 
-def health(board: Board, now: float) -> Condition:
+def health(store: StateStore, now: float) -> Condition:
     """Whether probes are still being finished; a monitor with nothing to probe is well."""
-    vitals, probed = board.vitals, _probed(board)
+    self_metrics, probed = store.self_metrics, _probed(store)
     shortest = min((r.target.interval + r.target.timeout for r in probed), default=0.0)
     patience = STALLED_AFTER * shortest
-    last = vitals.last_completed_at or vitals.started_at
+    last = self_metrics.last_completed_at or self_metrics.started_at
     silence = max(0.0, now - last) if last and probed else 0.0
     ok = silence <= patience
     text = "ok" if ok else f"no probe was finished for {silence:.0f} s"
     detail: Json = {
         "seconds_since_last_probe": rounded(silence),
         "seconds_allowed": rounded(patience),
-        "probes_in_flight": vitals.in_flight,
+        "probes_in_flight": self_metrics.in_flight,
     }
     return Condition(ok, text, detail)
 
 
-def readiness(board: Board) -> Condition:
+def readiness(store: StateStore) -> Condition:
     """Whether every target that can be probed has had its first result."""
-    waiting = sum(record.attempt is None for record in _probed(board))
-    detail: Json = {"targets": len(board.records), "waiting": waiting}
-    if not board.vitals.started_at:
+    waiting = sum(status.probe_result is None for status in _probed(store))
+    detail: Json = {"targets": len(store.statuses), "waiting": waiting}
+    if not store.self_metrics.started_at:
         return Condition(False, "not started yet", detail)
     many = "1 target has" if waiting == 1 else f"{waiting} targets have"
     text = f"{many} no result yet" if waiting else "ok"
     return Condition(not waiting, text, detail)
 
 
-def _probed(board: Board) -> list[Record]:
-    return [record for record in board.records.values() if not record.target.unknown]
+def _probed(store: StateStore) -> list[TargetStatus]:
+    return [status for status in store.statuses.values() if not status.target.missing_values]

@@ -40,10 +40,10 @@ class ListenerCertificate:
         now = time.monotonic()
         if now - self._checked_at >= CHECK_EVERY:
             self._checked_at = now
-            self._renew()
+            self._reload()
         handshake.context = self._current
 
-    def _renew(self) -> None:
+    def _reload(self) -> None:
         stamp = self._look()
         if stamp == self._stamp:
             return
@@ -55,7 +55,7 @@ class ListenerCertificate:
                 "certificate kept: the new one can't be used",
                 files=[str(file) for file in self._files],
                 reason=error.strerror or type(error).__name__,
-                cure="write the chain and its key as PEM, the key without a passphrase",
+                remediation="write the chain and its key as PEM, the key without a passphrase",
             )
         else:
             log.info("certificate read anew", files=[str(file) for file in self._files])

@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from monitor.model.settings import WebSettings
 from monitor.net.clock import Clock
-from monitor.state.store import Board
+from monitor.state.store import StateStore
 from monitor.web.access import admits, challenges
 from monitor.web.certificate import ListenerCertificate
 from monitor.web.connection import REQUEST_LIMIT, SECURITY_HEADERS, Connection
@@ -22,12 +22,12 @@ _SHUTDOWN_SECONDS = 1.0
 _HANDSHAKE_SECONDS = 5.0
 
 
-def build_app(board: Board, clock: Clock, settings: WebSettings) -> web.Application:
-    """Make the application that shows ``board``: GET and HEAD of what is listed here, to who
+def build_app(store: StateStore, clock: Clock, settings: WebSettings) -> web.Application:
+    """Make the application that shows ``store``: GET and HEAD of what is listed here, to who
     may read it."""
     app = web.Application(client_max_size=REQUEST_LIMIT, middlewares=[_guard(settings)])
     app.on_response_prepare.append(_secure)
-    views, streams = Views(board, clock), Streams(board)
+    views, streams = Views(store, clock), Streams(store)
     app.on_shutdown.append(streams.close)
     app.router.add_get("/", views.overview)
     app.router.add_get("/targets/{id}", views.target_page)

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from monitor.state.store import Board
+from monitor.state.store import StateStore
 
 STREAMS_LIMIT = 16
 """Streams at once, of the connections there may be. Who comes later loads the page by hand."""
@@ -46,8 +46,8 @@ class Watcher:
     """Says when one client is to be told: at once of a change of state, now and then of
     results. Pure but for the board that it looks at."""
 
-    def __init__(self, board: Board, target_id: str | None, now: float) -> None:
-        self._board = board
+    def __init__(self, store: StateStore, target_id: str | None, now: float) -> None:
+        self._store = store
         self._target_id = target_id
         self._states, self._results = self._look()
         self._told_at = self._sent_at = now
@@ -67,23 +67,23 @@ class Watcher:
         return None
 
     def _look(self) -> tuple[Hashable, Hashable]:
-        board = self._board
-        states = tuple(record.health.state for record in board.records.values())
-        record = board.records.get(self._target_id) if self._target_id else None
-        results = record.probes if record else board.vitals.last_completed_at
-        return (states, board.incidents), results
+        store = self._store
+        states = tuple(status.health.state for status in store.statuses.values())
+        status = store.statuses.get(self._target_id) if self._target_id else None
+        results = status.probes if status else store.self_metrics.last_completed_at
+        return (states, store.incidents), results
 
     def _patience(self) -> float:
         if self._target_id:
             return 0.0
-        return max(RESULTS_EVERY, len(self._board.records) / ROWS_PER_SECOND)
+        return max(RESULTS_EVERY, len(self._store.statuses) / ROWS_PER_SECOND)
 
 
 class Streams:
     """The streams that are open. ``close`` ends all of them at once."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
         self._open = 0
         self._closing = asyncio.Event()
 
@@ -105,7 +105,7 @@ class Streams:
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         loop = asyncio.get_running_loop()
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        watcher = Watcher(self._board, request.query.get("target"), loop.time())
+        watcher = Watcher(self._store, request.query.get("target"), loop.time())
         ends = loop.time() + LIFETIME
         with suppress(TimeoutError, ConnectionError):
             await response.prepare(request)

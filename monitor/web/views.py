@@ -10,7 +10,7 @@ from aiohttp import web
 from monitor.export.metrics.exposition import negotiate, render_politely
 from monitor.net.clock import Clock
 from monitor.present.json_view import VERSION
-from monitor.state.store import Board
+from monitor.state.store import StateStore
 from monitor.web import api, pages
 from monitor.web.assets import ASSETS
 
@@ -25,29 +25,29 @@ _FOREVER = "public, max-age=31536000, immutable"
 class Views:
     """The handlers of one board."""
 
-    def __init__(self, board: Board, clock: Clock) -> None:
-        self._board = board
+    def __init__(self, store: StateStore, clock: Clock) -> None:
+        self._store = store
         self._clock = clock
         self._writing = asyncio.Semaphore(WRITTEN_AT_ONCE)
 
     async def overview(self, request: web.Request) -> web.Response:
-        return await self._page(request, pages.overview_page(self._board, self._clock.time()))
+        return await self._page(request, pages.overview_page(self._store, self._clock.time()))
 
     async def target_page(self, request: web.Request) -> web.Response:
         now = self._clock.time()
-        record = self._board.records.get(request.match_info["id"])
-        if record is None:
-            missing = pages.missing_page(self._board, now, "There is no such target")
+        status = self._store.statuses.get(request.match_info["id"])
+        if status is None:
+            missing = pages.missing_page(self._store, now, "There is no such target")
             return await self._page(request, missing, 404)
-        return await self._page(request, pages.target_page(self._board, record, now))
+        return await self._page(request, pages.target_page(self._store, status, now))
 
     async def incident_page(self, request: web.Request) -> web.Response:
         now = self._clock.time()
-        chapter = api.chapter_of(self._board, request.match_info["id"])
-        if chapter is None:
+        incident_record = api.incident_record_of(self._store, request.match_info["id"])
+        if incident_record is None:
             sentence = "There is no such incident, or it is so long past that it was forgotten"
-            return await self._page(request, pages.missing_page(self._board, now, sentence), 404)
-        return await self._page(request, pages.incident_page(self._board, chapter, now))
+            return await self._page(request, pages.missing_page(self._store, now, sentence), 404)
+        return await self._page(request, pages.incident_page(self._store, incident_record, now))
 
     async def asset(self, request: web.Request) -> web.Response:
         asset = ASSETS.get(request.match_info["name"])
@@ -63,42 +63,42 @@ class Views:
 
     async def metrics(self, request: web.Request) -> web.Response:
         form = negotiate(request.headers.get("Accept", ""))
-        body = await render_politely(self._board, form)
+        body = await render_politely(self._store, form)
         return _packed(request, _aside(body, form.value))
 
     async def healthz(self, request: web.Request) -> web.Response:
-        return _condition(request, api.health(self._board, self._clock.time()))
+        return _condition(request, api.health(self._store, self._clock.time()))
 
     async def readyz(self, request: web.Request) -> web.Response:
-        return _condition(request, api.readiness(self._board))
+        return _condition(request, api.readiness(self._store))
 
     async def targets(self, request: web.Request) -> web.Response:
-        pieces = api.targets_pieces(self._board, self._clock.time())
+        pieces = api.targets_pieces(self._store, self._clock.time())
         return await self._politely(request, pieces, "application/json; charset=utf-8")
 
     async def target(self, request: web.Request) -> web.Response:
-        record = self._board.records.get(request.match_info["id"])
-        if record is None:
+        status = self._store.statuses.get(request.match_info["id"])
+        if status is None:
             return _missing("no such target")
-        return _json(api.target_document(record))
+        return _json(api.target_document(status))
 
     async def history(self, request: web.Request) -> web.Response:
-        record = self._board.records.get(request.match_info["id"])
-        if record is None:
+        status = self._store.statuses.get(request.match_info["id"])
+        if status is None:
             return _missing("no such target")
-        return _json(api.history_document(record, self._clock.time()))
+        return _json(api.history_document(status, self._clock.time()))
 
     async def incident(self, request: web.Request) -> web.Response:
-        chapter = api.chapter_of(self._board, request.match_info["id"])
-        if chapter is None:
+        incident_record = api.incident_record_of(self._store, request.match_info["id"])
+        if incident_record is None:
             return _missing("no such incident")
-        return _json(api.incident_document(chapter))
+        return _json(api.incident_document(incident_record))
 
     async def incidents(self, _: web.Request) -> web.Response:
-        return _json(api.incidents_document(self._board, self._clock.time()))
+        return _json(api.incidents_document(self._store, self._clock.time()))
 
     async def gateways(self, _: web.Request) -> web.Response:
-        return _json(api.gateways_document(self._board, self._clock.time()))
+        return _json(api.gateways_document(self._store, self._clock.time()))
 
     async def _page(
         self, request: web.Request, pieces: Iterable[str], status: int = 200

@@ -35,7 +35,7 @@ path = "/{version}"
 bearer = "secret"
 status = "200,307"
 read.host = { redirect = true, part = "host", as = "host" }
-[chain.stand_in]
+[chain.wildcard_sample]
 wild = { path = "/v/{version}/x" }
 """
 
@@ -46,7 +46,7 @@ def test_a_chain_is_read() -> None:
     first, second = chain.steps
     assert (first.ask, first.path, str(first.status)) == ("manifest", "", "200")
     assert (second.path, second.bearer, str(second.status)) == ("/{version}", "secret", "200,307")
-    assert chain.stand_ins["wild"].path == "/v/{version}/x"
+    assert chain.wildcard_samples["wild"].path == "/v/{version}/x"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_chain_is_read() -> None:
         ('path = "/v/{version}/x"', 'path = "/v/{secret}/x"'),
         ('path = "/v/{version}/x"', 'path = "/v/2/x"'),
         ('path = "/v/{version}/x"', 'port = "443"'),
-        ("[chain.stand_in]", "[chain.stand_ins]"),
+        ("[chain.wildcard_sample]", "[chain.stand_ins]"),
     ],
 )  # fmt: skip
 def test_a_chain_that_is_wrong_is_told(old: str, new: str) -> None:
@@ -100,13 +100,13 @@ def test_a_chain_asks_and_serves_rows_that_there_are(old: str, new: str) -> None
 
 
 def test_every_wildcard_has_a_chain_but_those_of_the_gateways() -> None:
-    found = {row for chain in load_chains() for row in chain.stand_ins}
+    found = {row for chain in load_chains() for row in chain.wildcard_samples}
     wild = {row.id for row in load_catalog() if row.wildcard}
     assert wild - found == {"gateway-us01-environments", "gateway-eu01-environments"}
 
 
 def test_no_stand_in_is_found_by_two_chains() -> None:
-    found = [row for chain in load_chains() for row in chain.stand_ins]
+    found = [row for chain in load_chains() for row in chain.wildcard_samples]
     assert len(found) == len(set(found))
 
 

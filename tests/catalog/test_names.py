@@ -30,10 +30,10 @@ def test_misspelt_names_get_the_nearest_one() -> None:
         targets={"aws-sst": TargetSettings(), "dns-corp": TargetSettings()},
     )
     problems = {p.key: p for p in check_names(settings)}
-    assert problems["groups.vs_code"].cure == 'did you mean "vscode"?'
-    assert problems["targets.aws-sst"].cure == 'did you mean "aws-sts"?'
+    assert problems["groups.vs_code"].remediation == 'did you mean "vscode"?'
+    assert problems["targets.aws-sst"].remediation == 'did you mean "aws-sts"?'
     assert problems["targets.aws-sst"].file == "config.toml"
-    assert "egress-monitor endpoints" in problems["targets.dns-corp"].cure
+    assert "egress-monitor endpoints" in problems["targets.dns-corp"].remediation
     assert len(problems) == 3
 
 

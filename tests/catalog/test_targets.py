@@ -30,14 +30,14 @@ def test_templates_are_filled() -> None:
     found = targets()
     assert found["aws-sts"].host == "sts.eu-central-1.amazonaws.com"
     assert found["aws-ecr"].host == "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
-    assert [t.id for t in found.values() if t.unknown] == []
+    assert [t.id for t in found.values() if t.missing_values] == []
 
 
 def test_what_nobody_knows_is_named_and_left_as_written() -> None:
     found = targets(replace(SETTINGS, account_id=""))
-    assert found["aws-ecr"].unknown == ("account_id",)
+    assert found["aws-ecr"].missing_values == ("account_id",)
     assert found["aws-ecr"].host == "{account_id}.dkr.ecr.eu-central-1.amazonaws.com"
-    assert found["aws-ec2"].unknown == ()
+    assert found["aws-ec2"].missing_values == ()
 
 
 def test_identity_fills_what_the_configuration_leaves_open() -> None:
@@ -125,7 +125,7 @@ def test_without_a_region_no_ami_is_asked_for_wherever_ec2_is() -> None:
     moved = {"ami-ec2-runner": TargetSettings(host="vpce-1.ec2.example")}
     settings = replace(SETTINGS, region="", groups=ON, targets=moved)
     for name in ("ami-ec2-runner", "ami-bottlerocket-ecs"):
-        assert targets(settings)[name].unknown == ("region",)
+        assert targets(settings)[name].missing_values == ("region",)
 
 
 def test_extra_registries_are_off_until_they_are_named() -> None:

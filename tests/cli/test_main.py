@@ -100,7 +100,7 @@ def test_a_wrong_configuration_is_json_where_json_is_asked_for(
     assert cli.main([name, "--format", "json"]) == 2
     captured = capsys.readouterr()
     (problem,) = json.loads(captured.out)["error"]["problems"]
-    assert (problem["key"], problem["cure"]) == (PROBLEM.key, PROBLEM.cure)
+    assert (problem["key"], problem["remediation"]) == (PROBLEM.key, PROBLEM.remediation)
     assert captured.err == ""
 
 
@@ -125,7 +125,7 @@ def test_the_configuration_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_version_costs_no_heavy_import() -> None:
     code = (
         "import sys\n"
-        "from monitor.cli import main\n"
+        "from monitor.cli.main import main\n"
         "try:\n    main(['--version'])\n"
         "finally:\n    print(sorted({'aiohttp', 'rich', 'asyncio', 'ssl'} & set(sys.modules)))\n"
     )

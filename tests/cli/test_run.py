@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from monitor.cli import run
 from monitor.cli.options import Options
-from monitor import settings
+from monitor.model import settings
 try:
     run.main(Options(Path("/nowhere/config.toml"), {}))
 except settings.ConfigError:

@@ -65,7 +65,7 @@ def test_what_is_no_servers_url_is_one_problem(tmp_path: Path, name: str, value:
         targets(tmp_path, **{name: value})
     (problem,) = caught.value.problems
     assert (problem.file, problem.key) == ("environment", name)
-    assert "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS" in problem.cure
+    assert "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS" in problem.remediation
     assert "hunter2" not in str(problem)
 
 

@@ -33,8 +33,8 @@ def load(tmp_path: Path, text: str = "", **environ: str) -> Settings:
 def problems(tmp_path: Path, text: str = "", **environ: str) -> dict[str, str]:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text, **environ)
-    assert all(p.what and p.cure and p.file for p in caught.value.problems)
-    return {p.key: f"{p.what}; {p.cure}" for p in caught.value.problems}
+    assert all(p.what and p.remediation and p.file for p in caught.value.problems)
+    return {p.key: f"{p.what}; {p.remediation}" for p in caught.value.problems}
 
 
 def uncommented() -> str:
@@ -325,9 +325,9 @@ def test_a_broken_proxy_in_the_environment_is_named_without_its_password(tmp_pat
     assert list(found) == ["HTTPS_PROXY, HTTP_PROXY"]
 
 
-@pytest.mark.parametrize("way", ["environment", "both"])
-def test_a_broken_proxy_that_only_one_target_uses_is_named_too(tmp_path: Path, way: str):
-    text = f'[proxy]\nmode = "none"\n[targets.vscode-unpkg]\nproxy = "{way}"'
+@pytest.mark.parametrize("proxy_path", ["environment", "both"])
+def test_a_broken_proxy_that_only_one_target_uses_is_named_too(tmp_path: Path, proxy_path: str):
+    text = f'[proxy]\nmode = "none"\n[targets.vscode-unpkg]\nproxy = "{proxy_path}"'
     broken = {"HTTPS_PROXY": "socks5://proxy:1080"}
     assert list(problems(tmp_path, text, **broken)) == ["HTTPS_PROXY, HTTP_PROXY"]
     assert load(tmp_path, '[proxy]\nmode = "none"', **broken).proxy.mode is ProxyMode.NONE

@@ -23,7 +23,7 @@ def load(tmp_path: Path, text: str) -> Settings:
 def problems(tmp_path: Path, text: str) -> dict[str, str]:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, text)
-    return {p.key: f"{p.what}; {p.cure}" for p in caught.value.problems}
+    return {p.key: f"{p.what}; {p.remediation}" for p in caught.value.problems}
 
 
 def test_several_destinations_are_read(tmp_path: Path) -> None:

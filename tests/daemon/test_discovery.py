@@ -109,9 +109,9 @@ def monitor(place: Place) -> Iterator[subprocess.Popen[bytes]]:
 def found(place: Place) -> bool:
     """Whether every chain has come to its end and everything is up."""
     shown = place.targets()
-    standins = [t["standin"] for t in shown.values() if t["standin"]]
+    standins = [t["wildcard_sample"] for t in shown.values() if t["wildcard_sample"]]
     everything = {DOWNLOADS, MCR} <= shown.keys()
-    by_chain = all(standin["found_by"] == "chain" for standin in standins)
+    by_chain = all(wildcard_sample["found_by"] == "chain" for wildcard_sample in standins)
     return everything and by_chain and all(t["state"] == "up" for t in shown.values())
 
 
@@ -135,7 +135,7 @@ def test_the_daemon_finds_every_wildcard_and_every_unlisted_host_and_remembers(
         wait_until(lambda: found(place), "everything is found and up", 30)
         shown = place.targets()
         assert shown[LAYERS]["host"] == real.LAYERS
-        assert shown[LAYERS]["standin"]["chain"] == "public-ecr-layers"
+        assert shown[LAYERS]["wildcard_sample"]["chain"] == "public-ecr-layers"
         assert shown["vscode-server-x64"]["path"].startswith(f"/commit:{real.COMMIT}/")
         assert not shown[DOWNLOADS]["required"]
         discovery = json.loads(place.get("/api/v1/targets"))["discovery"]
@@ -161,7 +161,7 @@ def test_the_daemon_finds_every_wildcard_and_every_unlisted_host_and_remembers(
     assert [p for p in again[len(chains) :] if not p.startswith("mcr.")] == []
     document = json.loads(place.run("endpoints", "--format", "json").stdout)
     listed = {row["id"]: row for row in document["endpoints"]}
-    assert listed[LAYERS]["standin"]["host"] == real.LAYERS
+    assert listed[LAYERS]["wildcard_sample"]["host"] == real.LAYERS
     assert listed[DOWNLOADS]["source"] == "derived"
 
 
@@ -187,5 +187,5 @@ def test_check_says_what_the_allow_list_misses_and_where_discovery_broke(place: 
         "http_status",
     )
     layers = next(t for t in document["targets"] if t["id"] == LAYERS)
-    assert (layers["standin"]["found_by"], layers["state"]) == ("catalog", "up")
+    assert (layers["wildcard_sample"]["found_by"], layers["state"]) == ("catalog", "up")
     assert real.TOKEN not in done.stdout + done.stderr

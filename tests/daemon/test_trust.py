@@ -24,14 +24,14 @@ async def test_a_broken_file_is_said_once_and_a_good_one_is_taken(
     file.write_bytes(Authority(tmp_path).file.read_bytes())
     tls = TlsSettings(file, system_store=False)
     monitor = Monitor(Settings(tmp_path / "config.toml", tls=tls), {})
-    vitals = monitor.board.vitals
+    self_metrics = monitor.store.self_metrics
     with capture_logs() as lines:
-        task = asyncio.create_task(monitor._renew_trust())
+        task = asyncio.create_task(monitor._reload_trust_store())
         file.write_bytes(b"broken")
-        await asyncio.to_thread(wait_until, lambda: not vitals.trust_ok, "it is said")
+        await asyncio.to_thread(wait_until, lambda: not self_metrics.trust_ok, "it is said")
         await asyncio.sleep(0.1)
         file.write_bytes(Authority(tmp_path, "Another CA").file.read_bytes())
-        await asyncio.to_thread(wait_until, lambda: vitals.trust_ok, "it is mended")
+        await asyncio.to_thread(wait_until, lambda: self_metrics.trust_ok, "it is mended")
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task

@@ -44,11 +44,11 @@ async def watched(folder: Path) -> AsyncIterator[tuple[Internet, Monitor]]:
 
 
 def states(monitor: Monitor) -> set[State]:
-    return {record.health.state for record in monitor.board.records.values()}
+    return {status.health.state for status in monitor.store.statuses.values()}
 
 
 def named(monitor: Monitor) -> set[tuple[Cause, Scope]]:
-    return {(incident.cause, incident.scope) for incident in monitor.board.incidents}
+    return {(incident.cause, incident.scope) for incident in monitor.store.incidents}
 
 
 async def until(holds: Callable[[], bool], monitor: Monitor) -> None:
@@ -57,7 +57,7 @@ async def until(holds: Callable[[], bool], monitor: Monitor) -> None:
             while not holds():  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        raise AssertionError(f"{states(monitor)}, {monitor.board.incidents}") from None
+        raise AssertionError(f"{states(monitor)}, {monitor.store.incidents}") from None
 
 
 async def test_faults_of_one_thing_each_are_told_apart_and_recover(tmp_path: Path):
@@ -66,11 +66,11 @@ async def test_faults_of_one_thing_each_are_told_apart_and_recover(tmp_path: Pat
             await fault.act(internet, True)
         expected = {(fault.cause, fault.scope) for fault in NARROW}
         await until(lambda: named(monitor) == expected, monitor)
-        assert len(monitor.board.incidents) == len(NARROW)
+        assert len(monitor.store.incidents) == len(NARROW)
         for fault in NARROW:
             await fault.act(internet, False)
         await until(lambda: states(monitor) == {State.UP}, monitor)
-        await until(lambda: monitor.board.incidents == (), monitor)
+        await until(lambda: monitor.store.incidents == (), monitor)
 
 
 @pytest.mark.parametrize("fault", [f for f in FAULTS if f.scope in WIDE], ids=lambda f: f.scope)

@@ -13,11 +13,11 @@ from threading import Thread
 import pytest
 
 from monitor.export.metrics.exposition import render
-from monitor.state.self_metrics import WriteVitals
-from tests.boards import NOW, realistic_board
+from monitor.state.self_metrics import RemoteWriteMetrics
 from tests.internet.process import accepts, running, wait_until
 from tests.internet.prometheus import Prometheus, prometheus
 from tests.internet.whole import whole_internet
+from tests.stores import NOW, realistic_board
 from tests.test_small_internet import environment
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "egress-monitor.rules.yaml"
@@ -41,14 +41,14 @@ def scraper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Promethe
         stack.enter_context(
             running(command, folder / "log", lambda: accepts(port), env=environment())
         )
-        board = stack.enter_context(serving_a_realistic_board())
+        store = stack.enter_context(serving_a_realistic_board())
         server = stack.enter_context(
-            prometheus(folder / "prometheus", {"egress-monitor": [where, board]}, rules=[RULES])
+            prometheus(folder / "prometheus", {"egress-monitor": [where, store]}, rules=[RULES])
         )
         here = f'{{instance="{where}"}}'
         ready = (
             f"egress_incident_active{here} and on () rate(egress_probes_total{here}[1m]) > 0 "
-            f"and on () rate(probe_failures_total{here}[1m]) > 0 "
+            f"and on () rate(egress_probe_failures_total{here}[1m]) > 0 "
             "and on () min(count_over_time(egress_build_info[1m])) > 2"
         )
         wait_until(lambda: bool(server.query(ready)), "an incident has been scraped", 20)
@@ -58,9 +58,9 @@ def scraper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Promethe
 @contextmanager
 def serving_a_realistic_board() -> Iterator[str]:
     """Serve the metrics of a board on which every family has samples; yields the address."""
-    board = realistic_board()
-    board.writes["central"] = WriteVitals(pending=40, sent=850, oldest_pending_at=NOW - 20)
-    text = render(board)
+    store = realistic_board()
+    store.writes["central"] = RemoteWriteMetrics(pending=40, sent=850, oldest_pending_at=NOW - 20)
+    text = render(store)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -121,7 +121,7 @@ def test_every_variable_has_values(name: str, scraper: tuple[Prometheus, str]):
 
 def test_what_a_target_is_down_for_is_seen_in_the_numbers(scraper: tuple[Prometheus, str]):
     server, monitor = scraper
-    (cause,) = server.query(f'probe_failure_info{{instance="{monitor}"}}')
+    (cause,) = server.query(f'egress_probe_failure_info{{instance="{monitor}"}}')
     assert cause["metric"]["cause"] == "http_status"  # type: ignore[index]
     document = dashboard("monitor.json")
     (state,) = [p for p in panels(document) if p["title"] == "State"]

@@ -14,7 +14,6 @@ from monitor.diagnosis.texts import TEXTS
 from monitor.model.diagnosis import Cause
 from monitor.model.endpoint import DEFAULT_PROBERS, Endpoint, Protocol
 from monitor.model.probe_result import (
-    Attempt,
     Certificate,
     Connection,
     Failure,
@@ -22,6 +21,7 @@ from monitor.model.probe_result import (
     Family,
     HttpFacts,
     Phase,
+    ProbeResult,
     TlsFacts,
 )
 from monitor.model.target import Target
@@ -44,21 +44,21 @@ def target(protocol: Protocol = Protocol.HTTPS, prober: str | None = None) -> Ta
     return Target(Endpoint("t", "g", "host.test", 443, protocol, name), 30.0, 10.0)
 
 
-def attempt(
+def probe_result(
     failure: Failure | None,
     *,
     issuer: str | None = None,
     page: bytes | None = None,
     proxy: str | None = None,
     offset: float | None = None,
-) -> Attempt:
+) -> ProbeResult:
     tls = None
     if issuer:
         chain = (Certificate("CN=host.test", issuer, (), 0.0, 1.0, "1", "0"),)
         tls = TlsFacts(None, None, None, False, "no", chain)
     http = HttpFacts("1.1", 403, {}, None, len(page), page) if page is not None else None
     connection = Connection("192.0.2.9", 443, Family.IPV4, {}, failure, tls=tls, http=http)
-    return Attempt("t", 0.0, 1.0, None, (connection,), failure, proxy, offset)
+    return ProbeResult("t", 0.0, 1.0, None, (connection,), failure, proxy, offset)
 
 
 def os_error(phase: Phase, number: int, icmp: tuple[int, int] | None = None) -> Failure:
@@ -142,9 +142,9 @@ CASES = [
 def test_what_is_seen_names_the_cause(
     failure: Failure | None, facts: dict[str, object], cause: Cause | None
 ):
-    verdict = diagnose(target(), attempt(failure, **facts))  # type: ignore[arg-type]
-    assert verdict.cause is cause
-    assert bool(verdict.detail) == bool(verdict.cure) == (cause is not None)
+    diagnosis = diagnose(target(), probe_result(failure, **facts))  # type: ignore[arg-type]
+    assert diagnosis.cause is cause
+    assert bool(diagnosis.detail) == bool(diagnosis.remediation) == (cause is not None)
 
 
 def test_every_cause_that_a_prober_can_meet_has_a_case_and_every_cause_has_a_text():
@@ -153,15 +153,15 @@ def test_every_cause_that_a_prober_can_meet_has_a_case_and_every_cause_has_a_tex
 
 
 def test_silence_on_a_dns_exchange_is_a_dns_timeout():
-    verdict = diagnose(target(Protocol.DNS), attempt(kind(P.EXCHANGE, K.TIMEOUT)))
-    assert verdict.cause is C.DNS_TIMEOUT
+    diagnosis = diagnose(target(Protocol.DNS), probe_result(kind(P.EXCHANGE, K.TIMEOUT)))
+    assert diagnosis.cause is C.DNS_TIMEOUT
 
 
 def test_the_sentence_names_the_host_and_the_cure_the_port():
-    verdict = diagnose(target(), attempt(kind(P.CONNECT, K.TIMEOUT)))
-    assert verdict.detail == "TCP 443 to host.test (192.0.2.9) is dropped silently."
-    assert "outbound TCP 443" in verdict.cure
-    assert verdict.evidence["phase"] == "connect"
+    diagnosis = diagnose(target(), probe_result(kind(P.CONNECT, K.TIMEOUT)))
+    assert diagnosis.detail == "TCP 443 to host.test (192.0.2.9) is dropped silently."
+    assert "outbound TCP 443" in diagnosis.remediation
+    assert diagnosis.evidence["phase"] == "connect"
 
 
 texts = st.text(max_size=300)
@@ -179,7 +179,14 @@ offsets = st.one_of(st.none(), st.floats(allow_nan=False))
 proxies = st.one_of(st.none(), st.just("proxy.test:3128"))
 
 
-@given(st.one_of(st.none(), failures), texts, pages, proxies, offsets, st.sampled_from(Protocol))
+@given(
+    st.one_of(st.none(), failures),
+    texts,
+    pages,
+    proxies,
+    offsets,
+    st.sampled_from(Protocol),
+)
 def test_any_attempt_has_a_verdict_that_is_fit_to_print(
     failure: Failure | None,
     issuer: str,
@@ -188,22 +195,22 @@ def test_any_attempt_has_a_verdict_that_is_fit_to_print(
     offset: float | None,
     protocol: Protocol,
 ):
-    verdict = diagnose(
+    diagnosis = diagnose(
         target(protocol),
-        attempt(failure, issuer=issuer, page=page, proxy=proxy, offset=offset),
+        probe_result(failure, issuer=issuer, page=page, proxy=proxy, offset=offset),
     )
     if failure is not None:
-        assert verdict.cause is not None
-    for text in (verdict.detail, verdict.cure, *verdict.evidence.values()):
+        assert diagnosis.cause is not None
+    for text in (diagnosis.detail, diagnosis.remediation, *diagnosis.evidence.values()):
         assert len(text) <= 400
-    assert all(v.isprintable() for v in verdict.evidence.values())
+    assert all(v.isprintable() for v in diagnosis.evidence.values())
 
 
 def test_interception_by_a_trusted_ca_is_a_fact_and_no_fault():
-    verdict = diagnose(target(), attempt(None, issuer="CN=Zscaler Intermediate Root CA"))
-    assert verdict.cause is None
-    assert verdict.evidence["inspected_by"] == "CN=Zscaler Intermediate Root CA"
-    assert "inspected_by" not in diagnose(target(), attempt(None, issuer="CN=R11")).evidence
+    diagnosis = diagnose(target(), probe_result(None, issuer="CN=Zscaler Intermediate Root CA"))
+    assert diagnosis.cause is None
+    assert diagnosis.evidence["inspected_by"] == "CN=Zscaler Intermediate Root CA"
+    assert "inspected_by" not in diagnose(target(), probe_result(None, issuer="CN=R11")).evidence
 
 
 def test_what_the_kernel_and_the_wire_tell_is_evidence():
@@ -211,7 +218,7 @@ def test_what_the_kernel_and_the_wire_tell_is_evidence():
     connection = Connection(
         "192.0.2.9", 4242, Family.IPV4, {}, failure, resends=2, sent=48, received=0
     )
-    seen = Attempt("t", 0.0, 1.0, None, (connection,), failure)
+    seen = ProbeResult("t", 0.0, 1.0, None, (connection,), failure)
     evidence = evidence_of(seen)
     assert evidence["icmp"] == "type 3 code 13"
     assert evidence["resends"] == "2"

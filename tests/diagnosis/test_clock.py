@@ -19,12 +19,11 @@ from monitor.diagnosis.clock import (
     in_words,
     site_of,
 )
-from monitor.health.status import Standing
+from monitor.health.status import TargetStatus
 from monitor.incidents.lifecycle import correlate
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.incident import Scope
 from monitor.model.probe_result import (
-    Attempt,
     Certificate,
     Connection,
     Failure,
@@ -32,31 +31,34 @@ from monitor.model.probe_result import (
     Family,
     HttpFacts,
     Phase,
+    ProbeResult,
     TlsFacts,
 )
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.net.http.date import date_offset, parse_date
-from tests.attempts import attempt, target
+from tests.probe_results import probe_result, target
 
 NOW = 1_800_000_000.0
 HOSTS = ("app.one.test", "app.two.test", "app.three.test", "app.four.test")
 
 
-def answer(offset: float | None, *, verified: bool = True, waited: float = 0.1) -> Attempt:
+def answer(offset: float | None, *, verified: bool = True, waited: float = 0.1) -> ProbeResult:
     tls = TlsFacts("TLSv1.3", None, None, verified, None, ())
     http = HttpFacts("1.1", 200, {}, None, 0, date_offset=offset)
     phases = {Phase.FIRST_BYTE: waited}
     connection = Connection("192.0.2.1", 443, Family.IPV4, phases, tls=tls, http=http)
-    return replace(attempt("x"), started_at=NOW, connections=(connection,))
+    return replace(probe_result("x"), started_at=NOW, connections=(connection,))
 
 
-def by_time_server(offset: float) -> Attempt:
+def by_time_server(offset: float) -> ProbeResult:
     connection = Connection("192.0.2.123", 123, Family.IPV4, {}, rtt=0.02)
-    return replace(attempt("ntp"), started_at=NOW, connections=(connection,), clock_offset=offset)
+    return replace(
+        probe_result("ntp"), started_at=NOW, connections=(connection,), clock_offset=offset
+    )
 
 
-def answers(*offsets: float | None) -> list[tuple[str, Attempt | None]]:
+def answers(*offsets: float | None) -> list[tuple[str, ProbeResult | None]]:
     return [(host, answer(offset)) for host, offset in zip(HOSTS, offsets, strict=False)]
 
 
@@ -101,7 +103,7 @@ def test_unrelated_is_what_shares_no_more_than_a_registry():
 @given(st.floats(-86_400, 86_400), st.integers(0, 10_000))
 def test_the_true_offset_is_within_the_uncertainty(offset: float, seed: int):
     random = Random(seed)
-    seen: list[tuple[str, Attempt | None]] = []
+    seen: list[tuple[str, ProbeResult | None]] = []
     for host in HOSTS:
         made, back, there = NOW + random.random(), random.uniform(0, 0.3), random.uniform(0, 0.3)
         theirs = math.floor(made + offset)
@@ -156,11 +158,11 @@ def host_target(host: str) -> Target:
 
 
 def test_a_wrong_clock_is_an_incident_of_this_host_though_everything_is_up():
-    standings = [
-        Standing(host_target(host), State.UP, NOW - 9000, Verdict(None), told)
+    statuses = [
+        TargetStatus.of(host_target(host), State.UP, told, Diagnosis(None), since=NOW - 9000)
         for host, told in answers(-90.0, -90.2, -89.9)
     ]
-    (incident,) = correlate(standings, (), NOW)
+    (incident,) = correlate(statuses, (), NOW)
     assert (incident.scope, incident.subject, incident.cause) == (
         Scope.HOST,
         "clock",
@@ -169,29 +171,31 @@ def test_a_wrong_clock_is_an_incident_of_this_host_though_everything_is_up():
     assert (incident.state, incident.started_at) == (State.DEGRADED, NOW)
     assert incident.detail.startswith("This host's clock is 90 s ahead (± 1.1 s, by the answers")
     assert len(incident.affected) == SITES
-    (again,) = correlate(standings, (incident,), NOW + 30)
+    (again,) = correlate(statuses, (incident,), NOW + 30)
     assert (again.id, again.started_at) == (incident.id, NOW)
-    well = [replace(s, attempt=answer(0.2)) for s in standings]
+    well = [replace(s, probe_result=answer(0.2)) for s in statuses]
     assert correlate(well, (again,), NOW + 60) == ()
 
 
-def refused(host: str, cause: Cause, issuer: str, not_before: float, not_after: float) -> Standing:
+def refused(
+    host: str, cause: Cause, issuer: str, not_before: float, not_after: float
+) -> TargetStatus:
     leaf = Certificate("CN=x", issuer, (), not_before, not_after, "1", "0" * 64)
     tls = TlsFacts(None, None, None, False, "no", (leaf,))
     failure = Failure(Phase.TLS, FailureKind.TLS_VERIFY, "no", code="9")
     connection = Connection("192.0.2.1", 443, Family.IPV4, {}, failure, tls=tls)
-    made = replace(attempt(host, ok=False), started_at=NOW, connections=(connection,))
-    verdict = Verdict(cause, "Refused.", "Look.")
-    return Standing(host_target(host), State.DOWN, NOW - 5, verdict, made)
+    made = replace(probe_result(host, ok=False), started_at=NOW, connections=(connection,))
+    diagnosis = Diagnosis(cause, "Refused.", "Look.")
+    return TargetStatus.of(host_target(host), State.DOWN, made, diagnosis, since=NOW - 5)
 
 
 def test_certificates_that_are_all_not_valid_yet_name_the_clock_and_by_how_much():
     day = 86_400.0
-    standings = [
+    statuses = [
         refused(host, Cause.TLS_NOT_YET_VALID, "O=CA", NOW + days * day, NOW + 900 * day)
         for host, days in zip(HOSTS, (5, 30, 60, 90), strict=True)
     ]
-    (incident,) = correlate(standings, (), NOW)
+    (incident,) = correlate(statuses, (), NOW)
     assert (incident.scope, incident.cause, incident.state) == (
         Scope.HOST,
         Cause.CLOCK_SKEW,
@@ -202,15 +206,15 @@ def test_certificates_that_are_all_not_valid_yet_name_the_clock_and_by_how_much(
 
 def test_certificates_of_several_issuers_that_have_all_expired_name_the_clock():
     day = 86_400.0
-    standings = [
+    statuses = [
         refused(host, Cause.TLS_EXPIRED, f"O=CA {n % 2}", NOW - 900 * day, NOW - (n + 3) * day)
         for n, host in enumerate(HOSTS)
     ]
-    (incident,) = correlate(standings, (), NOW)
+    (incident,) = correlate(statuses, (), NOW)
     assert (incident.scope, incident.cause) == (Scope.HOST, Cause.CLOCK_SKEW)
     assert "at least 3 days ahead" in incident.detail
 
 
 def test_one_issuer_that_let_its_certificates_lapse_is_not_the_clock():
-    standings = [refused(host, Cause.TLS_EXPIRED, "O=Corp", NOW - 9e6, NOW - 9e5) for host in HOSTS]
-    assert all(i.scope is not Scope.HOST for i in correlate(standings, (), NOW))
+    statuses = [refused(host, Cause.TLS_EXPIRED, "O=Corp", NOW - 9e6, NOW - 9e5) for host in HOSTS]
+    assert all(i.scope is not Scope.HOST for i in correlate(statuses, (), NOW))

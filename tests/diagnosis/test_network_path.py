@@ -8,20 +8,21 @@ import pytest
 from monitor.catalog import build_targets
 from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
 from monitor.export.metrics.families import families
+from monitor.health.status import TargetStatus
 from monitor.model.identity import Identity
 from monitor.model.probe_result import (
-    Attempt,
     Connection,
     Failure,
     FailureKind,
     Family,
     HttpFacts,
     Phase,
+    ProbeResult,
 )
 from monitor.model.settings import Settings
 from monitor.model.target import Target
 from monitor.present.json_view import target_view
-from monitor.state.store import Board, Record
+from monitor.state.store import StateStore
 from monitor.web.pages import overview_page
 
 VPC, PUBLIC, EITHER = (
@@ -45,11 +46,11 @@ def answered_from(
     failure: Failure | None = None,
     headers: Mapping[str, str] | None = None,
     proxy: str | None = None,
-) -> Attempt:
+) -> ProbeResult:
     family = Family.IPV6 if ":" in address else Family.IPV4
     http = None if headers is None else HttpFacts("1.1", 403, headers, None, 0)
     connection = Connection(address, 443, family, {}, failure, proxy=proxy, http=http)
-    return Attempt("x", 1000.0, 0.1, None, (connection,), failure, proxy)
+    return ProbeResult("x", 1000.0, 0.1, None, (connection,), failure, proxy)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +103,8 @@ def test_a_block_page_at_a_private_address_is_no_vpc_endpoint(targets: dict[str,
 
 
 def test_the_address_of_a_proxy_is_not_that_of_aws(targets: dict[str, Target]) -> None:
-    attempt = answered_from("10.0.0.1", proxy="proxy.corp:3128")
-    assert network_path(targets["aws-sts"], attempt) is NetworkPath.PROXY
+    probe_result = answered_from("10.0.0.1", proxy="proxy.corp:3128")
+    assert network_path(targets["aws-sts"], probe_result) is NetworkPath.PROXY
 
 
 def test_every_way_has_words() -> None:
@@ -111,11 +112,11 @@ def test_every_way_has_words() -> None:
 
 
 def test_metrics_the_api_and_the_page_show_the_way(targets: dict[str, Target]) -> None:
-    record = Record(targets["aws-s3"], attempt=answered_from("10.0.0.1"), probes=1)
-    board = Board({record.target.id: record})
-    view = target_view(record.target, record.health.state, record.attempt, None)
+    record = TargetStatus(targets["aws-s3"], probe_result=answered_from("10.0.0.1"), probes=1)
+    store = StateStore({record.target.id: record})
+    view = target_view(record.target, record.health.state, record.probe_result, None)
     assert view["network_path"] == "vpc_endpoint"
-    (metric,) = (m for m in families(board) if m.name == "egress_network_path_info")
+    (metric,) = (m for m in families(store) if m.name == "egress_network_path_info")
     (sample,) = metric.samples
-    assert (sample.labels["target"], sample.labels["path"]) == ("aws-s3", "vpc_endpoint")
-    assert "by VPC endpoint" in "".join(overview_page(board, 1000.0))
+    assert (sample.labels["target"], sample.labels["network_path"]) == ("aws-s3", "vpc_endpoint")
+    assert "by VPC endpoint" in "".join(overview_page(store, 1000.0))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from monitor.catalog import build_targets, load_chains
 from monitor.catalog.chains import Chain
-from monitor.catalog.wildcard_samples import NOTHING, Found
+from monitor.catalog.wildcard_samples import NOTHING, DiscoveryState
 from monitor.model.identity import Identity
 from monitor.model.settings import DnsSettings, ScheduleSettings, Settings
 from monitor.model.target import Target
 from monitor.scheduler.engine import Engine
-from tests.probes.support import make_tools
+from tests.probes.support import make_probe_context
 
 LIMITS = ScheduleSettings(timeout=2.0, max_connections_per_second=1e6)
 SETTINGS = Settings(
@@ -28,7 +28,7 @@ CHAINS = {chain.id: chain for chain in load_chains()}
 
 
 def targets(
-    port: int = 443, settings: Settings = SETTINGS, found: Found = NOTHING
+    port: int = 443, settings: Settings = SETTINGS, found: DiscoveryState = NOTHING
 ) -> tuple[Target, ...]:
     """Return every target, each to be dialled at one port of loopback."""
     built = build_targets(settings, Identity(), include_disabled=True, found=found)
@@ -40,7 +40,7 @@ def by_id(rows: tuple[Target, ...]) -> Mapping[str, Target]:
 
 
 def engine(ca_file: Path | None = None, table: Mapping[str, tuple[str, ...]] | None = None):
-    return Engine(make_tools(ca_file=ca_file, table=table), LIMITS)
+    return Engine(make_probe_context(ca_file=ca_file, table=table), LIMITS)
 
 
 def chain_of(text: str) -> Chain:

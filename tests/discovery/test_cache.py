@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from monitor.common.state_file import replace_file
 from monitor.discovery import cache
 from monitor.discovery.cache import NAME, CacheError, Kept, decode, encode, load
-from monitor.model.discovery import FoundBy, StandIn, UnlistedHost
+from monitor.model.discovery import FoundBy, UnlistedHost, WildcardSample
 from monitor.model.endpoint import Protocol
 
 KEPT = Kept(
-    stand_ins={
-        "registry-public-ecr-layers": StandIn(
+    wildcard_samples={
+        "registry-public-ecr-layers": WildcardSample(
             "d111111abcdef8.cloudfront.net",
             "/",
             FoundBy.CHAIN,
@@ -46,22 +46,22 @@ def test_nothing_is_kept_where_nothing_was_and_where_there_is_no_place(tmp_path:
 def changed(path: str, value: object) -> bytes:
     """The file with one value replaced: ``hosts.0.host``."""
     document = json.loads(encode(KEPT))
-    *way, last = path.split(".")
+    *proxy_path, last = path.split(".")
     here = document
-    for key in way:
+    for key in proxy_path:
         here = here[int(key) if key.isdigit() else key]
     here[int(last) if last.isdigit() else last] = value
     return json.dumps(document).encode()
 
 
-ROW = "stand_ins.registry-public-ecr-layers"
+ROW = "wildcard_samples.registry-public-ecr-layers"
 
 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
         ("version", 2),
-        ("stand_ins", []),
+        ("wildcard_samples", []),
         ("hosts", {"a": 1}),
         ("hosts.0.host", "169.254.169.254/latest"),
         ("hosts.0.host", "user:password@example.com"),

@@ -9,23 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.catalog.coverage import matches
-from monitor.catalog.wildcard_samples import REDIRECTS, Found, redirect_id
+from monitor.catalog.wildcard_samples import REDIRECTS, DiscoveryState, redirect_id
 from monitor.discovery.redirects import (
     PER_SOURCE,
     SOURCES_KEPT,
     noted,
     place_of,
+    redirect_seen_in,
     refusal,
     remembered,
-    sighting_of,
 )
-from monitor.discovery.walk import Sighting
+from monitor.discovery.walk import RedirectSeen
 from monitor.model.discovery import UnlistedHost
 from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import Attempt, Connection, Family, HttpFacts
+from monitor.model.probe_result import Connection, Family, HttpFacts, ProbeResult
 from monitor.model.settings import DiscoverySettings
-from monitor.model.target import Reach
-from monitor.net.sockets.address_policy import refused
+from monitor.model.target import AddressPolicy
+from monitor.net.sockets.address_policy import denial_reason
 from tests.discovery.support import SETTINGS, by_id, targets
 
 ROWS = targets()
@@ -34,10 +34,12 @@ SMALL = replace(SETTINGS, discovery=DiscoverySettings(max_hosts=5))
 PRIVATE = replace(SETTINGS, discovery=DiscoverySettings(allow_private=True))
 
 
-def seen(*sightings: Sighting, settings=SETTINGS, now: float = 100.0) -> tuple[UnlistedHost, ...]:
+def seen(
+    *redirects_seen: RedirectSeen, settings=SETTINGS, now: float = 100.0
+) -> tuple[UnlistedHost, ...]:
     hosts: tuple[UnlistedHost, ...] = ()
-    for sighting in sightings:
-        hosts = noted(hosts, sighting, ROWS, now, settings)
+    for redirect_seen in redirects_seen:
+        hosts = noted(hosts, redirect_seen, ROWS, now, settings)
     return hosts
 
 
@@ -54,7 +56,7 @@ def seen(*sightings: Sighting, settings=SETTINGS, now: float = 100.0) -> tuple[U
     ],
 )
 def test_what_a_row_covers_is_not_reported(url: str) -> None:
-    assert seen(Sighting("vscode-server-x64", url)) == ()
+    assert seen(RedirectSeen("vscode-server-x64", url)) == ()
 
 
 @pytest.mark.parametrize(
@@ -70,8 +72,8 @@ def test_what_a_row_covers_is_not_reported(url: str) -> None:
     ],
 )
 def test_what_no_row_covers_is(url: str, host: str, port: int) -> None:
-    (found,) = seen(Sighting("vscode-server-x64", url))
-    assert (found.host, found.port, found.refused) == (host, port, "")
+    (found,) = seen(RedirectSeen("vscode-server-x64", url))
+    assert (found.host, found.port, found.denial_reason) == (host, port, "")
     assert found.sources == ("vscode-server-x64",)
 
 
@@ -102,7 +104,7 @@ def test_what_no_row_covers_is(url: str, host: str, port: int) -> None:
     ],
 )
 def test_junk_is_no_host(url: str) -> None:
-    assert seen(Sighting("vscode-server-x64", url)) == ()
+    assert seen(RedirectSeen("vscode-server-x64", url)) == ()
 
 
 @pytest.mark.parametrize(
@@ -136,97 +138,99 @@ def test_junk_is_no_host(url: str) -> None:
 )
 def test_what_is_of_a_private_network_is_told_and_never_a_target(host: str) -> None:
     shown = f"[{host}]" if ":" in host else host
-    (found,) = seen(Sighting("app-gitpod-io", f"https://{shown}/latest/meta-data"))
-    assert found.refused
-    built = targets(found=Found(hosts=(found,)))
+    (found,) = seen(RedirectSeen("app-gitpod-io", f"https://{shown}/latest/meta-data"))
+    assert found.denial_reason
+    built = targets(found=DiscoveryState(hosts=(found,)))
     assert [t for t in built if t.group == REDIRECTS] == []
 
 
 def test_private_addresses_are_allowed_by_configuration_but_never_link_local_ones() -> None:
     allowed = ("10.0.0.1", "127.0.0.1", "fd00::1", "intranet", "a.ec2.internal")
-    assert [refusal(host, Reach.PRIVATE) for host in allowed] == [""] * len(allowed)
+    assert [refusal(host, AddressPolicy.PRIVATE) for host in allowed] == [""] * len(allowed)
     never = ("169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "0.0.0.0", "ff02::1")
     embedded = ("64:ff9b:1::a9fe:a9fe", "::169.254.169.254", "::ffff:0:169.254.169.254")
     for host in (*never, *embedded, "fd00:ec2::254", "fd00:ec2::23"):
-        assert refusal(host, Reach.PRIVATE)
-        assert refused(host, Reach.PUBLIC)
+        assert refusal(host, AddressPolicy.PRIVATE)
+        assert denial_reason(host, AddressPolicy.PUBLIC)
 
 
 def test_what_the_configuration_names_itself_is_dialled_wherever_it_is() -> None:
-    assert refused("169.254.169.254", Reach.ANY) == ""
+    assert denial_reason("169.254.169.254", AddressPolicy.ANY) == ""
 
 
 def test_an_unlisted_host_becomes_a_target_that_is_not_required() -> None:
-    (found,) = seen(Sighting("vscode-server-x64", DOWNLOADS))
-    target = by_id(targets(found=Found(hosts=(found,))))[
+    (found,) = seen(RedirectSeen("vscode-server-x64", DOWNLOADS))
+    target = by_id(targets(found=DiscoveryState(hosts=(found,))))[
         "redirect-vscode.download.prss.microsoft.com"
     ]
     assert target.endpoint.prober == "tls"
     assert not target.endpoint.required
-    assert target.reach is Reach.PUBLIC
+    assert target.address_policy is AddressPolicy.PUBLIC
     assert target.endpoint.path == "/"
     assert "vscode-server-x64" in target.endpoint.note
 
 
 def test_a_host_is_one_target_whoever_redirects_there() -> None:
     names = [f"source-{n:02}" for n in range(20)]
-    (found,) = seen(*(Sighting(name, f"{DOWNLOADS}?{name}") for name in names))
+    (found,) = seen(*(RedirectSeen(name, f"{DOWNLOADS}?{name}") for name in names))
     assert len(found.sources) == SOURCES_KEPT
     assert list(found.sources) == sorted(found.sources)
 
 
 def test_ten_thousand_hosts_of_one_endpoint_take_up_the_room_of_a_few() -> None:
-    sightings = [Sighting("app-gitpod-io", f"https://h{n}.example.com/") for n in range(10_000)]
-    assert len(seen(*sightings)) == PER_SOURCE
-    honest = Sighting("vscode-server-x64", DOWNLOADS)
-    assert seen(*sightings, honest)[-1].host == "vscode.download.prss.microsoft.com"
+    redirects_seen = [
+        RedirectSeen("app-gitpod-io", f"https://h{n}.example.com/") for n in range(10_000)
+    ]
+    assert len(seen(*redirects_seen)) == PER_SOURCE
+    honest = RedirectSeen("vscode-server-x64", DOWNLOADS)
+    assert seen(*redirects_seen, honest)[-1].host == "vscode.download.prss.microsoft.com"
 
 
 def test_no_more_are_kept_than_the_limit() -> None:
-    sightings = [Sighting(f"source-{n}", f"https://h{n}.example.com/") for n in range(100)]
-    assert len(seen(*sightings, settings=SMALL)) == 5
+    redirects_seen = [RedirectSeen(f"source-{n}", f"https://h{n}.example.com/") for n in range(100)]
+    assert len(seen(*redirects_seen, settings=SMALL)) == 5
 
 
 def test_a_host_is_forgotten_when_nobody_redirects_there_any_more() -> None:
-    hosts = seen(Sighting("vscode-server-x64", DOWNLOADS), now=1_000.0)
+    hosts = seen(RedirectSeen("vscode-server-x64", DOWNLOADS), now=1_000.0)
     day = SETTINGS.discovery.forget_after
     assert remembered(hosts, ROWS, 1_000.0 + day, SETTINGS) == hosts
     assert remembered(hosts, ROWS, 1_001.0 + day, SETTINGS) == ()
-    again = noted(hosts, Sighting("vscode-server-x64", DOWNLOADS), ROWS, 50_000.0, SETTINGS)
+    again = noted(hosts, RedirectSeen("vscode-server-x64", DOWNLOADS), ROWS, 50_000.0, SETTINGS)
     assert (again[0].first_seen, again[0].last_seen) == (1_000.0, 50_000.0)
 
 
 def test_a_host_that_a_row_covers_by_now_is_dropped() -> None:
-    hosts = seen(Sighting("vscode-server-x64", DOWNLOADS))
+    hosts = seen(RedirectSeen("vscode-server-x64", DOWNLOADS))
     row = by_id(ROWS)["app-ona-com"].endpoint
     own = replace(row, id="own", host="vscode.download.prss.microsoft.com")
     settings = replace(SETTINGS, endpoints=(own,))
     assert remembered(hosts, targets(settings=settings), 100.0, settings) == ()
-    built = targets(settings=settings, found=Found(hosts=hosts))
+    built = targets(settings=settings, found=DiscoveryState(hosts=hosts))
     assert [t.id for t in built if t.group == REDIRECTS] == []
 
 
 def test_a_row_that_is_off_covers_nothing() -> None:
     settings = replace(SETTINGS, registries=())
     rows = targets(settings=settings)
-    hosts = noted((), Sighting("registry-mcr", "https://ghcr.io/"), rows, 1.0, settings)
+    hosts = noted((), RedirectSeen("registry-mcr", "https://ghcr.io/"), rows, 1.0, settings)
     assert [host.host for host in hosts] == ["ghcr.io"]
 
 
-def answered(redirect: str | None) -> Attempt:
+def answered(redirect: str | None) -> ProbeResult:
     http = HttpFacts("1.1", 302, {}, 0, 0, redirect=redirect)
     connection = Connection("192.0.2.1", 443, Family.IPV4, {}, http=http)
-    return Attempt("x", 0.0, 0.1, connections=(connection,))
+    return ProbeResult("x", 0.0, 0.1, connections=(connection,))
 
 
 def test_only_the_redirects_that_a_runner_would_follow_are_looked_at() -> None:
     rows = by_id(ROWS)
-    assert sighting_of(rows["vscode-server-x64"], answered(DOWNLOADS)) is not None
-    assert sighting_of(rows["vscode-server-x64"], answered(None)) is None
-    assert sighting_of(rows["vscode-server-x64"], None) is None
-    assert sighting_of(rows["aws-s3"], answered("https://aws.amazon.com/s3/")) is None
+    assert redirect_seen_in(rows["vscode-server-x64"], answered(DOWNLOADS)) is not None
+    assert redirect_seen_in(rows["vscode-server-x64"], answered(None)) is None
+    assert redirect_seen_in(rows["vscode-server-x64"], None) is None
+    assert redirect_seen_in(rows["aws-s3"], answered("https://aws.amazon.com/s3/")) is None
     derived = replace(rows["vscode-server-x64"].endpoint, group=REDIRECTS)
-    assert sighting_of(replace(ROWS[0], endpoint=derived), answered(DOWNLOADS)) is None
+    assert redirect_seen_in(replace(ROWS[0], endpoint=derived), answered(DOWNLOADS)) is None
 
 
 @given(st.text(max_size=300))
@@ -266,6 +270,7 @@ def test_a_wildcard_in_a_path_takes_one_segment() -> None:
 
 def test_protocols_are_those_of_the_redirect() -> None:
     hosts = seen(
-        Sighting("a", "http://plain.example.com/"), Sighting("a", "https://plain.example.com/")
+        RedirectSeen("a", "http://plain.example.com/"),
+        RedirectSeen("a", "https://plain.example.com/"),
     )
     assert [(h.protocol, h.port) for h in hosts] == [(Protocol.HTTP, 80), (Protocol.HTTPS, 443)]

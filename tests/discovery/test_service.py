@@ -15,12 +15,13 @@ from monitor.catalog.wildcard_samples import REDIRECTS
 from monitor.discovery import service
 from monitor.discovery.cache import NAME
 from monitor.discovery.service import Discovery
+from monitor.health.status import TargetStatus
 from monitor.model.discovery import FoundBy
 from monitor.model.settings import DiscoverySettings, Shard, TargetSettings
 from monitor.model.target import Target
 from monitor.scheduler.shard import owns, share_of
 from monitor.state.events import Event, EventKind, Events
-from monitor.state.store import Board, Record
+from monitor.state.store import StateStore
 from tests.discovery.support import CHAINS, SETTINGS, by_id, engine, targets
 from tests.discovery.test_redirects import DOWNLOADS, answered
 from tests.internet import origins as real
@@ -50,21 +51,21 @@ class House:
     def __init__(self, web: Origins, ca_file: Path, directory: Path | None = None) -> None:
         self.settings = ONLY
         self.clock = Clock()
-        self.board = Board()
+        self.store = StateStore()
         self.told: list[Event] = []
         events = Events()
-        events.listen(self.told.append)
+        events.subscribe(self.told.append)
         self._port, self._ca = web.server_port, ca_file
         self.changes = asyncio.Event()
         self.discovery = Discovery(
             directory,
-            self.board,
+            self.store,
             events,
             clock=self.clock,
             random=Random(1),
             on_change=self.apply,
         )
-        self.discovery.recall()
+        self.discovery.load()
         self.engine = engine(ca_file)
 
     def apply(self) -> None:
@@ -98,7 +99,7 @@ class House:
 
     def sees(self, target_id: str, redirect: str) -> None:
         target = self.targets[target_id]
-        self.discovery.look_at(Record(target, attempt=answered(redirect)))
+        self.discovery.look_at(TargetStatus(target, probe_result=answered(redirect)))
 
 
 @pytest.fixture(autouse=True)
@@ -126,14 +127,14 @@ async def test_every_wildcard_with_a_chain_gets_a_stand_in(
 ) -> None:
     house = House(web, authority.file)
     async with house.running():
-        await house.until(lambda: len(house.board.chains) == 6)
-    found_by = {t.id: t.standin.found_by for t in house.rows if t.standin}
+        await house.until(lambda: len(house.store.chains) == 6)
+    found_by = {t.id: t.wildcard_sample.found_by for t in house.rows if t.wildcard_sample}
     of_gateways = {"gateway-us01-environments", "gateway-eu01-environments"}
     assert {name for name, by in found_by.items() if by is FoundBy.CATALOG} == of_gateways
     assert set(found_by.values()) == {FoundBy.CHAIN, FoundBy.CATALOG}
     assert house.targets[LAYERS].host == real.LAYERS
-    assert all(state.broken is None for state in house.board.chains.values())
-    assert real.TOKEN not in repr(house.board) + repr(house.discovery.found)
+    assert all(state.broken is None for state in house.store.chains.values())
+    assert real.TOKEN not in repr(house.store) + repr(house.discovery.found)
 
 
 async def test_a_chain_that_breaks_keeps_the_last_good_stand_in_and_is_said_once(
@@ -148,23 +149,23 @@ async def test_a_chain_that_breaks_keeps_the_last_good_stand_in_and_is_said_once
         await house.until(lambda: "public-ecr-layers" in broken(house))
         asked = len(web.asked)
         await house.until(lambda: len(web.asked) > asked + 5)
-        standin = house.targets[LAYERS].standin
-        assert standin is not None
-        assert (standin.host, standin.found_by) == (real.LAYERS, FoundBy.CHAIN)
-        assert standin.broken is not None
-        assert standin.broken.number == 1
+        wildcard_sample = house.targets[LAYERS].wildcard_sample
+        assert wildcard_sample is not None
+        assert (wildcard_sample.host, wildcard_sample.found_by) == (real.LAYERS, FoundBy.CHAIN)
+        assert wildcard_sample.broken is not None
+        assert wildcard_sample.broken.number == 1
         assert broken(house) == {"public-ecr-layers"}
         assert kinds(house.told).count(EventKind.CHAIN_BROKEN) == 1
         web.answers["public.ecr.aws"] = real.origins()["public.ecr.aws"]
         await house.until(lambda: not broken(house))
         assert kinds(house.told).count(EventKind.CHAIN_MENDED) == 1
-        standin = house.targets[LAYERS].standin
-        assert standin is not None
-        assert standin.broken is None
+        wildcard_sample = house.targets[LAYERS].wildcard_sample
+        assert wildcard_sample is not None
+        assert wildcard_sample.broken is None
 
 
 def broken(house: House) -> set[str]:
-    return {name for name, state in house.board.chains.items() if state.broken}
+    return {name for name, state in house.store.chains.items() if state.broken}
 
 
 async def test_what_the_configuration_names_is_not_looked_for(
@@ -174,11 +175,14 @@ async def test_what_the_configuration_names_is_not_looked_for(
     own = TargetSettings(host="d999.cloudfront.net")
     house.settings = replace(ONLY, targets={LAYERS: own})
     async with house.running():
-        await house.until(lambda: len(house.board.chains) == 5)
+        await house.until(lambda: len(house.store.chains) == 5)
     assert not any(asked.startswith("public.ecr.aws") for asked in web.asked)
-    standin = house.targets[LAYERS].standin
-    assert standin is not None
-    assert (standin.host, standin.found_by) == ("d999.cloudfront.net", FoundBy.CONFIG)
+    wildcard_sample = house.targets[LAYERS].wildcard_sample
+    assert wildcard_sample is not None
+    assert (wildcard_sample.host, wildcard_sample.found_by) == (
+        "d999.cloudfront.net",
+        FoundBy.CONFIG,
+    )
 
 
 async def test_a_shard_finds_what_its_own_targets_need(web: Origins, authority: Authority) -> None:
@@ -188,7 +192,7 @@ async def test_a_shard_finds_what_its_own_targets_need(web: Origins, authority: 
     own = {c.id for c in CHAINS.values() if any(owns(shard, name) for name in c.serves)}
     expected = own - {"docker-hub-layers", "ghcr-layers"}
     async with house.running():
-        await house.until(lambda: house.board.chains.keys() == expected)
+        await house.until(lambda: house.store.chains.keys() == expected)
     assert 0 < len(expected) < 6
 
 
@@ -203,8 +207,10 @@ async def test_switched_off_it_asks_nobody_and_the_catalogue_stands(
         house.sees("vscode-server-x64", DOWNLOADS)
         await asyncio.sleep(0)
     assert web.asked == []
-    assert house.board.unlisted == ()
-    assert {t.standin.found_by for t in house.rows if t.standin} == {FoundBy.CATALOG}
+    assert house.store.unlisted == ()
+    assert {t.wildcard_sample.found_by for t in house.rows if t.wildcard_sample} == {
+        FoundBy.CATALOG
+    }
 
 
 async def test_an_unlisted_host_is_told_once_and_probed_and_the_configuration_can_switch_it_off(
@@ -232,7 +238,7 @@ async def test_a_registrys_data_host_is_reported_though_no_probe_is_redirected_t
     house = House(web, authority.file)
     async with house.running():
         await house.until(lambda: f"redirect-{real.MCR_DATA}" in house.targets)
-    (host,) = [h for h in house.board.unlisted if h.host == real.MCR_DATA]
+    (host,) = [h for h in house.store.unlisted if h.host == real.MCR_DATA]
     assert host.sources == ("registry-mcr",)
 
 
@@ -241,10 +247,10 @@ async def test_a_flood_of_redirects_makes_few_targets(web: Origins, authority: A
     async with house.running():
         for number in range(10_000):
             house.sees("app-ona-com", f"https://h{number}.example.com/")
-        await house.until(lambda: bool(house.board.unlisted))
+        await house.until(lambda: bool(house.store.unlisted))
         for number in range(10_000):
             house.sees("app-gitpod-io", f"https://g{number}.example.com/")
-        await house.until(lambda: any("app-gitpod-io" in h.sources for h in house.board.unlisted))
+        await house.until(lambda: any("app-gitpod-io" in h.sources for h in house.store.unlisted))
     derived = [t for t in house.rows if t.group == REDIRECTS]
     assert len(derived) <= 2 * 4 + 1  # and the data host of mcr.microsoft.com
 
@@ -255,8 +261,8 @@ async def test_what_was_found_outlives_a_restart_and_is_not_asked_for_again(
     before = House(web, authority.file, tmp_path)
     async with before.running():
         before.sees("vscode-server-x64", DOWNLOADS)
-        await before.until(lambda: len(before.board.chains) == 6)
-        await before.until(lambda: bool(before.board.unlisted))
+        await before.until(lambda: len(before.store.chains) == 6)
+        await before.until(lambda: bool(before.store.unlisted))
     text = (tmp_path / NAME).read_text()
     assert real.TOKEN not in text
     assert real.SIGNATURE not in text
@@ -288,5 +294,5 @@ async def test_a_disk_that_is_full_costs_only_the_memory(
     directory.write_text("no directory")
     house = House(web, authority.file, directory)
     async with house.running():
-        await house.until(lambda: len(house.board.chains) == 6)
+        await house.until(lambda: len(house.store.chains) == 6)
     assert capsys.readouterr().out.count("findings not saved") == 1

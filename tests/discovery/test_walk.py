@@ -36,7 +36,7 @@ def web(authority: Authority) -> Iterator[Origins]:
 async def go(name: str, web: Origins, ca_file: Path) -> Outcome:
     asker = engine(ca_file)
     rows = by_id(targets(web.server_port))
-    return await walk(CHAINS[name], rows, asking(asker), asker.tools.clock)
+    return await walk(CHAINS[name], rows, asking(asker), asker.probe_context.clock)
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ async def test_each_chain_comes_to_its_end(
 ) -> None:
     outcome = await go(chain, web, authority.file)
     assert outcome.broken is None
-    assert {row: found.path for row, found in outcome.stand_ins.items()} == expected
-    for found in outcome.stand_ins.values():
+    assert {row: found.path for row, found in outcome.wildcard_samples.items()} == expected
+    for found in outcome.wildcard_samples.values():
         assert found.found_by is FoundBy.CHAIN
         assert found.found_at
         assert len(found.steps) == len(CHAINS[chain].steps)
@@ -107,8 +107,8 @@ async def test_a_registrys_data_host_is_seen_without_its_signature(
     chain: str, host: str, web: Origins, authority: Authority
 ) -> None:
     outcome = await go(chain, web, authority.file)
-    (sighting,) = outcome.sightings
-    assert sighting.url == f"https://{host}/blobs/{real.LAYER}"
+    (redirect_seen,) = outcome.redirects_seen
+    assert redirect_seen.url == f"https://{host}/blobs/{real.LAYER}"
     assert real.SIGNATURE not in repr(outcome)
     assert real.TOKEN not in repr(outcome)
 
@@ -117,10 +117,13 @@ async def test_the_wildcards_of_a_chain_get_the_hosts_that_it_found(
     web: Origins, authority: Authority
 ) -> None:
     layers = await go("public-ecr-layers", web, authority.file)
-    assert layers.stand_ins["registry-public-ecr-layers"].host == real.LAYERS
+    assert layers.wildcard_samples["registry-public-ecr-layers"].host == real.LAYERS
     extension = await go("vscode-extension", web, authority.file)
-    assert extension.stand_ins["vscode-gallerycdn"].host == "editorconfig.gallerycdn.vsassets.io"
-    assert extension.stand_ins["vscode-unpkg"].host == "editorconfig.vscode-unpkg.net"
+    assert (
+        extension.wildcard_samples["vscode-gallerycdn"].host
+        == "editorconfig.gallerycdn.vsassets.io"
+    )
+    assert extension.wildcard_samples["vscode-unpkg"].host == "editorconfig.vscode-unpkg.net"
 
 
 def broken_at(step: int, said: Said, web: Origins) -> None:
@@ -151,10 +154,10 @@ async def test_a_chain_says_at_which_step_it_broke_and_asks_no_further(
     assert (broken.number, broken.steps) == (step, len(CHAINS[chain].steps))
     assert broken.cause is Cause.HTTP_STATUS
     assert "503" in broken.detail
-    assert broken.cure
+    assert broken.remediation
     assert "?" not in broken.asked
     assert len(web.asked) == step
-    assert outcome.stand_ins == {}
+    assert outcome.wildcard_samples == {}
 
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
@@ -184,7 +187,7 @@ async def test_an_answer_that_cannot_be_used_breaks_the_chain_and_is_not_repeate
     assert outcome.broken is not None
     assert outcome.broken.cause is cause
     assert "passwd" not in outcome.broken.detail
-    assert outcome.stand_ins == {}
+    assert outcome.wildcard_samples == {}
 
 
 @pytest.mark.parametrize(
@@ -198,7 +201,7 @@ async def test_a_redirect_to_nowhere_breaks_the_last_step(
     outcome = await go("public-ecr-layers", web, authority.file)
     assert outcome.broken is not None
     assert outcome.broken.number == 4
-    assert outcome.stand_ins == {}
+    assert outcome.wildcard_samples == {}
 
 
 async def test_a_chain_that_leaves_the_wildcard_says_where_it_leads_and_stands_in_nothing(
@@ -206,10 +209,10 @@ async def test_a_chain_that_leaves_the_wildcard_says_where_it_leads_and_stands_i
 ) -> None:
     broken_at(4, redirect(f"https://{OUTSIDE}/blobs/x?{real.SIGNATURE}"), web)
     outcome = await go("public-ecr-layers", web, authority.file)
-    assert outcome.stand_ins == {}
+    assert outcome.wildcard_samples == {}
     assert outcome.broken is not None
     assert outcome.broken.detail == f"It leads to {OUTSIDE}, which *.cloudfront.net does not cover."
-    assert [s.url for s in outcome.sightings] == [f"https://{OUTSIDE}/blobs/x"]
+    assert [s.url for s in outcome.redirects_seen] == [f"https://{OUTSIDE}/blobs/x"]
 
 
 async def test_a_manifest_cannot_name_a_host_outside_the_wildcard(
@@ -219,7 +222,7 @@ async def test_a_manifest_cannot_name_a_host_outside_the_wildcard(
     web.answers["marketplace.visualstudio.com"] = lambda *_: document({"versions": [version]})
     outcome = await go("vscode-extension", web, authority.file)
     assert outcome.broken is not None
-    assert set(outcome.stand_ins) == {"vscode-unpkg"}
+    assert set(outcome.wildcard_samples) == {"vscode-unpkg"}
 
 
 async def test_a_host_that_is_down_is_the_cause_that_a_probe_of_it_has(
@@ -265,7 +268,7 @@ async def test_a_host_that_never_answers_costs_one_timeout(
     rows = {row.id: replace(row, timeout=0.3) for row in targets(web.server_port)}
     try:
         chain = CHAINS["public-ecr-layers"]
-        outcome = await walk(chain, rows, asking(asker), asker.tools.clock)
+        outcome = await walk(chain, rows, asking(asker), asker.probe_context.clock)
     finally:
         released.set()
     assert outcome.broken is not None

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from monitor.health.flapping import CALM, CHANGES, FALLS, FALLS_WITHIN
 from monitor.health.machine import Health, HealthPolicy, advance, confirm
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.state import State
 
 POLICY = HealthPolicy()
-UP = Verdict(None)
-DOWN = Verdict(Cause.TCP_TIMEOUT, "x", "y")
-SLOW = Verdict(Cause.SLOW, "x", "y")
+UP = Diagnosis(None)
+DOWN = Diagnosis(Cause.TCP_TIMEOUT, "x", "y")
+SLOW = Diagnosis(Cause.SLOW, "x", "y")
 INTERVAL = 30.0
 
 VERDICTS = st.lists(st.sampled_from([UP, DOWN, SLOW]), max_size=80)
@@ -32,8 +32,8 @@ class Course:
         states = []
         for letter in results:
             self.now += self.interval
-            verdict = {"U": UP, "D": DOWN, "S": SLOW}[letter]
-            self.health = advance(self.health, verdict, self.now, POLICY)
+            diagnosis = {"U": UP, "D": DOWN, "S": SLOW}[letter]
+            self.health = advance(self.health, diagnosis, self.now, POLICY)
             states.append(self.health.state)
         return states
 
@@ -125,11 +125,11 @@ def test_what_is_slow_now_and_then_flaps_too():
 
 @given(VERDICTS, st.floats(0.05, 600))
 def test_no_state_but_the_first_is_left_for_down_by_a_single_failure(
-    verdicts: list[Verdict], interval: float
+    verdicts: list[Diagnosis], interval: float
 ):
     health = Health()
-    for number, verdict in enumerate(verdicts, 1):
-        before, health = health, advance(health, verdict, number * interval, POLICY)
+    for number, diagnosis in enumerate(verdicts, 1):
+        before, health = health, advance(health, diagnosis, number * interval, POLICY)
         if health.state is State.DOWN and before.state is not State.DOWN:
             assert health.failures_in_row >= 2
         if health.flapping:
@@ -138,34 +138,34 @@ def test_no_state_but_the_first_is_left_for_down_by_a_single_failure(
 
 
 @given(VERDICTS, st.floats(1.0, 60))
-def test_whatever_happened_a_calm_while_makes_it_up(verdicts: list[Verdict], interval: float):
+def test_whatever_happened_a_calm_while_makes_it_up(verdicts: list[Diagnosis], interval: float):
     course = Course(interval)
-    for verdict in verdicts:
+    for diagnosis in verdicts:
         course.now += interval
-        course.health = advance(course.health, verdict, course.now, POLICY)
+        course.health = advance(course.health, diagnosis, course.now, POLICY)
     course.play("U" * (int(CALM / interval) + 4))
     assert (course.health.state, course.health.flapping) == (State.UP, False)
 
 
 @given(VERDICTS, st.floats(1.0, 29))
-def test_changes_are_few_whatever_the_network_does(verdicts: list[Verdict], interval: float):
+def test_changes_are_few_whatever_the_network_does(verdicts: list[Diagnosis], interval: float):
     """However it alternates, people are told of few changes: each needs a fall, or a whole
     minute of failures, or a calm while."""
     course, changes = Course(interval), 0
     course.play("U" * 5)
-    for verdict in verdicts * 5:
+    for diagnosis in verdicts * 5:
         before = course.health
         course.now += interval
-        course.health = advance(course.health, verdict, course.now, POLICY)
+        course.health = advance(course.health, diagnosis, course.now, POLICY)
         changes += course.health.state is not before.state
     minutes = len(verdicts) * 5 * interval / 60
     assert changes <= 4 * FALLS + 2 * minutes
 
 
-@pytest.mark.parametrize("verdict", [UP, DOWN, SLOW])
-def test_more_of_the_same_changes_nothing_but_the_counts(verdict: Verdict):
+@pytest.mark.parametrize("diagnosis", [UP, DOWN, SLOW])
+def test_more_of_the_same_changes_nothing_but_the_counts(diagnosis: Diagnosis):
     course = Course()
-    letter = {UP.cause: "U", DOWN.cause: "D", SLOW.cause: "S"}[verdict.cause]
+    letter = {UP.cause: "U", DOWN.cause: "D", SLOW.cause: "S"}[diagnosis.cause]
     course.play(letter * 5)
     state, since = course.health.state, course.health.since
     course.play(letter * 50)

@@ -10,19 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.catalog.loader import load_catalog
-from monitor.health.gateways import RECENT, Gateway, choose, latency_of, survey
+from monitor.health.gateways import RECENT, Gateway, choose, latency_of, rollup
 from monitor.health.machine import Health
-from monitor.health.status import Standing
+from monitor.health.status import TargetStatus
 from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import Attempt, Connection, Family, Phase
+from monitor.model.probe_result import Connection, Family, Phase, ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.present.json_view import gateways_line, gateways_view
-from monitor.scheduler.rollup import Survey
-from monitor.state.check_result import Result, gateways_of
+from monitor.scheduler.rollup import Rollup
+from monitor.state.check_result import gateways_of
 from monitor.state.events import Event, EventKind
-from monitor.state.store import Board, Record
-from tests.attempts import attempt, target
+from monitor.state.store import StateStore
+from tests.probe_results import probe_result, target
 
 UP, DOWN, UNKNOWN, DEGRADED = State.UP, State.DOWN, State.UNKNOWN, State.DEGRADED
 
@@ -37,9 +37,9 @@ def lighthouse(name: str) -> Target:
     return replace(made, endpoint=replace(made.endpoint, gateway=name))
 
 
-def answered(target: Target, rtt: float) -> Attempt:
+def answered(target: Target, rtt: float) -> ProbeResult:
     connection = Connection("192.0.2.1", 8443, Family.IPV4, {}, rtt=rtt)
-    return replace(attempt(target.id), connections=(connection,))
+    return replace(probe_result(target.id), connections=(connection,))
 
 
 def gateway(name: str, milliseconds: float | None, state: State = UP) -> Gateway:
@@ -90,9 +90,9 @@ def test_jitter_does_not_flip_two_gateways_that_are_as_near(seed: int):
     for turn in range(200):
         measured = (us, eu)[turn % 2]
         rtt = 0.040 + random.expovariate(1 / 0.004) + (0.5 if random.random() < 0.05 else 0)
-        standings = [Standing(us, UP), Standing(eu, UP)]
-        standings[turn % 2] = Standing(measured, UP, attempt=answered(measured, rtt))
-        gateways = survey(gateways, standings, measured.id)
+        statuses = [TargetStatus.of(us, UP), TargetStatus.of(eu, UP)]
+        statuses[turn % 2] = TargetStatus.of(measured, UP, probe_result=answered(measured, rtt))
+        gateways = rollup(gateways, statuses, measured.id)
         choices.append(next((g.name for g in gateways if g.preferred), None))
     settled = choices[2 * RECENT :]
     assert len(set(settled)) == 1
@@ -101,35 +101,35 @@ def test_jitter_does_not_flip_two_gateways_that_are_as_near(seed: int):
 def test_a_gateway_is_as_far_as_the_median_of_its_last_answers():
     us, gateways = entry("us"), ()
     for rtt in [9.0] * 5 + [0.01] * (RECENT - 3) + [3.0]:
-        standings = [Standing(us, UP, attempt=answered(us, rtt))]
-        gateways = survey(gateways, standings, us.id)
+        statuses = [TargetStatus.of(us, UP, probe_result=answered(us, rtt))]
+        gateways = rollup(gateways, statuses, us.id)
     assert len(gateways[0].recent) == RECENT
     assert gateways[0].latency == 0.01
 
 
 def test_an_outage_ends_what_was_measured_before_it():
     us = entry("us")
-    gateways = survey((), [Standing(us, UP, attempt=answered(us, 0.01))], us.id)
-    gateways = survey(gateways, [Standing(us, DOWN)], us.id)
+    gateways = rollup((), [TargetStatus.of(us, UP, probe_result=answered(us, 0.01))], us.id)
+    gateways = rollup(gateways, [TargetStatus.of(us, DOWN)], us.id)
     assert (gateways[0].recent, gateways[0].preferred) == ((), False)
 
 
 def test_beyond_a_proxy_the_kernels_round_trip_is_the_proxys_so_the_handshake_counts():
     connection = Connection("10.0.0.9", 3128, Family.IPV4, {Phase.TLS: 0.09}, rtt=0.001)
-    through = replace(attempt("x"), connections=(connection,), proxy="proxy.test:3128")
+    through = replace(probe_result("x"), connections=(connection,), proxy="proxy.test:3128")
     assert latency_of(through) == 0.09
     assert latency_of(replace(through, proxy=None)) == 0.001
-    assert latency_of(attempt("x", ok=False)) is None
+    assert latency_of(probe_result("x", ok=False)) is None
 
 
 def test_a_check_says_what_a_runner_would_pick_and_what_is_broken_there():
     us, eu, dead = entry("us01"), entry("eu01"), lighthouse("eu01")
-    results = [
-        Result(us, UP, answered(us, 0.09)),
-        Result(eu, UP, answered(eu, 0.0213)),
-        Result(dead, DOWN, attempt(dead.id, ok=False)),
+    statuses = [
+        TargetStatus.of(us, UP, answered(us, 0.09)),
+        TargetStatus.of(eu, UP, answered(eu, 0.0213)),
+        TargetStatus.of(dead, DOWN, probe_result(dead.id, ok=False)),
     ]
-    gateways = gateways_of(results)
+    gateways = gateways_of(statuses)
     assert gateways_line(gateways) == (
         "Gateways: us01 90.0 ms, eu01 21.3 ms. "
         "A runner would pick eu01, although lighthouse-eu01 is down."
@@ -139,7 +139,7 @@ def test_a_check_says_what_a_runner_would_pick_and_what_is_broken_there():
         ("eu01", True),
     ]
     assert gateways_line(()) == ""
-    assert "None answers" in gateways_line(gateways_of([Result(us, DOWN)]))
+    assert "None answers" in gateways_line(gateways_of([TargetStatus.of(us, DOWN)]))
 
 
 class Watched:
@@ -147,22 +147,22 @@ class Watched:
 
     def __init__(self) -> None:
         self.targets = {name: entry(name) for name in ("us01", "eu01")}
-        records = {t.id: Record(t) for t in self.targets.values()}
-        self.board = Board(records)
-        self.survey = Survey(self.board)
+        records = {t.id: TargetStatus(t) for t in self.targets.values()}
+        self.store = StateStore(records)
+        self.rollup = Rollup(self.store)
 
-    def result(self, name: str, rtt: float | None) -> tuple[Event, ...]:
-        record = self.board.records[self.targets[name].id]
+    def status(self, name: str, rtt: float | None) -> tuple[Event, ...]:
+        record = self.store.statuses[self.targets[name].id]
         record.health = Health(DOWN if rtt is None else UP)
-        record.attempt = None if rtt is None else answered(record.target, rtt)
-        return self.survey.take_in(record, 1000.0)
+        record.probe_result = None if rtt is None else answered(record.target, rtt)
+        return self.rollup.take_in(record, 1000.0)
 
 
 def test_a_change_of_the_choice_is_an_event_and_the_first_choice_is_none():
     watched = Watched()
-    assert watched.result("us01", 0.09) == ()
-    assert watched.result("eu01", 0.02) == ()
-    (event,) = watched.result("eu01", None)
+    assert watched.status("us01", 0.09) == ()
+    assert watched.status("eu01", 0.02) == ()
+    (event,) = watched.status("eu01", None)
     assert (event.kind, event.subject, event.serious) == (
         EventKind.GATEWAY_CHANGED,
         "us01",
@@ -174,18 +174,18 @@ def test_a_change_of_the_choice_is_an_event_and_the_first_choice_is_none():
         "latency_us01": 0.09,
         "latency_eu01": None,
     }
-    (none,) = watched.result("us01", None)
+    (none,) = watched.status("us01", None)
     assert (none.facts["to"], none.serious) == (None, True)
-    (back,) = watched.result("us01", 0.09)
+    (back,) = watched.status("us01", 0.09)
     assert back.facts["to"] == "us01"
 
 
 def test_gateways_that_are_no_longer_watched_are_forgotten():
     watched = Watched()
-    watched.result("us01", 0.09)
-    watched.board.records = {}
-    watched.survey.renew()
-    assert watched.board.gateways == ()
+    watched.status("us01", 0.09)
+    watched.store.statuses = {}
+    watched.rollup.reload()
+    assert watched.store.gateways == ()
 
 
 def test_the_catalogue_says_what_makes_a_gateway():

@@ -6,19 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.health.machine import Health, HealthPolicy, advance
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.state import State
 
 POLICY = HealthPolicy()
-UP = Verdict(None)
-DOWN = Verdict(Cause.TCP_TIMEOUT, "x", "y")
-SKEWED = Verdict(Cause.CLOCK_SKEW, "x", "y")
+UP = Diagnosis(None)
+DOWN = Diagnosis(Cause.TCP_TIMEOUT, "x", "y")
+SKEWED = Diagnosis(Cause.CLOCK_SKEW, "x", "y")
 
 
-def after(*verdicts: Verdict, policy: HealthPolicy = POLICY) -> Health:
+def after(*verdicts: Diagnosis, policy: HealthPolicy = POLICY) -> Health:
     health = Health()
-    for number, verdict in enumerate(verdicts, 1):
-        health = advance(health, verdict, float(number), policy)
+    for number, diagnosis in enumerate(verdicts, 1):
+        health = advance(health, diagnosis, float(number), policy)
     return health
 
 
@@ -56,13 +56,13 @@ def test_a_recovery_can_be_made_to_wait():
 
 @given(st.lists(st.sampled_from([UP, DOWN, SKEWED])), st.integers(1, 5), st.integers(1, 5))
 def test_down_takes_as_many_failures_in_a_row_as_the_policy_says(
-    verdicts: list[Verdict], down_after: int, up_after: int
+    verdicts: list[Diagnosis], down_after: int, up_after: int
 ):
     policy = HealthPolicy(down_after, up_after)
     health = Health()
-    for now, verdict in enumerate(verdicts, 1):
+    for now, diagnosis in enumerate(verdicts, 1):
         before = health
-        health = advance(health, verdict, float(now), policy)
+        health = advance(health, diagnosis, float(now), policy)
         if health.state is State.DOWN and before.state is not State.DOWN:
             assert health.failures_in_row >= down_after
         if before.state is State.DOWN and health.state is not State.DOWN:

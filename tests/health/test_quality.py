@@ -6,28 +6,28 @@ from dataclasses import replace
 
 from monitor.health.flapping import Flaps
 from monitor.health.quality import CLEAN_AT, LOSSY_AT, Quality, assess, unsettled
-from monitor.model.diagnosis import Cause, Verdict
-from monitor.model.probe_result import Attempt, Connection, Family, Phase, TcpFacts
-from tests.attempts import FILTERED, REACHED, attempt, target
+from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.probe_result import Connection, Family, Phase, ProbeResult, TcpFacts
+from tests.probe_results import FILTERED, REACHED, probe_result, target
 
 TARGET = target("a")
 
 
 def answer(
     rtt: float | None = 0.012, first_byte: float = 0.03, *, retransmits: int = 0, lag: float = 0.0
-) -> Attempt:
+) -> ProbeResult:
     trip = rtt or 0.012
     phases = {Phase.RESOLVE: 0.001, Phase.CONNECT: trip, Phase.FIRST_BYTE: trip + first_byte}
     tcp = TcpFacts(trip, 0.001, trip, retransmits, 1500)
     connection = Connection("192.0.2.1", 443, Family.IPV4, phases, rtt=rtt, tcp=tcp)
-    return replace(attempt("a"), connections=(connection,), loop_lag=lag)
+    return replace(probe_result("a"), connections=(connection,), loop_lag=lag)
 
 
-def after(*attempts: Attempt) -> tuple[Quality, list[Verdict]]:
+def after(*attempts: ProbeResult) -> tuple[Quality, list[Diagnosis]]:
     quality, verdicts = Quality(), []
     for number, one in enumerate(attempts):
-        quality, verdict = assess(quality, TARGET, one, REACHED, 1000.0 + 30 * number)
-        verdicts.append(verdict)
+        quality, diagnosis = assess(quality, TARGET, one, REACHED, 1000.0 + 30 * number)
+        verdicts.append(diagnosis)
     return quality, verdicts
 
 
@@ -42,7 +42,7 @@ def test_a_path_that_became_slow_is_degraded_with_both_figures():
         "The path to a.example is slow: a round trip takes 212 ms, usually 12 ms."
     )
     assert said.evidence["round_trip"] == "212 ms, usually 12 ms"
-    assert said.cure
+    assert said.remediation
 
 
 def test_behind_a_proxy_it_is_the_path_to_the_proxy_that_is_measured():
@@ -87,13 +87,13 @@ def test_a_packet_lost_now_and_then_is_not_told():
 
 def test_failed_attempts_do_not_touch_what_is_usual():
     quality, _ = after(*WELL)
-    same, verdict = assess(quality, TARGET, attempt("a", ok=False), FILTERED, 2000.0)
-    assert (same, verdict) == (quality, FILTERED)
+    same, diagnosis = assess(quality, TARGET, probe_result("a", ok=False), FILTERED, 2000.0)
+    assert (same, diagnosis) == (quality, FILTERED)
 
 
 def test_a_degraded_answer_keeps_its_cause():
     quality, _ = after(*WELL, *[answer(0.212)] * 3)
-    skewed = Verdict(Cause.CLOCK_SKEW, "x", "y")
+    skewed = Diagnosis(Cause.CLOCK_SKEW, "x", "y")
     assert assess(quality, TARGET, answer(0.212), skewed, 2000.0)[1] == skewed
 
 
@@ -108,7 +108,7 @@ def test_what_flaps_says_how_often_and_why():
     assert outages.cause is Cause.TCP_TIMEOUT
     assert "3 outages within 30 minutes" in outages.detail
     assert FILTERED.detail in outages.detail
-    assert outages.cure == FILTERED.cure
+    assert outages.remediation == FILTERED.remediation
     changes = unsettled(Flaps(True, results=0b1010101010), TARGET, FILTERED, REACHED)
     assert "changes in its last 20 probes" in changes.detail
 
@@ -120,5 +120,5 @@ def test_it_is_getting_slow_before_it_is_slow():
 
 
 def test_an_attempt_without_a_connection_tells_nothing():
-    bare = replace(attempt("a"), connections=())
+    bare = replace(probe_result("a"), connections=())
     assert after(*[bare] * 30)[0] == Quality()

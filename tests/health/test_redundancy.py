@@ -11,28 +11,29 @@ from hypothesis import strategies as st
 
 from monitor.catalog import build_targets
 from monitor.cli.one_shot import incidents_of
-from monitor.health.redundancy import RedundantGroup, spared, survey
+from monitor.health.redundancy import RedundantGroup, covered_by_redundancy, rollup
+from monitor.health.status import TargetStatus
 from monitor.model.endpoint import Profile
 from monitor.model.identity import Identity
 from monitor.model.settings import Settings, TargetSettings
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.present.report import summary_line
-from monitor.state.check_result import Result, redundant_groups_of, summarize
+from monitor.state.check_result import redundant_groups_of, summarize
 from monitor.state.events import EventKind, redundant_groups_changed
-from tests.attempts import FILTERED, REACHED, attempt, target
+from tests.probe_results import FILTERED, REACHED, probe_result, target
 
 U, D, G, N = State.UP, State.DOWN, State.DEGRADED, State.UNKNOWN
 
 
-def member(name: str, one_of: str, *, required: bool = True) -> Target:
+def member(name: str, redundancy_group: str, *, required: bool = True) -> Target:
     made = target(name, required=required)
-    return replace(made, endpoint=replace(made.endpoint, one_of=one_of))
+    return replace(made, endpoint=replace(made.endpoint, redundancy_group=redundancy_group))
 
 
 def group(*states: State, before: tuple[RedundantGroup, ...] = (), now: float = 1.0):
     pairs = [(member(f"m{n}", f"mirrors/{n}"), state) for n, state in enumerate(states)]
-    return survey(pairs, before, now)
+    return rollup(pairs, before, now)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_one_that_works_of_several_is_degraded_and_none_is_down(states, expected
 
 def test_an_alternative_needs_all_its_required_targets():
     def stands(*pairs: tuple[Target, State]) -> State:
-        return survey(pairs, (), 1.0)[0].alternatives[0].state
+        return rollup(pairs, (), 1.0)[0].alternatives[0].state
 
     needed, wanted = member("a", "g/1"), member("b", "g/1", required=False)
     assert stands((needed, U), (member("c", "g/1"), D)) is D
@@ -67,7 +68,7 @@ def test_an_alternative_needs_all_its_required_targets():
 
 def test_a_target_without_an_alternatives_name_is_one_by_itself():
     pairs = [(member("a", "mirrors"), U), (member("b", "mirrors"), D)]
-    (found,) = survey(pairs, (), 1.0)
+    (found,) = rollup(pairs, (), 1.0)
     assert [a.name for a in found.alternatives] == ["a", "b"]
     assert found.working == ("a",)
 
@@ -83,7 +84,7 @@ def test_only_targets_of_what_does_not_work_are_spared_and_only_while_another_wo
     states: list[State],
 ):
     groups = group(*states)
-    ids = set(spared(groups))
+    ids = set(covered_by_redundancy(groups))
     not_working = {f"m{n}" for n, s in enumerate(states) if s in {D, N}}
     assert ids == (not_working if len(not_working) < len(states) else set())
     assert groups[0].state is not State.DOWN or not ids
@@ -93,10 +94,10 @@ def gateways(*down: str, profile: Profile = Profile.STANDARD, **overrides: Targe
     settings = Settings(Path("config.toml"), profile=profile, targets=overrides)
     targets = [t for t in build_targets(settings, Identity()) if t.endpoint.gateway]
     return [
-        Result(
+        TargetStatus.of(
             t,
             D if t.endpoint.gateway in down else U,
-            replace(attempt(t.id, ok=t.endpoint.gateway not in down)),
+            replace(probe_result(t.id, ok=t.endpoint.gateway not in down)),
             FILTERED if t.endpoint.gateway in down else REACHED,
         )
         for t in targets
@@ -104,32 +105,35 @@ def gateways(*down: str, profile: Profile = Profile.STANDARD, **overrides: Targe
 
 
 def test_one_gateway_of_two_down_is_degraded_and_no_failure_of_the_check():
-    results = gateways("us01")
-    (found,) = redundant_groups_of(results)
+    statuses = gateways("us01")
+    (found,) = redundant_groups_of(statuses)
     assert (found.name, found.state, found.working) == ("gateways", G, ("eu01",))
-    summary = summarize(results)
-    assert (summary.ok, summary.down, summary.spared) == (True, 4, 4)
+    summary = summarize(statuses)
+    assert (summary.ok, summary.down, summary.covered_by_redundancy) == (True, 4, 4)
     assert "an alternative works" in summary_line(summary)
-    for incident in incidents_of(results, 1000.0):
+    for incident in incidents_of(statuses, 1000.0):
         assert incident.state is State.DEGRADED
         assert incident.detail.endswith("Still works: eu01 of gateways.")
 
 
 def test_both_gateways_down_is_down():
-    results = gateways("us01", "eu01")
-    assert redundant_groups_of(results)[0].state is State.DOWN
-    assert not summarize(results).ok
-    assert {i.state for i in incidents_of(results, 1000.0)} == {State.DOWN}
+    statuses = gateways("us01", "eu01")
+    assert redundant_groups_of(statuses)[0].state is State.DOWN
+    assert not summarize(statuses).ok
+    assert {i.state for i in incidents_of(statuses, 1000.0)} == {State.DOWN}
 
 
 def test_an_incident_of_spared_and_other_targets_is_down():
-    results = [*gateways("us01"), Result(target("a"), D, attempt("a", ok=False), FILTERED)]
-    assert State.DOWN in {i.state for i in incidents_of(results, 1000.0)}
+    statuses = [
+        *gateways("us01"),
+        TargetStatus.of(target("a"), D, probe_result("a", ok=False), FILTERED),
+    ]
+    assert State.DOWN in {i.state for i in incidents_of(statuses, 1000.0)}
 
 
 def test_the_user_may_take_a_target_out_of_its_group():
-    results = gateways("us01", **{"gateway-us01": TargetSettings(one_of="")})
-    assert summarize(results).required_missing == 1
+    statuses = gateways("us01", **{"gateway-us01": TargetSettings(redundancy_group="")})
+    assert summarize(statuses).required_missing == 1
 
 
 def test_an_enterprise_runner_has_no_gateways():

@@ -10,25 +10,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.health.status import Standing
+from monitor.health.status import TargetStatus
 from monitor.incidents.lifecycle import correlate
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.endpoint import DEFAULT_PROBERS, Endpoint, Protocol
 from monitor.model.incident import Incident, Scope
 from monitor.model.probe_result import (
-    Attempt,
     Certificate,
     Connection,
     Failure,
     FailureKind,
     Family,
     Phase,
+    ProbeResult,
     Resolution,
     ResolutionSource,
     TlsFacts,
 )
 from monitor.model.state import State
 from monitor.model.target import Target
+from tests.probe_results import altered
 
 HTTPS, TCP, UDP, DNS, HTTP = (
     Protocol.HTTPS,
@@ -62,7 +63,7 @@ def target(name: str) -> Target:
     return Target(Endpoint(name, group, host, port, protocol, DEFAULT_PROBERS[protocol]), 30, 10)
 
 
-def standing(name: str, cause: Cause | None = None, **facts: object) -> Standing:
+def status(name: str, cause: Cause | None = None, **facts: object) -> TargetStatus:
     """A target that is up, or down with ``cause``."""
     failure = None if cause is None else Failure(Phase.CONNECT, FailureKind.TIMEOUT, "x")
     connection = Connection("192.0.2.1", 443, Family.IPV4, {}, failure)
@@ -72,7 +73,7 @@ def standing(name: str, cause: Cause | None = None, **facts: object) -> Standing
     host = CATALOG[name][1]
     source = ResolutionSource.LITERAL if host[0].isdigit() else ResolutionSource.DNS
     resolution = Resolution(host, source, ("192.0.2.1",))
-    attempt = Attempt(
+    probe_result = ProbeResult(
         name,
         float(facts.get("at", 100.0)),  # type: ignore[arg-type]
         1.0,
@@ -82,15 +83,15 @@ def standing(name: str, cause: Cause | None = None, **facts: object) -> Standing
         proxy=facts.get("proxy"),  # type: ignore[arg-type]
     )
     state = State.UP if cause is None else State.DOWN
-    verdict = Verdict(cause, f"{name} fails", f"mend {name}") if cause else Verdict(None)
-    return Standing(target(name), state, 105.0, verdict, attempt)
+    diagnosis = Diagnosis(cause, f"{name} fails", f"mend {name}") if cause else Diagnosis(None)
+    return TargetStatus.of(target(name), state, probe_result, diagnosis, since=105.0)
 
 
 CERTIFICATE = Certificate("CN=a", "CN=b", ("a",), 0.0, 1.0, "01", "00")
 
 
-def world(failing: Mapping[str, Cause], **facts: object) -> list[Standing]:
-    return [standing(name, failing.get(name), **facts) for name in CATALOG]
+def world(failing: Mapping[str, Cause], **facts: object) -> list[TargetStatus]:
+    return [status(name, failing.get(name), **facts) for name in CATALOG]
 
 
 def every(cause: Cause, *names: str) -> dict[str, Cause]:
@@ -170,7 +171,7 @@ def test_what_failures_share_is_one_incident(case: str):
     assert (incident.scope, incident.affected) == (scope, tuple(sorted(failing)))
     assert not subject or incident.subject == subject
     assert incident.detail
-    assert incident.cure
+    assert incident.remediation
     assert incident.started_at == 105.0
 
 
@@ -206,7 +207,7 @@ def test_two_breakages_at_once_are_two_incidents():
     }
 
 
-def without_ipv6(number: int, code: str) -> list[Standing]:
+def without_ipv6(number: int, code: str) -> list[TargetStatus]:
     """Everything is up over IPv4, and over IPv6 fails with an error of the kernel's."""
     broken = Failure(Phase.CONNECT, FailureKind.OS_ERROR, "x", number, code)
     connections = (
@@ -214,9 +215,9 @@ def without_ipv6(number: int, code: str) -> list[Standing]:
         Connection("2001:db8::1", 443, Family.IPV6, {}, broken),
     )
     return [
-        replace(s, attempt=replace(s.attempt, connections=connections))
+        replace(s, probe_result=replace(s.probe_result, connections=connections))
         for s in world({})
-        if s.attempt
+        if s.probe_result
     ]
 
 
@@ -231,8 +232,8 @@ def test_a_host_without_descriptors_has_no_broken_family():
 
 
 def test_a_dead_address_of_some_names_is_no_broken_family_but_one_of_all_names_is():
-    def partly(s: Standing, dead: str) -> Standing:
-        assert s.attempt
+    def partly(s: TargetStatus, dead: str) -> TargetStatus:
+        assert s.probe_result
         failure = Failure(Phase.CONNECT, FailureKind.TIMEOUT, "no answer")
         working = (
             Connection("192.0.2.1", 443, Family.IPV4, {}),
@@ -242,9 +243,9 @@ def test_a_dead_address_of_some_names_is_no_broken_family_but_one_of_all_names_i
         connections = tuple(
             replace(c, failure=failure) if c.address == dead else c for c in working
         )
-        verdict = Verdict(Cause.ADDRESS_FAILED, "One fails.", "Allow it.")
-        attempt = replace(s.attempt, connections=connections)
-        return replace(s, state=State.DEGRADED, verdict=verdict, attempt=attempt)
+        diagnosis = Diagnosis(Cause.ADDRESS_FAILED, "One fails.", "Allow it.")
+        probe_result = replace(s.probe_result, connections=connections)
+        return altered(s, state=State.DEGRADED, diagnosis=diagnosis, probe_result=probe_result)
 
     world_of = world({})
     some = [partly(s, "192.0.2.2") if s.target.id.startswith("gw") else s for s in world_of]
@@ -274,13 +275,13 @@ def test_an_incident_shrinks_and_closes():
 
 def test_an_incident_that_mends_keeps_what_nobody_has_looked_at_since():
     whole = one(correlate(world(every(Cause.TCP_TIMEOUT, *EGRESS)), (), 110.0))
-    mended = replace(standing("s3", at=119.0), since=120.0)
-    unseen = [standing(name, Cause.TCP_TIMEOUT) for name in EGRESS if name not in {"s3", "app"}]
-    app = standing("app", Cause.TCP_TIMEOUT)
+    mended = altered(status("s3", at=119.0), since=120.0)
+    unseen = [status(name, Cause.TCP_TIMEOUT) for name in EGRESS if name not in {"s3", "app"}]
+    app = status("app", Cause.TCP_TIMEOUT)
     mending = one(correlate([mended, app, *unseen], (whole,), 120.0))
     assert (mending.id, mending.scope) == (whole.id, Scope.ALL_EGRESS)
     assert set(mending.affected) == set(EGRESS) - {"s3"}
-    looked_at = standing("app", Cause.TCP_TIMEOUT, at=121.0)
+    looked_at = status("app", Cause.TCP_TIMEOUT, at=121.0)
     told = {i.scope: i.affected for i in correlate([mended, looked_at, *unseen], (mending,), 122.0)}
     assert told[Scope.ENDPOINT] == ("app",)
     assert set(told[Scope.ALL_EGRESS]) == set(EGRESS) - {"s3", "app"}
@@ -288,9 +289,9 @@ def test_an_incident_that_mends_keeps_what_nobody_has_looked_at_since():
 
 def test_a_success_from_before_the_failures_does_not_contradict_a_wide_scope():
     failing = every(Cause.TCP_TIMEOUT, *EGRESS[:5])
-    stale = [standing(n, failing.get(n), at=100.0 if n in failing else 90.0) for n in CATALOG]
+    stale = [status(n, failing.get(n), at=100.0 if n in failing else 90.0) for n in CATALOG]
     assert one(correlate(stale, (), 110.0)).scope is Scope.ALL_EGRESS
-    fresh = [standing(n, failing.get(n), at=100.0 if n in failing else 101.0) for n in CATALOG]
+    fresh = [status(n, failing.get(n), at=100.0 if n in failing else 101.0) for n in CATALOG]
     assert all(i.scope is not Scope.ALL_EGRESS for i in correlate(fresh, (), 110.0))
 
 
@@ -309,7 +310,7 @@ def test_names_that_all_lead_to_one_stranger_are_sinkholed():
     failing = every(Cause.TLS_NAME_MISMATCH, "ec2", "s3")
     elsewhere = [s for s in world(failing) if s.target.id not in failing]
     moved = [
-        replace(s, attempt=replace(s.attempt, connections=(_at(s, "198.51.100.250"),)))
+        replace(s, probe_result=replace(s.probe_result, connections=(_at(s, "198.51.100.250"),)))
         for s in world(failing)
         if s.target.id in failing
     ]
@@ -323,9 +324,9 @@ def test_one_host_with_another_name_in_its_certificate_is_no_sinkhole():
     assert (incident.scope, incident.cause) == (Scope.ENDPOINT, Cause.TLS_NAME_MISMATCH)
 
 
-def _at(standing: Standing, address: str) -> Connection:
-    assert standing.attempt is not None
-    return replace(standing.attempt.connections[0], address=address)
+def _at(status: TargetStatus, address: str) -> Connection:
+    assert status.probe_result is not None
+    return replace(status.probe_result.connections[0], address=address)
 
 
 def test_a_breakage_that_falls_apart_keeps_its_id_once_and_the_parts_have_their_own():
@@ -341,12 +342,12 @@ def test_the_order_of_targets_and_incidents_does_not_matter(data: st.DataObject)
     failing = data.draw(
         st.dictionaries(st.sampled_from(sorted(CATALOG)), st.sampled_from(list(Cause)))
     )
-    standings = world(failing)
-    opened = correlate(standings, (), 110.0)
-    shuffled = data.draw(st.permutations(standings))
+    statuses = world(failing)
+    opened = correlate(statuses, (), 110.0)
+    shuffled = data.draw(st.permutations(statuses))
     told = {(i.scope, i.subject, i.cause, i.affected) for i in correlate(shuffled, (), 110.0)}
     assert told == {(i.scope, i.subject, i.cause, i.affected) for i in opened}
-    assert correlate(standings, data.draw(st.permutations(opened)), 140.0) == opened
+    assert correlate(statuses, data.draw(st.permutations(opened)), 140.0) == opened
 
 
 @given(
@@ -375,11 +376,11 @@ def test_ids_are_distinct_and_kept_while_anything_they_affected_still_fails(
 def test_what_grows_target_by_target_never_forgets_when_it_began(cause: Cause, order: list[str]):
     opened: tuple[Incident, ...] = ()
     for count in range(1, len(order) + 1):
-        standings = [
-            replace(s, since=100.0 + order.index(s.target.id)) if s.target.id in order else s
+        statuses = [
+            altered(s, since=100.0 + order.index(s.target.id)) if s.target.id in order else s
             for s in world(every(cause, *order[:count]))
         ]
-        opened = correlate(standings, opened, 110.0 + count)
+        opened = correlate(statuses, opened, 110.0 + count)
         assert opened[0].started_at == 100.0
 
 

@@ -8,68 +8,75 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.health.status import Standing
-from monitor.incidents.followup_plan import Question, Sight, looks_for, sight_of
-from monitor.incidents.followup_verdict import settle, whom
+from monitor.health.status import TargetStatus
+from monitor.incidents.followup_plan import (
+    FollowUpResult,
+    Rival,
+    follow_up_result_of,
+    follow_ups_for,
+)
+from monitor.incidents.followup_verdict import refine, whom
 from monitor.incidents.lifecycle import correlate
 from monitor.incidents.wording import STILL_WORKS
 from monitor.model.diagnosis import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.probe_result import (
-    Attempt,
     Connection,
     DnsAnswer,
     Failure,
     FailureKind,
     Family,
     Phase,
+    ProbeResult,
     Resolution,
     ResolutionSource,
 )
 from monitor.model.state import State
-from tests.incidents.test_correlate import CATALOG, every, one, standing, world
+from tests.incidents.test_correlate import CATALOG, every, one, status, world
 
-Q = Question
+Q = Rival
 ADDRESSES = {name: f"192.0.2.{number}" for number, name in enumerate(CATALOG, 10)}
 SERVER = "10.0.0.2:53"
 
 
-def placed(standings: list[Standing], proxy: str | None = None) -> list[Standing]:
+def placed(statuses: list[TargetStatus], proxy: str | None = None) -> list[TargetStatus]:
     """Give each host an address of its own, and a second one that is never tried."""
     result = []
-    for s in standings:
-        assert s.attempt is not None
+    for s in statuses:
+        assert s.probe_result is not None
         first = next(ADDRESSES[n] for n, row in CATALOG.items() if row[1] == s.target.host)
-        connection = replace(s.attempt.connections[0], address=first)
+        connection = replace(s.probe_result.connections[0], address=first)
         answers = (DnsAnswer(SERVER, "A", "NOERROR", (first,), 0.01),)
         found = Resolution(s.target.host, ResolutionSource.DNS, (first, f"{first}9"[:13]), answers)
-        attempt = replace(s.attempt, connections=(connection,), resolution=found, proxy=proxy)
-        result.append(replace(s, attempt=attempt))
+        probe_result = replace(
+            s.probe_result, connections=(connection,), resolution=found, proxy=proxy
+        )
+        result.append(replace(s, probe_result=probe_result))
     return result
 
 
 def incident_of(cause: Cause, *names: str, proxy: str | None = None):
-    standings = placed(world(every(cause, *names)), proxy)
-    return one(correlate(standings, (), 110.0)), standings
+    statuses = placed(world(every(cause, *names)), proxy)
+    return one(correlate(statuses, (), 110.0)), statuses
 
 
-def questions(cause: Cause, *names: str, proxy: str | None = None) -> list[Question]:
-    incident, standings = incident_of(cause, *names, proxy=proxy)
-    return list(dict.fromkeys(look.question for look in looks_for(incident, standings)))
+def rivals(cause: Cause, *names: str, proxy: str | None = None) -> list[Rival]:
+    incident, statuses = incident_of(cause, *names, proxy=proxy)
+    return list(dict.fromkeys(follow_up.rival for follow_up in follow_ups_for(incident, statuses)))
 
 
 def test_a_cut_hello_is_tried_with_another_name_at_the_same_address():
-    incident, standings = incident_of(Cause.TLS_RESET_ON_HELLO, "gw-us", "gw-eu")
-    (look,) = looks_for(incident, standings)
-    assert (look.question, look.target.address) == (Q.OTHER_NAME, ADDRESSES["gw-us"])
-    assert (look.target.host, look.target.port) == ("app.test", 8443)
-    assert look.target.endpoint.prober == "tls"
+    incident, statuses = incident_of(Cause.TLS_RESET_ON_HELLO, "gw-us", "gw-eu")
+    (follow_up,) = follow_ups_for(incident, statuses)
+    assert (follow_up.rival, follow_up.target.address) == (Q.OTHER_NAME, ADDRESSES["gw-us"])
+    assert (follow_up.target.host, follow_up.target.port) == ("app.test", 8443)
+    assert follow_up.target.endpoint.prober == "tls"
 
 
 def test_a_silent_hello_is_also_tried_in_small_segments():
-    incident, standings = incident_of(Cause.TLS_TIMEOUT_ON_HELLO, "app")
-    small = looks_for(incident, standings)[-1]
-    assert (small.question, small.segment, small.target.host) == (
+    incident, statuses = incident_of(Cause.TLS_TIMEOUT_ON_HELLO, "app")
+    small = follow_ups_for(incident, statuses)[-1]
+    assert (small.rival, small.segment, small.target.host) == (
         Q.SMALL_SEGMENTS,
         500,
         "app.test",
@@ -86,69 +93,75 @@ def test_a_silent_hello_is_also_tried_in_small_segments():
         (Cause.LOCAL_PORT_EXHAUSTED, ("app",), []),
     ],
 )
-def test_each_doubt_has_its_looks(cause: Cause, names: tuple[str, ...], expected: list[Question]):
-    assert questions(cause, *names) == expected
+def test_each_doubt_has_its_looks(cause: Cause, names: tuple[str, ...], expected: list[Rival]):
+    assert rivals(cause, *names) == expected
 
 
 def test_what_the_proxy_fails_is_tried_without_it():
-    assert questions(Cause.PROXY_DENIED, "app", proxy="proxy.test:3128") == [Q.BESIDE_PROXY]
-    assert questions(Cause.TLS_RESET_ON_HELLO, "app", proxy="p:1") == [Q.BESIDE_PROXY]
+    assert rivals(Cause.PROXY_DENIED, "app", proxy="proxy.test:3128") == [Q.ALTERNATE_PROXY]
+    assert rivals(Cause.TLS_RESET_ON_HELLO, "app", proxy="p:1") == [Q.ALTERNATE_PROXY]
 
 
 def test_what_fails_directly_is_tried_through_the_proxy_that_others_use():
-    incident, standings = incident_of(Cause.TCP_TIMEOUT, "app")
-    standings[1] = replace(standings[1], attempt=replace(standings[1].attempt, proxy="proxy:3128"))
-    assert Q.THROUGH_PROXY in [look.question for look in looks_for(incident, standings)]
+    incident, statuses = incident_of(Cause.TCP_TIMEOUT, "app")
+    statuses[1] = replace(
+        statuses[1], probe_result=replace(statuses[1].probe_result, proxy="proxy:3128")
+    )
+    assert Q.THROUGH_PROXY in [follow_up.rival for follow_up in follow_ups_for(incident, statuses)]
 
 
 def test_another_port_of_the_same_host_is_tried_first():
-    incident, standings = incident_of(Cause.TCP_TIMEOUT, "gw-us")
-    host = next(s for s in standings if s.target.id == "gw-us").target.host
-    ports = [x for x in looks_for(incident, standings) if x.question is Q.OTHER_PORT]
-    others = {s.target.port for s in standings if s.target.host == host} - {8443}
-    assert [look.target.endpoint.port in others for look in ports] == [True] * bool(others)
+    incident, statuses = incident_of(Cause.TCP_TIMEOUT, "gw-us")
+    host = next(s for s in statuses if s.target.id == "gw-us").target.host
+    ports = [x for x in follow_ups_for(incident, statuses) if x.rival is Q.OTHER_PORT]
+    others = {s.target.port for s in statuses if s.target.host == host} - {8443}
+    assert [follow_up.target.endpoint.port in others for follow_up in ports] == [True] * bool(
+        others
+    )
 
 
 def test_nothing_is_looked_at_without_an_address_or_anybody_to_speak():
-    incident, standings = incident_of(Cause.TLS_RESET_ON_HELLO, "app")
+    incident, statuses = incident_of(Cause.TLS_RESET_ON_HELLO, "app")
     blind = [
-        replace(s, attempt=replace(s.attempt, connections=(), resolution=None)) if s.attempt else s
-        for s in standings
+        replace(s, probe_result=replace(s.probe_result, connections=(), resolution=None))
+        if s.probe_result
+        else s
+        for s in statuses
     ]
-    assert looks_for(incident, blind) == ()
-    assert looks_for(replace(incident, affected=("gone",)), standings) == ()
+    assert follow_ups_for(incident, blind) == ()
+    assert follow_ups_for(replace(incident, affected=("gone",)), statuses) == ()
 
 
 @given(st.dictionaries(st.sampled_from(sorted(CATALOG)), st.sampled_from(list(Cause)), max_size=8))
 def test_looks_are_few_and_go_only_where_the_configuration_points(failing: dict[str, Cause]):
-    standings = placed(world(failing))
-    hosts = {s.target.host for s in standings}
-    addresses = {a for s in standings for a in s.attempt.resolution.addresses} | {None}
-    for incident in correlate(standings, (), 110.0):
-        looks = looks_for(incident, standings)
-        assert len(looks) <= 5
-        for look in looks:
-            assert look.target.host in hosts
-            assert look.target.endpoint.query in hosts | {""}
-            assert look.target.address in addresses
-            assert look.target.id not in CATALOG
-        told = settle(incident, {}, ())
+    statuses = placed(world(failing))
+    hosts = {s.target.host for s in statuses}
+    addresses = {a for s in statuses for a in s.probe_result.resolution.addresses} | {None}
+    for incident in correlate(statuses, (), 110.0):
+        follow_ups = follow_ups_for(incident, statuses)
+        assert len(follow_ups) <= 5
+        for follow_up in follow_ups:
+            assert follow_up.target.host in hosts
+            assert follow_up.target.endpoint.query in hosts | {""}
+            assert follow_up.target.address in addresses
+            assert follow_up.target.id not in CATALOG
+        told = refine(incident, {}, ())
         assert told == incident
 
 
-def look(question: Question):
-    incident, standings = incident_of(Cause.TLS_TIMEOUT_ON_HELLO, "app")
-    return next(x for x in looks_for(incident, standings) if x.question is question)
+def follow_up(rival: Rival):
+    incident, statuses = incident_of(Cause.TLS_TIMEOUT_ON_HELLO, "app")
+    return next(x for x in follow_ups_for(incident, statuses) if x.rival is rival)
 
 
 def test_any_byte_that_tls_answers_counts_and_silence_does_not():
     refused = Failure(Phase.TLS, FailureKind.TLS_VERIFY, "not for that name", code="62")
     silent = Failure(Phase.TLS, FailureKind.TIMEOUT, "no answer in time")
 
-    def seen(failure: Failure, received: int) -> Sight:
+    def seen(failure: Failure, received: int) -> FollowUpResult:
         connection = Connection("192.0.2.1", 443, Family.IPV4, {}, failure, received=received)
-        attempt = Attempt("x", 1.0, 1.0, None, (connection,), failure)
-        return sight_of(look(Q.OTHER_NAME), attempt)
+        probe_result = ProbeResult("x", 1.0, 1.0, None, (connection,), failure)
+        return follow_up_result_of(follow_up(Q.OTHER_NAME), probe_result)
 
     assert seen(refused, 1200).answered
     assert seen(silent, 0).said == "no answer in time"
@@ -160,11 +173,11 @@ def incident(cause: Cause, *names: str, scope: Scope = Scope.ENDPOINT) -> Incide
     )
 
 
-TARGETS = {name: standing(name).target for name in CATALOG}
+TARGETS = {name: status(name).target for name in CATALOG}
 
 
 @pytest.mark.parametrize(
-    ("cause", "sights", "words", "settled"),
+    ("cause", "follow_up_results", "words", "settled"),
     [
         (Cause.TLS_RESET_ON_HELLO, {Q.OTHER_NAME: True}, "a name filter", None),
         (Cause.TLS_RESET_ON_HELLO, {Q.OTHER_NAME: False}, "no name filter", Cause.TCP_RESET),
@@ -196,8 +209,8 @@ TARGETS = {name: standing(name).target for name in CATALOG}
         (Cause.UDP_NO_REPLY, {Q.TCP: False}, "can't be reached at all", None),
         (Cause.DNS_NXDOMAIN, {Q.OTHER_SERVER: True}, "they disagree", None),
         (Cause.DNS_NXDOMAIN, {Q.OTHER_SERVER: False}, "no address either", None),
-        (Cause.PROXY_DENIED, {Q.BESIDE_PROXY: True}, "Without the proxy it is reached", None),
-        (Cause.PROXY_DENIED, {Q.BESIDE_PROXY: False}, "It is down.", None),
+        (Cause.PROXY_DENIED, {Q.ALTERNATE_PROXY: True}, "Without the proxy it is reached", None),
+        (Cause.PROXY_DENIED, {Q.ALTERNATE_PROXY: False}, "It is down.", None),
         (Cause.UDP_NO_REPLY, {Q.SAME_PORT: True}, "It is down.", None),
         (Cause.DNS_NXDOMAIN, {Q.TCP: True}, "It is down.", None),
         (Cause.TLS_RESET_ON_HELLO, {Q.THROUGH_PROXY: True}, "can't be reached directly", None),
@@ -205,26 +218,29 @@ TARGETS = {name: standing(name).target for name in CATALOG}
     ],
 )
 def test_what_was_seen_settles_the_sentence(
-    cause: Cause, sights: dict[Question, bool], words: str, settled: Cause | None
+    cause: Cause, follow_up_results: dict[Rival, bool], words: str, settled: Cause | None
 ):
-    seen = [Sight(q, "something else", ok, "answers" if ok else "x") for q, ok in sights.items()]
-    told = settle(incident(cause, "app"), TARGETS, seen)
+    seen = [
+        FollowUpResult(q, "something else", ok, "answers" if ok else "x")
+        for q, ok in follow_up_results.items()
+    ]
+    told = refine(incident(cause, "app"), TARGETS, seen)
     assert words in told.detail
     assert told.cause is (settled or cause)
-    assert told.cure
-    assert told.evidence.keys() == {"phase", *(q.value for q in sights)}
+    assert told.remediation
+    assert told.evidence.keys() == {"phase", *(q.value for q in follow_up_results)}
 
 
-@pytest.mark.parametrize("question", [Q.SAME_PORT, Q.OTHER_SERVER])
-def test_what_still_works_stays_said_and_once(question: Question):
-    cause = Cause.TCP_TIMEOUT if question is Q.SAME_PORT else Cause.DNS_NXDOMAIN
+@pytest.mark.parametrize("rival", [Q.SAME_PORT, Q.OTHER_SERVER])
+def test_what_still_works_stays_said_and_once(rival: Rival):
+    cause = Cause.TCP_TIMEOUT if rival is Q.SAME_PORT else Cause.DNS_NXDOMAIN
     remark = "Still works: eu01 of gateways."
     still = replace(
         incident(cause, "gw-us"),
         detail=f"It is down. {remark}",
         evidence={STILL_WORKS: "eu01 of gateways"},
     )
-    told = settle(still, TARGETS, [Sight(question, "another", True, "answers")])
+    told = refine(still, TARGETS, [FollowUpResult(rival, "another", True, "answers")])
     assert told.detail.count(remark) == 1
 
 

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from monitor.incidents.followup_plan import Look
-from monitor.incidents.followup_runner import LIMIT, SecondLooks
+from monitor.incidents.followup_plan import FollowUp
+from monitor.incidents.followup_runner import LIMIT, FollowUpRunner
 from monitor.incidents.lifecycle import correlate
 from monitor.model.diagnosis import Cause
-from monitor.model.probe_result import Attempt, Connection, Family
+from monitor.model.probe_result import Connection, Family, ProbeResult
 from tests.incidents.test_correlate import every
 from tests.incidents.test_followup_plan import placed, world
 
@@ -19,40 +19,40 @@ class Taker:
     """Stands in for the engine: every look is answered, and remembered."""
 
     def __init__(self) -> None:
-        self.taken: list[Look] = []
+        self.taken: list[FollowUp] = []
         self.told: list[str] = []
         self.explained = asyncio.Event()
 
-    async def take(self, look: Look) -> Attempt:
-        self.taken.append(look)
+    async def take(self, follow_up: FollowUp) -> ProbeResult:
+        self.taken.append(follow_up)
         connection = Connection("192.0.2.1", 443, Family.IPV4, {}, received=1)
-        return Attempt(look.target.id, 1.0, 0.1, None, (connection,))
+        return ProbeResult(follow_up.target.id, 1.0, 0.1, None, (connection,))
 
     def tell(self, incident_id: str) -> None:
         self.told.append(incident_id)
         self.explained.set()
 
 
-async def running(taker: Taker, looks: SecondLooks) -> None:
+async def running(taker: Taker, follow_ups: FollowUpRunner) -> None:
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-        task = group.create_task(looks.run())
+        task = group.create_task(follow_ups.run())
         await taker.explained.wait()
         task.cancel()
 
 
 def outage(cause: Cause, *names: str):
-    standings = placed(world(every(cause, *names)))
-    return correlate(standings, (), 110.0), standings
+    statuses = placed(world(every(cause, *names)))
+    return correlate(statuses, (), 110.0), statuses
 
 
 async def test_an_incident_is_looked_into_once_and_then_says_what_was_seen():
     taker = Taker()
-    looks = SecondLooks(taker.take, taker.tell)
-    incidents, standings = outage(Cause.TLS_RESET_ON_HELLO, "gw-us", "gw-eu")
-    assert looks.consider(incidents, standings) == incidents
-    await running(taker, looks)
+    follow_ups = FollowUpRunner(taker.take, taker.tell)
+    incidents, statuses = outage(Cause.TLS_RESET_ON_HELLO, "gw-us", "gw-eu")
+    assert follow_ups.consider(incidents, statuses) == incidents
+    await running(taker, follow_ups)
     for _ in range(3):
-        (told,) = looks.consider(incidents, standings)
+        (told,) = follow_ups.consider(incidents, statuses)
     assert "a name filter" in told.detail
     assert taker.told == [told.id]
     assert len(taker.taken) == 1
@@ -60,20 +60,20 @@ async def test_an_incident_is_looked_into_once_and_then_says_what_was_seen():
 
 async def test_a_new_outage_is_looked_into_again():
     taker = Taker()
-    looks = SecondLooks(taker.take, taker.tell)
-    incidents, standings = outage(Cause.TLS_RESET_ON_HELLO, "app")
+    follow_ups = FollowUpRunner(taker.take, taker.tell)
+    incidents, statuses = outage(Cause.TLS_RESET_ON_HELLO, "app")
     for _ in range(2):
         taker.explained.clear()
-        looks.consider(incidents, standings)
-        await running(taker, looks)
-        assert looks.consider((), ()) == ()
+        follow_ups.consider(incidents, statuses)
+        await running(taker, follow_ups)
+        assert follow_ups.consider((), ()) == ()
     assert len(taker.taken) == 2
 
 
 @pytest.mark.parametrize("closed", [False, True])
 async def test_an_incident_that_keeps_changing_is_looked_into_a_few_times_only(closed: bool):
     taker = Taker()
-    looks = SecondLooks(taker.take, taker.tell)
+    follow_ups = FollowUpRunner(taker.take, taker.tell)
     causes = (
         Cause.TLS_RESET_ON_HELLO,
         Cause.UDP_NO_REPLY,
@@ -84,11 +84,11 @@ async def test_an_incident_that_keeps_changing_is_looked_into_a_few_times_only(c
     ids = set()
     known = ()
     for cause in causes:
-        standings = placed(world(every(cause, "app")))
-        known = correlate(standings, known, 110.0)
+        statuses = placed(world(every(cause, "app")))
+        known = correlate(statuses, known, 110.0)
         ids |= {incident.id for incident in known}
-        looks.consider(known, standings)
+        follow_ups.consider(known, statuses)
     if closed:
-        looks.consider((), ())
+        follow_ups.consider((), ())
     assert len(ids) == 1
-    assert len(looks._waiting) == (0 if closed else LIMIT)
+    assert len(follow_ups._waiting) == (0 if closed else LIMIT)

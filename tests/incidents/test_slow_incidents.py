@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 import pytest
 
-from monitor.health.status import Standing
+from monitor.health.status import TargetStatus
 from monitor.incidents.lifecycle import correlate
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.incident import Scope
 from monitor.model.state import State
-from tests.incidents.test_correlate import CATALOG, EGRESS, one, standing, world
+from tests.incidents.test_correlate import CATALOG, EGRESS, one, status, world
+from tests.probe_results import altered
 
-SLOW = Verdict(Cause.SLOW, "It is slow.", "Ask its owner.")
+SLOW = Diagnosis(Cause.SLOW, "It is slow.", "Ask its owner.")
 
 
 def slow_world(*slow: str, getting: Collection[str] = (), proxy: str | None = None):
-    return [slowed(standing(name, proxy=proxy), slow, getting) for name in CATALOG]
+    return [slowed(status(name, proxy=proxy), slow, getting) for name in CATALOG]
 
 
-def slowed(s: Standing, slow: Collection[str], getting: Collection[str]) -> Standing:
+def slowed(s: TargetStatus, slow: Collection[str], getting: Collection[str]) -> TargetStatus:
     if s.target.id in slow:
-        return replace(s, state=State.DEGRADED, verdict=SLOW)
-    return replace(s, getting_slow=s.target.id in getting)
+        return altered(s, state=State.DEGRADED, diagnosis=SLOW)
+    return altered(s, getting_slow=s.target.id in getting)
 
 
 CASES = {
@@ -43,7 +43,7 @@ def test_what_is_slow_together_is_one_degraded_incident(case: str):
     assert (incident.scope, incident.cause, incident.state) == (scope, Cause.SLOW, State.DEGRADED)
     assert incident.affected == tuple(sorted(slow))
     assert incident.detail.startswith(sentence)
-    assert incident.cure
+    assert incident.remediation
 
 
 def test_the_first_that_is_called_slow_is_told_as_what_the_others_are_becoming():
@@ -60,9 +60,9 @@ def test_all_that_is_slow_through_one_proxy_is_the_proxys():
 
 
 def test_what_is_slow_is_not_mixed_with_what_is_blocked_on_the_same_port():
-    standings = slow_world("gw-us")
+    statuses = slow_world("gw-us")
     down = {s.target.id: s for s in world({"gw-eu": Cause.TCP_TIMEOUT})}
-    mixed = [down[s.target.id] if s.target.id == "gw-eu" else s for s in standings]
+    mixed = [down[s.target.id] if s.target.id == "gw-eu" else s for s in statuses]
     assert {(i.scope, i.cause) for i in correlate(mixed, (), 110.0)} == {
         (Scope.ENDPOINT, Cause.SLOW),
         (Scope.ENDPOINT, Cause.TCP_TIMEOUT),
@@ -71,9 +71,9 @@ def test_what_is_slow_is_not_mixed_with_what_is_blocked_on_the_same_port():
 
 def test_what_answers_now_and_then_does_not_hide_that_all_of_it_flaps():
     """A path that comes and goes: each target is held degraded though its last probe worked."""
-    last = Verdict(Cause.TCP_TIMEOUT, "It comes and goes.", "Look at the path.")
+    last = Diagnosis(Cause.TCP_TIMEOUT, "It comes and goes.", "Look at the path.")
     held = [
-        replace(s, state=State.DEGRADED, verdict=last) if s.target.id in EGRESS else s
+        altered(s, state=State.DEGRADED, diagnosis=last) if s.target.id in EGRESS else s
         for s in world({})
     ]
     incident = one(correlate(held, (), 110.0))

@@ -11,7 +11,6 @@ from monitor.diagnosis.causes import CLOCK_TOLERANCE, diagnose
 from monitor.model.diagnosis import Cause
 from monitor.model.endpoint import DEFAULT_PROBERS, Endpoint, Protocol
 from monitor.model.probe_result import (
-    Attempt,
     Certificate,
     Connection,
     DnsAnswer,
@@ -20,6 +19,7 @@ from monitor.model.probe_result import (
     Family,
     HttpFacts,
     Phase,
+    ProbeResult,
     Resolution,
     ResolutionSource,
     TcpFacts,
@@ -93,7 +93,7 @@ resolutions = st.builds(
     maybe_failures,
 )
 attempts = st.builds(
-    Attempt,
+    ProbeResult,
     st.just("t"),
     numbers,
     numbers,
@@ -127,28 +127,30 @@ targets = st.builds(
 
 
 @given(targets, attempts | blamed)
-def test_every_attempt_has_one_verdict_that_is_fit_to_print(target: Target, attempt: Attempt):
-    verdict = diagnose(target, attempt)
-    if attempt.failure is not None:
-        assert isinstance(verdict.cause, Cause)
-    said = [verdict.detail, verdict.cure]
-    assert all(map(bool, said)) == (verdict.cause is not None) == any(said)
+def test_every_attempt_has_one_verdict_that_is_fit_to_print(
+    target: Target, probe_result: ProbeResult
+):
+    diagnosis = diagnose(target, probe_result)
+    if probe_result.failure is not None:
+        assert isinstance(diagnosis.cause, Cause)
+    said = [diagnosis.detail, diagnosis.remediation]
+    assert all(map(bool, said)) == (diagnosis.cause is not None) == any(said)
     assert all(len(text) <= 400 for text in said)
-    for name, value in verdict.evidence.items():
+    for name, value in diagnosis.evidence.items():
         assert name.isidentifier()
         assert value
         assert value.isprintable()
         assert len(value) <= 400
-    assert SECRET not in repr(verdict)
+    assert SECRET not in repr(diagnosis)
 
 
 @given(targets, attempts | blamed)
-def test_the_same_attempt_means_the_same_again(target: Target, attempt: Attempt):
-    assert diagnose(target, attempt) == diagnose(target, attempt)
+def test_the_same_attempt_means_the_same_again(target: Target, probe_result: ProbeResult):
+    assert diagnose(target, probe_result) == diagnose(target, probe_result)
 
 
 @given(targets, st.floats(-CLOCK_TOLERANCE, CLOCK_TOLERANCE))
 def test_an_answer_with_nothing_amiss_has_no_cause(target: Target, offset: float):
     connection = Connection("192.0.2.1", 443, Family.IPV4, {Phase.CONNECT: 0.01})
-    attempt = Attempt("t", 0.0, 0.01, None, (connection,), clock_offset=offset)
-    assert diagnose(target, attempt).cause is None
+    probe_result = ProbeResult("t", 0.0, 0.01, None, (connection,), clock_offset=offset)
+    assert diagnose(target, probe_result).cause is None

@@ -137,7 +137,9 @@ def watch(lab: World, pace: Pace) -> None:
                 wanted.breakage.apply(lab)
             current, begun = wanted, time.monotonic()
             print(f"-- {current.name if current else 'every fault is lifted'}", flush=True)
-        said = [f"{i['scope']}: {i['detail']} {i['cure']}" for i in lab.incidents()] or ["all well"]
+        said = [f"{i['scope']}: {i['detail']} {i['remediation']}" for i in lab.incidents()] or [
+            "all well"
+        ]
         if said != shown:
             seconds = time.monotonic() - begun
             print("\n".join(f"{seconds:5.1f} s  {line}" for line in said), flush=True)

@@ -48,7 +48,7 @@ def stay_calm(lab: World, pace: Pace, minutes: float) -> int:
     return int(bool(incidents))
 
 
-_COUNTED = ("egress_probes_total", "probe_failures_total")
+_COUNTED = ("egress_probes_total", "egress_probe_failures_total")
 
 
 def _counters(lab: World) -> dict[str, float]:

@@ -84,7 +84,7 @@ FARGATE = Setting("fargate", environ={"AWS_EXECUTION_ENV": "AWS_ECS_FARGATE"})
 
 
 def trusts_corporate_ca(w: World) -> None:
-    w.trust(w.other_authority(CORPORATE))
+    w.trust_store(w.other_authority(CORPORATE))
 
 
 def two_addresses(w: World) -> None:

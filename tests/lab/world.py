@@ -179,7 +179,7 @@ shutdown_lifetime 0 seconds
             self.authorities[name] = Authority(self.folder, name)
         return self.authorities[name]
 
-    def trust(self, authority: Authority) -> None:
+    def trust_store(self, authority: Authority) -> None:
         """Have the monitor trust one more CA from its next start on."""
         self.trusted.append(authority)
 

@@ -8,28 +8,33 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 from monitor.cli.one_shot import incidents_of
-from monitor.model.diagnosis import Verdict
+from monitor.health.status import TargetStatus
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.state import State
 from monitor.net.proxy.audit import ProxyAudit
 from monitor.present import check_formats
-from monitor.state.check_result import Result
-from tests.attempts import FILTERED, REACHED, attempt, target
+from tests.probe_results import FILTERED, REACHED, probe_result, target
 
-UP = Result(target("up"), State.UP, attempt("up"), REACHED)
-DOWN = Result(target("down", "jetbrains"), State.DOWN, attempt("down", ok=False), FILTERED)
-OPTIONAL = Result(
-    target("extra", "jetbrains", required=False), State.DOWN, attempt("extra", ok=False), FILTERED
+UP = TargetStatus.of(target("up"), State.UP, probe_result("up"), REACHED)
+DOWN = TargetStatus.of(
+    target("down", "jetbrains"), State.DOWN, probe_result("down", ok=False), FILTERED
 )
-SLOW = Result(target("slow"), State.DEGRADED, attempt("slow"), FILTERED)
-UNKNOWN = Result(target("later", unknown=("region",)), State.UNKNOWN)
+OPTIONAL = TargetStatus.of(
+    target("extra", "jetbrains", required=False),
+    State.DOWN,
+    probe_result("extra", ok=False),
+    FILTERED,
+)
+SLOW = TargetStatus.of(target("slow"), State.DEGRADED, probe_result("slow"), FILTERED)
+UNKNOWN = TargetStatus.of(target("later", missing_values=("region",)), State.UNKNOWN)
 EVERY = (UP, DOWN, OPTIONAL, SLOW, UNKNOWN)
 HOSTILE = replace(
-    DOWN, verdict=Verdict(FILTERED.cause, "a|b\n<script>\x00\ud800 `x`", "=1+1 | *do*")
+    DOWN, diagnosis=Diagnosis(FILTERED.cause, "a|b\n<script>\x00\ud800 `x`", "=1+1 | *do*")
 )
 
 
-def suites(results: tuple[Result, ...]) -> dict[str, ElementTree.Element]:
-    root = ElementTree.fromstring(check_formats.junit(results))
+def suites(statuses: tuple[TargetStatus, ...]) -> dict[str, ElementTree.Element]:
+    root = ElementTree.fromstring(check_formats.junit(statuses))
     assert root.tag == "testsuites"
     return {suite.get("name", ""): suite for suite in root}
 
@@ -69,7 +74,7 @@ def test_csv_has_every_target_with_its_cause():
 
 def test_csv_holds_no_formula_and_no_broken_line():
     (row,) = csv.DictReader(io.StringIO(check_formats.csv((HOSTILE,))))
-    assert row["cure"].startswith("'=")
+    assert row["remediation"].startswith("'=")
     assert "\n" not in row["detail"]
 
 

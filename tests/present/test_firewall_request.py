@@ -14,23 +14,23 @@ import pytest
 from botocore.validate import ParamValidator
 
 from monitor.catalog import build_targets
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.health.status import TargetStatus
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.identity import Identity
 from monitor.model.settings import Settings
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.present.firewall_request import ASKS, Ask, Request, blocked, everything, write
 from monitor.present.formats import FirewallFormat
-from monitor.state.check_result import Result
-from tests.attempts import attempt, target
+from tests.probe_results import altered, probe_result, target
 
 SETTINGS = Settings(source=Path("config.toml"), region="eu-central-1", account_id="123456789012")
 TARGETS = {t.id: t for t in build_targets(SETTINGS, Identity(), ("10.0.0.2:53",))}
 
 
-def down(name: str, cause: Cause, detail: str = "It is dropped.") -> Result:
-    verdict = Verdict(cause, detail, "Open it.")
-    return Result(TARGETS[name], State.DOWN, attempt(name, ok=False), verdict)
+def down(name: str, cause: Cause, detail: str = "It is dropped.") -> TargetStatus:
+    diagnosis = Diagnosis(cause, detail, "Open it.")
+    return TargetStatus.of(TARGETS[name], State.DOWN, probe_result(name, ok=False), diagnosis)
 
 
 def places(requests: tuple[Request, ...]) -> set[tuple[str, int, str]]:
@@ -59,20 +59,22 @@ def test_no_firewall_is_asked_about_what_stays_in_the_subnet():
 
 
 def test_a_host_nobody_can_name_yet_is_not_asked_for():
-    unknown = target("aws", "aws_api", unknown=("region",))
+    unknown = target("aws", "aws_api", missing_values=("region",))
     assert everything([unknown]) == ()
 
 
 def test_only_what_is_down_for_a_rule_of_somebodys_is_blocked():
-    results = [
+    statuses = [
         down("app-gitpod-io", Cause.TLS_RESET_ON_HELLO),
         down("lighthouse-us01-udp", Cause.UDP_NO_REPLY),
         down("vscode-marketplace", Cause.HTTP_STATUS),
-        replace(down("app-ona-com", Cause.TCP_TIMEOUT), state=State.DEGRADED),
-        Result(TARGETS["registry-mcr"], State.UP, attempt("registry-mcr"), Verdict(None)),
-        Result(TARGETS["aws-s3"], State.UNKNOWN),
+        altered(down("app-ona-com", Cause.TCP_TIMEOUT), state=State.DEGRADED),
+        TargetStatus.of(
+            TARGETS["registry-mcr"], State.UP, probe_result("registry-mcr"), Diagnosis(None)
+        ),
+        TargetStatus.of(TARGETS["aws-s3"], State.UNKNOWN),
     ]
-    assert [(r.destination, r.ask) for r in blocked(results)] == [
+    assert [(r.destination, r.ask) for r in blocked(statuses)] == [
         ("app.gitpod.io", Ask.ALLOW_NAME),
         ("lighthouse.us01.gitpod.dev", Ask.OPEN),
     ]
@@ -99,15 +101,15 @@ def test_nothing_to_open_is_said(form: FirewallFormat):
 
 
 def test_commands_of_aws_leave_out_what_no_rule_of_aws_mends():
-    results = [
+    statuses = [
         down("app-ona-com", Cause.DNS_NXDOMAIN),
         down("app-gitpod-io", Cause.TLS_RESET_ON_HELLO),
     ]
-    names = write(blocked(results), FirewallFormat.NETWORK_FIREWALL, Identity())
+    names = write(blocked(statuses), FirewallFormat.NETWORK_FIREWALL, Identity())
     assert "app.gitpod.io" in names
     assert "app.ona.com" not in names
     assert "# To be asked for elsewhere, see --firewall-request text: allow in DNS (1)." in names
-    ports = write(blocked(results), FirewallFormat.SECURITY_GROUP, Identity())
+    ports = write(blocked(statuses), FirewallFormat.SECURITY_GROUP, Identity())
     assert "allow in DNS (1), allow by name (1)." in ports
 
 

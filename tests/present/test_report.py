@@ -10,7 +10,8 @@ import pytest
 
 from monitor.catalog import build_targets
 from monitor.cli.one_shot import incidents_of
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.health.status import TargetStatus
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.endpoint import Protocol
 from monitor.model.identity import Identity
 from monitor.model.settings import Problem, ScheduleSettings, Settings, TargetSettings
@@ -32,15 +33,16 @@ from monitor.present.terminal import (
     print_endpoints,
     progress,
 )
-from monitor.state.check_result import Result
-from tests.attempts import FILTERED, REACHED, attempt, target
+from tests.probe_results import FILTERED, REACHED, probe_result, target
 
 SETTINGS = Settings(source=Path("config.toml"), region="eu-central-1", account_id="123456789012")
-UP = Result(target("up"), State.UP, attempt("up"), REACHED)
-DOWN = Result(target("down", "jetbrains"), State.DOWN, attempt("down", ok=False), FILTERED)
+UP = TargetStatus.of(target("up"), State.UP, probe_result("up"), REACHED)
+DOWN = TargetStatus.of(
+    target("down", "jetbrains"), State.DOWN, probe_result("down", ok=False), FILTERED
+)
 NO_PROXIES = ProxyAudit()
 BEHIND = ProxyAudit(https="proxy.corp:3128", missing=(".amazonaws.com",))
-UNKNOWN = Result(target("later", unknown=("region",)), State.UNKNOWN)
+UNKNOWN = TargetStatus.of(target("later", missing_values=("region",)), State.UNKNOWN)
 
 
 def parsed(document: Mapping[str, object]) -> dict[str, object]:
@@ -74,7 +76,7 @@ def test_the_check_document_has_the_agreed_shape() -> None:
         "down": 1,
         "unknown": 1,
         "required_missing": 2,
-        "spared": 0,
+        "covered_by_redundancy": 0,
     }
     assert isinstance(read["targets"], list)
     agreed = {
@@ -87,7 +89,7 @@ def test_the_check_document_has_the_agreed_shape() -> None:
         "state": "down",
         "cause": "tcp_timeout",
         "detail": "Nothing answers on the port.",
-        "cure": "Open the port.",
+        "remediation": "Open the port.",
         "addresses": ["192.0.2.1"],
         "phases": {"resolve": 0.001, "connect": 0.012346},
         "rtt_seconds": 0.0119,
@@ -101,7 +103,7 @@ def test_an_unknown_target_says_what_is_missing_and_has_no_cause() -> None:
     (shown,) = document["targets"]
     assert (shown["state"], shown["cause"], shown["addresses"]) == ("unknown", None, [])
     assert "region" in shown["detail"]
-    assert "region" in shown["cure"]
+    assert "region" in shown["remediation"]
     assert (shown["phases"], shown["rtt_seconds"]) == ({}, None)
 
 
@@ -170,7 +172,7 @@ def test_problems_are_told_part_by_part_and_as_a_line() -> None:
                     "file": "config.toml",
                     "key": "schedule.interval",
                     "what": "it is 0",
-                    "cure": "write a positive number",
+                    "remediation": "write a positive number",
                     "message": str(problem),
                 }
             ]
@@ -213,8 +215,8 @@ def test_more_than_the_bounds_allow_is_a_warning(schedule: ScheduleSettings, key
 
 def test_a_table_is_readable_without_a_terminal() -> None:
     out = io.StringIO()
-    results = [UP, DOWN, UNKNOWN]
-    print_check(console_for(out), results, incidents_of(results, 1.0), NO_PROXIES)
+    statuses = [UP, DOWN, UNKNOWN]
+    print_check(console_for(out), statuses, incidents_of(statuses, 1.0), NO_PROXIES)
     text = out.getvalue()
     assert "\x1b" not in text
     incident, _, table = text.partition("\n\n")
@@ -241,11 +243,11 @@ def test_a_table_is_readable_without_a_terminal() -> None:
     )
 
 
-def proxied() -> list[Result]:
+def proxied() -> list[TargetStatus]:
     """One target through a proxy, one directly, and one that no HTTP proxy takes."""
-    through = replace(UP, attempt=replace(attempt("up"), proxy="proxy.corp:3128"))
+    through = replace(UP, probe_result=replace(probe_result("up"), proxy="proxy.corp:3128"))
     node = replace(target("node"), endpoint=replace(target("node").endpoint, protocol=Protocol.UDP))
-    return [through, DOWN, Result(node, State.UP, attempt("node"), REACHED)]
+    return [through, DOWN, TargetStatus.of(node, State.UP, probe_result("node"), REACHED)]
 
 
 def test_behind_a_proxy_each_target_shows_its_way_and_what_no_proxy_lacks() -> None:
@@ -271,7 +273,7 @@ def test_the_check_document_tells_ways_and_missing_entries() -> None:
         "warnings": list(BEHIND.warnings),
     }
     assert isinstance(document["targets"], list)
-    keys = ("proxy", "way", "may_be_proxied")
+    keys = ("proxy", "proxy_path", "may_be_proxied")
     assert [tuple(shown[key] for key in keys) for shown in document["targets"]] == [
         ("proxy.corp:3128", "proxy", True),
         (None, "direct", True),
@@ -293,11 +295,11 @@ def test_a_table_has_colour_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_what_a_peer_sent_is_neither_markup_nor_control() -> None:
-    hostile = Verdict(Cause.HTTP_STATUS, "[red]hi[/red] \x1b[2J\x07", "")
-    result = replace(DOWN, verdict=hostile)
-    (incident,) = incidents_of([result], 1.0)
+    hostile = Diagnosis(Cause.HTTP_STATUS, "[red]hi[/red] \x1b[2J\x07", "")
+    status = replace(DOWN, diagnosis=hostile)
+    (incident,) = incidents_of([status], 1.0)
     out = io.StringIO()
-    print_check(console_for(out), [result], [replace(incident, detail=hostile.detail)], NO_PROXIES)
+    print_check(console_for(out), [status], [replace(incident, detail=hostile.detail)], NO_PROXIES)
     assert "[red]hi[/red] ?[2J?" in out.getvalue()
 
 

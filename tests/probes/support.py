@@ -12,9 +12,9 @@ from monitor.model.settings import FamilyChoice, MetadataSettings, ProxySettings
 from monitor.model.target import ProxyChoice, Target
 from monitor.net.aws.credentials import AwsCredentials
 from monitor.net.clock import SystemClock
-from monitor.net.proxy.paths import WayChooser
-from monitor.net.sockets.trust_store import Trust
-from monitor.probes.context import Tools
+from monitor.net.proxy.paths import ProxySelector
+from monitor.net.sockets.trust_store import TrustStore
+from monitor.probes.context import ProbeContext
 
 
 class TableResolver:
@@ -34,7 +34,7 @@ class TableResolver:
         return Resolution(host, ResolutionSource.DNS, addresses, (), failure)
 
 
-def make_tools(
+def make_probe_context(
     *,
     table: Mapping[str, tuple[str, ...]] | None = None,
     ca_file: Path | None = None,
@@ -43,14 +43,14 @@ def make_tools(
     metadata: MetadataSettings | None = None,
     proxy: ProxySettings | None = None,
     aws: AwsCredentials | None = None,
-) -> Tools:
+) -> ProbeContext:
     """Make tools that trust ``ca_file`` alone and know the names of ``table``."""
-    return Tools(
+    return ProbeContext(
         clock=SystemClock(),
         random=Random(7),
         resolver=TableResolver(table or {}),
-        trust=Trust(ca_file, system_store=False),
-        ways=WayChooser.from_settings(proxy or ProxySettings(), environ or {}),
+        trust_store=TrustStore(ca_file, system_store=False),
+        proxy_paths=ProxySelector.from_settings(proxy or ProxySettings(), environ or {}),
         families=families,
         metadata=metadata or MetadataSettings(),
         aws=aws,

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.common.rate_limit import TokenBucket
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import Attempt
+from monitor.model.probe_result import ProbeResult
 from monitor.model.settings import FamilyChoice, ScheduleSettings
 from monitor.model.target import Addresses, Target
 from monitor.probes import prober
@@ -24,7 +24,7 @@ from tests.internet.ca import Authority
 from tests.internet.nginx import Site, nginx
 from tests.internet.process import free_port
 from tests.internet.rude import closing, rude, saying
-from tests.probes.support import make_target, make_tools
+from tests.probes.support import make_probe_context, make_target
 
 HTTP, HTTPS = Protocol.HTTP, Protocol.HTTPS
 LIVING = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
@@ -42,9 +42,13 @@ class Several:
         made = make_target(HTTPS, "several.test", self.port, **options)
         return replace(made, addresses=Addresses.ALL)
 
-    async def probe(self, *addresses: str, target: Target | None = None) -> tuple[Attempt, Verdict]:
-        tools = make_tools(table={"several.test": addresses}, ca_file=self.authority.file)
-        return await Engine(tools, ScheduleSettings()).measure(target or self.target())
+    async def probe(
+        self, *addresses: str, target: Target | None = None
+    ) -> tuple[ProbeResult, Diagnosis]:
+        probe_context = make_probe_context(
+            table={"several.test": addresses}, ca_file=self.authority.file
+        )
+        return await Engine(probe_context, ScheduleSettings()).measure(target or self.target())
 
 
 @pytest.fixture(scope="module")
@@ -58,32 +62,32 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Several]:
 
 
 async def test_all_addresses_work(several: Several):
-    attempt, verdict = await several.probe(*LIVING)
-    assert [c.address for c in attempt.connections] == list(LIVING)
-    assert attempt.ok
-    assert verdict.cause is None
+    probe_result, diagnosis = await several.probe(*LIVING)
+    assert [c.address for c in probe_result.connections] == list(LIVING)
+    assert probe_result.ok
+    assert diagnosis.cause is None
 
 
 async def test_one_dead_address_is_named_while_the_endpoint_counts_as_reached(several: Several):
-    attempt, verdict = await several.probe(DEAD, *LIVING)
-    assert attempt.ok
-    assert [c.address for c in attempt.failed] == [DEAD]
-    assert verdict.cause is Cause.ADDRESS_FAILED
-    assert f"fails at 1 of 4 addresses on TCP {several.port}: {DEAD} (" in verdict.detail
-    assert attempt.primary is not None
-    assert attempt.primary.address == LIVING[0]
+    probe_result, diagnosis = await several.probe(DEAD, *LIVING)
+    assert probe_result.ok
+    assert [c.address for c in probe_result.failed] == [DEAD]
+    assert diagnosis.cause is Cause.ADDRESS_FAILED
+    assert f"fails at 1 of 4 addresses on TCP {several.port}: {DEAD} (" in diagnosis.detail
+    assert probe_result.primary is not None
+    assert probe_result.primary.address == LIVING[0]
 
 
 async def test_an_address_that_breaks_in_tls_is_named_too(several: Several):
     async with rude(closing, host=DEAD, port=several.port):
-        attempt, verdict = await several.probe(LIVING[0], DEAD)
-    assert [c.address for c in attempt.failed] == [DEAD]
-    assert verdict.cause is Cause.ADDRESS_FAILED
+        probe_result, diagnosis = await several.probe(LIVING[0], DEAD)
+    assert [c.address for c in probe_result.failed] == [DEAD]
+    assert diagnosis.cause is Cause.ADDRESS_FAILED
 
 
 async def test_no_address_that_works_is_the_usual_failure(several: Several):
-    _, verdict = await several.probe(DEAD, "127.0.0.5")
-    assert verdict.cause is Cause.TCP_REFUSED
+    _, diagnosis = await several.probe(DEAD, "127.0.0.5")
+    assert diagnosis.cause is Cause.TCP_REFUSED
 
 
 async def test_a_connection_that_breaks_once_makes_no_address_dead(several: Several):
@@ -97,30 +101,34 @@ async def test_a_connection_that_breaks_once_makes_no_address_dead(several: Seve
         target = replace(
             several.target(), endpoint=make_target(HTTP, "several.test", port).endpoint
         )
-        attempt, verdict = await several.probe("127.0.0.1", DEAD, target=target)
+        probe_result, diagnosis = await several.probe("127.0.0.1", DEAD, target=target)
     assert next(habits, None) is None, "it never broke"
-    assert [c.address for c in attempt.connections] == ["127.0.0.1", DEAD]
-    assert verdict.cause is None
+    assert [c.address for c in probe_result.connections] == ["127.0.0.1", DEAD]
+    assert diagnosis.cause is None
 
 
 async def test_only_the_first_is_probed_unless_told(several: Several):
     first = replace(several.target(), addresses=Addresses.FIRST)
-    attempt, verdict = await several.probe(LIVING[0], DEAD, target=first)
-    assert [c.address for c in attempt.connections] == [LIVING[0]]
-    assert verdict.cause is None
+    probe_result, diagnosis = await several.probe(LIVING[0], DEAD, target=first)
+    assert [c.address for c in probe_result.connections] == [LIVING[0]]
+    assert diagnosis.cause is None
 
 
 async def test_further_addresses_count_as_connections_of_the_rate(several: Several):
     starts = TokenBucket(rate=1.0, burst=10.0)
-    tools = make_tools(table={"several.test": LIVING}, ca_file=several.authority.file)
-    await prober("http")(several.target(), replace(tools, starts=starts))
+    probe_context = make_probe_context(
+        table={"several.test": LIVING}, ca_file=several.authority.file
+    )
+    await prober("http")(several.target(), replace(probe_context, starts=starts))
     now = asyncio.get_running_loop().time()
     taken = [starts.try_take(now) for _ in range(10)]
     assert taken.count(True) == 8
 
 
 ADDRESSES = st.lists(
-    st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str), unique=True, max_size=40
+    st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).map(str),
+    unique=True,
+    max_size=40,
 )
 
 

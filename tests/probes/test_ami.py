@@ -11,9 +11,9 @@ import pytest
 from monitor.catalog import load_catalog
 from monitor.diagnosis.causes import diagnose
 from monitor.health.machine import Health, HealthPolicy, advance
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import Attempt, Phase
+from monitor.model.probe_result import Phase, ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Launch, Target
 from monitor.net.aws.credentials import AwsCredentials
@@ -23,7 +23,7 @@ from tests.internet.imds import metadata
 from tests.internet.process import free_port
 from tests.internet.rude import babbling, closing, rude, saying, silent
 from tests.net.aws.test_ec2 import AMI, IMAGE, INSTANCE, SCP, denied
-from tests.probes.support import make_target, make_tools
+from tests.probes.support import make_probe_context, make_target
 
 SECRET = "a-s3cret-that-must-never-be-shown"
 ENVIRON = {
@@ -49,11 +49,11 @@ def ami(port: int, query: str = AMIS[0].query, *, timeout: float = 5.0) -> Targe
     return replace(target, launch=Launch("eu-central-1", "subnet-0123456789abcdef0"))
 
 
-async def probe(target: Target, aws: AwsCredentials | None = None) -> tuple[Attempt, Verdict]:
-    attempt = await prober("ami")(target, make_tools(aws=aws or credentials(ENVIRON)))
-    verdict = diagnose(target, attempt)
-    assert SECRET not in repr((attempt, verdict))
-    return attempt, verdict
+async def probe(target: Target, aws: AwsCredentials | None = None) -> tuple[ProbeResult, Diagnosis]:
+    probe_result = await prober("ami")(target, make_probe_context(aws=aws or credentials(ENVIRON)))
+    diagnosis = diagnose(target, probe_result)
+    assert SECRET not in repr((probe_result, diagnosis))
+    return probe_result, diagnosis
 
 
 @pytest.fixture(scope="module")
@@ -69,22 +69,22 @@ def moto_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 async def test_an_ami_that_can_be_launched_is_reached(moto_port: int) -> None:
-    attempt, verdict = await probe(replace(ami(moto_port), launch=Launch("eu-central-1")))
-    assert attempt.failure is None
-    assert verdict.cause is None
-    assert {Phase.CONNECT, Phase.FIRST_BYTE, Phase.TRANSFER} <= attempt.phases.keys()
+    probe_result, diagnosis = await probe(replace(ami(moto_port), launch=Launch("eu-central-1")))
+    assert probe_result.failure is None
+    assert diagnosis.cause is None
+    assert {Phase.CONNECT, Phase.FIRST_BYTE, Phase.TRANSFER} <= probe_result.phases.keys()
 
 
 async def test_an_ami_that_the_account_does_not_see_is_named(moto_port: int) -> None:
-    _, verdict = await probe(ami(moto_port, AMIS[1].query))
-    assert verdict.cause is Cause.AMI_NOT_VISIBLE
-    assert AMIS[1].query in verdict.detail
+    _, diagnosis = await probe(ami(moto_port, AMIS[1].query))
+    assert diagnosis.cause is Cause.AMI_NOT_VISIBLE
+    assert AMIS[1].query in diagnosis.detail
 
 
 async def test_the_newest_ami_is_tried_by_a_signed_dry_run() -> None:
     async with ec2(DescribeImages=FOUND, RunInstances=PASSED) as (port, requests):
-        attempt, _ = await probe(ami(port))
-    assert attempt.failure is None
+        probe_result, _ = await probe(ami(port))
+    assert probe_result.failure is None
     described, launched = requests.asked
     owner, name = AMIS[0].query.split("/", 1)
     assert (described["Owner.1"], described["Filter.1.Value.1"]) == (owner, name)
@@ -145,10 +145,10 @@ async def test_what_ec2_answers_is_told_apart(
 ) -> None:
     asked = {"DescribeImages": FOUND, "RunInstances": PASSED, **answers}
     async with ec2(**asked) as (port, _):
-        _, verdict = await probe(ami(port))
-    assert verdict.cause is cause
-    assert said in verdict.detail
-    assert len(verdict.detail) < 400
+        _, diagnosis = await probe(ami(port))
+    assert diagnosis.cause is cause
+    assert said in diagnosis.detail
+    assert len(diagnosis.detail) < 400
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ async def test_what_ec2_answers_is_told_apart(
 def test_only_what_is_known_of_the_ami_calls_it_down(cause: Cause, state: State) -> None:
     health = Health()
     for now in (1.0, 2.0):
-        health = advance(health, Verdict(cause), now, HealthPolicy())
+        health = advance(health, Diagnosis(cause), now, HealthPolicy())
     assert health.state is state
 
 
@@ -176,30 +176,30 @@ async def test_a_network_failure_keeps_its_own_cause() -> None:
     ]
     for habit, timeout, cause in cases:
         async with rude(habit) as port:
-            _, verdict = await probe(ami(port, timeout=timeout))
-        assert verdict.cause is cause
-    _, verdict = await probe(ami(free_port()))
-    assert verdict.cause is Cause.TCP_REFUSED
+            _, diagnosis = await probe(ami(port, timeout=timeout))
+        assert diagnosis.cause is cause
+    _, diagnosis = await probe(ami(free_port()))
+    assert diagnosis.cause is Cause.TCP_REFUSED
 
 
 async def test_without_credentials_nothing_is_asked_of_ec2() -> None:
     async with ec2() as (port, requests):
-        attempt, verdict = await probe(ami(port), credentials({}))
-        assert verdict.cause is Cause.AWS_NO_CREDENTIALS
-        assert attempt.connections == ()
+        probe_result, diagnosis = await probe(ami(port), credentials({}))
+        assert diagnosis.cause is Cause.AWS_NO_CREDENTIALS
+        assert probe_result.connections == ()
         with metadata() as server:  # an instance without a role
             aws = credentials({}, f"http://127.0.0.1:{server.server_port}")
-            _, verdict = await probe(ami(port), aws)
-        assert verdict.cause is Cause.AWS_NO_CREDENTIALS
+            _, diagnosis = await probe(ami(port), aws)
+        assert diagnosis.cause is Cause.AWS_NO_CREDENTIALS
     assert requests.asked == []
 
 
 async def test_credentials_that_never_come_take_no_longer_than_the_probe() -> None:
     async with rude(silent) as port:
         aws = credentials({}, f"http://127.0.0.1:{port}")
-        attempt, verdict = await probe(ami(9, timeout=0.4), aws)
-    assert verdict.cause is Cause.AWS_NO_CREDENTIALS
-    assert attempt.duration < 2
+        probe_result, diagnosis = await probe(ami(9, timeout=0.4), aws)
+    assert diagnosis.cause is Cause.AWS_NO_CREDENTIALS
+    assert probe_result.duration < 2
 
 
 async def test_credentials_that_aws_refuses_are_looked_for_anew() -> None:

@@ -12,17 +12,17 @@ from monitor.catalog import build_targets
 from monitor.diagnosis.causes import diagnose
 from monitor.diagnosis.network_path import network_path
 from monitor.health.machine import Health, HealthPolicy, advance
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.endpoint import Protocol
 from monitor.model.identity import Identity
-from monitor.model.probe_result import Attempt
+from monitor.model.probe_result import ProbeResult
 from monitor.model.settings import Settings
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.probes import prober
 from tests.internet.nginx import Site, nginx
 from tests.internet.process import free_port
-from tests.probes.support import make_tools
+from tests.probes.support import make_probe_context
 
 REQUEST_ID = "add_header x-amzn-RequestId 5b7a1c1e-6f7c always;"
 XML = "default_type text/xml;"
@@ -48,13 +48,13 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
         yield found
 
 
-async def asked(port: int, folder: Path) -> tuple[Target, Attempt, Verdict]:
+async def asked(port: int, folder: Path) -> tuple[Target, ProbeResult, Diagnosis]:
     settings = Settings(folder / "config.toml", region="eu-central-1")
     row = next(t for t in build_targets(settings, Identity()) if t.id == "aws-ec2")
     plain = replace(row.endpoint, protocol=Protocol.HTTP)
     target = replace(row, endpoint=plain, address="127.0.0.1", connect_port=port)
-    attempt = await prober("http")(target, make_tools())
-    return target, attempt, diagnose(target, attempt)
+    probe_result = await prober("http")(target, make_probe_context())
+    return target, probe_result, diagnose(target, probe_result)
 
 
 @pytest.mark.parametrize(
@@ -70,26 +70,26 @@ async def asked(port: int, folder: Path) -> tuple[Target, Attempt, Verdict]:
 async def test_only_an_answer_with_a_request_id_is_awss(
     ports: dict[str, int], tmp_path: Path, answer: str, cause: Cause | None
 ) -> None:
-    _, _, verdict = await asked(ports[answer], tmp_path)
-    assert verdict.cause is cause
+    _, _, diagnosis = await asked(ports[answer], tmp_path)
+    assert diagnosis.cause is cause
 
 
 async def test_a_denying_vpc_endpoint_was_reached_and_is_named_but_not_down(
     ports: dict[str, int], tmp_path: Path
 ) -> None:
-    target, attempt, verdict = await asked(ports["denial"], tmp_path)
-    state = advance(Health(), verdict, 0.0, HealthPolicy()).state
+    target, probe_result, diagnosis = await asked(ports["denial"], tmp_path)
+    state = advance(Health(), diagnosis, 0.0, HealthPolicy()).state
     assert state is State.DEGRADED
-    assert "VPC endpoint" in verdict.detail
-    (connection,) = attempt.connections
-    private = replace(attempt, connections=(replace(connection, address="10.0.7.7"),))
+    assert "VPC endpoint" in diagnosis.detail
+    (connection,) = probe_result.connections
+    private = replace(probe_result, connections=(replace(connection, address="10.0.7.7"),))
     assert network_path(target, private) == "vpc_endpoint"
 
 
 async def test_a_block_page_at_a_private_address_is_no_vpc_endpoint(
     ports: dict[str, int], tmp_path: Path
 ) -> None:
-    target, attempt, _ = await asked(ports["forbidden-page"], tmp_path)
-    (connection,) = attempt.connections
-    private = replace(attempt, connections=(replace(connection, address="10.0.7.7"),))
+    target, probe_result, _ = await asked(ports["forbidden-page"], tmp_path)
+    (connection,) = probe_result.connections
+    private = replace(probe_result, connections=(replace(connection, address="10.0.7.7"),))
     assert network_path(target, private) is None

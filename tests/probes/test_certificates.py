@@ -11,21 +11,22 @@ from subprocess import Popen
 import pytest
 
 from monitor.export.metrics.families import families
+from monitor.health.status import TargetStatus
 from monitor.model.diagnosis import Cause
 from monitor.model.endpoint import Protocol, Source
 from monitor.model.settings import ScheduleSettings
 from monitor.model.target import Target
-from monitor.net.sockets.trust_store import Trust
+from monitor.net.sockets.trust_store import TrustStore
 from monitor.present.json_view import target_view
-from monitor.probes.context import Tools
+from monitor.probes.context import ProbeContext
 from monitor.scheduler.engine import Engine
-from monitor.scheduler.rollup import Survey
+from monitor.scheduler.rollup import Rollup
 from monitor.state.events import Event, EventKind
-from monitor.state.store import Board, Record
+from monitor.state.store import StateStore
 from tests.internet.ca import Authority
 from tests.internet.nginx import Site, nginx
 from tests.internet.process import free_port, wait_until
-from tests.probes.support import make_target, make_tools
+from tests.probes.support import make_probe_context, make_target
 
 
 class Host:
@@ -39,27 +40,27 @@ class Host:
         self.live = self.owner.issue("site.test")
         self.port = free_port()
         self.trusts(self.owner)
-        self.record = Record(self.target())
-        self.survey = Survey(Board({self.record.target.id: self.record}))
+        self.record = TargetStatus(self.target())
+        self.rollup = Rollup(StateStore({self.record.target.id: self.record}))
         self.process: Popen[bytes] | None = None
-        self.engine = Engine(self.tools(), ScheduleSettings())
+        self.engine = Engine(self.probe_context(), ScheduleSettings())
 
     def target(self) -> Target:
         return make_target(
             Protocol.HTTPS, "site.test", 443, address="127.0.0.1", connect_port=self.port
         )
 
-    def tools(self) -> Tools:
+    def probe_context(self) -> ProbeContext:
         shipped = self.folder / "shipped"
         shipped.mkdir()
         (shipped / "owner.crt").write_bytes(self.owner.file.read_bytes())
-        trust = Trust(self.trusted, system_store=False, public_cas=[shipped])
-        return replace(make_tools(), trust=trust)
+        trust_store = TrustStore(self.trusted, system_store=False, public_cas=[shipped])
+        return replace(make_probe_context(), trust_store=trust_store)
 
     def trusts(self, *authorities: Authority) -> None:
-        beside = self.folder / "trusted.new"
-        beside.write_bytes(b"".join(a.file.read_bytes() for a in authorities))
-        beside.replace(self.trusted)
+        alternate = self.folder / "trusted.new"
+        alternate.write_bytes(b"".join(a.file.read_bytes() for a in authorities))
+        alternate.replace(self.trusted)
 
     def shows_one_of(self, authority: Authority) -> None:
         """Have nginx show a certificate of ``authority`` from now on."""
@@ -79,17 +80,19 @@ class Host:
         return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
     async def probe(self) -> tuple[Event, ...]:
-        self.record.attempt, self.record.verdict = await self.engine.measure(self.record.target)
-        return self.survey.take_in(self.record, 1000.0)
+        self.record.probe_result, self.record.diagnosis = await self.engine.measure(
+            self.record.target
+        )
+        return self.rollup.take_in(self.record, 1000.0)
 
     @property
     def cause(self) -> Cause | None:
-        assert self.record.verdict is not None
-        return self.record.verdict.cause
+        assert self.record.diagnosis is not None
+        return self.record.diagnosis.cause
 
     def intercepted(self) -> float:
-        board = Board({self.record.target.id: self.record})
-        metric = next(m for m in families(board) if m.name == "egress_tls_intercepted")
+        store = StateStore({self.record.target.id: self.record})
+        metric = next(m for m in families(store) if m.name == "egress_tls_intercepted")
         return float(metric.samples[0].value)
 
 
@@ -105,18 +108,18 @@ async def test_a_ca_file_that_is_swapped_counts_without_a_restart(site: Host):
     await site.probe()
     assert site.cause is None
     site.trusts(site.corporate)
-    assert site.engine.tools.trust.renew()
+    assert site.engine.probe_context.trust_store.reload()
     await site.probe()
     assert site.cause is Cause.TLS_UNTRUSTED
     site.trusts(site.owner, site.corporate)
-    assert site.engine.tools.trust.renew()
+    assert site.engine.probe_context.trust_store.reload()
     await site.probe()
     assert site.cause is None
 
 
 async def test_inspection_switched_on_is_an_event_and_with_a_trusted_ca_no_fault(site: Host):
     site.trusts(site.owner, site.corporate)
-    site.engine.tools.trust.renew()
+    site.engine.probe_context.trust_store.reload()
     assert await site.probe() == ()
     assert site.intercepted() == 0
     site.shows_one_of(site.corporate)
@@ -128,7 +131,7 @@ async def test_inspection_switched_on_is_an_event_and_with_a_trusted_ca_no_fault
     assert site.cause is None
     assert site.intercepted() == 1
     record = site.record
-    view = target_view(record.target, record.health.state, record.attempt, record.verdict)
+    view = target_view(record.target, record.health.state, record.probe_result, record.diagnosis)
     assert view["inspected_by"] == "O=Example Corp, CN=Inspection CA"
     assert await site.probe() == ()
 
@@ -155,7 +158,7 @@ async def test_an_issuer_that_was_seen_before_is_no_news(site: Host):
 
 async def test_a_ca_that_was_added_vouches_for_hosts_of_its_own_organization(site: Host):
     site.trusts(site.corporate)
-    site.engine.tools.trust.renew()
+    site.engine.probe_context.trust_store.reload()
     own = replace(site.record.target.endpoint, source=Source.CONFIG)
     site.record.target = replace(site.record.target, endpoint=own)
     site.shows_one_of(site.corporate)

@@ -22,7 +22,7 @@ from monitor.scheduler.engine import Engine
 from monitor.state.check_result import clock_of
 from tests.internet.ca import Authority
 from tests.internet.rude import rude, saying
-from tests.probes.support import make_target, make_tools
+from tests.probes.support import make_probe_context, make_target
 
 HOSTS = ("app.one.test", "app.two.test", "app.three.test")
 
@@ -48,32 +48,34 @@ async def sites(folder: Path, skew: float, *more: str) -> AsyncIterator[list[Tar
 
 
 def engine(folder: Path) -> Engine:
-    return Engine(make_tools(ca_file=folder / "egress-monitor-test-ca.pem"), ScheduleSettings())
+    return Engine(
+        make_probe_context(ca_file=folder / "egress-monitor-test-ca.pem"), ScheduleSettings()
+    )
 
 
 async def test_three_sites_that_are_two_minutes_ahead_say_that_this_host_is_behind(tmp_path: Path):
     async with sites(tmp_path, 120.0) as targets:
-        results = await check_all(targets, engine(tmp_path).measure)
-    assert [result.state for result in results] == [State.UP] * 3
-    clock = clock_of(results)
+        statuses = await check_all(targets, engine(tmp_path).measure)
+    assert [status.state for status in statuses] == [State.UP] * 3
+    clock = clock_of(statuses)
     assert clock is not None
     assert clock.source is ClockSource.DATE
     assert abs(clock.offset - 120.0) < 5.0
-    (incident,) = incidents_of(results, time.time())
+    (incident,) = incidents_of(statuses, time.time())
     assert (incident.scope, incident.cause) == (Scope.HOST, Cause.CLOCK_SKEW)
     assert " s behind (" in incident.detail
 
 
 async def test_a_clock_that_is_right_is_measured_and_no_incident(tmp_path: Path):
     async with sites(tmp_path, 0.0) as targets:
-        results = await check_all(targets, engine(tmp_path).measure)
-    clock = clock_of(results)
+        statuses = await check_all(targets, engine(tmp_path).measure)
+    clock = clock_of(statuses)
     assert clock is not None
     assert abs(clock.offset) < 5.0
-    assert incidents_of(results, time.time()) == ()
+    assert incidents_of(statuses, time.time()) == ()
 
 
 async def test_what_caches_answer_says_nothing_of_the_clock(tmp_path: Path):
     async with sites(tmp_path, -120.0, "Age: 120") as targets:
-        results = await check_all(targets, engine(tmp_path).measure)
-    assert clock_of(results) is None
+        statuses = await check_all(targets, engine(tmp_path).measure)
+    assert clock_of(statuses) is None

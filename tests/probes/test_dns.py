@@ -11,14 +11,14 @@ import pytest
 from monitor.diagnosis.causes import diagnose
 from monitor.model.diagnosis import Cause
 from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import Attempt, FailureKind, Family, Phase, ResolutionSource
+from monitor.model.probe_result import FailureKind, Family, Phase, ProbeResult, ResolutionSource
 from monitor.model.settings import FamilyChoice
 from monitor.model.target import Target
 from monitor.probes import prober
 from tests.internet.nameserver import nameserver, reply
 from tests.internet.process import free_port
 from tests.internet.unbound import NameServer, unbound
-from tests.probes.support import make_target, make_tools
+from tests.probes.support import make_probe_context, make_target
 
 
 @pytest.fixture(scope="module")
@@ -45,35 +45,35 @@ def target(server: tuple[str, int], query: str, timeout: float = 5.0) -> Target:
 
 async def probe(
     server: tuple[str, int], query: str, within: float = 5.0
-) -> tuple[Attempt, Cause | None]:
+) -> tuple[ProbeResult, Cause | None]:
     asked = target(server, query, within)
-    attempt = await prober("dns")(asked, make_tools())
-    return attempt, diagnose(asked, attempt).cause
+    probe_result = await prober("dns")(asked, make_probe_context())
+    return probe_result, diagnose(asked, probe_result).cause
 
 
 async def test_a_name_server_that_answers(server: NameServer):
-    attempt, cause = await probe(server.server, "both.test")
-    assert (attempt.failure, cause) == (None, None)
-    assert attempt.resolution is not None
-    assert (attempt.resolution.host, attempt.resolution.source) == (
+    probe_result, cause = await probe(server.server, "both.test")
+    assert (probe_result.failure, cause) == (None, None)
+    assert probe_result.resolution is not None
+    assert (probe_result.resolution.host, probe_result.resolution.source) == (
         "both.test",
         ResolutionSource.DNS,
     )
-    assert attempt.resolution.addresses == ("192.0.2.1", "2001:db8::1")
-    assert [(a.server, a.rcode) for a in attempt.resolution.answers] == [
+    assert probe_result.resolution.addresses == ("192.0.2.1", "2001:db8::1")
+    assert [(a.server, a.rcode) for a in probe_result.resolution.answers] == [
         (str(server), "NOERROR")
     ] * 2
-    [connection] = attempt.connections
+    [connection] = probe_result.connections
     assert (connection.address, connection.port) == server.server
     assert connection.family is Family.IPV4
     assert connection.rtt is not None
-    assert 0 < connection.rtt <= connection.phases[Phase.EXCHANGE] <= attempt.duration < 5
+    assert 0 < connection.rtt <= connection.phases[Phase.EXCHANGE] <= probe_result.duration < 5
 
 
 @pytest.mark.parametrize("query", ["v4.test", "big.test"])
 async def test_one_family_is_enough(server: NameServer, query: str):
-    attempt, cause = await probe(server.server, query)
-    assert (attempt.failure, cause) == (None, None)
+    probe_result, cause = await probe(server.server, query)
+    assert (probe_result.failure, cause) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -89,12 +89,12 @@ async def test_one_family_is_enough(server: NameServer, query: str):
 async def test_an_answer_without_address(
     server: NameServer, query: str, kind: FailureKind, code: str | None, cause: Cause
 ):
-    attempt, found = await probe(server.server, query)
-    assert attempt.failure is not None
-    assert (attempt.failure.phase, attempt.failure.kind) == (Phase.EXCHANGE, kind)
-    assert (attempt.failure.code, found) == (code, cause)
-    assert attempt.connections[0].failure == attempt.failure
-    assert attempt.connections[0].rtt is not None  # it did answer
+    probe_result, found = await probe(server.server, query)
+    assert probe_result.failure is not None
+    assert (probe_result.failure.phase, probe_result.failure.kind) == (Phase.EXCHANGE, kind)
+    assert (probe_result.failure.code, found) == (code, cause)
+    assert probe_result.connections[0].failure == probe_result.failure
+    assert probe_result.connections[0].rtt is not None  # it did answer
 
 
 async def test_silence_is_asked_twice_and_ends_in_time():
@@ -106,13 +106,13 @@ async def test_silence_is_asked_twice_and_ends_in_time():
 
     async with nameserver(udp) as server:
         started = time.monotonic()
-        attempt, cause = await probe(server, "both.test", within=0.5)
+        probe_result, cause = await probe(server, "both.test", within=0.5)
     assert time.monotonic() - started < 2
     assert cause is Cause.DNS_TIMEOUT
     assert len(asked) == 4
-    assert attempt.resolution is not None
-    assert len(attempt.resolution.answers) == 4
-    assert attempt.connections[0].rtt is None
+    assert probe_result.resolution is not None
+    assert len(probe_result.resolution.answers) == 4
+    assert probe_result.connections[0].rtt is None
 
 
 async def test_one_lost_datagram_is_no_outage():
@@ -123,11 +123,11 @@ async def test_one_lost_datagram_is_no_outage():
         return [] if len(asked) == 1 else [reply(query, "both.test 60 IN A 192.0.2.1")]
 
     async with nameserver(udp) as server:
-        attempt, cause = await probe(server, "both.test", within=1)
-    assert (attempt.failure, cause) == (None, None)
+        probe_result, cause = await probe(server, "both.test", within=1)
+    assert (probe_result.failure, cause) == (None, None)
     assert len(asked) == 3
-    assert attempt.connections[0].rtt is not None
-    assert attempt.connections[0].rtt < 0.4
+    assert probe_result.connections[0].rtt is not None
+    assert probe_result.connections[0].rtt < 0.4
 
 
 async def test_a_slow_answer_is_an_answer():
@@ -135,49 +135,49 @@ async def test_a_slow_answer_is_an_answer():
         return [reply(query, "both.test 60 IN A 192.0.2.1")]
 
     async with nameserver(udp, delay=0.2) as server:
-        attempt, _ = await probe(server, "both.test")
-    assert attempt.failure is None
-    assert attempt.connections[0].rtt is not None
-    assert 0.19 < attempt.connections[0].rtt < 2
+        probe_result, _ = await probe(server, "both.test")
+    assert probe_result.failure is None
+    assert probe_result.connections[0].rtt is not None
+    assert 0.19 < probe_result.connections[0].rtt < 2
 
 
 async def test_rubbish_is_a_failing_name_server():
     async with nameserver(lambda q: [q[:2] + b"rubbish" * 9]) as server:
-        attempt, cause = await probe(server, "both.test")
-    assert attempt.failure is not None
-    assert (attempt.failure.kind, cause) == (FailureKind.DNS_FORMAT, Cause.DNS_SERVFAIL)
+        probe_result, cause = await probe(server, "both.test")
+    assert probe_result.failure is not None
+    assert (probe_result.failure.kind, cause) == (FailureKind.DNS_FORMAT, Cause.DNS_SERVFAIL)
 
 
 async def test_a_closed_port():
-    attempt, cause = await probe(("127.0.0.1", free_port(socket.SOCK_DGRAM)), "both.test")
+    probe_result, cause = await probe(("127.0.0.1", free_port(socket.SOCK_DGRAM)), "both.test")
     assert cause is Cause.UDP_PORT_UNREACHABLE
-    assert attempt.duration < 2
+    assert probe_result.duration < 2
 
 
 async def test_tcp_that_is_refused_is_told_apart():
     """UDP 53 is allowed, TCP 53 was forgotten: a big answer can't be had."""
     async with nameserver(lambda q: [reply(q, truncated=True)]) as server:
-        attempt, cause = await probe(server, "both.test")
-    assert attempt.failure is not None
-    assert (attempt.failure.phase, cause) == (Phase.CONNECT, Cause.TCP_REFUSED)
+        probe_result, cause = await probe(server, "both.test")
+    assert probe_result.failure is not None
+    assert (probe_result.failure.phase, cause) == (Phase.CONNECT, Cause.TCP_REFUSED)
 
 
 async def test_a_server_given_by_name_is_resolved_first(server: NameServer):
     asked = make_target(Protocol.DNS, "ns.example", server.port, query="both.test")
-    tools = make_tools(table={"ns.example": ("127.0.0.1",)})
-    attempt = await prober("dns")(asked, tools)
-    assert attempt.failure is None
-    assert attempt.resolution is not None
-    assert attempt.resolution.host == "both.test"
-    lost = await prober("dns")(asked, make_tools())
+    probe_context = make_probe_context(table={"ns.example": ("127.0.0.1",)})
+    probe_result = await prober("dns")(asked, probe_context)
+    assert probe_result.failure is None
+    assert probe_result.resolution is not None
+    assert probe_result.resolution.host == "both.test"
+    lost = await prober("dns")(asked, make_probe_context())
     assert lost.failure is not None
     assert (lost.failure.phase, lost.failure.code) == (Phase.RESOLVE, "NXDOMAIN")
 
 
 async def test_a_server_is_asked_whatever_families_are_probed(server: NameServer):
-    tools = make_tools(families=FamilyChoice.IPV6)
-    attempt = await prober("dns")(target(server.server, "both.test"), tools)
-    assert attempt.failure is None
+    probe_context = make_probe_context(families=FamilyChoice.IPV6)
+    probe_result = await prober("dns")(target(server.server, "both.test"), probe_context)
+    assert probe_result.failure is None
 
 
 async def test_a_fixed_address_and_port_say_where_it_is(server: NameServer):
@@ -188,5 +188,5 @@ async def test_a_fixed_address_and_port_say_where_it_is(server: NameServer):
         address=server.address,
         connect_port=server.port,
     )
-    attempt = await prober("dns")(asked, make_tools())
-    assert attempt.failure is None
+    probe_result = await prober("dns")(asked, make_probe_context())
+    assert probe_result.failure is None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.model.endpoint import Expectation, Protocol, StatusSet
-from monitor.model.probe_result import Attempt, FailureKind, Family, Phase, ResolutionSource
+from monitor.model.probe_result import FailureKind, Family, Phase, ProbeResult, ResolutionSource
 from monitor.model.settings import FamilyChoice
 from monitor.net.http.http1 import Head
 from monitor.probes import http, prober
@@ -19,7 +19,7 @@ from tests.internet.ca import DAY, Authority, Issued
 from tests.internet.nginx import Site, nginx
 from tests.internet.process import free_port
 from tests.internet.rude import babbling, closing, resetting, rude, saying, silent
-from tests.probes.support import make_target, make_tools
+from tests.probes.support import make_probe_context, make_target
 
 HTTPS, HTTP, TLS, TCP = Protocol.HTTPS, Protocol.HTTP, Protocol.TLS, Protocol.TCP
 
@@ -51,7 +51,7 @@ class Web:
         site = Site(("good.test",), self.ports[key], certificate)
         return Site(site.names, site.port, certificate, body or site.body)
 
-    async def probe(self, protocol: Protocol, key: str, **options: object) -> Attempt:
+    async def probe(self, protocol: Protocol, key: str, **options: object) -> ProbeResult:
         target = make_target(
             protocol,
             "good.test",
@@ -60,8 +60,8 @@ class Web:
             connect_port=self.ports[key],
             **options,
         )
-        tools = make_tools(ca_file=self.authority.file)
-        return await prober(target.endpoint.prober)(target, tools)
+        probe_context = make_probe_context(ca_file=self.authority.file)
+        return await prober(target.endpoint.prober)(target, probe_context)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,9 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
 
 
 async def test_https_tells_every_phase_the_certificate_and_the_kernels_figures(web: Web):
-    attempt = await web.probe(HTTPS, "good")
-    assert attempt.failure is None
-    connection = attempt.primary
+    probe_result = await web.probe(HTTPS, "good")
+    assert probe_result.failure is None
+    connection = probe_result.primary
     assert connection is not None
     assert connection.family is Family.IPV4
     assert set(connection.phases) == {
@@ -85,7 +85,7 @@ async def test_https_tells_every_phase_the_certificate_and_the_kernels_figures(w
         Phase.FIRST_BYTE,
         Phase.TRANSFER,
     }
-    assert sum(connection.phases.values()) <= attempt.duration
+    assert sum(connection.phases.values()) <= probe_result.duration
     assert connection.rtt is not None
     assert 0 < connection.rtt < 1
     assert connection.tcp is not None
@@ -107,28 +107,31 @@ async def test_https_tells_every_phase_the_certificate_and_the_kernels_figures(w
 
 
 async def test_a_redirect_is_reported_without_its_query_and_not_followed(web: Web):
-    attempt = await web.probe(HTTP, "plain")
-    assert attempt.failure is None
-    assert attempt.primary is not None
-    assert attempt.primary.http is not None
-    assert attempt.primary.http.redirect == "https://good.test/x"
+    probe_result = await web.probe(HTTP, "plain")
+    assert probe_result.failure is None
+    assert probe_result.primary is not None
+    assert probe_result.primary.http is not None
+    assert probe_result.primary.http.redirect == "https://good.test/x"
 
 
 async def test_an_unexpected_status_is_a_failure_that_keeps_the_facts(web: Web):
-    attempt = await web.probe(HTTPS, "tls12")
-    assert attempt.failure is not None
-    assert (attempt.failure.kind, attempt.failure.code) == (FailureKind.HTTP_STATUS, "404")
-    assert attempt.primary is not None
-    assert attempt.primary.tls is not None
-    assert attempt.primary.tls.version == "TLSv1.2"
-    assert attempt.primary.http is not None
+    probe_result = await web.probe(HTTPS, "tls12")
+    assert probe_result.failure is not None
+    assert (probe_result.failure.kind, probe_result.failure.code) == (
+        FailureKind.HTTP_STATUS,
+        "404",
+    )
+    assert probe_result.primary is not None
+    assert probe_result.primary.tls is not None
+    assert probe_result.primary.tls.version == "TLSv1.2"
+    assert probe_result.primary.http is not None
 
 
 async def test_a_missing_proof_header_is_not_the_services_answer(web: Web):
     any_answer = StatusSet(((200, 499),))
     for header, kind in {"x-amz-request-id": FailureKind.HTTP_UNPROVEN, "server": None}.items():
-        attempt = await web.probe(HTTPS, "good", expect=Expectation(any_answer, (header,)))
-        assert (attempt.failure and attempt.failure.kind) is kind
+        probe_result = await web.probe(HTTPS, "good", expect=Expectation(any_answer, (header,)))
+        assert (probe_result.failure and probe_result.failure.kind) is kind
 
 
 @pytest.mark.parametrize(
@@ -145,43 +148,49 @@ async def test_an_untrusted_certificate_is_shown_by_a_second_look(
     web: Web, key: str, code: str, issuer: str
 ):
     for protocol in (HTTPS, TLS):
-        attempt = await web.probe(protocol, key)
-        assert attempt.failure is not None
-        assert (attempt.failure.phase, attempt.failure.kind) == (Phase.TLS, FailureKind.TLS_VERIFY)
-        assert attempt.failure.code == code
-        assert attempt.primary is not None
-        assert attempt.primary.tls is not None
-        assert attempt.primary.tls.verified is False
-        assert attempt.primary.tls.verify_error
-        assert attempt.primary.tls.chain[0].issuer == issuer
+        probe_result = await web.probe(protocol, key)
+        assert probe_result.failure is not None
+        assert (probe_result.failure.phase, probe_result.failure.kind) == (
+            Phase.TLS,
+            FailureKind.TLS_VERIFY,
+        )
+        assert probe_result.failure.code == code
+        assert probe_result.primary is not None
+        assert probe_result.primary.tls is not None
+        assert probe_result.primary.tls.verified is False
+        assert probe_result.primary.tls.verify_error
+        assert probe_result.primary.tls.chain[0].issuer == issuer
 
 
 async def test_plain_http_where_tls_is_due_is_a_protocol_error(web: Web):
-    attempt = await web.probe(TLS, "plain")
-    assert attempt.failure is not None
-    assert attempt.failure.kind is FailureKind.TLS_PROTOCOL
-    assert attempt.failure.code == "WRONG_VERSION_NUMBER"
+    probe_result = await web.probe(TLS, "plain")
+    assert probe_result.failure is not None
+    assert probe_result.failure.kind is FailureKind.TLS_PROTOCOL
+    assert probe_result.failure.code == "WRONG_VERSION_NUMBER"
 
 
 async def test_tcp_needs_no_more_than_the_handshake(web: Web):
-    attempt = await web.probe(TCP, "good")
-    assert attempt.failure is None
-    assert set(attempt.phases) == {Phase.RESOLVE, Phase.CONNECT}
+    probe_result = await web.probe(TCP, "good")
+    assert probe_result.failure is None
+    assert set(probe_result.phases) == {Phase.RESOLVE, Phase.CONNECT}
 
 
 async def test_a_closed_port_is_refused_at_once():
     target = make_target(TCP, "127.0.0.1", free_port(), address="127.0.0.1")
-    attempt = await prober("tcp")(target, make_tools())
-    assert attempt.failure is not None
-    assert (attempt.failure.phase, attempt.failure.errno) == (Phase.CONNECT, errno.ECONNREFUSED)
-    assert attempt.duration < 1
+    probe_result = await prober("tcp")(target, make_probe_context())
+    assert probe_result.failure is not None
+    assert (probe_result.failure.phase, probe_result.failure.errno) == (
+        Phase.CONNECT,
+        errno.ECONNREFUSED,
+    )
+    assert probe_result.duration < 1
 
 
 async def test_an_unknown_name_fails_in_the_resolve_phase():
-    attempt = await prober("tcp")(make_target(TCP, "nowhere.test", 443), make_tools())
-    assert attempt.failure is not None
-    assert (attempt.failure.phase, attempt.failure.code) == (Phase.RESOLVE, "NXDOMAIN")
-    assert attempt.connections == ()
+    probe_result = await prober("tcp")(make_target(TCP, "nowhere.test", 443), make_probe_context())
+    assert probe_result.failure is not None
+    assert (probe_result.failure.phase, probe_result.failure.code) == (Phase.RESOLVE, "NXDOMAIN")
+    assert probe_result.connections == ()
 
 
 @pytest.mark.parametrize(
@@ -197,12 +206,14 @@ async def test_each_family_that_a_name_has_is_probed(
     families: FamilyChoice, expected: list[str], ok: bool
 ):
     async with rude(silent) as port:  # listens on IPv4 alone
-        tools = make_tools(table={"dual.test": ("127.0.0.1", "::1")}, families=families)
-        attempt = await prober("tcp")(make_target(TCP, "dual.test", port), tools)
-    assert [c.address for c in attempt.connections] == expected
-    assert attempt.ok is ok
-    assert attempt.resolution is not None
-    assert attempt.resolution.source is ResolutionSource.DNS
+        probe_context = make_probe_context(
+            table={"dual.test": ("127.0.0.1", "::1")}, families=families
+        )
+        probe_result = await prober("tcp")(make_target(TCP, "dual.test", port), probe_context)
+    assert [c.address for c in probe_result.connections] == expected
+    assert probe_result.ok is ok
+    assert probe_result.resolution is not None
+    assert probe_result.resolution.source is ResolutionSource.DNS
 
 
 @pytest.mark.parametrize("protocol", [TLS, HTTPS])
@@ -210,29 +221,35 @@ async def test_a_silent_server_is_a_timeout_in_the_tls_phase(protocol: Protocol)
     async with rude(silent) as port:
         target = make_target(protocol, "good.test", port, address="127.0.0.1", timeout=0.3)
         started = time.monotonic()
-        attempt = await prober(target.endpoint.prober)(target, make_tools())
+        probe_result = await prober(target.endpoint.prober)(target, make_probe_context())
     assert time.monotonic() - started < 2
-    assert attempt.failure is not None
-    assert (attempt.failure.phase, attempt.failure.kind) == (Phase.TLS, FailureKind.TIMEOUT)
-    assert attempt.primary is not None
-    assert attempt.primary.sent > 100
-    assert attempt.primary.received == 0
+    assert probe_result.failure is not None
+    assert (probe_result.failure.phase, probe_result.failure.kind) == (
+        Phase.TLS,
+        FailureKind.TIMEOUT,
+    )
+    assert probe_result.primary is not None
+    assert probe_result.primary.sent > 100
+    assert probe_result.primary.received == 0
 
 
 async def test_a_reset_on_hello_keeps_its_errno_and_the_bytes():
     async with rude(resetting) as port:
         target = make_target(TLS, "good.test", port, address="127.0.0.1")
-        attempt = await prober("tls")(target, make_tools())
-    assert attempt.failure is not None
-    assert (attempt.failure.phase, attempt.failure.errno) == (Phase.TLS, errno.ECONNRESET)
+        probe_result = await prober("tls")(target, make_probe_context())
+    assert probe_result.failure is not None
+    assert (probe_result.failure.phase, probe_result.failure.errno) == (Phase.TLS, errno.ECONNRESET)
 
 
 async def test_a_polite_end_on_hello_is_told_from_a_reset():
     async with rude(closing) as port:
         target = make_target(TLS, "good.test", port, address="127.0.0.1")
-        attempt = await prober("tls")(target, make_tools())
-    assert attempt.failure is not None
-    assert (attempt.failure.phase, attempt.failure.kind) == (Phase.TLS, FailureKind.CLOSED)
+        probe_result = await prober("tls")(target, make_probe_context())
+    assert probe_result.failure is not None
+    assert (probe_result.failure.phase, probe_result.failure.kind) == (
+        Phase.TLS,
+        FailureKind.CLOSED,
+    )
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -256,9 +273,9 @@ async def test_a_rude_http_server_is_named_for_what_it_did(
     timeout = 0.5 if kind is FailureKind.TIMEOUT else 10
     async with rude(habit) as port:  # type: ignore[arg-type]
         target = make_target(HTTP, "good.test", port, address="127.0.0.1", timeout=timeout)
-        attempt = await prober("http")(target, make_tools())
-    assert (attempt.failure and attempt.failure.phase) is phase
-    assert (attempt.failure and attempt.failure.kind) is kind
+        probe_result = await prober("http")(target, make_probe_context())
+    assert (probe_result.failure and probe_result.failure.phase) is phase
+    assert (probe_result.failure and probe_result.failure.kind) is kind
 
 
 async def test_endless_blank_lines_between_chunks_are_bounded():
@@ -276,10 +293,10 @@ async def test_endless_blank_lines_between_chunks_are_bounded():
 
     async with rude(habit) as port:  # type: ignore[arg-type]
         target = make_target(HTTP, "good.test", port, address="127.0.0.1", timeout=3)
-        attempt = await prober("http")(target, make_tools())
+        probe_result = await prober("http")(target, make_probe_context())
     assert sent_head
-    assert attempt.failure is not None
-    assert attempt.failure.kind is FailureKind.HTTP_FORMAT
+    assert probe_result.failure is not None
+    assert probe_result.failure.kind is FailureKind.HTTP_FORMAT
 
 
 @pytest.mark.parametrize(

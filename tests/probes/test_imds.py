@@ -13,20 +13,20 @@ import pytest
 from monitor.diagnosis.causes import diagnose
 from monitor.model.diagnosis import Cause
 from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import Attempt, FailureKind, Phase
+from monitor.model.probe_result import FailureKind, Phase, ProbeResult
 from monitor.model.settings import MetadataSettings
 from monitor.model.target import Target
 from monitor.probes import prober
 from tests.internet.imds import TOKEN, Mode, Server, metadata
 from tests.internet.process import accepts, free_port, running
 from tests.internet.rude import Habit, rude, saying, silent
-from tests.probes.support import make_target, make_tools
+from tests.probes.support import make_probe_context, make_target
 
 
-async def probe(port: int, seconds: float = 1.0) -> tuple[Target, Attempt]:
+async def probe(port: int, seconds: float = 1.0) -> tuple[Target, ProbeResult]:
     target = make_target(Protocol.HTTP, "169.254.169.254", prober="imds", timeout=seconds)
-    tools = make_tools(metadata=MetadataSettings(f"http://127.0.0.1:{port}"))
-    return target, await prober("imds")(target, tools)
+    probe_context = make_probe_context(metadata=MetadataSettings(f"http://127.0.0.1:{port}"))
+    return target, await prober("imds")(target, probe_context)
 
 
 def port_of(server: Server) -> int:
@@ -35,15 +35,15 @@ def port_of(server: Server) -> int:
 
 async def test_a_token_and_with_it_the_document():
     with metadata() as server:
-        target, attempt = await probe(port_of(server), 5)
-    assert attempt.failure is None
-    assert diagnose(target, attempt).cause is None
-    assert {Phase.CONNECT, Phase.TOKEN, Phase.IDENTITY} <= set(attempt.phases)
+        target, probe_result = await probe(port_of(server), 5)
+    assert probe_result.failure is None
+    assert diagnose(target, probe_result).cause is None
+    assert {Phase.CONNECT, Phase.TOKEN, Phase.IDENTITY} <= set(probe_result.phases)
     assert server.requests == [
         "PUT /latest/api/token",
         "GET /latest/dynamic/instance-identity/document",
     ]
-    assert TOKEN not in repr(attempt)
+    assert TOKEN not in repr(probe_result)
 
 
 @pytest.mark.parametrize(
@@ -56,26 +56,29 @@ async def test_a_token_and_with_it_the_document():
 )
 async def test_each_way_to_fail_has_its_own_cause(mode: Mode, cause: Cause):
     with metadata(mode) as server:
-        target, attempt = await probe(port_of(server), 2.0)
-    verdict = diagnose(target, attempt)
-    assert verdict.cause is cause
-    assert attempt.failure is not None
-    assert attempt.failure.phase is Phase.TOKEN
-    assert attempt.duration < 2
+        target, probe_result = await probe(port_of(server), 2.0)
+    diagnosis = diagnose(target, probe_result)
+    assert diagnosis.cause is cause
+    assert probe_result.failure is not None
+    assert probe_result.failure.phase is Phase.TOKEN
+    assert probe_result.duration < 2
     assert all("credentials" not in request for request in server.requests)
 
 
 async def test_silence_on_every_request_is_not_called_a_hop_limit():
     async with rude(silent) as port:
-        target, attempt = await probe(port, 0.6)
-    assert attempt.failure is not None
-    assert (attempt.failure.phase, attempt.failure.kind) == (Phase.TOKEN, FailureKind.TIMEOUT)
-    assert diagnose(target, attempt).cause is Cause.HTTP_TIMEOUT
+        target, probe_result = await probe(port, 0.6)
+    assert probe_result.failure is not None
+    assert (probe_result.failure.phase, probe_result.failure.kind) == (
+        Phase.TOKEN,
+        FailureKind.TIMEOUT,
+    )
+    assert diagnose(target, probe_result).cause is Cause.HTTP_TIMEOUT
 
 
 async def test_nobody_there_is_refused():
-    target, attempt = await probe(free_port())
-    assert diagnose(target, attempt).cause is Cause.TCP_REFUSED
+    target, probe_result = await probe(free_port())
+    assert diagnose(target, probe_result).cause is Cause.TCP_REFUSED
 
 
 def answer(body: bytes) -> bytes:
@@ -85,19 +88,19 @@ def answer(body: bytes) -> bytes:
 @pytest.mark.parametrize("body", [b"a\r\nb\n", b"", b"\xe9t\xe9", b"t" * 1025])
 async def test_a_token_that_is_none_is_not_sent_on(body: bytes):
     async with rude(saying(answer(body))) as port:
-        target, attempt = await probe(port)
-    assert attempt.failure is not None
-    assert attempt.failure.phase is Phase.TOKEN
-    assert diagnose(target, attempt).cause is Cause.HTTP_PROTOCOL
+        target, probe_result = await probe(port)
+    assert probe_result.failure is not None
+    assert probe_result.failure.phase is Phase.TOKEN
+    assert diagnose(target, probe_result).cause is Cause.HTTP_PROTOCOL
 
 
 @pytest.mark.parametrize("body", [b"login-here", b"[]", b"[" * 60_000])
 async def test_a_page_in_the_place_of_the_document_is_no_success(body: bytes):
     async with rude(pages(body)) as port:
-        target, attempt = await probe(port)
-    assert attempt.failure is not None
-    assert attempt.failure.phase is Phase.IDENTITY
-    assert diagnose(target, attempt).cause is Cause.HTTP_PROTOCOL
+        target, probe_result = await probe(port)
+    assert probe_result.failure is not None
+    assert probe_result.failure.phase is Phase.IDENTITY
+    assert diagnose(target, probe_result).cause is Cause.HTTP_PROTOCOL
 
 
 def pages(body: bytes) -> Habit:
@@ -119,10 +122,10 @@ async def test_a_refusal_of_a_good_token_is_told_with_its_status():
         await writer.drain()
 
     async with rude(habit) as port:
-        target, attempt = await probe(port)
-    assert attempt.failure is not None
-    assert (attempt.failure.phase, attempt.failure.code) == (Phase.IDENTITY, "401")
-    assert diagnose(target, attempt).cause is Cause.HTTP_STATUS
+        target, probe_result = await probe(port)
+    assert probe_result.failure is not None
+    assert (probe_result.failure.phase, probe_result.failure.code) == (Phase.IDENTITY, "401")
+    assert diagnose(target, probe_result).cause is Cause.HTTP_STATUS
 
 
 def test_the_service_runs_as_a_program_of_its_own(tmp_path: Path):

@@ -11,20 +11,20 @@ import pytest
 from monitor.diagnosis.causes import diagnose
 from monitor.model.diagnosis import Cause
 from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import Attempt, FailureKind, Phase
+from monitor.model.probe_result import FailureKind, Phase, ProbeResult
 from monitor.model.target import Target
 from monitor.probes import prober
 from tests.internet.datagrams import datagrams
 from tests.internet.process import free_port
-from tests.probes.support import make_target, make_tools
+from tests.probes.support import make_probe_context, make_target
 
 
 def target_at(port: int, seconds: float = 5.0) -> Target:
     return make_target(Protocol.NTP, "127.0.0.1", port, timeout=seconds)
 
 
-async def probe(target: Target) -> Attempt:
-    return await prober("ntp")(target, make_tools())
+async def probe(target: Target) -> ProbeResult:
+    return await prober("ntp")(target, make_probe_context())
 
 
 def reply(
@@ -44,14 +44,14 @@ def reply(
 async def test_the_clocks_are_compared(offset: float, cause: Cause | None):
     async with datagrams(lambda request: [b"junk", reply(request, offset)]) as port:
         target = target_at(port)
-        attempt = await probe(target)
-    assert attempt.failure is None
-    assert attempt.clock_offset == pytest.approx(offset, abs=0.5)
-    assert diagnose(target, attempt).cause is cause
-    assert attempt.primary is not None
-    assert attempt.primary.rtt is not None
-    assert 0 <= attempt.primary.rtt < 1
-    assert attempt.primary.resends == 0
+        probe_result = await probe(target)
+    assert probe_result.failure is None
+    assert probe_result.clock_offset == pytest.approx(offset, abs=0.5)
+    assert diagnose(target, probe_result).cause is cause
+    assert probe_result.primary is not None
+    assert probe_result.primary.rtt is not None
+    assert 0 <= probe_result.primary.rtt < 1
+    assert probe_result.primary.resends == 0
 
 
 async def test_a_lost_request_is_sent_again_with_another_nonce():
@@ -62,8 +62,8 @@ async def test_a_lost_request_is_sent_again_with_another_nonce():
         return [reply(request)] if len(seen) == 2 else []
 
     async with datagrams(answer) as port:
-        attempt = await probe(target_at(port, 2.0))
-    assert attempt.ok
+        probe_result = await probe(target_at(port, 2.0))
+    assert probe_result.ok
     assert len({request[40:48] for request in seen}) == 2
 
 
@@ -81,20 +81,20 @@ async def test_a_server_that_declines_is_not_believed_nor_asked_again(
 
     async with datagrams(answer) as port:
         target = target_at(port)
-        attempt = await probe(target)
+        probe_result = await probe(target)
     assert len(seen) == 1
-    assert attempt.clock_offset is None
-    assert attempt.failure is not None
-    assert (attempt.failure.kind, attempt.failure.code) == (FailureKind.UDP_FORMAT, code)
-    assert code in diagnose(target, attempt).detail
+    assert probe_result.clock_offset is None
+    assert probe_result.failure is not None
+    assert (probe_result.failure.kind, probe_result.failure.code) == (FailureKind.UDP_FORMAT, code)
+    assert code in diagnose(target, probe_result).detail
 
 
 async def test_an_answer_to_another_request_is_none():
     async with datagrams(lambda request: [reply(b"\1" * 48, 60), reply(request)[:40]]) as port:
-        attempt = await probe(target_at(port, 0.3))
-    assert attempt.failure is not None
-    assert attempt.failure.kind is FailureKind.UDP_FORMAT
-    assert attempt.clock_offset is None
+        probe_result = await probe(target_at(port, 0.3))
+    assert probe_result.failure is not None
+    assert probe_result.failure.kind is FailureKind.UDP_FORMAT
+    assert probe_result.clock_offset is None
 
 
 async def test_silence_is_a_timeout_and_a_closed_port_is_refused():

@@ -11,7 +11,7 @@ from monitor.diagnosis.causes import diagnose
 from monitor.diagnosis.proxy_path import Comparison, comparison
 from monitor.model.diagnosis import Cause
 from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import Attempt, Phase
+from monitor.model.probe_result import Phase, ProbeResult
 from monitor.model.secret import Secret
 from monitor.model.settings import ProxyMode, ProxySettings
 from monitor.model.target import ProxyChoice, ProxyUse, Target
@@ -23,7 +23,7 @@ from tests.internet.process import free_port
 from tests.internet.rude import babbling, closing, resetting, rude, saying, silent
 from tests.internet.squid import squid
 from tests.internet.tinyproxy import tinyproxy
-from tests.probes.support import make_target, make_tools
+from tests.probes.support import make_probe_context, make_target
 
 HTTPS, HTTP, TLS, TCP = Protocol.HTTPS, Protocol.HTTP, Protocol.TLS, Protocol.TCP
 USER, PASSWORD = "mon", "p@ss/w:rd"
@@ -48,14 +48,16 @@ class Behind:
 
     async def probe(
         self, environ: dict[str, str], *, host: str = "good.test", **options: object
-    ) -> tuple[Target, Attempt]:
+    ) -> tuple[Target, ProbeResult]:
         protocol = options.pop("protocol", HTTPS)
         assert isinstance(protocol, Protocol)
         port = options.pop("port", self.ports["https" if protocol is not HTTP else "http"])
         proxy = options.pop("settings", None)
         target = make_target(protocol, host, port, timeout=3, **options)  # type: ignore[arg-type]
-        tools = make_tools(ca_file=self.authority.file, environ=environ, proxy=proxy)  # type: ignore[arg-type]
-        return target, await prober(target.endpoint.prober)(target, tools)
+        probe_context = make_probe_context(
+            ca_file=self.authority.file, environ=environ, proxy=proxy
+        )  # type: ignore[arg-type]
+        return target, await prober(target.endpoint.prober)(target, probe_context)
 
 
 @pytest.fixture(scope="module")
@@ -87,32 +89,32 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Behind]:
 async def test_squid_opens_a_tunnel_that_is_timed_by_itself(
     site: Behind, protocol: Protocol, name: str, login: str, scheme: str
 ) -> None:
-    _, attempt = await site.probe(site.proxy(name, login, scheme), protocol=protocol)
-    assert attempt.failure is None
-    assert attempt.proxy == f"127.0.0.1:{site.ports[name]}"
-    assert attempt.primary is not None
-    phases = attempt.primary.phases
+    _, probe_result = await site.probe(site.proxy(name, login, scheme), protocol=protocol)
+    assert probe_result.failure is None
+    assert probe_result.proxy == f"127.0.0.1:{site.ports[name]}"
+    assert probe_result.primary is not None
+    phases = probe_result.primary.phases
     assert {Phase.RESOLVE, Phase.CONNECT, Phase.PROXY, Phase.TLS} <= phases.keys()
     assert all(seconds > 0 for phase, seconds in phases.items() if phase is not Phase.RESOLVE)
-    assert attempt.primary.tls is not None
-    assert attempt.primary.tls.chain[0].names == ("good.test", "denied.test")
+    assert probe_result.primary.tls is not None
+    assert probe_result.primary.tls.chain[0].names == ("good.test", "denied.test")
 
 
 @pytest.mark.parametrize(("name", "login"), [("tiny", ""), ("tiny_login", "mon:pass-word")])
 async def test_tinyproxy_opens_a_tunnel(site: Behind, name: str, login: str) -> None:
     # It resolves names as this host does, so the address is given instead.
-    _, attempt = await site.probe(site.proxy(name, login), address="127.0.0.1")
-    assert attempt.failure is None
-    assert Phase.PROXY in attempt.phases
+    _, probe_result = await site.probe(site.proxy(name, login), address="127.0.0.1")
+    assert probe_result.failure is None
+    assert Phase.PROXY in probe_result.phases
 
 
 @pytest.mark.parametrize(("name", "login"), [("open", ""), ("login", LOGIN)])
 async def test_plain_http_is_asked_of_the_proxy_itself(site: Behind, name: str, login: str) -> None:
-    _, attempt = await site.probe(site.proxy(name, login), protocol=HTTP)
-    assert attempt.failure is None
-    assert attempt.primary is not None
-    assert attempt.primary.http is not None
-    assert "squid" in attempt.primary.http.headers["via"]
+    _, probe_result = await site.probe(site.proxy(name, login), protocol=HTTP)
+    assert probe_result.failure is None
+    assert probe_result.primary is not None
+    assert probe_result.primary.http is not None
+    assert "squid" in probe_result.primary.http.headers["via"]
 
 
 @pytest.mark.parametrize(
@@ -133,11 +135,11 @@ async def test_plain_http_is_asked_of_the_proxy_itself(site: Behind, name: str, 
 async def test_what_a_real_proxy_says_is_named(
     site: Behind, name: str, login: str, options: dict[str, object], cause: Cause
 ) -> None:
-    target, attempt = await site.probe(site.proxy(name, login), **options)  # type: ignore[arg-type]
-    verdict = diagnose(target, attempt)
-    assert verdict.cause is cause
-    assert f"127.0.0.1:{site.ports[name]}" in verdict.detail
-    assert "wrong" not in repr((attempt, verdict))
+    target, probe_result = await site.probe(site.proxy(name, login), **options)  # type: ignore[arg-type]
+    diagnosis = diagnose(target, probe_result)
+    assert diagnosis.cause is cause
+    assert f"127.0.0.1:{site.ports[name]}" in diagnosis.detail
+    assert "wrong" not in repr((probe_result, diagnosis))
 
 
 @pytest.mark.parametrize(
@@ -158,19 +160,19 @@ async def test_what_is_no_proxy_is_named_for_what_it_did(
 ) -> None:
     async with rude(habit) as port:  # type: ignore[arg-type]
         target = make_target(HTTPS, "good.test", timeout=0.5 if habit is silent else 5)
-        tools = make_tools(environ={"HTTPS_PROXY": f"http://127.0.0.1:{port}"})
-        attempt = await prober("http")(target, tools)
-    verdict = diagnose(target, attempt)
-    assert verdict.cause is cause
-    assert said in verdict.detail
+        probe_context = make_probe_context(environ={"HTTPS_PROXY": f"http://127.0.0.1:{port}"})
+        probe_result = await prober("http")(target, probe_context)
+    diagnosis = diagnose(target, probe_result)
+    assert diagnosis.cause is cause
+    assert said in diagnosis.detail
 
 
 async def test_a_proxy_whose_name_is_unknown_is_blamed_itself() -> None:
     target = make_target(HTTPS, "good.test")
-    tools = make_tools(environ={"HTTPS_PROXY": "http://proxy.test:3128"})
-    verdict = diagnose(target, await prober("http")(target, tools))
-    assert verdict.cause is Cause.PROXY_UNREACHABLE
-    assert "proxy.test:3128" in verdict.detail
+    probe_context = make_probe_context(environ={"HTTPS_PROXY": "http://proxy.test:3128"})
+    diagnosis = diagnose(target, await prober("http")(target, probe_context))
+    assert diagnosis.cause is Cause.PROXY_UNREACHABLE
+    assert "proxy.test:3128" in diagnosis.detail
 
 
 @pytest.mark.parametrize("name", ["secure", "open"])
@@ -179,21 +181,21 @@ async def test_a_proxy_that_can_not_be_trusted_is_blamed_itself(
 ) -> None:
     other = Authority(tmp_path, "Somebody Else CA")
     target = make_target(HTTPS, "good.test", site.ports["https"])
-    tools = make_tools(ca_file=other.file, environ=site.proxy(name, scheme="https"))
-    attempt = await prober("http")(target, tools)
-    verdict = diagnose(target, attempt)
-    assert verdict.cause is Cause.PROXY_UNREACHABLE
-    assert "TLS with the proxy fails" in verdict.detail
+    probe_context = make_probe_context(ca_file=other.file, environ=site.proxy(name, scheme="https"))
+    probe_result = await prober("http")(target, probe_context)
+    diagnosis = diagnose(target, probe_result)
+    assert diagnosis.cause is Cause.PROXY_UNREACHABLE
+    assert "TLS with the proxy fails" in diagnosis.detail
 
 
 async def test_tcp_and_instance_metadata_pass_the_proxy_by(site: Behind) -> None:
     environ = site.proxy("closed")
-    _, attempt = await site.probe(environ, protocol=TCP, address="127.0.0.1")
-    assert (attempt.failure, attempt.proxy) == (None, None)
+    _, probe_result = await site.probe(environ, protocol=TCP, address="127.0.0.1")
+    assert (probe_result.failure, probe_result.proxy) == (None, None)
     with metadata() as server:
         target = make_target(HTTP, "127.0.0.1", server.server_port, prober="imds")
-        attempt = await prober("imds")(target, make_tools(environ=environ))
-    assert (attempt.failure, attempt.proxy) == (None, None)
+        probe_result = await prober("imds")(target, make_probe_context(environ=environ))
+    assert (probe_result.failure, probe_result.proxy) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -209,21 +211,21 @@ async def test_a_target_may_go_another_way_than_the_others(
     site: Behind, mode: ProxyMode, choice: ProxyChoice | None, proxied: bool
 ) -> None:
     settings = ProxySettings(mode)
-    _, attempt = await site.probe(
+    _, probe_result = await site.probe(
         site.proxy("tiny"), settings=settings, proxy=choice, address="127.0.0.1"
     )
-    assert attempt.failure is None
-    assert (attempt.proxy is not None) is proxied
-    assert attempt.beside is None
+    assert probe_result.failure is None
+    assert (probe_result.proxy is not None) is proxied
+    assert probe_result.alternate is None
 
 
 async def test_a_target_may_have_a_proxy_of_its_own_whatever_no_proxy_says(site: Behind) -> None:
     url = f"http://127.0.0.1:{site.ports['login']}"
     settings = ProxySettings(ProxyMode.NONE, username=USER, password=Secret(PASSWORD))
     choice = ProxyChoice(ProxyUse.FIXED, url)
-    _, attempt = await site.probe({"NO_PROXY": "*"}, settings=settings, proxy=choice)
-    assert attempt.failure is None
-    assert attempt.proxy == f"127.0.0.1:{site.ports['login']}"
+    _, probe_result = await site.probe({"NO_PROXY": "*"}, settings=settings, proxy=choice)
+    assert probe_result.failure is None
+    assert probe_result.proxy == f"127.0.0.1:{site.ports['login']}"
 
 
 @pytest.mark.parametrize(
@@ -248,33 +250,33 @@ async def test_both_ways_are_compared_and_the_runners_way_decides(
     found: Comparison,
 ) -> None:
     environ = site.proxy(name) | {"NO_PROXY": no_proxy}
-    target, attempt = await site.probe(
+    target, probe_result = await site.probe(
         environ,
         proxy=BOTH,
         **{"address": "127.0.0.1", **options},  # type: ignore[arg-type]
     )
-    assert comparison(attempt) is found
-    assert (attempt.proxy is not None) is taken
-    assert attempt.beside is not None
-    assert (attempt.beside.proxy is None) is taken
+    assert comparison(probe_result) is found
+    assert (probe_result.proxy is not None) is taken
+    assert probe_result.alternate is not None
+    assert (probe_result.alternate.proxy is None) is taken
     works = {
         Comparison.BOTH: True,
         Comparison.NEITHER: False,
         Comparison.PROXY_ONLY: taken,
         Comparison.DIRECT_ONLY: not taken,
     }
-    assert attempt.ok is works[found]
-    verdict = diagnose(target, attempt)
+    assert probe_result.ok is works[found]
+    diagnosis = diagnose(target, probe_result)
     other = "through" if not taken else "directly"
-    assert verdict.evidence["other_way"].startswith(other)
+    assert diagnosis.evidence["other_way"].startswith(other)
     if found is Comparison.DIRECT_ONLY and taken:
-        assert "Directly it is reached, only through the proxy it fails." in verdict.detail
-        assert "NO_PROXY" in verdict.cure
+        assert "Directly it is reached, only through the proxy it fails." in diagnosis.detail
+        assert "NO_PROXY" in diagnosis.remediation
     if found is Comparison.PROXY_ONLY and not taken:
-        assert "reached only through the proxy" in verdict.detail
+        assert "reached only through the proxy" in diagnosis.detail
 
 
 async def test_with_no_proxy_to_compare_there_is_one_way(site: Behind) -> None:
     for settings in (ProxySettings(ProxyMode.BOTH), ProxySettings()):
-        _, attempt = await site.probe({}, settings=settings, proxy=BOTH, address="127.0.0.1")
-        assert (attempt.failure, attempt.beside) == (None, None)
+        _, probe_result = await site.probe({}, settings=settings, proxy=BOTH, address="127.0.0.1")
+        assert (probe_result.failure, probe_result.alternate) == (None, None)

@@ -8,23 +8,23 @@ from dataclasses import replace
 from random import Random
 
 from monitor.health.machine import Health
-from monitor.model.probe_result import Attempt
+from monitor.model.probe_result import ProbeResult
 from monitor.model.settings import ScheduleSettings
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.net.clock import SystemClock
 from monitor.scheduler.engine import Engine
 from monitor.scheduler.loop import RAMP, Watch
-from monitor.scheduler.schedule import phase_of
+from monitor.scheduler.schedule import slot_offset
 from monitor.state.events import Events
-from monitor.state.history_store import Memory
-from monitor.state.store import Board
-from tests.attempts import attempt, target
-from tests.probes.support import make_tools
+from monitor.state.history_store import HistoryStore
+from monitor.state.store import StateStore
+from tests.probe_results import probe_result, target
+from tests.probes.support import make_probe_context
 
-DEAR = next(name for n in range(9999) if phase_of(name := f"ami-{n}", RAMP) < 0.05)
-CHEAP = next(name for n in range(9999) if phase_of(name := f"cheap-{n}", RAMP) < 0.3)
-OTHER = next(name for n in range(9999) if phase_of(name := f"other-{n}", RAMP) > 4.5)
+DEAR = next(name for n in range(9999) if slot_offset(name := f"ami-{n}", RAMP) < 0.05)
+CHEAP = next(name for n in range(9999) if slot_offset(name := f"cheap-{n}", RAMP) < 0.3)
+OTHER = next(name for n in range(9999) if slot_offset(name := f"other-{n}", RAMP) > 4.5)
 """Ids whose first probe comes at once, and late: sooner only for the sake of another target."""
 
 
@@ -32,23 +32,28 @@ async def test_what_is_expensive_is_not_asked_for_the_sake_of_another_target() -
     asked: Counter[str] = Counter()
     enough = asyncio.Event()
 
-    async def probe(target: Target, _: object) -> Attempt:
+    async def probe(target: Target, _: object) -> ProbeResult:
         asked[target.id] += 1
         if asked[CHEAP] >= 2 and asked[OTHER]:
             enough.set()
-        return attempt(target.id, ok=target.id != CHEAP, started_at=SystemClock().time())
+        return probe_result(target.id, ok=target.id != CHEAP, started_at=SystemClock().time())
 
-    clock, board = SystemClock(), Board()
-    engine = Engine(make_tools(), ScheduleSettings(), find_prober=lambda _: probe)
+    clock, store = SystemClock(), StateStore()
+    engine = Engine(make_probe_context(), ScheduleSettings(), find_prober=lambda _: probe)
     watch = Watch(
-        board, engine, Events(), memory=Memory(None, board, clock), clock=clock, random=Random(1)
+        store,
+        engine,
+        Events(),
+        history_store=HistoryStore(None, store, clock),
+        clock=clock,
+        random=Random(1),
     )
     dear = target(DEAR, "ami_access")
     dear = replace(dear, interval=3600.0, endpoint=replace(dear.endpoint, interval=3600.0))
     cheap = replace(target(CHEAP), interval=60.0)
     watch.apply([dear, cheap, replace(target(OTHER, "scm"), interval=60.0)])
-    for record in board.records.values():
-        record.health = Health(State.UP)
+    for status in store.statuses.values():
+        status.health = Health(State.UP)
     async with asyncio.timeout(4), asyncio.TaskGroup() as group:
         probing = group.create_task(watch.probe_forever(group))
         await enough.wait()

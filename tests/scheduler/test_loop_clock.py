@@ -9,17 +9,17 @@ from random import Random
 
 from monitor.model.diagnosis import Cause
 from monitor.model.incident import Scope
-from monitor.model.probe_result import Attempt, Connection, Family, HttpFacts, Phase, TlsFacts
+from monitor.model.probe_result import Connection, Family, HttpFacts, Phase, ProbeResult, TlsFacts
 from monitor.model.settings import ScheduleSettings
 from monitor.model.target import Target
-from monitor.probes.context import Tools
+from monitor.probes.context import ProbeContext
 from monitor.scheduler.engine import Engine
 from monitor.scheduler.loop import Watch
 from monitor.state.events import Event, EventKind, Events
-from monitor.state.history_store import Memory
-from monitor.state.store import Board
-from tests.attempts import target
-from tests.probes.support import make_tools
+from monitor.state.history_store import HistoryStore
+from monitor.state.store import StateStore
+from tests.probe_results import target
+from tests.probes.support import make_probe_context
 
 
 class Sites:
@@ -33,12 +33,12 @@ class Sites:
             if (made := target(name))
         ]
 
-    async def probe(self, target: Target, tools: Tools) -> Attempt:
+    async def probe(self, target: Target, probe_context: ProbeContext) -> ProbeResult:
         http = HttpFacts("1.1", 200, {}, None, 0, date_offset=self.skew)
         tls = TlsFacts("TLSv1.3", None, None, True, None, ())
         phases = {Phase.FIRST_BYTE: 0.01}
         connection = Connection("192.0.2.1", 443, Family.IPV4, phases, tls=tls, http=http)
-        return Attempt(target.id, tools.clock.time(), 0.01, None, (connection,))
+        return ProbeResult(target.id, probe_context.clock.time(), 0.01, None, (connection,))
 
 
 async def told(queue: asyncio.Queue[Event], kind: EventKind) -> Event:
@@ -49,13 +49,20 @@ async def told(queue: asyncio.Queue[Event], kind: EventKind) -> Event:
 
 
 async def test_an_incident_opens_although_all_targets_are_up_and_closes_once_the_clock_is_set():
-    sites, board, events = Sites(120.0), Board(), Events()
+    sites, store, events = Sites(120.0), StateStore(), Events()
     queue: asyncio.Queue[Event] = asyncio.Queue()
-    events.listen(queue.put_nowait)
-    tools = make_tools()
-    engine = Engine(tools, ScheduleSettings(), find_prober=lambda _: sites.probe)
-    memory = Memory(None, board, tools.clock)
-    watch = Watch(board, engine, events, memory=memory, clock=tools.clock, random=Random(1))
+    events.subscribe(queue.put_nowait)
+    probe_context = make_probe_context()
+    engine = Engine(probe_context, ScheduleSettings(), find_prober=lambda _: sites.probe)
+    history_store = HistoryStore(None, store, probe_context.clock)
+    watch = Watch(
+        store,
+        engine,
+        events,
+        history_store=history_store,
+        clock=probe_context.clock,
+        random=Random(1),
+    )
     watch.apply(sites.targets)
 
     async def run() -> None:
@@ -65,8 +72,8 @@ async def test_an_incident_opens_although_all_targets_are_up_and_closes_once_the
     running = asyncio.create_task(run())
     opened = await told(queue, EventKind.INCIDENT_OPENED)
     assert (opened.facts["scope"], opened.facts["cause"]) == (Scope.HOST, Cause.CLOCK_SKEW)
-    assert board.clock is not None
-    assert board.clock.offset == 120.0
+    assert store.clock is not None
+    assert store.clock.offset == 120.0
     sites.skew = 0.2
     closed = await told(queue, EventKind.INCIDENT_CLOSED)
     assert closed.subject == opened.subject

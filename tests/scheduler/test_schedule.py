@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.common.rate_limit import Pause, TokenBucket
-from monitor.scheduler.schedule import Agenda, next_slot, phase_of, slots_between
+from monitor.common.rate_limit import MinInterval, TokenBucket
+from monitor.scheduler.schedule import Schedule, next_slot, slot_offset, slots_between
 
 intervals = st.floats(0.5, 3600)
 times = st.floats(0, 1e7)
@@ -17,7 +17,7 @@ times = st.floats(0, 1e7)
 
 @given(st.text(), intervals, times)
 def test_the_next_slot_is_ahead_by_one_interval_at_the_most(name: str, interval: float, now: float):
-    slot = next_slot(now, interval, phase_of(name, interval))
+    slot = next_slot(now, interval, slot_offset(name, interval))
     assert now < slot <= now + interval + 1e-6
 
 
@@ -25,7 +25,7 @@ def test_the_next_slot_is_ahead_by_one_interval_at_the_most(name: str, interval:
 def test_slots_do_not_drift_with_how_long_probes_take(
     name: str, interval: float, now: float, count: int
 ):
-    phase = phase_of(name, interval)
+    phase = slot_offset(name, interval)
     first = next_slot(now, interval, phase)
     slot = first
     for _ in range(count):
@@ -37,7 +37,7 @@ def test_slots_do_not_drift_with_how_long_probes_take(
 def test_what_a_stall_missed_is_counted_and_not_made_up_for(
     name: str, interval: float, now: float, stall: float
 ):
-    phase = phase_of(name, interval)
+    phase = slot_offset(name, interval)
     slot = next_slot(now, interval, phase)
     later = slot + stall
     missed = slots_between(slot, later, interval, phase)
@@ -47,11 +47,11 @@ def test_what_a_stall_missed_is_counted_and_not_made_up_for(
 
 
 def test_a_hundred_targets_are_spread_over_the_interval():
-    phases = sorted(phase_of(f"target-{n}", 30.0) for n in range(100))
+    phases = sorted(slot_offset(f"target-{n}", 30.0) for n in range(100))
     per_second = [sum(second <= p < second + 1 for p in phases) for second in range(30)]
     assert max(per_second) <= 10
     assert sum(count > 0 for count in per_second) >= 25
-    assert phase_of("target-1", 30.0) == phase_of("target-1", 30.0)
+    assert slot_offset("target-1", 30.0) == slot_offset("target-1", 30.0)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.floats(0, 100)), max_size=40), times)
@@ -59,27 +59,27 @@ def test_a_target_is_on_the_agenda_once_and_comes_when_it_is_due(
     entries: list[tuple[str, float]], now: float
 ):
     assume(now <= 100)
-    agenda = Agenda()
+    schedule = Schedule()
     for name, due in entries:
-        agenda.set(name, due)
+        schedule.set(name, due)
     wanted = dict(entries)
-    popped = agenda.pop_due(now)
+    popped = schedule.pop_due(now)
     assert dict(popped) == {name: due for name, due in wanted.items() if due <= now}
     assert len(popped) == len(dict(popped))
     assert [due for _, due in popped] == sorted(due for _, due in popped)
     rest = {name: due for name, due in wanted.items() if due > now}
-    assert agenda.next_due() == min(rest.values(), default=None)
+    assert schedule.next_due() == min(rest.values(), default=None)
 
 
 def test_expediting_only_ever_brings_forward():
-    agenda = Agenda()
-    agenda.set("a", 30.0)
-    assert agenda.expedite("a", 2.0)
-    assert not agenda.expedite("a", 5.0)
-    assert not agenda.expedite("unknown", 1.0)
-    assert agenda.next_due() == 2.0
-    agenda.remove("a")
-    assert agenda.next_due() is None
+    schedule = Schedule()
+    schedule.set("a", 30.0)
+    assert schedule.expedite("a", 2.0)
+    assert not schedule.expedite("a", 5.0)
+    assert not schedule.expedite("unknown", 1.0)
+    assert schedule.next_due() == 2.0
+    schedule.remove("a")
+    assert schedule.next_due() is None
 
 
 def test_the_bucket_lets_a_burst_through_and_then_its_rate():
@@ -96,7 +96,7 @@ def test_the_bucket_can_be_asked_without_waiting():
 
 
 def test_a_pause_keeps_events_apart():
-    pause = Pause(5.0)
+    pause = MinInterval(5.0)
     assert [pause.over(now) for now in (0.0, 1.0, 4.9, 5.0, 9.0, 10.0)] == [
         True, False, False, True, False, True
     ]  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.catalog import build_targets
-from monitor.catalog.wildcard_samples import Found
+from monitor.catalog.wildcard_samples import DiscoveryState
 from monitor.config import load_settings
 from monitor.model.discovery import UnlistedHost
 from monitor.model.endpoint import Protocol
@@ -39,7 +39,7 @@ def test_one_monitor_more_takes_its_share_and_moves_nothing_else():
 
 def test_what_a_monitor_derives_itself_is_watched_by_every_monitor():
     host = UnlistedHost("a.example.com", 443, Protocol.HTTPS, ("app-ona-com",), 1.0, 2.0)
-    found = Found(hosts=(host,))
+    found = DiscoveryState(hosts=(host,))
     targets = build_targets(Settings(Path("c")), Identity(), ("10.0.0.2:53",), found=found)
     shares = [share_of(targets, Shard(n, 3)) for n in (1, 2, 3)]
     derived = {"dns-10.0.0.2", "redirect-a.example.com"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from monitor.health.machine import Health
-from monitor.model.diagnosis import Cause, Verdict
+from monitor.health.status import TargetStatus
+from monitor.model.diagnosis import Cause, Diagnosis
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
 from monitor.state.events import Event, EventKind, Events, incidents_changed, state_changed
-from monitor.state.store import Record
-from tests.attempts import target
+from tests.probe_results import target
 
 NOW = 1000.0
 INCIDENT = Incident(
@@ -32,27 +32,29 @@ def kinds(events: tuple[Event, ...]) -> list[EventKind]:
 
 def test_every_listener_is_told_every_event_in_order():
     first, second, events = [], [], Events()
-    events.listen(first.append)
-    events.listen(second.append)
+    events.subscribe(first.append)
+    events.subscribe(second.append)
     told = incidents_changed((), (INCIDENT, replace(INCIDENT, id="b2")), NOW)
-    events.tell(*told)
+    events.publish(*told)
     assert first == second == list(told)
 
 
 def test_a_target_that_went_down_is_serious_and_says_why_and_what_to_do():
-    record = Record(target("a"), health=Health(State.DOWN, NOW))
-    event = state_changed(record, Verdict(Cause.TCP_TIMEOUT, "Dropped.", "Open it."), NOW)
+    status = TargetStatus(target("a"), health=Health(State.DOWN, NOW))
+    event = state_changed(status, Diagnosis(Cause.TCP_TIMEOUT, "Dropped.", "Open it."), NOW)
     assert (event.kind, event.serious, event.title) == (
         EventKind.TARGET_STATE,
         True,
         "target is down",
     )
     assert event.facts["cause"] == "tcp_timeout"
-    assert (event.facts["detail"], event.facts["cure"]) == ("Dropped.", "Open it.")
+    assert (event.facts["detail"], event.facts["remediation"]) == ("Dropped.", "Open it.")
 
 
 def test_a_recovery_is_not_serious_and_names_no_cause():
-    event = state_changed(Record(target("a"), health=Health(State.UP, NOW)), Verdict(None), NOW)
+    event = state_changed(
+        TargetStatus(target("a"), health=Health(State.UP, NOW)), Diagnosis(None), NOW
+    )
     assert not event.serious
     assert "cause" not in event.facts
 

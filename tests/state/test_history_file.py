@@ -13,23 +13,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.common.state_file import replace_file
+from monitor.health.timeline import Timeline, observe
+from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.state import State
 from monitor.state import history_file
-from monitor.state.history import Chapter, Trace, observe
 from monitor.state.history_file import NAME, HistoryError, Remembered, decode, encode, load
-from tests.boards import HOSTILE, NOW, realistic_board
+from tests.stores import HOSTILE, NOW, realistic_board
 
 
 def remembered() -> Remembered:
-    trace = Trace()
+    timeline = Timeline()
     for number in range(40):
         state = State.DOWN if number == 7 else State.UP
-        trace = observe(trace, state, None if number == 7 else 0.01 * number, NOW + 100 * number)
+        timeline = observe(
+            timeline, state, None if number == 7 else 0.01 * number, NOW + 100 * number
+        )
     (incident,) = realistic_board().incidents
     hostile = replace(incident, subject=HOSTILE, evidence={"issuer": HOSTILE})
-    chapters = (Chapter(hostile, NOW + 1), Chapter(incident))
+    incident_log = (IncidentRecord(hostile, NOW + 1), IncidentRecord(incident))
     return Remembered(
-        NOW, {"a http a.example:443 /": trace}, chapters, usual={"a": (b"\x50" * 9, b"\x60")}
+        NOW, {"a http a.example:443 /": timeline}, incident_log, usual={"a": (b"\x50" * 9, b"\x60")}
     )
 
 

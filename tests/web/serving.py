@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from aiohttp import ClientSession
 
 from monitor.model.settings import WebSettings
-from monitor.state.store import Board
+from monitor.state.store import StateStore
 from monitor.web.server import build_app, serve
-from tests.boards import NOW
 from tests.internet.process import free_port
+from tests.stores import NOW
 
 
 @dataclass
@@ -26,22 +26,22 @@ class StoppedClock:
 
 @asynccontextmanager
 async def serving(
-    board: Board, clock: StoppedClock | None = None, **web: object
+    store: StateStore, clock: StoppedClock | None = None, **web: object
 ) -> AsyncIterator[int]:
-    """Serve ``board`` with settings of ``[web]``; yields the port."""
+    """Serve ``store`` with settings of ``[web]``; yields the port."""
     port = free_port()
     settings = WebSettings("127.0.0.1", port, **web)  # type: ignore[arg-type]
-    async with serve(build_app(board, clock or StoppedClock(), settings), settings):
+    async with serve(build_app(store, clock or StoppedClock(), settings), settings):
         yield port
 
 
 @asynccontextmanager
 async def client_of(
-    board: Board, clock: StoppedClock | None = None, **web: object
+    store: StateStore, clock: StoppedClock | None = None, **web: object
 ) -> AsyncIterator[ClientSession]:
-    """A client of a server of ``board``: paths are enough as URLs."""
+    """A client of a server of ``store``: paths are enough as URLs."""
     async with (
-        serving(board, clock, **web) as port,
+        serving(store, clock, **web) as port,
         ClientSession(
             f"http://127.0.0.1:{port}",
             auto_decompress=False,

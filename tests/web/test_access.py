@@ -19,8 +19,8 @@ from monitor.model.secret import Secret
 from monitor.model.settings import WebSettings
 from monitor.web import certificate
 from monitor.web.access import admits
-from tests.boards import realistic_board
 from tests.internet.ca import Authority, Issued
+from tests.stores import realistic_board
 from tests.web.serving import client_of, serving
 
 BOTH = WebSettings(username="me", password=Secret("pä:ss"), token=Secret("t0ken"))

@@ -7,17 +7,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from monitor.state.history import Chapter
+from monitor.incidents.incident_log import IncidentRecord
 from monitor.web import api
-from tests.boards import NOW, realistic_board, remembered
+from tests.stores import NOW, realistic_board, remembered
 
 TEXT = (Path(__file__).parents[2] / "docs/api.md").read_text()
 WHOLE = {
     "phases",
     "evidence",
-    "ways",
+    "proxy_paths",
     "broken",
-    "standin",
+    "wildcard_sample",
     "certificate",
     "alternatives",
     "tls",
@@ -27,7 +27,7 @@ WHOLE = {
 """Fields whose inside the words beside them tell. Of ``proxies`` "http" is a plain value."""
 
 BOARD = remembered(realistic_board())
-RECORD = BOARD.records["app-gitpod-io"]
+RECORD = BOARD.statuses["app-gitpod-io"]
 
 
 def documented(path: str) -> set[str]:
@@ -67,8 +67,12 @@ def test_a_target_s_history() -> None:
 def test_incidents() -> None:
     assert set(fields(api.incidents_document(BOARD, NOW))) == documented("/api/v1/incidents")
     of_each = {f.removeprefix("incidents[].") for f in documented("/api/v1/incidents") if "[]" in f}
-    for chapter in (*BOARD.chapters, Chapter(BOARD.incidents[0])):
-        assert set(fields(api.incident_document(chapter))) == {*of_each, "version", "ended_at"}
+    for incident_record in (*BOARD.incident_log, IncidentRecord(BOARD.incidents[0])):
+        assert set(fields(api.incident_document(incident_record))) == {
+            *of_each,
+            "version",
+            "ended_at",
+        }
 
 
 def test_gateways_are_as_among_the_targets() -> None:

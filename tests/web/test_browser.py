@@ -12,8 +12,8 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from monitor.health.machine import Health
 from monitor.model.diagnosis import Cause
 from monitor.model.state import State
-from tests.boards import NOW, all_up, hostile_board, lost_egress, realistic_board, remembered
 from tests.internet.process import program
+from tests.stores import NOW, all_up, hostile_board, lost_egress, realistic_board, remembered
 from tests.web.serving import serving
 
 PHONE = {"width": 360, "height": 740}
@@ -56,9 +56,9 @@ async def check(page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_clicking_through_meets_no_error_and_no_violation(scheme: str) -> None:
-    board = remembered(realistic_board())
+    store = remembered(realistic_board())
     async with (
-        serving(board) as port,
+        serving(store) as port,
         browser() as opened,
         page_of(opened, viewport=DESK, color_scheme=scheme) as page,
     ):
@@ -87,11 +87,15 @@ async def test_clicking_through_meets_no_error_and_no_violation(scheme: str) -> 
 
 @pytest.mark.parametrize("make", [all_up, lost_egress], ids=["all_up", "lost_egress"])
 async def test_a_phone_shows_it_without_scrolling_sideways(make: object) -> None:
-    board = make(remembered(realistic_board()))  # type: ignore[operator]
-    target = next(iter(board.records))
-    paths = ["/", f"/targets/{target}", *(f"/incidents/{c.incident.id}" for c in board.chapters)]
+    store = make(remembered(realistic_board()))  # type: ignore[operator]
+    target = next(iter(store.statuses))
+    paths = [
+        "/",
+        f"/targets/{target}",
+        *(f"/incidents/{c.incident.id}" for c in store.incident_log),
+    ]
     async with (
-        serving(board) as port,
+        serving(store) as port,
         browser() as opened,
         page_of(opened, viewport=PHONE) as page,
     ):
@@ -101,10 +105,10 @@ async def test_a_phone_shows_it_without_scrolling_sideways(make: object) -> None
 
 
 async def test_an_open_page_follows_and_leaves_the_reader_where_he_is() -> None:
-    board = all_up(remembered(realistic_board()))
-    record = board.records["app-gitpod-io"]
+    store = all_up(remembered(realistic_board()))
+    status = store.statuses["app-gitpod-io"]
     async with (
-        serving(board) as port,
+        serving(store) as port,
         browser() as opened,
         page_of(opened, viewport=DESK) as page,
     ):
@@ -112,10 +116,12 @@ async def test_an_open_page_follows_and_leaves_the_reader_where_he_is() -> None:
         await expect(page.locator("#link")).to_have_text("Live")
         await page.locator("#g-jetbrains summary").click()
         await page.evaluate("window.here = document.querySelector('#g-jetbrains table')")
-        record.health = Health(State.DOWN, NOW, Cause.TCP_TIMEOUT)
+        status.health = Health(State.DOWN, NOW, Cause.TCP_TIMEOUT)
         headline = page.get_by_role("heading", level=1)
-        await expect(headline).to_have_text(f"1 of {len(board.records)} targets down")
-        await expect(page).to_have_title(f"1 of {len(board.records)} targets down · Egress Monitor")
+        await expect(headline).to_have_text(f"1 of {len(store.statuses)} targets down")
+        await expect(page).to_have_title(
+            f"1 of {len(store.statuses)} targets down · Egress Monitor"
+        )
         await expect(page.locator("#t-app-gitpod-io .state")).to_be_visible()
         first = page.locator("details.group").first
         await expect(first).to_have_attribute("id", "g-management_plane")
@@ -136,9 +142,9 @@ async def test_it_says_when_it_is_no_longer_up_to_date() -> None:
 
 
 async def test_without_a_script_everything_is_there_and_is_loaded_anew() -> None:
-    board = realistic_board()
+    store = realistic_board()
     async with (
-        serving(board) as port,
+        serving(store) as port,
         browser() as opened,
         page_of(opened, java_script_enabled=False) as page,
     ):

@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 
 from monitor.health.machine import Health
+from monitor.health.timeline import Timeline, observe
+from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.diagnosis import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
-from monitor.state.history import Chapter, Trace, observe
-from monitor.state.history_store import Memory
-from monitor.state.store import Board
+from monitor.state.history_store import HistoryStore
+from monitor.state.store import StateStore
 from monitor.web.api import targets_pieces
 from monitor.web.pages import incident_page, overview_page, target_page
 from monitor.web.pages.parts import lasted, millis, percent, prose
-from tests.boards import NOW, all_up, hostile_board, realistic_board, remembered
+from tests.stores import NOW, all_up, hostile_board, realistic_board, remembered
 from tests.web.serving import StoppedClock
 
 _VOID = {"meta", "link", "br"}
@@ -62,30 +63,32 @@ class Outline(HTMLParser):
         self.text += data
 
 
-def overview(board: Board) -> Outline:
-    return Outline(overview_page(board, NOW))
+def overview(store: StateStore) -> Outline:
+    return Outline(overview_page(store, NOW))
 
 
-def pages(board: Board) -> list[Outline]:
+def pages(store: StateStore) -> list[Outline]:
     """Every page of a board."""
-    chapters = [*board.chapters, *map(Chapter, board.incidents)]
+    incident_log = [*store.incident_log, *map(IncidentRecord, store.incidents)]
     return [
-        overview(board),
-        *(Outline(target_page(board, record, NOW)) for record in board.records.values()),
-        *(Outline(incident_page(board, chapter, NOW)) for chapter in chapters),
+        overview(store),
+        *(Outline(target_page(store, status, NOW)) for status in store.statuses.values()),
+        *(Outline(incident_page(store, incident_record, NOW)) for incident_record in incident_log),
     ]
 
 
-def green_board() -> Board:
-    board = realistic_board()
-    board.records = {n: r for n, r in board.records.items() if r.health.state is State.UP}
-    board.incidents = ()
-    return board
+def green_board() -> StateStore:
+    store = realistic_board()
+    store.statuses = {n: r for n, r in store.statuses.items() if r.health.state is State.UP}
+    store.incidents = ()
+    return store
 
 
-@pytest.mark.parametrize("board", [realistic_board(), hostile_board(), Board()])
-def test_every_page_is_well_formed_and_needs_no_exception_from_its_policy(board: Board) -> None:
-    for page in pages(board):
+@pytest.mark.parametrize("store", [realistic_board(), hostile_board(), StateStore()])
+def test_every_page_is_well_formed_and_needs_no_exception_from_its_policy(
+    store: StateStore,
+) -> None:
+    for page in pages(store):
         assert page.headings[0] == 1
         assert page.headings.count(1) == 1
         steps = zip(page.headings, page.headings[1:], strict=False)
@@ -96,15 +99,15 @@ def test_every_page_is_well_formed_and_needs_no_exception_from_its_policy(board:
 
 
 def test_the_headline_says_in_words_how_everything_stands() -> None:
-    board = realistic_board()
-    states = [r.health.state for r in board.records.values()]
+    store = realistic_board()
+    states = [r.health.state for r in store.statuses.values()]
     down, total = states.count(State.DOWN), len(states)
-    assert f"1 incident, {down} of {total} targets down" in overview(board).text
-    assert f"All {len(green_board().records)} targets up" in overview(green_board()).text
-    board = green_board()
-    next(iter(board.records.values())).health = Health(State.DEGRADED, NOW, Cause.SLOW)
-    assert f"1 of {len(board.records)} targets degraded" in overview(board).text
-    assert "No targets" in overview(Board()).text
+    assert f"1 incident, {down} of {total} targets down" in overview(store).text
+    assert f"All {len(green_board().statuses)} targets up" in overview(green_board()).text
+    store = green_board()
+    next(iter(store.statuses.values())).health = Health(State.DEGRADED, NOW, Cause.SLOW)
+    assert f"1 of {len(store.statuses)} targets degraded" in overview(store).text
+    assert "No targets" in overview(StateStore()).text
 
 
 def test_a_monitor_that_stands_still_says_so_before_anything_else() -> None:
@@ -121,15 +124,15 @@ def test_an_open_incident_is_told_with_its_cure_and_leads_to_its_targets() -> No
 
 
 def test_a_target_that_no_incident_explains_shows_its_own_cure() -> None:
-    board = realistic_board()
-    assert "Nothing answers. Open the port." not in overview(board).text
-    board.incidents = ()
-    assert "Nothing answers. Open the port." in overview(board).text
+    store = realistic_board()
+    assert "Nothing answers. Open the port." not in overview(store).text
+    store.incidents = ()
+    assert "Nothing answers. Open the port." in overview(store).text
 
 
 def test_groups_that_are_not_well_come_first_and_unfold_unless_the_loss_is_wide() -> None:
-    def unfolded(board: Board) -> list[bool]:
-        parts = "".join(overview_page(board, NOW)).split('<details class="group"')[1:]
+    def unfolded(store: StateStore) -> list[bool]:
+        parts = "".join(overview_page(store, NOW)).split('<details class="group"')[1:]
         return [part.partition(">")[0].endswith(" open") for part in parts]
 
     few = unfolded(realistic_board())
@@ -137,16 +140,16 @@ def test_groups_that_are_not_well_come_first_and_unfold_unless_the_loss_is_wide(
     assert 0 < sum(few) < len(few)
     assert not any(unfolded(green_board()))
     wide = green_board()
-    for record in wide.records.values():
-        record.health = Health(State.DOWN, NOW, Cause.TCP_TIMEOUT)
+    for status in wide.statuses.values():
+        status.health = Health(State.DOWN, NOW, Cause.TCP_TIMEOUT)
     assert not any(unfolded(wide))
 
 
 def test_a_target_shows_its_day_its_phases_its_answers_and_its_certificate() -> None:
-    board = realistic_board()
-    record = board.records["app-gitpod-io"]
-    record.trace = observe(observe(Trace(), State.UP, 0.06, NOW - 900), State.DOWN, None, NOW)
-    page = Outline(target_page(board, record, NOW))
+    store = realistic_board()
+    status = store.statuses["app-gitpod-io"]
+    status.timeline = observe(observe(Timeline(), State.UP, 0.06, NOW - 900), State.DOWN, None, NOW)
+    page = Outline(target_page(store, status, NOW))
     for said in ("50\u202f% up", "first byte", "10.0.0.2:53", "2001:db8::1", "O=CA", "in 104 d"):
         assert said in page.text
 
@@ -161,19 +164,19 @@ def test_a_path_is_shown_without_its_query() -> None:
 
 
 def test_a_past_incident_keeps_its_page() -> None:
-    board = green_board()
+    store = green_board()
     incident = Incident(
         "i-0", Cause.TCP_TIMEOUT, Scope.PORT, "tcp/443", State.DOWN, NOW - 900,
         ("app-gitpod-io", "gone"), "Nothing answered.", "Open the port.", {"errno": "ETIMEDOUT"},
     )  # fmt: skip
-    board.chapters = (Chapter(incident, NOW - 300),)
-    page = Outline(incident_page(board, board.chapters[0], NOW))
+    store.incident_log = (IncidentRecord(incident, NOW - 300),)
+    page = Outline(incident_page(store, store.incident_log[0], NOW))
     for said in ("Over: Nothing answered.", "10 min", "ETIMEDOUT", "no longer a target"):
         assert said in page.text
-    assert "incidents/i-0" in overview(board).links
-    old = replace(board.chapters[0], ended_at=NOW - 90_000)
-    board.chapters = (old,)
-    assert "incidents/i-0" not in overview(board).links
+    assert "incidents/i-0" in overview(store).links
+    old = replace(store.incident_log[0], ended_at=NOW - 90_000)
+    store.incident_log = (old,)
+    assert "incidents/i-0" not in overview(store).links
 
 
 @pytest.mark.parametrize(
@@ -200,18 +203,18 @@ def test_figures_are_short_and_never_round_up_to_all() -> None:
 
 def test_thousands_of_targets_are_written_in_small_pieces() -> None:
     """The event loop runs between them: it is the probes' clock."""
-    board = realistic_board()
-    record = board.records["app-gitpod-io"]
+    store = realistic_board()
+    status = store.statuses["app-gitpod-io"]
     for number in range(2000):
-        endpoint = replace(record.target.endpoint, id=f"many-{number}", group="many")
-        target = replace(record.target, endpoint=endpoint)
-        board.records[target.id] = replace(record, target=target)
-    incident = replace(board.incidents[0], affected=tuple(board.records))
-    board.incidents = (incident,)
+        endpoint = replace(status.target.endpoint, id=f"many-{number}", group="many")
+        target = replace(status.target, endpoint=endpoint)
+        store.statuses[target.id] = replace(status, target=target)
+    incident = replace(store.incidents[0], affected=tuple(store.statuses))
+    store.incidents = (incident,)
     for pieces in (
-        overview_page(board, NOW),
-        incident_page(board, Chapter(incident), NOW),
-        targets_pieces(board, NOW),
+        overview_page(store, NOW),
+        incident_page(store, IncidentRecord(incident), NOW),
+        targets_pieces(store, NOW),
     ):
         sizes = list(map(len, pieces))
         assert len(sizes) > 2000
@@ -221,28 +224,28 @@ def test_thousands_of_targets_are_written_in_small_pieces() -> None:
 def test_the_day_and_past_incidents_are_there_after_a_restart(tmp_path: Path) -> None:
     clock = StoppedClock()
     before = remembered(all_up(realistic_board()))
-    Memory(tmp_path, before, clock).save()
-    board = all_up(realistic_board())
-    memory = Memory(tmp_path, board, clock)
-    memory.recall()
-    for record in board.records.values():
-        record.trace = memory.trace_of(record.target)
-    assert "".join(overview_page(board, NOW)) == "".join(overview_page(before, NOW))
-    assert "incidents/i-0" in overview(board).links
+    HistoryStore(tmp_path, before, clock).save()
+    store = all_up(realistic_board())
+    memory = HistoryStore(tmp_path, store, clock)
+    memory.load()
+    for status in store.statuses.values():
+        status.timeline = memory.timeline_of(status.target)
+    assert "".join(overview_page(store, NOW)) == "".join(overview_page(before, NOW))
+    assert "incidents/i-0" in overview(store).links
 
 
 def test_the_headline_tells_what_is_required_and_what_nobody_can_probe() -> None:
-    board = green_board()
-    record = board.records["app-gitpod-io"]
-    record.health = Health(State.DOWN, NOW, Cause.TCP_TIMEOUT)
-    endpoint = replace(record.target.endpoint, required=False)
-    record.target = replace(record.target, endpoint=endpoint)
-    total = len(board.records)
-    assert f"1 of {total} targets down, none that a runner needs" in overview(board).text
-    record.health = Health()
-    assert f"{total - 1} of {total} targets up so far" in overview(board).text
-    record.target = replace(record.target, unknown=("region",))
-    assert f"{total - 1} of {total} targets up and 1 not probed" in overview(board).text
+    store = green_board()
+    status = store.statuses["app-gitpod-io"]
+    status.health = Health(State.DOWN, NOW, Cause.TCP_TIMEOUT)
+    endpoint = replace(status.target.endpoint, required=False)
+    status.target = replace(status.target, endpoint=endpoint)
+    total = len(store.statuses)
+    assert f"1 of {total} targets down, none that a runner needs" in overview(store).text
+    status.health = Health()
+    assert f"{total - 1} of {total} targets up so far" in overview(store).text
+    status.target = replace(status.target, missing_values=("region",))
+    assert f"{total - 1} of {total} targets up and 1 not probed" in overview(store).text
 
 
 def test_what_wants_mending_though_nothing_is_broken_is_told() -> None:

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 from aiohttp import ClientError, ClientSession
 
-from tests.boards import realistic_board
 from tests.internet.process import free_port, program, running
+from tests.stores import realistic_board
 from tests.web.serving import serving
 
 CONFIG = """\
@@ -43,10 +43,10 @@ async def until_scraped(client: ClientSession) -> None:
 
 
 async def test_a_real_prometheus_has_one_probe_success_a_target(tmp_path: Path) -> None:
-    board = realistic_board()
-    probed = {r.target.id: r.target.group for r in board.records.values() if r.attempt}
+    store = realistic_board()
+    probed = {r.target.id: r.target.group for r in store.statuses.values() if r.probe_result}
     port = free_port()
-    async with serving(board) as served:
+    async with serving(store) as served:
         (tmp_path / "prometheus.yml").write_text(CONFIG.format(port=served))
         command = [
             program("prometheus"),

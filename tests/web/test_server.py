@@ -14,11 +14,11 @@ from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
 from monitor.model.settings import WebSettings
-from monitor.state.store import Board
+from monitor.state.store import StateStore
 from monitor.web.connection import CONNECTIONS_LIMIT
 from monitor.web.server import build_app, serve
 from monitor.web.views import WRITTEN_AT_ONCE
-from tests.boards import NOW, hostile_board, realistic_board
+from tests.stores import NOW, hostile_board, realistic_board
 from tests.web.serving import StoppedClock, client_of, serving
 
 PATHS = (
@@ -105,9 +105,13 @@ async def test_an_odd_accept_header_is_answered() -> None:
 
 
 async def test_the_api_shows_all_targets_and_one() -> None:
-    board = realistic_board()
-    name = next(n for n, r in board.records.items() if r.attempt and r.attempt.connections[0].http)
-    async with client_of(board) as client:
+    store = realistic_board()
+    name = next(
+        n
+        for n, r in store.statuses.items()
+        if r.probe_result and r.probe_result.connections[0].http
+    )
+    async with client_of(store) as client:
         async with client.get("/api/v1/targets") as answer:
             assert answer.content_type == "application/json"
             listed = await answer.json()
@@ -115,8 +119,8 @@ async def test_the_api_shows_all_targets_and_one() -> None:
             one = await answer.json()
         async with client.get("/api/v1/targets/none") as answer:
             missing = (answer.status, await answer.json())
-    assert [t["id"] for t in listed["targets"]] == list(board.records)
-    assert one["attempt"]["connections"][0]["http"]["status"] == 200
+    assert [t["id"] for t in listed["targets"]] == list(store.statuses)
+    assert one["probe_result"]["connections"][0]["http"]["status"] == 200
     (shown,) = [target for target in listed["targets"] if target["id"] == name]
     assert {key: one[key] for key in shown} == shown
     assert missing == (404, {"version": 1, "error": "no such target"})
@@ -140,11 +144,11 @@ async def test_health_is_text_or_json_and_says_503_when_nothing_moves() -> None:
 
 
 async def test_ready_once_every_target_has_a_result() -> None:
-    board = realistic_board()
-    async with client_of(board) as client:
+    store = realistic_board()
+    async with client_of(store) as client:
         async with client.get("/readyz") as answer:
             assert (answer.status, await answer.text()) == (503, "1 target has no result yet\n")
-        board.records["not-yet"].attempt = next(iter(board.records.values())).attempt
+        store.statuses["not-yet"].probe_result = next(iter(store.statuses.values())).probe_result
         async with client.get("/readyz") as answer:
             assert (answer.status, await answer.text()) == (200, "ok\n")
 
@@ -217,7 +221,7 @@ async def test_rubbish_learns_nothing_and_fills_no_log(
 async def test_a_bug_of_ours_is_said_in_the_log_and_not_to_the_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(_board: Board, _now: float) -> str:
+    def broken(_store: StateStore, _now: float) -> str:
         raise RuntimeError("secret inside")
 
     monkeypatch.setattr("monitor.web.pages.overview_page", broken)
@@ -246,7 +250,7 @@ async def test_of_too_many_clients_the_oldest_goes_and_the_new_one_is_served() -
 async def test_pages_are_written_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     going_on, most = 0, 0
 
-    def counted(_board: Board, _now: float) -> Iterator[str]:
+    def counted(_store: StateStore, _now: float) -> Iterator[str]:
         nonlocal going_on, most
         going_on += 1
         most = max(most, going_on)
@@ -291,18 +295,18 @@ async def test_it_ends_within_two_seconds_though_clients_stay() -> None:
 
 
 async def test_a_port_in_use_is_one_clear_error() -> None:
-    async with serving(Board()) as port:
+    async with serving(StateStore()) as port:
         settings = WebSettings("127.0.0.1", port)
         with pytest.raises(OSError, match="address already in use") as caught:
-            async with serve(build_app(Board(), StoppedClock(NOW), settings), settings):
+            async with serve(build_app(StateStore(), StoppedClock(NOW), settings), settings):
                 raise AssertionError("it listens twice")
     assert caught.value.errno == errno.EADDRINUSE
 
 
 async def test_nothing_that_is_served_changes_the_board() -> None:
-    board, same = realistic_board(), realistic_board()
-    async with client_of(board) as client:
+    store, same = realistic_board(), realistic_board()
+    async with client_of(store) as client:
         for path in PATHS:
             async with client.get(path) as answer:
                 await answer.read()
-    assert board == same
+    assert store == same

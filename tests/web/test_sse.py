@@ -11,18 +11,18 @@ from aiohttp import ClientResponse, ClientSession
 
 from monitor.health.machine import Health
 from monitor.model.state import State
-from monitor.state.store import Board
+from monitor.state.store import StateStore
 from monitor.web import sse as live
 from monitor.web.sse import BEAT, CHANGE, HEARTBEAT, RESULTS_EVERY, STREAMS_LIMIT, Watcher
-from tests.boards import realistic_board
+from tests.stores import realistic_board
 from tests.web.serving import client_of
 
 START = 1000.0
 
 
-def more_results(board: Board, name: str = "app-gitpod-io") -> None:
-    board.records[name].probes += 1
-    board.vitals.last_completed_at += 1
+def more_results(store: StateStore, name: str = "app-gitpod-io") -> None:
+    store.statuses[name].probes += 1
+    store.self_metrics.last_completed_at += 1
 
 
 def test_without_a_change_nothing_is_said_but_a_heartbeat() -> None:
@@ -34,20 +34,20 @@ def test_without_a_change_nothing_is_said_but_a_heartbeat() -> None:
 
 
 def test_a_change_of_state_is_told_at_once_and_once() -> None:
-    board = realistic_board()
-    watcher = Watcher(board, None, START)
-    board.records["app-gitpod-io"].health = Health(State.DOWN, START)
-    board.incidents = ()
+    store = realistic_board()
+    watcher = Watcher(store, None, START)
+    store.statuses["app-gitpod-io"].health = Health(State.DOWN, START)
+    store.incidents = ()
     assert watcher.next(START + 1) == CHANGE
     assert watcher.next(START + 2) is None
 
 
 def test_a_burst_of_results_is_told_now_and_then() -> None:
-    board = realistic_board()
-    watcher = Watcher(board, None, START)
+    store = realistic_board()
+    watcher = Watcher(store, None, START)
     told = []
     for second in range(1, 21):
-        more_results(board)
+        more_results(store)
         if watcher.next(START + second) == CHANGE:
             told.append(second)
     assert told == [5, 10, 15, 20]
@@ -55,21 +55,21 @@ def test_a_burst_of_results_is_told_now_and_then() -> None:
 
 
 def test_of_thousands_of_targets_results_are_told_less_often() -> None:
-    board = realistic_board()
-    record = board.records["app-gitpod-io"]
-    board.records = {str(number): record for number in range(2000)}
-    watcher = Watcher(board, None, START)
-    board.vitals.last_completed_at += 1
+    store = realistic_board()
+    status = store.statuses["app-gitpod-io"]
+    store.statuses = {str(number): status for number in range(2000)}
+    watcher = Watcher(store, None, START)
+    store.self_metrics.last_completed_at += 1
     assert watcher.next(START + 39) == BEAT
     assert watcher.next(START + 40) == CHANGE
 
 
 def test_a_target_s_page_is_told_of_its_own_results_only() -> None:
-    board = realistic_board()
-    watcher = Watcher(board, "app-ona-com", START)
-    more_results(board)
+    store = realistic_board()
+    watcher = Watcher(store, "app-ona-com", START)
+    more_results(store)
     assert watcher.next(START + 1) is None
-    more_results(board, "app-ona-com")
+    more_results(store, "app-ona-com")
     assert watcher.next(START + 2) == CHANGE
 
 
@@ -80,11 +80,11 @@ async def next_event(answer: ClientResponse) -> bytes:
 
 async def test_an_open_page_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "PULSE", 0.01)
-    board = realistic_board()
-    async with client_of(board) as client, client.get("/events") as answer:
+    store = realistic_board()
+    async with client_of(store) as client, client.get("/events") as answer:
         assert answer.content_type == "text/event-stream"
         assert await next_event(answer) == BEAT
-        board.incidents = ()
+        store.incidents = ()
         assert await next_event(answer) == CHANGE
 
 

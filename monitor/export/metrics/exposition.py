@@ -13,9 +13,11 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
+from monitor.common.histogram import Histogram
 from monitor.export.metrics.families import families
-from monitor.state.self_metrics import Histogram, WriteVitals
-from monitor.state.store import Board, Record
+from monitor.health.status import TargetStatus
+from monitor.state.self_metrics import RemoteWriteMetrics
+from monitor.state.store import StateStore
 
 _OPENMETRICS = "application/openmetrics-text"
 _EOF = b"# EOF\n"
@@ -41,43 +43,46 @@ def negotiate(accept: str) -> Format:
     return Format.TEXT
 
 
-def render(board: Board, form: Format = Format.TEXT) -> bytes:
+def render(store: StateStore, form: Format = Format.TEXT) -> bytes:
     """Return the board's metrics and those of this process."""
-    return _whole(_parts(board, form), form)
+    return _whole(_parts(store, form), form)
 
 
-async def render_politely(board: Board, form: Format) -> bytes:
+async def render_politely(store: StateStore, form: Format) -> bytes:
     """Return the same, all of this moment, but let the event loop run after each family:
     writing thousands of lines at a stretch would show up as latency of the probes."""
     parts = []
-    for part in _parts(snapshot(board), form):
+    for part in _parts(snapshot(store), form):
         parts.append(part)
         await asyncio.sleep(0)
     return _whole(parts, form)
 
 
-def snapshot(board: Board) -> Board:
+def snapshot(store: StateStore) -> StateStore:
     """Return the board as it is now: what changes in place is copied, the rest is shared."""
-    vitals = copy(board.vitals)
-    vitals.loop_lag, vitals.lateness = _still(vitals.loop_lag), _still(vitals.lateness)
-    records = {name: _copied(record) for name, record in board.records.items()}
-    mqtt = copy(board.mqtt)
+    self_metrics = copy(store.self_metrics)
+    self_metrics.loop_lag, self_metrics.lateness = (
+        _still(self_metrics.loop_lag),
+        _still(self_metrics.lateness),
+    )
+    statuses = {name: _copied(status) for name, status in store.statuses.items()}
+    mqtt = copy(store.mqtt)
     if mqtt is not None:
         mqtt.dropped = mqtt.dropped.copy()
-    writes = {name: _writes_copied(writes) for name, writes in board.writes.items()}
-    return replace(board, records=records, vitals=vitals, mqtt=mqtt, writes=writes)
+    writes = {name: _writes_copied(writes) for name, writes in store.writes.items()}
+    return replace(store, statuses=statuses, self_metrics=self_metrics, mqtt=mqtt, writes=writes)
 
 
-def _copied(record: Record) -> Record:
-    still = copy(record)
-    still.failures, still.durations = record.failures.copy(), _still(record.durations)
+def _copied(status: TargetStatus) -> TargetStatus:
+    still = copy(status)
+    still.failures, still.durations = status.failures.copy(), _still(status.durations)
     return still
 
 
-def _writes_copied(vitals: WriteVitals) -> WriteVitals:
-    still = copy(vitals)
-    still.dropped, still.failures = vitals.dropped.copy(), vitals.failures.copy()
-    still.requests = _still(vitals.requests)
+def _writes_copied(self_metrics: RemoteWriteMetrics) -> RemoteWriteMetrics:
+    still = copy(self_metrics)
+    still.dropped, still.failures = self_metrics.dropped.copy(), self_metrics.failures.copy()
+    still.requests = _still(self_metrics.requests)
     return still
 
 
@@ -95,8 +100,8 @@ class _Family(Collector):
         return (self.metric,)
 
 
-def _parts(board: Board, form: Format) -> Iterator[bytes]:
-    for metric in families(board):
+def _parts(store: StateStore, form: Format) -> Iterator[bytes]:
+    for metric in families(store):
         yield _written(_Family(metric), form)
     yield _written(ProcessCollector(registry=None), form)
 

@@ -15,7 +15,8 @@ from math import isfinite
 
 from prometheus_client.core import Metric
 
-from monitor.common.sanitize import printable
+from monitor.common.histogram import Histogram
+from monitor.common.sanitize import sanitize
 from monitor.export.metrics.family import Kind, MonitorFamily, TargetFamily, WriteFamily
 from monitor.export.metrics.monitor_families import MONITOR_FAMILIES, MONITOR_HISTOGRAMS
 from monitor.export.metrics.target_families import (
@@ -24,62 +25,62 @@ from monitor.export.metrics.target_families import (
     TARGET_FAMILIES,
 )
 from monitor.export.metrics.write_families import WRITE_FAMILIES, WRITE_REQUESTS
-from monitor.state.self_metrics import Histogram
-from monitor.state.store import Board, Record
+from monitor.health.status import TargetStatus
+from monitor.state.store import StateStore
 
 
-def families(board: Board) -> Iterator[Metric]:
+def families(store: StateStore) -> Iterator[Metric]:
     """Return every family that has samples, as of now. No sample is infinite or no number."""
-    every = chain(about_targets(board.records.values()), about_the_monitor(board))
+    every = chain(about_targets(store.statuses.values()), about_the_monitor(store))
     return (metric for metric in every if metric.samples)
 
 
-def about_targets(every: Collection[Record]) -> Iterator[Metric]:
+def about_targets(every: Collection[TargetStatus]) -> Iterator[Metric]:
     """Return the families that each target has series of; some may have no sample."""
-    records = [r for r in every if not r.target.unknown]
+    statuses = [r for r in every if not r.target.missing_values]
     for family in TARGET_FAMILIES:
         labels = ("target", "group", *family.labels)
         metric = Metric(family.name, family.help, family.kind.value)
-        for record in every if family.name in FOR_EVERY_TARGET else records:
-            own = (record.target.id, record.target.group)
-            for values, value in family.take(record):
+        for status in every if family.name in FOR_EVERY_TARGET else statuses:
+            own = (status.target.id, status.target.group)
+            for values, value in family.take(status):
                 _add(metric, family, _named(labels, (*own, *values)), value)
         yield metric
     for histogram in HISTOGRAM_FAMILIES:
         metric = Metric(histogram.name, histogram.help, Kind.HISTOGRAM.value)
-        for record in records:
-            if record.probes:
-                mine = {"target": record.target.id, "group": record.target.group}
-                _add_histogram(metric, mine, histogram.take(record))
+        for status in statuses:
+            if status.probes:
+                mine = {"target": status.target.id, "group": status.target.group}
+                _add_histogram(metric, mine, histogram.take(status))
         yield metric
 
 
-def about_the_monitor(board: Board) -> Iterator[Metric]:
+def about_the_monitor(store: StateStore) -> Iterator[Metric]:
     """Return the families about the monitor itself; some may have no sample."""
     for family in MONITOR_FAMILIES:
         metric = Metric(family.name, family.help, family.kind.value)
-        for values, value in family.take(board):
+        for values, value in family.take(store):
             _add(metric, family, _named(family.labels, values), value)
         yield metric
     for histogram in MONITOR_HISTOGRAMS:
         metric = Metric(histogram.name, histogram.help, Kind.HISTOGRAM.value)
-        _add_histogram(metric, {}, histogram.take(board))
+        _add_histogram(metric, {}, histogram.take(store))
         yield metric
-    yield from _about_remote_write(board)
+    yield from _about_remote_write(store)
 
 
-def _about_remote_write(board: Board) -> Iterator[Metric]:
+def _about_remote_write(store: StateStore) -> Iterator[Metric]:
     for family in WRITE_FAMILIES:
         metric = Metric(family.name, family.help, family.kind.value)
-        for name, vitals in board.writes.items():
-            for values, value in family.take(vitals):
+        for name, self_metrics in store.writes.items():
+            for values, value in family.take(self_metrics):
                 _add(
                     metric, family, _named(("destination", *family.labels), (name, *values)), value
                 )
         yield metric
     metric = Metric(WRITE_REQUESTS, "How long remote-write requests took.", Kind.HISTOGRAM.value)
-    for name, vitals in board.writes.items():
-        _add_histogram(metric, {"destination": name}, vitals.requests)
+    for name, self_metrics in store.writes.items():
+        _add_histogram(metric, {"destination": name}, self_metrics.requests)
     yield metric
 
 
@@ -96,7 +97,7 @@ def _add(
 
 def _named(names: Iterable[str], values: Iterable[str]) -> dict[str, str]:
     # A lone surrogate of the environment has no encoding, and would cost the whole scrape.
-    return dict(zip(names, map(printable, values), strict=True))
+    return dict(zip(names, map(sanitize, values), strict=True))
 
 
 def _add_histogram(metric: Metric, labels: Mapping[str, str], histogram: Histogram) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.state.self_metrics import Histogram, WriteVitals
-from monitor.state.store import Board, Record
+from monitor.common.histogram import Histogram
+from monitor.health.status import TargetStatus
+from monitor.state.self_metrics import RemoteWriteMetrics
+from monitor.state.store import StateStore
 
 Sample = tuple[tuple[str, ...], float]
 """Values of the family's labels, and the sample's value."""
@@ -29,7 +31,7 @@ class TargetFamily:
     name: str
     kind: Kind
     help: str
-    take: Callable[[Record], Iterable[Sample]]
+    take: Callable[[TargetStatus], Iterable[Sample]]
     labels: tuple[str, ...] = ()
 
 
@@ -39,7 +41,7 @@ class HistogramFamily:
 
     name: str
     help: str
-    take: Callable[[Record], Histogram]
+    take: Callable[[TargetStatus], Histogram]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class MonitorFamily:
     name: str
     kind: Kind
     help: str
-    take: Callable[[Board], Iterable[Sample]]
+    take: Callable[[StateStore], Iterable[Sample]]
     labels: tuple[str, ...] = ()
 
 
@@ -61,7 +63,7 @@ class WriteFamily:
     name: str
     kind: Kind
     help: str
-    take: Callable[[WriteVitals], Iterable[Sample]]
+    take: Callable[[RemoteWriteMetrics], Iterable[Sample]]
     labels: tuple[str, ...] = ()
 
 
@@ -71,7 +73,7 @@ class MonitorHistogram:
 
     name: str
     help: str
-    take: Callable[[Board], Histogram]
+    take: Callable[[StateStore], Histogram]
 
 
 def one(value: float | None) -> Iterable[Sample]:

@@ -14,47 +14,47 @@ from monitor.model.identity import Identity
 from monitor.model.incident import Incident
 from monitor.model.state import State
 from monitor.net.proxy.audit import REQUIRED_NO_PROXY
-from monitor.state.self_metrics import Dropped, MqttVitals
-from monitor.state.store import Board
+from monitor.state.self_metrics import Dropped, MqttMetrics
+from monitor.state.store import StateStore
 
 G, N = Kind.GAUGE, Kind.COUNTER
 
 
-def _of_mqtt(take: Callable[[MqttVitals], float]) -> Callable[[Board], Iterable[Sample]]:
-    return lambda board: one(float(take(board.mqtt))) if board.mqtt else ()
+def _of_mqtt(take: Callable[[MqttMetrics], float]) -> Callable[[StateStore], Iterable[Sample]]:
+    return lambda store: one(float(take(store.mqtt))) if store.mqtt else ()
 
 
-def _mqtt_dropped(board: Board) -> Iterable[Sample]:
-    if board.mqtt is not None:
+def _mqtt_dropped(store: StateStore) -> Iterable[Sample]:
+    if store.mqtt is not None:
         for reason in Dropped:
-            yield (reason.value,), float(board.mqtt.dropped[reason])
+            yield (reason.value,), float(store.mqtt.dropped[reason])
 
 
 _IDENTITY_LABELS = tuple(field.name for field in fields(Identity))
 
 
-def _identity(board: Board) -> Iterable[Sample]:
-    yield tuple(getattr(board.identity, name) for name in _IDENTITY_LABELS), 1.0
+def _identity(store: StateStore) -> Iterable[Sample]:
+    yield tuple(getattr(store.identity, name) for name in _IDENTITY_LABELS), 1.0
 
 
-def _build(_: Board) -> Iterable[Sample]:
+def _build(_: StateStore) -> Iterable[Sample]:
     yield (__version__, platform.python_version(), ssl.OPENSSL_VERSION.split(" ")[1]), 1.0
 
 
-def _targets(board: Board) -> Iterable[Sample]:
-    counts = Counter((r.target.group, r.health.state) for r in board.records.values())
-    groups = dict.fromkeys(r.target.group for r in board.records.values())
+def _targets(store: StateStore) -> Iterable[Sample]:
+    counts = Counter((r.target.group, r.health.state) for r in store.statuses.values())
+    groups = dict.fromkeys(r.target.group for r in store.statuses.values())
     return [((g, state.value), float(counts[g, state])) for g in groups for state in State]
 
 
-def _incidents(board: Board) -> Iterable[Sample]:
-    counts = Counter(map(_kind_of, board.incidents))
+def _incidents(store: StateStore) -> Iterable[Sample]:
+    counts = Counter(map(_kind_of, store.incidents))
     return [(key, float(count)) for key, count in counts.items()]
 
 
-def _affected(board: Board) -> Iterable[Sample]:
+def _affected(store: StateStore) -> Iterable[Sample]:
     counts: Counter[tuple[str, ...]] = Counter()
-    for incident in board.incidents:
+    for incident in store.incidents:
         counts[_kind_of(incident)] += len(incident.affected)
     return [(key, float(count)) for key, count in counts.items()]
 
@@ -63,36 +63,36 @@ def _kind_of(incident: Incident) -> tuple[str, ...]:
     return incident.cause.value, incident.scope.value, incident.state.value
 
 
-def _no_proxy(board: Board) -> Iterable[Sample]:
-    if board.proxies.in_use:
+def _no_proxy(store: StateStore) -> Iterable[Sample]:
+    if store.proxies.in_use:
         for entry in REQUIRED_NO_PROXY:
-            yield (entry,), float(entry in board.proxies.missing)
+            yield (entry,), float(entry in store.proxies.missing)
 
 
-def _redundant_groups(board: Board) -> Iterable[Sample]:
-    groups = board.redundant_groups
+def _redundant_groups(store: StateStore) -> Iterable[Sample]:
+    groups = store.redundant_groups
     return [((g.name, state.value), float(g.state is state)) for g in groups for state in State]
 
 
-def _gateway_latencies(board: Board) -> Iterable[Sample]:
-    latencies = [((g.name,), g.latency) for g in board.gateways if g.state is not State.DOWN]
+def _gateway_latencies(store: StateStore) -> Iterable[Sample]:
+    latencies = [((g.name,), g.latency) for g in store.gateways if g.state is not State.DOWN]
     return [(labels, latency) for labels, latency in latencies if latency is not None]
 
 
-def _preferred_gateways(board: Board) -> Iterable[Sample]:
-    return [((gateway.name,), float(gateway.preferred)) for gateway in board.gateways]
+def _preferred_gateways(store: StateStore) -> Iterable[Sample]:
+    return [((gateway.name,), float(gateway.preferred)) for gateway in store.gateways]
 
 
-def _chains(board: Board) -> Iterable[Sample]:
-    return [((c.chain,), float(c.broken is None)) for c in board.chains.values()]
+def _chains(store: StateStore) -> Iterable[Sample]:
+    return [((c.chain,), float(c.broken is None)) for c in store.chains.values()]
 
 
-def _chains_reached(board: Board) -> Iterable[Sample]:
-    return [((c.chain,), c.reached_at) for c in board.chains.values() if c.reached_at]
+def _chains_reached(store: StateStore) -> Iterable[Sample]:
+    return [((c.chain,), c.reached_at) for c in store.chains.values() if c.reached_at]
 
 
-def _chains_broken(board: Board) -> Iterable[Sample]:
-    broken = [chain.broken for chain in board.chains.values() if chain.broken]
+def _chains_broken(store: StateStore) -> Iterable[Sample]:
+    broken = [chain.broken for chain in store.chains.values() if chain.broken]
     return [((b.chain, str(b.number), b.cause.value), 1.0) for b in broken]
 
 
@@ -199,43 +199,43 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         "egress_probes_in_flight",
         G,
         "Probes going on, those waiting for a place among them.",
-        lambda b: one(float(b.vitals.in_flight)),
+        lambda b: one(float(b.self_metrics.in_flight)),
     ),
     MonitorFamily(
         "egress_last_completed_timestamp_seconds",
         G,
         "When a probe was last finished, in Unix time.",
-        lambda b: one(b.vitals.last_completed_at or None),
+        lambda b: one(b.self_metrics.last_completed_at or None),
     ),
     MonitorFamily(
         "egress_config_last_reload_successful",
         G,
         "Whether the last reload of the configuration worked.",
-        lambda b: one(float(b.vitals.last_reload_ok)),
+        lambda b: one(float(b.self_metrics.last_reload_ok)),
     ),
     MonitorFamily(
         "egress_config_last_reload_success_timestamp_seconds",
         G,
         "When the configuration in force was read, in Unix time.",
-        lambda b: one(b.vitals.last_reload_success_at or None),
+        lambda b: one(b.self_metrics.last_reload_success_at or None),
     ),
     MonitorFamily(
         "egress_trust_last_reload_successful",
         G,
         "Whether the files of trusted CAs could be used when they last changed.",
-        lambda b: one(float(b.vitals.trust_ok)),
+        lambda b: one(float(b.self_metrics.trust_ok)),
     ),
     MonitorFamily(
         "egress_config_reloads",
         N,
         "Reloads of the configuration that were asked for.",
-        lambda b: one(float(b.vitals.reloads)),
+        lambda b: one(float(b.self_metrics.reloads)),
     ),
     MonitorFamily(
         "egress_config_reload_failures",
         N,
         "Reloads that kept the old configuration because the new one was wrong.",
-        lambda b: one(float(b.vitals.reload_failures)),
+        lambda b: one(float(b.self_metrics.reload_failures)),
     ),
     MonitorFamily(
         "egress_mqtt_connected",
@@ -280,11 +280,11 @@ MONITOR_HISTOGRAMS: tuple[MonitorHistogram, ...] = (
     MonitorHistogram(
         "egress_loop_lag_seconds",
         "How late the event loop ran, measured ten times a second.",
-        lambda b: b.vitals.loop_lag,
+        lambda b: b.self_metrics.loop_lag,
     ),
     MonitorHistogram(
         "egress_schedule_lateness_seconds",
         "How long after its time a probe was started.",
-        lambda b: b.vitals.lateness,
+        lambda b: b.self_metrics.lateness,
     ),
 )

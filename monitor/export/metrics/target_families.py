@@ -6,49 +6,53 @@ import ipaddress
 from collections.abc import Callable, Iterable
 
 from monitor.diagnosis.network_path import network_path
-from monitor.diagnosis.proxy_path import ways_of
+from monitor.diagnosis.proxy_path import proxy_paths_of
 from monitor.export.metrics.family import HistogramFamily, Kind, Sample, TargetFamily, one
+from monitor.health.status import TargetStatus
 from monitor.model.diagnosis import Cause
-from monitor.model.probe_result import Attempt, Connection, Family, Phase
+from monitor.model.probe_result import Connection, Family, Phase, ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Addresses
-from monitor.state.store import Record
 
 
-def _of_attempt(take: Callable[[Attempt], float | None]) -> Callable[[Record], Iterable[Sample]]:
-    return lambda record: one(take(record.attempt)) if record.attempt else ()
+def _of_probe_result(
+    take: Callable[[ProbeResult], float | None],
+) -> Callable[[TargetStatus], Iterable[Sample]]:
+    return lambda status: one(take(status.probe_result)) if status.probe_result else ()
 
 
 def _of_primary(
     take: Callable[[Connection], float | None],
-) -> Callable[[Record], Iterable[Sample]]:
-    def samples(record: Record) -> Iterable[Sample]:
-        primary = record.attempt.primary if record.attempt else None
+) -> Callable[[TargetStatus], Iterable[Sample]]:
+    def samples(status: TargetStatus) -> Iterable[Sample]:
+        primary = status.probe_result.primary if status.probe_result else None
         return one(take(primary)) if primary else ()
 
     return samples
 
 
-def _info(record: Record) -> Iterable[Sample]:
-    endpoint = record.target.endpoint
+def _info(status: TargetStatus) -> Iterable[Sample]:
+    endpoint = status.target.endpoint
     values = (
         endpoint.host,
         str(endpoint.port),
         endpoint.protocol.value,
         str(endpoint.required).lower(),
         endpoint.wildcard or "",
-        endpoint.one_of.partition("/")[0],
+        endpoint.redundancy_group.partition("/")[0],
     )
     yield values, 1.0
 
 
-def _wildcard(record: Record) -> Iterable[Sample]:
-    stand_in = record.target.standin
-    return [((stand_in.host, stand_in.found_by.value), 1.0)] if stand_in else []
+def _wildcard(status: TargetStatus) -> Iterable[Sample]:
+    wildcard_sample = status.target.wildcard_sample
+    return (
+        [((wildcard_sample.host, wildcard_sample.found_by.value), 1.0)] if wildcard_sample else []
+    )
 
 
-def _states(record: Record) -> Iterable[Sample]:
-    return [((state.value,), float(record.health.state is state)) for state in State]
+def _states(status: TargetStatus) -> Iterable[Sample]:
+    return [((state.value,), float(status.health.state is state)) for state in State]
 
 
 def _ip_address_hash(connection: Connection) -> float | None:
@@ -73,30 +77,30 @@ _BLACKBOX_PHASES = {
 }
 
 
-def _http_phases(record: Record) -> Iterable[Sample]:
-    if record.attempt is None or record.target.endpoint.prober != "http":
+def _http_phases(status: TargetStatus) -> Iterable[Sample]:
+    if status.probe_result is None or status.target.endpoint.prober != "http":
         return []
-    phases = record.attempt.phases
+    phases = status.probe_result.phases
     return [((name,), phases.get(phase, 0.0)) for phase, name in _BLACKBOX_PHASES.items()]
 
 
-def _phases(record: Record) -> Iterable[Sample]:
-    phases = record.attempt.phases if record.attempt else {}
+def _phases(status: TargetStatus) -> Iterable[Sample]:
+    phases = status.probe_result.phases if status.probe_result else {}
     return [((phase.value,), seconds) for phase, seconds in phases.items()]
 
 
-def _family_results(record: Record) -> Iterable[Sample]:
-    connections = record.attempt.connections if record.attempt else ()
+def _family_results(status: TargetStatus) -> Iterable[Sample]:
+    connections = status.probe_result.connections if status.probe_result else ()
     for family in Family:
         results = [c.failure is None for c in connections if c.family is family]
         if results:
             yield (family.value,), float(any(results))
 
 
-def _addresses(failed: bool) -> Callable[[Record], Iterable[Sample]]:
-    def samples(record: Record) -> Iterable[Sample]:
-        every = record.target.addresses is Addresses.ALL
-        connections = record.attempt.connections if record.attempt and every else ()
+def _addresses(failed: bool) -> Callable[[TargetStatus], Iterable[Sample]]:
+    def samples(status: TargetStatus) -> Iterable[Sample]:
+        every = status.target.addresses is Addresses.ALL
+        connections = status.probe_result.connections if status.probe_result and every else ()
         for family in Family:
             mine = [c for c in connections if c.family is family]
             if mine:
@@ -106,8 +110,8 @@ def _addresses(failed: bool) -> Callable[[Record], Iterable[Sample]]:
     return samples
 
 
-def _tls_version(record: Record) -> Iterable[Sample]:
-    primary = record.attempt.primary if record.attempt else None
+def _tls_version(status: TargetStatus) -> Iterable[Sample]:
+    primary = status.probe_result.primary if status.probe_result else None
     if primary and primary.tls and primary.tls.version in _TLS_VERSIONS:
         yield (_TLS_VERSIONS[primary.tls.version],), 1.0
 
@@ -120,8 +124,8 @@ _TLS_VERSIONS = {
 }
 
 
-def _tls_cipher(record: Record) -> Iterable[Sample]:
-    primary = record.attempt.primary if record.attempt else None
+def _tls_cipher(status: TargetStatus) -> Iterable[Sample]:
+    primary = status.probe_result.primary if status.probe_result else None
     if primary and primary.tls and primary.tls.cipher:
         yield (primary.tls.cipher,), 1.0
 
@@ -131,40 +135,46 @@ def _earliest_expiry(connection: Connection) -> float | None:
     return min((certificate.not_after for certificate in chain), default=None)
 
 
-def _way_results(record: Record) -> Iterable[Sample]:
-    return [((way.value,), float(a.ok)) for way, a in ways_of(record.attempt).items()]
+def _proxy_path_results(status: TargetStatus) -> Iterable[Sample]:
+    return [
+        ((proxy_path.value,), float(a.ok))
+        for proxy_path, a in proxy_paths_of(status.probe_result).items()
+    ]
 
 
-def _way_durations(record: Record) -> Iterable[Sample]:
-    return [((way.value,), a.duration) for way, a in ways_of(record.attempt).items()]
+def _proxy_path_durations(status: TargetStatus) -> Iterable[Sample]:
+    return [
+        ((proxy_path.value,), a.duration)
+        for proxy_path, a in proxy_paths_of(status.probe_result).items()
+    ]
 
 
-def _network_path(record: Record) -> Iterable[Sample]:
-    path = network_path(record.target, record.attempt)
+def _network_path(status: TargetStatus) -> Iterable[Sample]:
+    path = network_path(status.target, status.probe_result)
     return [((path.value,), 1.0)] if path else []
 
 
-def _failure_info(record: Record) -> Iterable[Sample]:
-    cause = record.verdict.cause if record.verdict else None
+def _failure_info(status: TargetStatus) -> Iterable[Sample]:
+    cause = status.diagnosis.cause if status.diagnosis else None
     return [((cause.value,), 1.0)] if cause else []
 
 
-def _failures(record: Record) -> Iterable[Sample]:
-    return [((cause.value,), float(count)) for cause, count in record.failures.items()]
+def _failures(status: TargetStatus) -> Iterable[Sample]:
+    return [((cause.value,), float(count)) for cause, count in status.failures.items()]
 
 
-def _http_status(record: Record) -> Iterable[Sample]:
-    if record.attempt is None:
+def _http_status(status: TargetStatus) -> Iterable[Sample]:
+    if status.probe_result is None:
         return ()
-    primary = record.attempt.primary
+    primary = status.probe_result.primary
     if primary is not None and primary.http is not None:
         return one(float(primary.http.status))
-    return one(0.0 if record.target.endpoint.prober == "http" else None)
+    return one(0.0 if status.target.endpoint.prober == "http" else None)
 
 
-def _dns_lookups(record: Record) -> Iterable[Sample]:
+def _dns_lookups(status: TargetStatus) -> Iterable[Sample]:
     """The slowest answer of each name server that gave one. Servers are configured ones."""
-    resolution = record.attempt.resolution if record.attempt else None
+    resolution = status.probe_result.resolution if status.probe_result else None
     slowest: dict[str, float] = {}
     for answer in resolution.answers if resolution else ():
         if answer.rcode is not None:
@@ -177,12 +187,12 @@ def _verified(connection: Connection) -> float | None:
     return None if verified is None else float(verified)
 
 
-def _intercepted(record: Record) -> Iterable[Sample]:
-    primary = record.attempt.primary if record.attempt else None
-    if primary is None or primary.tls is None or record.verdict is None:
+def _intercepted(status: TargetStatus) -> Iterable[Sample]:
+    primary = status.probe_result.primary if status.probe_result else None
+    if primary is None or primary.tls is None or status.diagnosis is None:
         return ()
-    refused = record.verdict.cause is Cause.TLS_INTERCEPTED
-    return one(float(refused or "inspected_by" in record.verdict.evidence))
+    refused = status.diagnosis.cause is Cause.TLS_INTERCEPTED
+    return one(float(refused or "inspected_by" in status.diagnosis.evidence))
 
 
 def _certificate_hash(connection: Connection) -> float | None:
@@ -230,7 +240,7 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         "egress_wildcard_found_timestamp_seconds",
         G,
         "When discovery found what stands for a wildcard, in Unix time.",
-        lambda r: one(r.target.standin.found_at if r.target.standin else None),
+        lambda r: one(r.target.wildcard_sample.found_at if r.target.wildcard_sample else None),
     ),
     TargetFamily(
         "egress_target_state",
@@ -258,7 +268,7 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         lambda r: one(r.quality.path.usual),
     ),
     TargetFamily(
-        "egress_lossy_answers",
+        "egress_probes_with_packet_loss",
         G,
         "Of the target's last 20 answers, those that saw packets lost.",
         lambda r: one(float(r.quality.lost.bit_count()) if r.probes else None),
@@ -267,19 +277,19 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         "probe_success",
         G,
         "Whether the last probe reached the endpoint.",
-        _of_attempt(lambda a: float(a.ok)),
+        _of_probe_result(lambda a: float(a.ok)),
     ),
     TargetFamily(
         "probe_duration_seconds",
         G,
         "How long the last probe took.",
-        _of_attempt(lambda a: a.duration),
+        _of_probe_result(lambda a: a.duration),
     ),
     TargetFamily(
         "probe_dns_lookup_time_seconds",
         G,
         "How long the name's lookup took in the last probe.",
-        _of_attempt(lambda a: a.phases.get(Phase.RESOLVE)),
+        _of_probe_result(lambda a: a.phases.get(Phase.RESOLVE)),
     ),
     TargetFamily(
         "probe_ip_protocol",
@@ -379,32 +389,32 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         G,
         "Whether the last probe reached the endpoint by each way that it tried: through a proxy, "
         "directly. Absent where no proxy is in it.",
-        _way_results,
-        ("path",),
+        _proxy_path_results,
+        ("proxy_path",),
     ),
     TargetFamily(
         "egress_path_duration_seconds",
         G,
         "How long the last probe took by each way that it tried.",
-        _way_durations,
-        ("path",),
+        _proxy_path_durations,
+        ("proxy_path",),
     ),
     TargetFamily(
         "egress_network_path_info",
         G,
         "How an AWS API was reached, by the address that answered: always 1.",
         _network_path,
-        ("path",),
+        ("network_path",),
     ),
     TargetFamily(
-        "probe_failure_info",
+        "egress_probe_failure_info",
         G,
         "1 while the last probe failed or was degraded, or the target flaps, with its cause.",
         _failure_info,
         ("cause",),
     ),
     TargetFamily(
-        "probe_failures",
+        "egress_probe_failures",
         N,
         "Probes that failed or were degraded, by cause.",
         _failures,
@@ -427,7 +437,7 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         "egress_last_probe_timestamp_seconds",
         G,
         "When the last probe began, in Unix time.",
-        _of_attempt(lambda a: a.started_at),
+        _of_probe_result(lambda a: a.started_at),
     ),
     TargetFamily(
         "egress_phase_duration_seconds",
@@ -498,19 +508,19 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
         "egress_clock_offset_seconds",
         G,
         "The endpoint's clock minus this host's.",
-        _of_attempt(lambda a: a.clock_offset),
+        _of_probe_result(lambda a: a.clock_offset),
     ),
     TargetFamily(
         "egress_probe_loop_lag_seconds",
         G,
         "How late the event loop ran during the last probe: the error of its phases.",
-        _of_attempt(lambda a: a.loop_lag),
+        _of_probe_result(lambda a: a.loop_lag),
     ),
 )
 FOR_EVERY_TARGET = frozenset({"egress_target_info", "egress_target_state"})
 
 HISTOGRAM_FAMILIES: tuple[HistogramFamily, ...] = (
     HistogramFamily(
-        "egress_probe_duration_seconds", "How long probes took.", lambda record: record.durations
+        "egress_probe_duration_seconds", "How long probes took.", lambda status: status.durations
     ),
 )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from monitor.export.metrics.family import Kind, WriteFamily, one
-from monitor.state.self_metrics import DropReason, WriteVitals
+from monitor.state.self_metrics import DropReason, RemoteWriteMetrics
 
 G, N = Kind.GAUGE, Kind.COUNTER
 
 
-def _lost(vitals: WriteVitals) -> float:
-    return float(vitals.dropped[DropReason.REFUSED] + vitals.dropped[DropReason.UNWRITTEN])
+def _lost(self_metrics: RemoteWriteMetrics) -> float:
+    return float(
+        self_metrics.dropped[DropReason.REFUSED] + self_metrics.dropped[DropReason.UNWRITTEN]
+    )
 
 
 WRITE_REQUESTS = "egress_remote_write_request_duration_seconds"

@@ -21,9 +21,9 @@ import aiomqtt
 from aiomqtt import MqttCodeError, MqttError, ProtocolVersion, Will
 from paho.mqtt.reasoncodes import ReasonCode
 
-from monitor.common.sanitize import printable
+from monitor.common.sanitize import sanitize
 from monitor.model.settings import MqttSettings, MqttVersion
-from monitor.net.sockets.trust_store import Trust
+from monitor.net.sockets.trust_store import TrustStore
 
 CONNECT_TIMEOUT = 3.0
 """Seconds for the TCP connection, and again for each read of the handshakes that follow."""
@@ -196,8 +196,8 @@ async def connected(client: BrokerClient) -> AsyncIterator[BrokerClient]:
         await client.close()
 
 
-def tls_context(broker: MqttSettings, trust: Trust) -> NamedContext:
-    """Return the context for a broker; without a CA file of its own ``trust`` decides.
+def tls_context(broker: MqttSettings, trust_store: TrustStore) -> NamedContext:
+    """Return the context for a broker; without a CA file of its own ``trust_store`` decides.
 
     Raises:
         OSError: if a file can't be read, or is no PEM (any more).
@@ -205,7 +205,7 @@ def tls_context(broker: MqttSettings, trust: Trust) -> NamedContext:
     context = NamedContext(ssl.PROTOCOL_TLS_CLIENT)
     context.server_name = broker.host
     if broker.ca_file is None:
-        trust.add_roots(context)
+        trust_store.add_roots(context)
     else:
         context.load_verify_locations(cafile=broker.ca_file)
     if broker.cert_file is not None:
@@ -226,7 +226,7 @@ def reason_of(error: BaseException) -> str:
         return CLOSED
     cause = error.__cause__ if isinstance(error.__cause__, OSError | MqttCodeError) else error
     text = _DECORATION.sub("", str(cause)) or type(cause).__name__
-    shown = printable(text, 200, "")
+    shown = sanitize(text, 200, "")
     return shown[:1].lower() + shown[1:]
 
 

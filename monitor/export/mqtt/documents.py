@@ -9,17 +9,18 @@ from math import isfinite
 from urllib.parse import quote
 
 from monitor import __version__
+from monitor.health.status import TargetStatus
 from monitor.health.summary import tally
 from monitor.present.json_view import incident_view, rounded, summary_view, target_view
 from monitor.state.events import Event
-from monitor.state.store import Board, Record
+from monitor.state.store import StateStore
 
 VERSION = 1
 """The version of the documents: goes up when a key changes its meaning or goes away."""
 
 _OF_A_TARGET = (
     "id", "group", "host", "port", "protocol", "required", "wildcard",
-    "state", "cause", "detail", "cure",
+    "state", "cause", "detail", "remediation",
 )  # fmt: skip
 """What is told of a target: how it stands, and not the figures of each probe."""
 
@@ -70,23 +71,23 @@ def offline(reason: str) -> bytes:
     return _encoded({"state": "offline", "reason": reason})
 
 
-def retained(board: Board, topics: Topics) -> dict[str, bytes]:
+def retained(store: StateStore, topics: Topics) -> dict[str, bytes]:
     """Return everything that is to be kept by the broker, by topic: the status first."""
-    records = board.records.values()
+    statuses = store.statuses.values()
     documents: dict[str, Mapping[str, object]] = {
         topics.status: {
             "state": "online",
-            "since": rounded(board.vitals.started_at),
+            "since": rounded(store.self_metrics.started_at),
             "monitor_version": __version__,
-            "identity": {k: v for k, v in asdict(board.identity).items() if v},
+            "identity": {k: v for k, v in asdict(store.identity).items() if v},
         },
         topics.summary: {
-            **summary_view(tally((r.target, r.health.state) for r in records)),
-            "incidents": len(board.incidents),
+            **summary_view(tally((r.target, r.health.state) for r in statuses)),
+            "incidents": len(store.incidents),
         },
     }
-    documents |= {topics.target(r.target.id): _target(r) for r in records}
-    documents |= {topics.incident(i.id): incident_view(i) for i in board.incidents}
+    documents |= {topics.target(r.target.id): _target(r) for r in statuses}
+    documents |= {topics.incident(i.id): incident_view(i) for i in store.incidents}
     return {topic: _encoded(document) for topic, document in documents.items()}
 
 
@@ -106,9 +107,9 @@ def event_document(event: Event, event_id: str) -> bytes:
     )
 
 
-def _target(record: Record) -> Mapping[str, object]:
-    shown = target_view(record.target, record.health.state, record.attempt, record.verdict)
-    since = rounded(record.health.since) or None
+def _target(status: TargetStatus) -> Mapping[str, object]:
+    shown = target_view(status.target, status.health.state, status.probe_result, status.diagnosis)
+    since = rounded(status.health.since) or None
     return {**{key: shown[key] for key in _OF_A_TARGET}, "since": since}
 
 

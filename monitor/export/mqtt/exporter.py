@@ -14,11 +14,11 @@ from monitor.export.mqtt.documents import event_document
 from monitor.export.mqtt.spool import EventSpool
 from monitor.model.settings import MqttSettings
 from monitor.net.clock import Clock
-from monitor.net.sockets.trust_store import Trust
+from monitor.net.sockets.trust_store import TrustStore
 from monitor.probes.context import Resolver
 from monitor.state.events import Event
-from monitor.state.self_metrics import MqttVitals
-from monitor.state.store import Board
+from monitor.state.self_metrics import MqttMetrics
+from monitor.state.store import StateStore
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -47,16 +47,18 @@ log = structlog.get_logger(__name__)
 class MqttExporter:
     """Publishes the board and its events for as long as ``configure`` has named a broker."""
 
-    def __init__(self, board: Board, directory: Path | None, clock: Clock, random: Random) -> None:
+    def __init__(
+        self, store: StateStore, directory: Path | None, clock: Clock, random: Random
+    ) -> None:
         """``directory`` is where events outlive a restart; None: nowhere."""
-        self._board = board
+        self._store = store
         self._directory = directory
         self._random = random
         self._broker: MqttSettings | None = None
         self._resolver: Resolver
-        self._trust: Trust
+        self._trust_store: TrustStore
         self._spool: EventSpool | None = None
-        self._vitals = MqttVitals()
+        self._self_metrics = MqttMetrics()
         self._started = f"{int(clock.time() * 1000):x}"
         self._number = 0
         self._turn = -1
@@ -67,15 +69,19 @@ class MqttExporter:
         self._closing = asyncio.Event()
         self._unsaved = asyncio.Event()
 
-    def configure(self, broker: MqttSettings | None, resolver: Resolver, trust: Trust) -> None:
+    def configure(
+        self, broker: MqttSettings | None, resolver: Resolver, trust_store: TrustStore
+    ) -> None:
         """Publish to ``broker`` from now on. A connection to the same one stays."""
-        self._resolver, self._trust = resolver, trust
+        self._resolver, self._trust_store = resolver, trust_store
         if broker == self._broker:
             return
         self._broker = broker
-        self._board.mqtt = self._vitals if broker else None
+        self._store.mqtt = self._self_metrics if broker else None
         if broker is not None and self._spool is None:
-            self._spool = EventSpool(self._directory, broker.max_pending, self._vitals.dropped)
+            self._spool = EventSpool(
+                self._directory, broker.max_pending, self._self_metrics.dropped
+            )
             self._spool.load()
             self._touch()
         elif broker is not None and self._spool is not None:
@@ -117,7 +123,7 @@ class MqttExporter:
 
     def _touch(self) -> None:
         """Take note that the spool has changed."""
-        self._vitals.pending = len(self._spool or ())
+        self._self_metrics.pending = len(self._spool or ())
         self._woken.set()
         self._unsaved.set()
 
@@ -148,9 +154,9 @@ class MqttExporter:
 
         session = MqttSession(
             broker,
-            client_id_of(broker, self._board.identity.runner_id, socket.gethostname()),
-            board=self._board,
-            vitals=self._vitals,
+            client_id_of(broker, self._store.identity.runner_id, socket.gethostname()),
+            store=self._store,
+            self_metrics=self._self_metrics,
             spool=spool,
             woken=self._woken,
             closing=self._closing,
@@ -158,7 +164,7 @@ class MqttExporter:
         )
         self._turn += 1
         try:
-            await session.run(self._resolver, self._trust, self._turn)
+            await session.run(self._resolver, self._trust_store, self._turn)
         except SessionEndedError as ended:
             self._judge(ended)
             self._say(broker, ended)
@@ -174,7 +180,7 @@ class MqttExporter:
         if ended.lasted is not None:
             self._short_sessions = self._short_sessions + 1 if ended.lasted < LASTING else 0
             ended.rival |= self._short_sessions >= SHORT_SESSIONS
-        self._vitals.conflicts += ended.rival
+        self._self_metrics.conflicts += ended.rival
 
     def _say(self, broker: MqttSettings, ended: SessionEndedError) -> None:
         """Say why a session ended, once for as long as it is the same."""
@@ -182,7 +188,7 @@ class MqttExporter:
         facts = {"broker": f"{broker.host}:{broker.port}", "reason": str(ended)}
         if ended.rival:
             what = "another client seems to use this monitor's MQTT client id"
-            facts["cure"] = "give each monitor its own mqtt.client_id"
+            facts["remediation"] = "give each monitor its own mqtt.client_id"
         if self._said != what + facts["reason"]:
             self._said = what + facts["reason"]
             log.warning(what, **facts)

@@ -24,10 +24,10 @@ from monitor.export.mqtt.client import (
 from monitor.export.mqtt.documents import Topics, offline, retained
 from monitor.export.mqtt.spool import EventSpool
 from monitor.model.settings import MqttSettings
-from monitor.net.sockets.trust_store import Trust
+from monitor.net.sockets.trust_store import TrustStore
 from monitor.probes.context import Resolver
-from monitor.state.self_metrics import Dropped, MqttVitals
-from monitor.state.store import Board
+from monitor.state.self_metrics import Dropped, MqttMetrics
+from monitor.state.store import StateStore
 
 WINDOW = 10
 """Messages on their way at once: a broker may take as few (MQTT 5.0 receive maximum)."""
@@ -67,8 +67,8 @@ class MqttSession:
         broker: MqttSettings,
         client_id: str,
         *,
-        board: Board,
-        vitals: MqttVitals,
+        store: StateStore,
+        self_metrics: MqttMetrics,
         spool: EventSpool,
         woken: asyncio.Event,
         closing: asyncio.Event,
@@ -77,8 +77,8 @@ class MqttSession:
         self._broker = broker
         self._client_id = client_id
         self._topics = Topics.of(broker.topic_prefix, client_id)
-        self._board = board
-        self._vitals = vitals
+        self._store = store
+        self._self_metrics = self_metrics
         self._spool = spool
         self._woken = woken
         self._closing = closing
@@ -87,7 +87,7 @@ class MqttSession:
         self._began: float | None = None
         self._said_refusal = False
 
-    async def run(self, resolver: Resolver, trust: Trust, turn: int) -> NoReturn:
+    async def run(self, resolver: Resolver, trust_store: TrustStore, turn: int) -> NoReturn:
         """Connect to the broker's address whose ``turn`` it is and publish until it ends.
 
         Raises:
@@ -96,20 +96,24 @@ class MqttSession:
         """
         loop = asyncio.get_running_loop()
         try:
-            await self._connect_and_publish(resolver, trust, turn)
+            await self._connect_and_publish(resolver, trust_store, turn)
         except* (MqttError, OSError) as group:
             error = _first(group)
             lasted = None if self._began is None else loop.time() - self._began
             ended = SessionEndedError(reason_of(error), lasted, rival=is_taken_over(error))
         finally:
-            self._vitals.connected = False
+            self._self_metrics.connected = False
         self._stop_if_told()
         raise ended from None
 
-    async def _connect_and_publish(self, resolver: Resolver, trust: Trust, turn: int) -> None:
+    async def _connect_and_publish(
+        self, resolver: Resolver, trust_store: TrustStore, turn: int
+    ) -> None:
         will = Will(self._topics.status, offline("lost"), qos=1, retain=True)
         context = (
-            await asyncio.to_thread(tls_context, self._broker, trust) if self._broker.tls else None
+            await asyncio.to_thread(tls_context, self._broker, trust_store)
+            if self._broker.tls
+            else None
         )
         resolution = await resolver.resolve(self._broker.host)
         if resolution.failure is not None:
@@ -133,8 +137,8 @@ class MqttSession:
 
     def _accepted(self) -> None:
         self._began = asyncio.get_running_loop().time()
-        self._vitals.connected = True
-        self._vitals.sessions += 1
+        self._self_metrics.connected = True
+        self._self_metrics.sessions += 1
         log.info("MQTT connected", broker=f"{self._broker.host}:{self._broker.port}")
 
     async def _publish_and_listen(self, client: BrokerClient) -> None:
@@ -158,7 +162,7 @@ class MqttSession:
         while True:
             self._stop_if_told()
             self._woken.clear()
-            await self._publish_board(client)
+            await self._publish_store(client)
             await self._publish_events(client)
             if subscribed:
                 await client.unsubscribe(list(self._topics.of_subjects))
@@ -174,9 +178,9 @@ class MqttSession:
         if self._closing.is_set():
             raise asyncio.CancelledError
 
-    async def _publish_board(self, client: BrokerClient) -> None:
+    async def _publish_store(self, client: BrokerClient) -> None:
         """Have the broker keep what the board says, and nothing else of ours."""
-        wanted = retained(self._board, self._topics)
+        wanted = retained(self._store, self._topics)
         changed = {t: payload for t, payload in wanted.items() if self._sent.get(t) != payload}
         gone = dict.fromkeys(self._sent.keys() - wanted.keys(), b"")
         await self._publish(client, [(t, p, True) for t, p in (changed | gone).items()])
@@ -212,16 +216,16 @@ class MqttSession:
     def _answered(self, reason: str) -> None:
         """Count a message that the broker took, or refused for a reason."""
         if not reason:
-            self._vitals.published += 1
+            self._self_metrics.published += 1
             return
-        self._vitals.dropped[Dropped.REFUSED] += 1
+        self._self_metrics.dropped[Dropped.REFUSED] += 1
         if not self._said_refusal:
             self._said_refusal = True
             log.warning(
                 "MQTT broker refuses messages",
                 reason=reason,
                 topics=f"{self._topics.root}/#",
-                cure="allow this user to publish below these topics",
+                remediation="allow this user to publish below these topics",
             )
 
 

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import structlog
 
-from monitor.common.state_file import KeptFile
+from monitor.common.state_file import StateFile
 from monitor.state.self_metrics import Dropped
 
 NAME = "mqtt-events"
@@ -31,7 +31,7 @@ class EventSpool:
     counted in ``dropped``. Nothing that goes wrong with the disk stops it."""
 
     def __init__(self, directory: Path | None, limit: int, dropped: Counter[Dropped]) -> None:
-        self._file = KeptFile(directory / NAME, "MQTT events") if directory else None
+        self._file = StateFile(directory / NAME, "MQTT events") if directory else None
         self.limit = limit
         self._dropped = dropped
         self._entries: deque[Entry] = deque()
@@ -75,7 +75,7 @@ class EventSpool:
         except FileNotFoundError:
             return
         except OSError as error:
-            self._file.complain("of before the restart can't be read", error)
+            self._file.log_once("of before the restart can't be read", error)
             return
         documents, damaged = decode(data)
         self._dropped[Dropped.CORRUPT] += damaged

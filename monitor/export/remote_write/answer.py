@@ -17,7 +17,7 @@ from monitor.model.settings import WriteVersion
 RETRY_AFTER_LIMIT = 300.0
 
 
-class Meaning(Enum):
+class Disposition(Enum):
     """What to do next."""
 
     ACCEPTED = auto()
@@ -28,10 +28,10 @@ class Meaning(Enum):
     DENIED = auto()  # nothing is said of the samples, and somebody has to act
 
 
-_SPECIAL: Mapping[int, Meaning] = MappingProxyType(
-    dict.fromkeys((401, 402, 403, 404, 405, 407, 410, 421, 451), Meaning.DENIED)
-    | dict.fromkeys((408, 425, 429), Meaning.LATER)
-    | {413: Meaning.TOO_LARGE, 415: Meaning.UNSUPPORTED}
+_SPECIAL: Mapping[int, Disposition] = MappingProxyType(
+    dict.fromkeys((401, 402, 403, 404, 405, 407, 410, 421, 451), Disposition.DENIED)
+    | dict.fromkeys((408, 425, 429), Disposition.LATER)
+    | {413: Disposition.TOO_LARGE, 415: Disposition.UNSUPPORTED}
 )
 
 
@@ -48,7 +48,7 @@ class Answer:
     page: bool = False
 
 
-def meaning(answer: Answer, version: WriteVersion, *, confirmed: bool) -> Meaning:
+def disposition(answer: Answer, version: WriteVersion, *, confirmed: bool) -> Disposition:
     """Say what an answer means. ``confirmed``: this receiver has told how many samples it
     wrote before, so it speaks 2.0.
 
@@ -61,14 +61,14 @@ def meaning(answer: Answer, version: WriteVersion, *, confirmed: bool) -> Meanin
     unknown = version is WriteVersion.V2 and silent and not confirmed
     if 200 <= status < 300:
         strange = answer.page or (version is WriteVersion.V2 and silent and confirmed)
-        said = Meaning.DENIED if strange else Meaning.ACCEPTED
-        return Meaning.UNSUPPORTED if unknown and not answer.page else said
+        said = Disposition.DENIED if strange else Disposition.ACCEPTED
+        return Disposition.UNSUPPORTED if unknown and not answer.page else said
     if status in _SPECIAL:
         return _SPECIAL[status]
     if not 400 <= status < 500:
-        return Meaning.LATER if status >= 500 else Meaning.DENIED
+        return Disposition.LATER if status >= 500 else Disposition.DENIED
     # A receiver of 1.0 only calls what it can't read a bad request.
-    return Meaning.UNSUPPORTED if status == 400 and unknown else Meaning.REFUSED
+    return Disposition.UNSUPPORTED if status == 400 and unknown else Disposition.REFUSED
 
 
 def parse_written(text: str | None) -> int | None:

@@ -17,7 +17,7 @@ SERVICE = "aps"
 """Amazon Managed Prometheus, as signatures name it."""
 
 _SECRET_LIMIT = 16_384
-_TELLING = 16
+_DISCRIMINATING = 16
 """So many characters are taken for the beginning of a secret."""
 
 _SHORTEST = 6
@@ -118,8 +118,8 @@ class Auth:
         off where what was read of its answer ends."""
         for secret in sorted(set(self._secrets()), key=len, reverse=True):
             text = text.replace(secret, "***")
-            if len(secret) > _TELLING:
-                text = re.sub(re.escape(secret[:_TELLING]) + r"\S*", "***", text)
+            if len(secret) > _DISCRIMINATING:
+                text = re.sub(re.escape(secret[:_DISCRIMINATING]) + r"\S*", "***", text)
         return text
 
     def _secrets(self) -> Iterator[str]:

@@ -11,7 +11,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
-from monitor.export.remote_write.answer import Answer, Meaning, meaning
+from monitor.export.remote_write.answer import Answer, Disposition, disposition
 from monitor.export.remote_write.auth import Auth, SecretError
 from monitor.export.remote_write.isolate import Isolation, Rows, count, halves
 from monitor.export.remote_write.protobuf import HEADERS, encode
@@ -20,7 +20,7 @@ from monitor.export.remote_write.transport import Transport, UnreachableError
 from monitor.model.settings import RemoteWriteSettings, WriteVersion
 from monitor.net.aws.credentials import NoCredentialsError
 from monitor.net.clock import Clock
-from monitor.state.self_metrics import DropReason, RequestFailure, WriteVitals
+from monitor.state.self_metrics import DropReason, RemoteWriteMetrics, RequestFailure
 
 LONGEST_WAIT = 10.0
 """Seconds between two tries at the most, while a receiver is away."""
@@ -60,7 +60,7 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    meaning: Meaning
+    disposition: Disposition
     written: int | None
 
 
@@ -73,7 +73,7 @@ class Delivery:
         settings: RemoteWriteSettings,
         auth: Auth,
         transport: Transport,
-        vitals: WriteVitals,
+        self_metrics: RemoteWriteMetrics,
         *,
         clock: Clock,
         thread: Executor,
@@ -83,7 +83,7 @@ class Delivery:
         self._settings = settings
         self._auth = auth
         self._transport = transport
-        self._vitals = vitals
+        self._self_metrics = self_metrics
         self._clock = clock
         self._thread = thread
         self._version = settings.protocol
@@ -95,7 +95,7 @@ class Delivery:
     def open(self) -> None:
         """Begin; needs a running event loop."""
         self._transport.open()
-        self._vitals.version = self._version.value
+        self._self_metrics.version = self._version.value
 
     async def close(self) -> None:
         """End every connection."""
@@ -108,23 +108,23 @@ class Delivery:
         others = {s: points for s, points in rows.items() if s not in suspects}
         for part in (others, suspects):
             if part:
-                await self._settle(part)
+                await self._refine(part)
 
     async def accepts(self, rows: Rows) -> bool:
         """Send samples that are none of the measurements; whether they were accepted."""
-        return (await self._exchange(rows)).meaning is Meaning.ACCEPTED
+        return (await self._exchange(rows)).disposition is Disposition.ACCEPTED
 
-    async def _settle(self, rows: Rows) -> None:
+    async def _refine(self, rows: Rows) -> None:
         outcome = await self._exchange(rows)
-        if outcome.meaning is Meaning.TOO_LARGE and count(rows) > 1:
+        if outcome.disposition is Disposition.TOO_LARGE and count(rows) > 1:
             self.limit = max(1, min(self.limit, count(rows) // 2))
             for part in halves(rows):
-                await self._settle(part)
+                await self._refine(part)
             return
-        if outcome.meaning is Meaning.REFUSED and outcome.written is None:
+        if outcome.disposition is Disposition.REFUSED and outcome.written is None:
             await self._isolate(rows)
             return
-        written = count(rows) if outcome.meaning is Meaning.ACCEPTED else 0
+        written = count(rows) if outcome.disposition is Disposition.ACCEPTED else 0
         self._settled(rows, written if outcome.written is None else outcome.written, outcome)
 
     async def _isolate(self, rows: Rows) -> None:
@@ -132,7 +132,7 @@ class Delivery:
 
         async def send(part: Rows) -> int:
             outcome = await self._exchange(part)
-            return count(part) if outcome.meaning is Meaning.ACCEPTED else 0
+            return count(part) if outcome.disposition is Disposition.ACCEPTED else 0
 
         isolation = Isolation(send)
         written = await isolation.run(rows)
@@ -141,21 +141,21 @@ class Delivery:
                 self._suspects.pop(series.key, None)
             elif len(self._suspects) < SUSPECTS:
                 self._suspects[series.key] = None
-        self._settled(rows, written, _Outcome(Meaning.REFUSED, written))
+        self._settled(rows, written, _Outcome(Disposition.REFUSED, written))
 
     def _settled(self, rows: Rows, written: int, outcome: _Outcome) -> None:
-        vitals, samples = self._vitals, count(rows)
+        self_metrics, samples = self._self_metrics, count(rows)
         written = min(written, samples)
-        vitals.sent += written
+        self_metrics.sent += written
         if written:
             newest = max(at for points in rows.values() for at, _ in points)
-            vitals.newest_sent_at = max(vitals.newest_sent_at, newest / 1000)
-        if outcome.meaning is Meaning.ACCEPTED:
-            vitals.dropped[DropReason.UNWRITTEN] += samples - written
+            self_metrics.newest_sent_at = max(self_metrics.newest_sent_at, newest / 1000)
+        if outcome.disposition is Disposition.ACCEPTED:
+            self_metrics.dropped[DropReason.UNWRITTEN] += samples - written
             for series in rows:
                 self._suspects.pop(series.key, None)
         else:
-            vitals.dropped[DropReason.REFUSED] += samples - written
+            self_metrics.dropped[DropReason.REFUSED] += samples - written
 
     async def _exchange(self, rows: Rows) -> _Outcome:
         """Send rows until the receiver says something about them."""
@@ -164,26 +164,26 @@ class Delivery:
             wait=self._wait,
             before_sleep=self._before_waiting,
         )
-        return await retrying(self._attempt, _Request(rows, count(rows)))
+        return await retrying(self._probe_result, _Request(rows, count(rows)))
 
-    async def _attempt(self, request: _Request) -> _Outcome:
+    async def _probe_result(self, request: _Request) -> _Outcome:
         answer = await self._ask(request)
         version = self._version
-        said = meaning(answer, version, confirmed=self._confirmed)
+        said = disposition(answer, version, confirmed=self._confirmed)
         self._confirmed |= version is WriteVersion.V2 and answer.written is not None
-        if said is Meaning.UNSUPPORTED and version is WriteVersion.V2:
+        if said is Disposition.UNSUPPORTED and version is WriteVersion.V2:
             log.info("the receiver speaks Remote-Write 1.0 only", destination=self._settings.name)
             self._version = WriteVersion.V1
-            self._vitals.version = self._version.value
-            return await self._attempt(request)
+            self._self_metrics.version = self._version.value
+            return await self._probe_result(request)
         text = self._auth.redact(answer.text)[:TEXT_SHOWN]
-        if said in {Meaning.DENIED, Meaning.UNSUPPORTED}:
+        if said in {Disposition.DENIED, Disposition.UNSUPPORTED}:
             self._auth.denied()
             self._denials += 1
             pause = min(DENIED_WAIT * 2 ** (self._denials - 1), LONGEST_DENIED_WAIT)
             what = f"it answered {answer.status}: {text or 'nothing more'}"
             raise _TryAgainError(RequestFailure.DENIED, what, pause)
-        if said is Meaning.LATER:
+        if said is Disposition.LATER:
             throttled = answer.status == 429
             failure = RequestFailure.THROTTLED if throttled else RequestFailure.SERVER_ERROR
             raise _TryAgainError(failure, f"it answered {answer.status}", answer.retry_after)
@@ -210,7 +210,7 @@ class Delivery:
         except UnreachableError as error:
             raise _TryAgainError(RequestFailure.UNREACHABLE, str(error)) from None
         finally:
-            self._vitals.requests.observe(loop.time() - began)
+            self._self_metrics.requests.observe(loop.time() - began)
 
     def _prepare(self, request: _Request) -> dict[str, str]:
         """Make the body and return the headers: what takes long, or reads files."""
@@ -241,8 +241,8 @@ class Delivery:
         error = state.outcome.exception() if state.outcome else None
         request: _Request = state.args[0]
         assert isinstance(error, _TryAgainError), "nothing else is tried again"
-        self._vitals.failures[error.failure] += 1
-        self._vitals.retried += request.samples
+        self._self_metrics.failures[error.failure] += 1
+        self._self_metrics.retried += request.samples
         if self.works or error.failure is RequestFailure.DENIED:
             log.warning(
                 "remote write is held up",
@@ -254,16 +254,18 @@ class Delivery:
             )
         self.works = False
 
-    def _reached(self, said: Meaning, answer: Answer, text: str) -> None:
+    def _reached(self, said: Disposition, answer: Answer, text: str) -> None:
         """Take note that the receiver has judged the samples of a request."""
         self._denials = 0
         if not self.works:
             self.works = True
             log.info("remote write goes on", destination=self._settings.name)
-        if said is Meaning.ACCEPTED:
+        if said is Disposition.ACCEPTED:
             return
-        large = said is Meaning.TOO_LARGE
-        self._vitals.failures[RequestFailure.TOO_LARGE if large else RequestFailure.REFUSED] += 1
+        large = said is Disposition.TOO_LARGE
+        self._self_metrics.failures[
+            RequestFailure.TOO_LARGE if large else RequestFailure.REFUSED
+        ] += 1
         log.debug(
             "samples refused",
             destination=self._settings.name,

@@ -16,7 +16,7 @@ from monitor.export.remote_write.queue import Queue, Reader
 from monitor.export.remote_write.series import Batch, Family, Labels, MetricType, Point, Series
 from monitor.model.settings import RemoteWriteSettings, WriteOrder
 from monitor.net.clock import Clock
-from monitor.state.self_metrics import DropReason, WriteVitals
+from monitor.state.self_metrics import DropReason, RemoteWriteMetrics
 
 BACKLOG_AGE = 30.0
 """Seconds from which on what waits is a backlog."""
@@ -60,7 +60,7 @@ class Destination:
         settings: RemoteWriteSettings,
         queue: Queue,
         delivery: Delivery,
-        vitals: WriteVitals,
+        self_metrics: RemoteWriteMetrics,
         *,
         thread: Executor,
         clock: Clock,
@@ -69,7 +69,7 @@ class Destination:
         self._settings = settings
         self._queue = queue
         self._delivery = delivery
-        self._vitals = vitals
+        self._self_metrics = self_metrics
         self._clock = clock
         self._labels = labels
         self._staged: deque[list[Point]] = deque()
@@ -86,7 +86,7 @@ class Destination:
         while self._staged_points > STAGED_POINTS:
             dropped = len(self._staged.popleft())
             self._staged_points -= dropped
-            self._vitals.dropped[DropReason.OVERFLOW] += dropped
+            self._self_metrics.dropped[DropReason.OVERFLOW] += dropped
         self._offered.set()
 
     async def run(self) -> None:

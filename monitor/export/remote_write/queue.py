@@ -24,8 +24,8 @@ from monitor.export.remote_write.segment import (
     SERIES_A_RECORD,
     FileSegment,
     Kind,
-    Record,
     Segment,
+    SegmentRecord,
     read_points,
     read_records,
     read_series,
@@ -33,7 +33,7 @@ from monitor.export.remote_write.segment import (
     write_series,
 )
 from monitor.export.remote_write.series import Batch, Labels, Point, Series
-from monitor.state.self_metrics import DropReason, WriteVitals
+from monitor.state.self_metrics import DropReason, RemoteWriteMetrics
 
 MEMORY_BYTES = 4 * 1024 * 1024
 """What is kept while there is no disk: with the full catalogue a good hour."""
@@ -71,12 +71,12 @@ class Queue:
     """Points are appended at its end and read in their order; what is committed leaves it."""
 
     def __init__(
-        self, name: str, directory: Path | None, bounds: Bounds, vitals: WriteVitals
+        self, name: str, directory: Path | None, bounds: Bounds, self_metrics: RemoteWriteMetrics
     ) -> None:
         self._name = name
         self._directory = directory
         self._bounds = bounds
-        self._vitals = vitals
+        self._self_metrics = self_metrics
         self._segments: dict[int, Segment] = {}
         self._current: Segment = Segment(0)
         self._numbers: dict[str, int] = {}
@@ -93,7 +93,7 @@ class Queue:
             log.warning(
                 "remote write is queued in memory only",
                 destination=self._name,
-                cure="set state.directory: what is not sent yet is lost with a restart",
+                remediation="set state.directory: what is not sent yet is lost with a restart",
             )
         else:
             try:
@@ -131,7 +131,7 @@ class Queue:
                 self._move(reader, batch.end)
                 break
             if reader.scanned < segment.size:
-                self._vitals.corrupt_records += 1
+                self._self_metrics.corrupt_records += 1
             self._move(reader, (segment.number + 1, 0))
         return None
 
@@ -199,7 +199,7 @@ class Queue:
         try:
             data = segment.read(0)
         except OSError:
-            self._vitals.corrupt_records += 1
+            self._self_metrics.corrupt_records += 1
             return
         self._segments[segment.number] = segment
         for record in read_records(data):
@@ -233,7 +233,7 @@ class Queue:
             self._write(points)
         times = [at for _, at, _ in points]
         self._current.noted(len(points), min(times), max(times))
-        self._vitals.queued += len(points)
+        self._self_metrics.queued += len(points)
 
     def _write(self, points: Sequence[Point]) -> None:
         new = list({s.key: s for s, _, _ in points if s.key not in self._numbers}.values())
@@ -255,7 +255,7 @@ class Queue:
                 destination=self._name,
                 directory=str(self._directory),
                 reason=reason_of(error),
-                cure="free space there or make it writable; it is tried again by itself",
+                remediation="free space there or make it writable; it is tried again by itself",
             )
         self._retry_disk_at = now + _RETRY_DISK
 
@@ -299,7 +299,7 @@ class Queue:
         return [segment for segment in every if segment is not self._current]
 
     def _drop(self, segment: Segment, reason: DropReason) -> None:
-        self._vitals.dropped[reason] += segment.count - segment.consumed
+        self._self_metrics.dropped[reason] += segment.count - segment.consumed
         del self._segments[segment.number]
         segment.delete()
 
@@ -307,7 +307,7 @@ class Queue:
         """Give a segment up that can't be read any more."""
         if segment is self._current:
             self._leave_disk(error, now)
-        self._vitals.corrupt_records += 1
+        self._self_metrics.corrupt_records += 1
         self._drop(segment, DropReason.CORRUPT)
 
     def _segment_of(self, reader: Reader) -> Segment | None:
@@ -332,14 +332,14 @@ class Queue:
                 points = read_points(record, reader.series)
             except ValueError:
                 points = []
-                self._vitals.corrupt_records += 1
+                self._self_metrics.corrupt_records += 1
             self._lost(segment, record.count - len(points), DropReason.CORRUPT)
             batch.add(points)
             if batch.count >= limit:
                 break
         return batch
 
-    def _records(self, reader: Reader, segment: Segment) -> Iterator[Record]:
+    def _records(self, reader: Reader, segment: Segment) -> Iterator[SegmentRecord]:
         """Yield the records of points from the reader's place on, having learnt the segment's
         series. A record's ``end`` counts from the segment's start here."""
         known = reader.series_of == segment.number
@@ -348,18 +348,18 @@ class Queue:
             reader.series, reader.series_of = {}, segment.number
         for record in read_records(segment.read(start)):
             end = reader.scanned = start + record.end
-            self._vitals.corrupt_records += record.damage
+            self._self_metrics.corrupt_records += record.damage
             if record.kind is Kind.SERIES:
                 try:
                     reader.series |= read_series(record.payload)
                 except ValueError:
-                    self._vitals.corrupt_records += 1
+                    self._self_metrics.corrupt_records += 1
             elif end > reader.offset:
                 yield replace(record, end=end)
 
     def _lost(self, segment: Segment, count: int, reason: DropReason) -> None:
         segment.consumed += count
-        self._vitals.dropped[reason] += count
+        self._self_metrics.dropped[reason] += count
 
     def _move(self, reader: Reader, end: tuple[int, int]) -> None:
         """Put a reader behind what it has done with, and remove the segments before it."""
@@ -372,12 +372,12 @@ class Queue:
 
     def _tell(self) -> None:
         segments = self._segments.values()
-        vitals = self._vitals
-        vitals.pending = sum(s.count - s.consumed for s in segments)
-        vitals.queue_bytes = sum(s.size for s in segments)
-        vitals.on_disk = self._current.on_disk
+        self_metrics = self._self_metrics
+        self_metrics.pending = sum(s.count - s.consumed for s in segments)
+        self_metrics.queue_bytes = sum(s.size for s in segments)
+        self_metrics.on_disk = self._current.on_disk
         waiting = (s.oldest for s in segments if s.consumed < s.count)
-        vitals.oldest_pending_at = min(waiting, default=0) / 1000
+        self_metrics.oldest_pending_at = min(waiting, default=0) / 1000
 
 
 def _on_disk(segment: Segment, directory: Path) -> Segment:
@@ -424,10 +424,10 @@ def _read_position(path: Path) -> tuple[int, int]:
 def _write_position(path: Path, position: tuple[int, int]) -> None:
     # Not synced, for it is written often: one that is lost costs samples that are sent again.
     text = f"{position[0]} {position[1]}"
-    beside = path.with_suffix(".new")
-    beside.touch(0o600)
-    beside.write_text(f"{text} {_check(text)}\n", "ascii")
-    beside.replace(path)
+    alternate = path.with_suffix(".new")
+    alternate.touch(0o600)
+    alternate.write_text(f"{text} {_check(text)}\n", "ascii")
+    alternate.replace(path)
 
 
 def _check(text: str) -> str:

@@ -16,8 +16,9 @@ from prometheus_client.core import Metric
 from monitor.export.metrics.families import about_targets, about_the_monitor
 from monitor.export.remote_write.series import STALE, Family, MetricType, Point, Series, key_of
 from monitor.health.machine import Health
-from monitor.model.probe_result import Attempt
-from monitor.state.store import Board, Record
+from monitor.health.status import TargetStatus
+from monitor.model.probe_result import ProbeResult
+from monitor.state.store import StateStore
 
 OWN_EVERY = 15.0
 """Seconds between two samples of the monitor's own series."""
@@ -45,7 +46,7 @@ class _Sampled:
 
     series: dict[str, Series] = field(default_factory=dict)
     at: int = 0
-    attempt: Attempt | None = None
+    probe_result: ProbeResult | None = None
     health: Health | None = None
 
 
@@ -63,23 +64,23 @@ class Sampler:
         """Sample everything the next time, for somebody who has had nothing yet."""
         self._everything = True
 
-    def sample(self, board: Board, now: float) -> Iterator[list[Point]]:
+    def sample(self, store: StateStore, now: float) -> Iterator[list[Point]]:
         """Yield what is due at ``now`` (Unix seconds), a few targets at a time."""
         moment = int(now * 1000)
         everything, self._everything = self._everything, False
-        if gone := self._targets.keys() - board.records.keys():
+        if gone := self._targets.keys() - store.statuses.keys():
             yield [p for name in gone for p in _ended(self._targets.pop(name), moment)]
-        due = [r for r in board.records.values() if everything or self._is_due(r, moment)]
+        due = [r for r in store.statuses.values() if everything or self._is_due(r, moment)]
         for start in range(0, len(due), TARGETS_AT_ONCE):
             yield self._sample_targets(due[start : start + TARGETS_AT_ONCE], moment)
         if everything or not 0 <= moment - self._own.at < OWN_EVERY * 1000:
-            yield self._sample_own(board, moment)
+            yield self._sample_own(store, moment)
 
-    def sample_record(self, record: Record, now: float) -> list[Point]:
+    def sample_record(self, status: TargetStatus, now: float) -> list[Point]:
         """Return what is due of one target at ``now``: each probe that it is called after is
         sampled, however soon the next one follows."""
         moment = int(now * 1000)
-        return self._sample_targets([record], moment) if self._is_due(record, moment) else []
+        return self._sample_targets([status], moment) if self._is_due(status, moment) else []
 
     def end(self, now: float) -> list[Point]:
         """Return the markers that every series has ended."""
@@ -88,29 +89,31 @@ class Sampler:
         self._targets, self._own = {}, _Sampled()
         return [point for sampled in everything for point in _ended(sampled, moment)]
 
-    def _is_due(self, record: Record, moment: int) -> bool:
-        sampled = self._targets.get(record.target.id)
+    def _is_due(self, status: TargetStatus, moment: int) -> bool:
+        sampled = self._targets.get(status.target.id)
         return (
             sampled is None
-            or sampled.attempt is not record.attempt
-            or sampled.health != record.health
+            or sampled.probe_result is not status.probe_result
+            or sampled.health != status.health
             or not 0 <= moment - sampled.at < AGAIN_AFTER * 1000
         )
 
-    def _sample_targets(self, records: list[Record], moment: int) -> list[Point]:
-        values = self._values(about_targets(records))
+    def _sample_targets(self, statuses: list[TargetStatus], moment: int) -> list[Point]:
+        values = self._values(about_targets(statuses))
         points: list[Point] = []
-        for record in records:
-            name = record.target.id
+        for status in statuses:
+            name = status.target.id
             sampled = self._targets.setdefault(name, _Sampled())
-            new = record.attempt is not sampled.attempt and record.attempt is not None
-            at = _ended_at(record.attempt, moment) if new and record.attempt else moment
-            sampled.attempt, sampled.health = record.attempt, record.health
+            new = (
+                status.probe_result is not sampled.probe_result and status.probe_result is not None
+            )
+            at = _ended_at(status.probe_result, moment) if new and status.probe_result else moment
+            sampled.probe_result, sampled.health = status.probe_result, status.health
             points += _changed(sampled, values.get(name, {}), _behind(sampled.at, at))
         return points
 
-    def _sample_own(self, board: Board, moment: int) -> list[Point]:
-        values = self._values((*about_the_monitor(board), *self._process.collect()))
+    def _sample_own(self, store: StateStore, moment: int) -> list[Point]:
+        values = self._values((*about_the_monitor(store), *self._process.collect()))
         return list(_changed(self._own, values.get("", {}), _behind(self._own.at, moment)))
 
     def _values(self, metrics: Iterable[Metric]) -> dict[str, dict[str, tuple[Family, float]]]:
@@ -133,8 +136,8 @@ class Sampler:
         return self._families[metric.name]
 
 
-def _ended_at(attempt: Attempt, moment: int) -> int:
-    return min(int((attempt.started_at + attempt.duration) * 1000), moment)
+def _ended_at(probe_result: ProbeResult, moment: int) -> int:
+    return min(int((probe_result.started_at + probe_result.duration) * 1000), moment)
 
 
 def _behind(last: int, at: int) -> int:

@@ -44,7 +44,7 @@ _KINDS = frozenset(Kind)
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SegmentRecord:
     """An intact record. ``end`` is the offset behind it; ``damage`` says whether something
     between the record before and this one was not readable."""
 
@@ -63,7 +63,7 @@ def write_record(kind: Kind, count: int, newest: int, plain: bytes) -> bytes:
     return head + _CRC.pack(zlib.crc32(payload, zlib.crc32(head))) + payload
 
 
-def read_records(data: bytes) -> Iterator[Record]:
+def read_records(data: bytes) -> Iterator[SegmentRecord]:
     """Return the intact records in ``data``."""
     offset, damage = 0, False
     while 0 <= offset < len(data):
@@ -75,7 +75,7 @@ def read_records(data: bytes) -> Iterator[Record]:
             offset, damage = data.find(_MARK, offset + 1), True
 
 
-def _record_at(data: bytes, offset: int, *, damage: bool) -> Record | None:
+def _record_at(data: bytes, offset: int, *, damage: bool) -> SegmentRecord | None:
     start = offset + _HEADER_BYTES
     if start > len(data):
         return None
@@ -89,7 +89,7 @@ def _record_at(data: bytes, offset: int, *, damage: bool) -> Record | None:
         return None
     if kind not in _KINDS:  # of a later version
         return None
-    return Record(Kind(kind), count, newest, payload, end, damage)
+    return SegmentRecord(Kind(kind), count, newest, payload, end, damage)
 
 
 def inflate(payload: bytes) -> bytes:
@@ -158,7 +158,7 @@ def write_points(points: Sequence[tuple[int, int, float]]) -> bytes:
     return write_record(Kind.POINTS, len(rows), max(at for _, at, _ in rows), plain)
 
 
-def read_points(record: Record, series: Mapping[int, Series]) -> list[Point]:
+def read_points(record: SegmentRecord, series: Mapping[int, Series]) -> list[Point]:
     """Return the points whose series is known; those of an unreadable record are not.
 
     Raises:

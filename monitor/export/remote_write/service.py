@@ -15,13 +15,14 @@ import structlog
 from monitor.export.remote_write.queue import Bounds, Queue
 from monitor.export.remote_write.sampling import Sampler
 from monitor.export.remote_write.series import Labels, Point
+from monitor.health.status import TargetStatus
 from monitor.model.identity import Identity
 from monitor.model.settings import ProxySettings, RemoteWriteSettings, Settings
 from monitor.net.clock import Clock
 from monitor.net.proxy.rules import ProxyChooser
-from monitor.probes.context import Tools
-from monitor.state.self_metrics import WriteVitals
-from monitor.state.store import Board, Record
+from monitor.probes.context import ProbeContext
+from monitor.state.self_metrics import RemoteWriteMetrics
+from monitor.state.store import StateStore
 
 if TYPE_CHECKING:
     from monitor.export.remote_write.destination import Destination
@@ -65,33 +66,33 @@ class _Running:
 class RemoteWrite:
     """Writes the board to every destination that ``apply`` named last."""
 
-    def __init__(self, board: Board, clock: Clock, environ: Mapping[str, str]) -> None:
-        self._board = board
+    def __init__(self, store: StateStore, clock: Clock, environ: Mapping[str, str]) -> None:
+        self._store = store
         self._clock = clock
         self._environ = environ
         self._sampler = Sampler()
         self._settings: Settings | None = None
-        self._tools: Tools | None = None
+        self._probe_context: ProbeContext | None = None
         self._changed = asyncio.Event()
         self._running: dict[str, _Running] = {}
         self._labels_by = clock.monotonic() + IDENTITY_WITHIN
         self._host = socket.gethostname()
 
-    def apply(self, settings: Settings, tools: Tools) -> None:
-        """Write where ``settings`` say from now on, with the probes' own ``tools``."""
+    def apply(self, settings: Settings, probe_context: ProbeContext) -> None:
+        """Write where ``settings`` say from now on, with the probes' own ``probe_context``."""
         self._settings = settings
-        self._tools = tools
+        self._probe_context = probe_context
         self._changed.set()
 
     def identity_is_known(self) -> None:
         """Wait no longer for external labels."""
         self._labels_by = self._clock.monotonic()
 
-    def on_result(self, record: Record) -> None:
+    def on_result(self, status: TargetStatus) -> None:
         """Take in the result of a probe. Returns at once."""
         if self._running:
             with _no_harm_to_probing():
-                self._offer(self._sampler.sample_record(record, self._clock.time()))
+                self._offer(self._sampler.sample_record(status, self._clock.time()))
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -106,7 +107,7 @@ class RemoteWrite:
         """Sample a last time, say that every series has ended, and close every destination."""
         self.identity_is_known()
         now = self._clock.time()
-        last = [point for part in self._sampler.sample(self._board, now) for point in part]
+        last = [point for part in self._sampler.sample(self._store, now) for point in part]
         last += self._sampler.end(now + 0.001)
         await asyncio.gather(*(self._stop(name, last) for name in list(self._running)))
 
@@ -116,7 +117,7 @@ class RemoteWrite:
             if not self._running:
                 continue
             with _no_harm_to_probing():
-                for points in self._sampler.sample(self._board, self._clock.time()):
+                for points in self._sampler.sample(self._store, self._clock.time()):
                     self._offer(points)
                     await asyncio.sleep(0)
 
@@ -140,9 +141,9 @@ class RemoteWrite:
                 self._start(group, plan)
 
     def _start(self, group: asyncio.TaskGroup, plan: _Plan) -> None:
-        vitals = self._board.writes.setdefault(plan.settings.name, WriteVitals())
+        self_metrics = self._store.writes.setdefault(plan.settings.name, RemoteWriteMetrics())
         try:
-            destination = self._make(plan, vitals)
+            destination = self._make(plan, self_metrics)
         except (OSError, ValueError) as error:
             log.error(
                 "remote write can't start",
@@ -168,9 +169,9 @@ class RemoteWrite:
         running.task.cancel()
         await asyncio.wait([running.task])
         await running.destination.finish(last)
-        self._board.writes.pop(name, None)
+        self._store.writes.pop(name, None)
 
-    def _make(self, plan: _Plan, vitals: WriteVitals) -> Destination:
+    def _make(self, plan: _Plan, self_metrics: RemoteWriteMetrics) -> Destination:
         """Make a destination.
 
         Raises:
@@ -187,7 +188,7 @@ class RemoteWrite:
         settings = plan.settings
         transport = Transport(
             settings,
-            lambda: self._given().trust,
+            lambda: self._given().trust_store,
             lambda: self._given().resolver,
             ProxyChooser.from_settings(plan.proxy, self._environ),
             self._clock,
@@ -196,24 +197,26 @@ class RemoteWrite:
         # One thread for all that takes long: each thread has a heap of its own, of megabytes.
         thread = ThreadPoolExecutor(1, f"remote-write-{settings.name}")
         auth = Auth(settings, aws)
-        delivery = Delivery(settings, auth, transport, vitals, clock=self._clock, thread=thread)
+        delivery = Delivery(
+            settings, auth, transport, self_metrics, clock=self._clock, thread=thread
+        )
         state = self._settings.state.directory
         directory = state / "remote-write" / settings.name if state else None
         bounds = Bounds(settings.queue_size, settings.queue_age)
-        queue = Queue(settings.name, directory, bounds, vitals)
+        queue = Queue(settings.name, directory, bounds, self_metrics)
 
         def labels() -> Labels | None:
             if self._clock.monotonic() < self._labels_by:
                 return None
-            return external_labels(self._board.identity, self._host, settings)
+            return external_labels(self._store.identity, self._host, settings)
 
         return Destination(
-            settings, queue, delivery, vitals, thread=thread, clock=self._clock, labels=labels
+            settings, queue, delivery, self_metrics, thread=thread, clock=self._clock, labels=labels
         )
 
-    def _given(self) -> Tools:
-        assert self._tools is not None, "apply was called"
-        return self._tools
+    def _given(self) -> ProbeContext:
+        assert self._probe_context is not None, "apply was called"
+        return self._probe_context
 
     def _aws(self) -> AwsCredentials:
         import aiohttp  # noqa: PLC0415

@@ -12,13 +12,13 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from monitor import __version__
-from monitor.common.sanitize import printable
+from monitor.common.sanitize import sanitize
 from monitor.export.remote_write.answer import Answer, parse_retry_after, parse_written
 from monitor.export.remote_write.protobuf import WRITTEN_HEADER
 from monitor.model.settings import RemoteWriteSettings
 from monitor.net.clock import Clock
 from monitor.net.proxy.rules import Proxy, ProxyChooser, parse_proxy
-from monitor.net.sockets.trust_store import Trust
+from monitor.net.sockets.trust_store import TrustStore
 from monitor.probes.context import Resolver
 
 USER_AGENT = f"egress-monitor/{__version__}"
@@ -36,12 +36,12 @@ class Transport:
     def __init__(
         self,
         settings: RemoteWriteSettings,
-        trust: Callable[[], Trust],
+        trust_store: Callable[[], TrustStore],
         resolver: Callable[[], Resolver],
         proxies: ProxyChooser,
         clock: Clock,
     ) -> None:
-        """Make it ready. ``trust`` and ``resolver`` give those of the probes at that moment.
+        """Make it ready. ``trust_store`` and ``resolver`` give those of the probes at that moment.
 
         Raises:
             OSError: if a certificate or key can't be used.
@@ -49,10 +49,10 @@ class Transport:
         """
         self._url = URL(settings.url, encoded=True)
         self._timeout = settings.timeout
-        self._trust = trust
+        self._trust_store = trust_store
         self._resolver = resolver
         private = settings.ca_file is not None or settings.cert_file is not None
-        self._own = _OwnContext(settings, trust) if private else None
+        self._own = _OwnContext(settings, trust_store) if private else None
         self._proxy = _proxy(settings, self._url, proxies)
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
@@ -106,7 +106,7 @@ class Transport:
             raise UnreachableError("its certificate is not trusted") from None
         except aiohttp.ClientConnectorError as error:
             reason = error.os_error.strerror or type(error.os_error).__name__
-            raise UnreachableError(printable(reason, stand_in=" ").lower()) from None
+            raise UnreachableError(sanitize(reason, replacement=" ").lower()) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, TimeoutError):
                 raise
@@ -122,7 +122,7 @@ class Transport:
         with the system's store takes a megabyte."""
         if self._url.scheme != "https":
             return True
-        return self._own.context if self._own is not None else self._trust().context()
+        return self._own.context if self._own is not None else self._trust_store().context()
 
     async def _read(self, answer: aiohttp.ClientResponse) -> Answer:
         text = bytearray()
@@ -136,7 +136,7 @@ class Transport:
             status=answer.status,
             written=parse_written(answer.headers.get(WRITTEN_HEADER)),
             retry_after=parse_retry_after(answer.headers.get("Retry-After"), self._clock.time()),
-            text=printable(said, stand_in=" "),
+            text=sanitize(said, replacement=" "),
             page=bool(text) and answer.content_type == "text/html",
         )
 
@@ -178,9 +178,11 @@ def _family(address: str) -> socket.AddressFamily:
 class _OwnContext:
     """The context of a destination that has CAs or a certificate of its own."""
 
-    def __init__(self, settings: RemoteWriteSettings, trust: Callable[[], Trust]) -> None:
+    def __init__(
+        self, settings: RemoteWriteSettings, trust_store: Callable[[], TrustStore]
+    ) -> None:
         self._settings = settings
-        self._trust = trust
+        self._trust_store = trust_store
         self._seen = self._state()
         self.context = self._make()
 
@@ -205,7 +207,7 @@ class _OwnContext:
         if settings.ca_file is not None:
             context.load_verify_locations(cafile=settings.ca_file)
         else:
-            self._trust().add_roots(context)
+            self._trust_store().add_roots(context)
         if settings.cert_file is not None:
             context.load_cert_chain(settings.cert_file, settings.key_file)
         return context

@@ -68,7 +68,7 @@ class AwsCredentials:
         self._sdk = SdkCredentials()
         self._known: Credentials | None = None
         self._next_try = -math.inf
-        self._finding = asyncio.Lock()
+        self._hypothesis = asyncio.Lock()
 
     async def get(self) -> Credentials:
         """Return credentials that work now.
@@ -76,7 +76,7 @@ class AwsCredentials:
         Raises:
             NoCredentialsError: if there are none.
         """
-        async with self._finding:
+        async with self._hypothesis:
             now = self._time()
             left = _left(self._known, now)
             if left < _REFRESH_BEFORE and (now >= self._next_try or left <= 0):

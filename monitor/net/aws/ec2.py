@@ -37,7 +37,7 @@ class Refusal:
     message: str
 
 
-class Meaning(Enum):
+class Disposition(Enum):
     """What a refusal says of the check."""
 
     PASSED = auto()  # the dry run's way to say that it would have worked
@@ -160,7 +160,7 @@ _OF_THE_ORGANISATION = re.compile(r"(service|resource) control policy", re.IGNOR
 _OF_AN_IMAGE = re.compile(r"image/ami-|\[?ami-[0-9a-f]{8}")
 
 
-def meaning(error: Refusal) -> Meaning:
+def disposition(error: Refusal) -> Disposition:
     """Return what an error says of the check.
 
     A permission that the monitor's role lacks says nothing of the account. A policy of the
@@ -169,12 +169,12 @@ def meaning(error: Refusal) -> Meaning:
     """
     about_image = _OF_AN_IMAGE.search(error.message) is not None
     if error.code == "DryRunOperation":
-        return Meaning.PASSED
+        return Disposition.PASSED
     if error.code in _PERMISSION_CODES:
         if names_endpoint_policy(error.message):
-            return Meaning.ENDPOINT_POLICY
+            return Disposition.ENDPOINT_POLICY
         by_organisation = _OF_THE_ORGANISATION.search(error.message) is not None
-        return Meaning.IMAGE if by_organisation and about_image else Meaning.PERMISSION
+        return Disposition.IMAGE if by_organisation and about_image else Disposition.PERMISSION
     if error.code in _IMAGE_CODES or error.code.startswith("InvalidAMI") or about_image:
-        return Meaning.IMAGE
-    return Meaning.CREDENTIALS if error.code in _CREDENTIAL_CODES else Meaning.OTHER
+        return Disposition.IMAGE
+    return Disposition.CREDENTIALS if error.code in _CREDENTIAL_CODES else Disposition.OTHER

@@ -77,7 +77,7 @@ def _in_thread(work: Callable[[], Credentials | None]) -> asyncio.Future[Credent
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Credentials | None] = loop.create_future()
 
-    def settle(found: Credentials | None, error: Exception | None) -> None:
+    def refine(found: Credentials | None, error: Exception | None) -> None:
         if future.done():
             return
         if error is not None:
@@ -92,7 +92,7 @@ def _in_thread(work: Callable[[], Credentials | None]) -> asyncio.Future[Credent
         except Exception as raised:  # noqa: BLE001 - it is the waiter's
             error = raised
         with suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(settle, found, error)
+            loop.call_soon_threadsafe(refine, found, error)
 
     threading.Thread(target=run, name="aws-credentials", daemon=True).start()
     return future

@@ -82,7 +82,7 @@ class DnsClient:
         answer's ``seconds`` run until the kernel got it.
         """
         started = self._clock.monotonic()
-        question = _Question(self._clock, self._random, server, qtype, over_tcp=over_tcp)
+        question = _Rival(self._clock, self._random, server, qtype, over_tcp=over_tcp)
         message: Message | None = None
         addresses: tuple[str, ...] = ()
         failure: Failure | None = None
@@ -102,7 +102,7 @@ class DnsClient:
         )
 
 
-class _Question:
+class _Rival:
     """One question on its way: its exchanges one by one, and the time they took."""
 
     __slots__ = ("_clock", "_qtype", "_random", "_server", "seconds", "transport")

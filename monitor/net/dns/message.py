@@ -12,7 +12,7 @@ UDP_PAYLOAD = 1232
 """The EDNS buffer size that is announced, in bytes: fits any path without fragments."""
 
 _HEADER = struct.Struct("!HHHHHH")
-_QUESTION = struct.Struct("!HH")
+_RIVAL = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
 _CLASS_IN = 1
 _FLAG_RESPONSE, _FLAG_TRUNCATED, _FLAG_RECURSION = 0x8000, 0x0200, 0x0100
@@ -47,7 +47,7 @@ class DnsFormatError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ResourceRecord:
     """A record of the answer section. ``ttl`` is in seconds; ``value`` is an address or a
     name, "" for types (and classes) that are not looked into."""
 
@@ -70,7 +70,7 @@ class Message:
     rcode: str
     truncated: bool
     question: tuple[str, int] | None
-    answers: tuple[Record, ...]
+    answers: tuple[ResourceRecord, ...]
     negative: bool = False
 
 
@@ -87,7 +87,7 @@ def encode_query(message_id: int, name: str, qtype: QType, *, edns: bool = True)
         DnsFormatError: if ``name`` is no host name that fits DNS.
     """
     header = _HEADER.pack(message_id, _FLAG_RECURSION, 1, 0, 0, int(edns))
-    query = header + encode_name(name) + _QUESTION.pack(qtype, _CLASS_IN)
+    query = header + encode_name(name) + _RIVAL.pack(qtype, _CLASS_IN)
     return query + b"\0" + _RECORD.pack(QType.OPT, UDP_PAYLOAD, 0, 0) if edns else query
 
 
@@ -103,10 +103,10 @@ def encode_name(name: str) -> bytes:
         raise DnsFormatError("a DNS name takes ASCII only (write the xn-- form)") from None
     if not all(0 < len(label) <= 63 for label in labels):
         raise DnsFormatError("a DNS label has 1 to 63 bytes")
-    wire = b"".join([bytes((len(label),)) + label for label in labels]) + b"\0"
-    if len(wire) > _NAME_LIMIT:
+    conn = b"".join([bytes((len(label),)) + label for label in labels]) + b"\0"
+    if len(conn) > _NAME_LIMIT:
         raise DnsFormatError("a DNS name has at most 255 bytes")
-    return wire
+    return conn
 
 
 def decode(data: bytes) -> Message:
@@ -154,23 +154,23 @@ class _Reader:
     def __init__(self, data: bytes, position: int) -> None:
         self._data = data
         self._position = position
-        self.answers: list[Record] = []
+        self.answers: list[ResourceRecord] = []
         self.extended_rcode = 0
         self.negative = False
 
     def question(self) -> tuple[str, int]:
         name, position = decode_name(self._data, self._position)
-        qtype, qclass = _QUESTION.unpack_from(self._data, position)
+        qtype, qclass = _RIVAL.unpack_from(self._data, position)
         if qclass != _CLASS_IN:
             raise DnsFormatError("the question is not of class IN")
-        self._position = position + _QUESTION.size
+        self._position = position + _RIVAL.size
         return name, qtype
 
     def records(self, answers: int, authorities: int, extras: int) -> None:
         for _ in range(answers):
             name, rtype, rclass, ttl, start = self._record()
             value = _value(self._data, start, self._position, rtype) if rclass == _CLASS_IN else ""
-            self.answers.append(Record(name, rtype, ttl if ttl < 1 << 31 else 0, value))
+            self.answers.append(ResourceRecord(name, rtype, ttl if ttl < 1 << 31 else 0, value))
         for _ in range(authorities):
             self.negative |= self._record()[1] == QType.SOA
         for _ in range(extras):

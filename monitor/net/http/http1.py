@@ -18,7 +18,7 @@ BODY_LIMIT = 65_536
 _INTERIM_LIMIT = 8
 _VISIBLE = re.compile(r"[!-~]+")
 _CHUNK_LINE_LIMIT = 256
-_WIRE_LIMIT = 4 * (HEAD_LIMIT + BODY_LIMIT)
+_MESSAGE_LIMIT = 4 * (HEAD_LIMIT + BODY_LIMIT)
 
 
 def authority(host: str, port: int, default_port: int | None = None) -> str:
@@ -280,7 +280,7 @@ async def read_response(stream: Stream, parser: ResponseParser) -> Head:
     while not parser.done:
         data = await stream.receive()
         received += len(data)
-        if received > _WIRE_LIMIT:
+        if received > _MESSAGE_LIMIT:
             raise _bad("framing without end")
         parser.feed(data) if data else parser.end()
     if parser.head is None:

@@ -13,17 +13,17 @@ _DIRECT = ProxyChooser(None, None, NoProxy(""))
 
 
 @dataclass(frozen=True, slots=True)
-class Ways:
+class ProxyPaths:
     """``taken`` is the proxy of the way that counts, None: directly. With ``both`` the way of
-    ``beside`` is measured too."""
+    ``alternate`` is measured too."""
 
     taken: Proxy | None = None
     both: bool = False
-    beside: Proxy | None = None
+    alternate: Proxy | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class WayChooser:
+class ProxySelector:
     """Chooses the ways of each target."""
 
     settings: ProxySettings
@@ -32,7 +32,7 @@ class WayChooser:
     both: bool = False
 
     @classmethod
-    def from_settings(cls, settings: ProxySettings, environ: Mapping[str, str]) -> WayChooser:
+    def from_settings(cls, settings: ProxySettings, environ: Mapping[str, str]) -> ProxySelector:
         """Choose as ``[proxy]`` says where a target says nothing itself.
 
         Raises:
@@ -47,28 +47,28 @@ class WayChooser:
             environment = _DIRECT
         return cls(settings, configured, environment, settings.mode is ProxyMode.BOTH)
 
-    def always(self) -> WayChooser:
+    def always(self) -> ProxySelector:
         """Return the same for what goes through the proxy of ``[proxy]`` whatever NO_PROXY says,
         and that way only."""
         configured = replace(self.configured, no_proxy=NoProxy(""))
         return replace(self, configured=configured, both=False)
 
-    def of(self, target: Target, scheme: str) -> Ways:
+    def of(self, target: Target, scheme: str) -> ProxyPaths:
         """Return the ways of a target's requests by ``scheme`` ("http" or "https")."""
         choice = target.proxy
         if choice is None:
-            return _ways(self.configured, target, scheme, both=self.both)
+            return _proxy_paths(self.configured, target, scheme, both=self.both)
         if choice.use is ProxyUse.BOTH:
             chooser = self.configured if self.configured.in_use else self.environment
-            return _ways(chooser, target, scheme, both=True)
+            return _proxy_paths(chooser, target, scheme, both=True)
         if choice.use is ProxyUse.ENVIRONMENT:
-            return _ways(self.environment, target, scheme, both=False)
-        return Ways(named_proxy(choice.url, self.settings))
+            return _proxy_paths(self.environment, target, scheme, both=False)
+        return ProxyPaths(named_proxy(choice.url, self.settings))
 
 
-def _ways(chooser: ProxyChooser, target: Target, scheme: str, *, both: bool) -> Ways:
+def _proxy_paths(chooser: ProxyChooser, target: Target, scheme: str, *, both: bool) -> ProxyPaths:
     taken = chooser.choose(scheme, target.host, target.port)
     other = chooser.of(scheme)
     if not both or other is None:
-        return Ways(taken)
-    return Ways(taken, both=True, beside=other if taken is None else None)
+        return ProxyPaths(taken)
+    return ProxyPaths(taken, both=True, alternate=other if taken is None else None)

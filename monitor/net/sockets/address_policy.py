@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
-from monitor.model.target import Reach
+from monitor.model.target import AddressPolicy
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -21,14 +21,14 @@ guide, "Access instance metadata"; Amazon EKS user guide, "EKS Pod Identity").""
 
 
 @lru_cache(maxsize=512)
-def refused(address: str, reach: Reach) -> str:
+def denial_reason(address: str, address_policy: AddressPolicy) -> str:
     """Say why an IP literal is not dialled ("a link-local address"); "" where it is.
 
     What is not of the public internet is told by the registries of RFC 6890. An IPv4 address
     within an IPv6 one (mapped, 6to4, NAT64) is looked at as such. Instance metadata and its
     like are link-local, or AWS's own by IPv6: those are dialled for nobody but the configuration.
     """
-    if reach is Reach.ANY:
+    if address_policy is AddressPolicy.ANY:
         return ""
     ip = _innermost(ipaddress.ip_address(address))
     if ip.is_link_local:
@@ -38,7 +38,7 @@ def refused(address: str, reach: Reach) -> str:
     if ip.is_unspecified or ip.is_multicast:
         return "no address of a host"
     site_local = isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local
-    if reach is Reach.PRIVATE or (ip.is_global and not site_local):
+    if address_policy is AddressPolicy.PRIVATE or (ip.is_global and not site_local):
         return ""
     return "a loopback address" if ip.is_loopback else "a private address"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
-from monitor.common.sanitize import printable
+from monitor.common.sanitize import sanitize
 from monitor.model.probe_result import Certificate, FailureKind, TlsFacts
 from monitor.net.errors import ExchangeError
 from monitor.net.sockets.der import spki_sha256
@@ -117,4 +117,4 @@ _SHORT = {
 def _name(rdns: Sequence[Sequence[tuple[str, str]]]) -> str:
     """Write a distinguished name in the order it stands in: ``C=US, O=Amazon, CN=…``."""
     parts = [f"{_SHORT[key]}={value}" for rdn in rdns for key, value in rdn if key in _SHORT]
-    return printable(", ".join(parts), _NAME_LIMIT)
+    return sanitize(", ".join(parts), _NAME_LIMIT)

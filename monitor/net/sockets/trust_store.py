@@ -30,7 +30,7 @@ class TrustError(Exception):
     """A file of CAs can't be used; the message names it and says why."""
 
 
-class Trust:
+class TrustStore:
     """Makes client contexts that trust the system's store, a CA file, or both.
 
     The system's store is OpenSSL's default, so ``SSL_CERT_FILE`` and ``SSL_CERT_DIR``
@@ -52,7 +52,7 @@ class Trust:
         self._seen = self._state()
 
     @classmethod
-    def from_settings(cls, settings: TlsSettings) -> Trust:
+    def from_settings(cls, settings: TlsSettings) -> TrustStore:
         """Trust as ``[tls]`` says."""
         return cls(settings.ca_file, system_store=settings.system_store)
 
@@ -76,7 +76,7 @@ class Trust:
         """Look whether the files can be used: OpenSSL itself passes over a broken default one.
 
         Raises:
-            TrustError: if one can't; ``renew`` is silent about it until it changes.
+            TrustError: if one can't; ``reload`` is silent about it until it changes.
         """
         state = self._state()
         try:
@@ -86,7 +86,7 @@ class Trust:
             self._seen = state
             raise
 
-    def renew(self) -> bool:
+    def reload(self) -> bool:
         """Read the stores anew if their files have changed; True when what is trusted is new.
 
         It reads files: the event loop's thread is no place for it.

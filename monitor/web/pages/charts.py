@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from monitor.health.latency import latency_of
+from monitor.health.timeline import DaySummary, Slot, state_of
 from monitor.model.probe_result import Phase
 from monitor.model.state import State
-from monitor.state.history import Slot, Strip, state_of
 from monitor.web.pages.parts import count, lasted, millis, percent
 
 _TOPS = {State.UP: 5, State.DEGRADED: 2, State.DOWN: 0, State.UNKNOWN: 10, None: 11}
@@ -21,7 +21,7 @@ _LEAST_SPAN = 40
 that noise looks like noise."""
 
 
-def day_bar(strip: Strip, kind: str = "") -> str:
+def day_bar(strip: DaySummary, kind: str = "") -> str:
     """Draw the states of a day, a column each."""
     paths: dict[str, str] = {}
     at = 0
@@ -37,7 +37,7 @@ def day_bar(strip: Strip, kind: str = "") -> str:
     )
 
 
-def sparkline(strip: Strip) -> str:
+def sparkline(strip: DaySummary) -> str:
     """Draw the latencies of a day on a logarithmic scale; a gap is a gap."""
     codes = [code for code in strip.latencies if code]
     if not codes:
@@ -159,7 +159,7 @@ def _finite(phases: Mapping[Phase, float]) -> Iterator[tuple[Phase, float]]:
     return ((p, s) for p, s in phases.items() if math.isfinite(s))
 
 
-def _told(strip: Strip) -> str:
+def _told(strip: DaySummary) -> str:
     """Say a day in words: what is drawn, for who does not see it."""
     if strip.uptime is None:
         return "Last 24 h: nothing measured"

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from statistics import median
 
-from monitor.model.probe_result import Attempt, Phase
+from monitor.health.status import TargetStatus
+from monitor.health.timeline import DaySummary, day_summary
+from monitor.model.probe_result import Phase, ProbeResult
 from monitor.model.state import State
-from monitor.present.discovery_view import stand_in_text
-from monitor.present.json_view import no_verdict
-from monitor.state.history import Strip, strip
-from monitor.state.store import Record
+from monitor.present.discovery_view import wildcard_sample_text
+from monitor.present.json_view import no_diagnosis
 from monitor.web.pages import charts
 from monitor.web.pages.parts import (
     WORDS,
@@ -26,7 +26,7 @@ from monitor.web.pages.parts import (
     text,
     words,
 )
-from monitor.web.pages.target import expiry, inspected_by, way
+from monitor.web.pages.target import expiry, inspected_by, proxy_path
 
 BADNESS = (State.DOWN, State.DEGRADED, State.UNKNOWN, State.UP)
 """States, the worst first."""
@@ -41,7 +41,7 @@ COLUMNS = ("State", "Target", "Last 24 h", "Latency", "Last attempt", "Certifica
 
 def group_pieces(
     name: str,
-    members: Sequence[Record],
+    members: Sequence[TargetStatus],
     explained: Collection[str],
     *,
     unfold: bool,
@@ -50,15 +50,15 @@ def group_pieces(
     """Write a group as one line, its targets (the worst first) behind it. Those that are well
     are folded away where the others are to be seen. ``explained``: the ids of targets that an
     incident tells of."""
-    strips = []
-    for record in members:
-        strips.append(strip(record.trace, now))
+    day_summaries = []
+    for status in members:
+        day_summaries.append(day_summary(status.timeline, now))
         yield ""  # the group's line needs all of them, and there may be thousands
     state = members[0].health.state
     opened = "open" if unfold else ""
-    up = sum(record.health.state is State.UP for record in members)
-    latencies = [s for r in members if (s := _latency(r.attempt)) is not None]
-    together = _together(strips)
+    up = sum(status.health.state is State.UP for status in members)
+    latencies = [s for r in members if (s := _latency(r.probe_result)) is not None]
+    together = _together(day_summaries)
     yield (
         f'<details class="group" id="g-{text(name)}" data-open="{opened}" {opened}><summary>'
         f"<h3>{mark(state)} {words(name)}</h3>"
@@ -70,8 +70,8 @@ def group_pieces(
     )
     longest = _longest(members)
     rows = (
-        _row(record, day, longest, record.target.id in explained, now)
-        for record, day in zip(members, strips, strict=True)
+        _row(status, day, longest, status.target.id in explained, now)
+        for status, day in zip(members, day_summaries, strict=True)
     )
     title = f"Targets of {name.replace('_', ' ')}"
     if unfold and up:
@@ -86,59 +86,59 @@ def group_pieces(
         yield "</details>"
 
 
-def _longest(members: Sequence[Record]) -> float:
+def _longest(members: Sequence[TargetStatus]) -> float:
     """Return the seconds that a bar of phases is wide: what a timeout took would make the
     others a sliver, so it counts only where there is nothing else."""
-    attempts = [record.attempt for record in members if record.attempt]
-    shown = [attempt for attempt in attempts if attempt.ok] or attempts
-    return max((charts.whole(attempt.phases) for attempt in shown), default=0.0)
+    attempts = [status.probe_result for status in members if status.probe_result]
+    shown = [probe_result for probe_result in attempts if probe_result.ok] or attempts
+    return max((charts.whole(probe_result.phases) for probe_result in shown), default=0.0)
 
 
-def _together(strips: Sequence[Strip]) -> Strip:
+def _together(day_summaries: Sequence[DaySummary]) -> DaySummary:
     """Return a group's day: its worst states, the mean of what was up."""
-    shares = [s.uptime for s in strips if s.uptime is not None]
-    return Strip(
-        start=strips[0].start,
-        step=strips[0].step,
-        worst=tuple(map(max, zip(*(s.worst for s in strips), strict=True))),
+    shares = [s.uptime for s in day_summaries if s.uptime is not None]
+    return DaySummary(
+        start=day_summaries[0].start,
+        step=day_summaries[0].step,
+        worst=tuple(map(max, zip(*(s.worst for s in day_summaries), strict=True))),
         latencies=(),
         uptime=sum(shares) / len(shares) if shares else None,
     )
 
 
-def _row(record: Record, day: Strip, longest: float, explained: bool, now: float) -> str:
-    target, health, attempt = record.target, record.health, record.attempt
+def _row(status: TargetStatus, day: DaySummary, longest: float, explained: bool, now: float) -> str:
+    target, health, probe_result = status.target, status.health, status.probe_result
     state = health.state
-    lasting = f'<span class="sub">{_standing(record, now)}</span>' if _notable(record) else ""
-    drawn = charts.phase_bar(attempt.phases, longest) if attempt else ""
+    lasting = f'<span class="sub">{_status(status, now)}</span>' if _notable(status) else ""
+    drawn = charts.phase_bar(probe_result.phases, longest) if probe_result else ""
     return (
         f'<tr id="t-{text(target.id)}" class="{state.value}">'
         f'<td><span class="state {state.value}">{mark(state)}{WORDS[state]}</span>{lasting}</td>'
-        f'<th scope="row">{target_link(target.id, "")}{_about(record)}'
-        f"{_why(record, explained)}</th>"
+        f'<th scope="row">{target_link(target.id, "")}{_about(status)}'
+        f"{_why(status, explained)}</th>"
         f"<td>{charts.day_bar(day)}<span>{percent(day.uptime)}</span></td>"
-        f"<td>{charts.sparkline(day)}<span>{millis(_latency(attempt))}</span></td>"
-        f"<td>{drawn}</td><td>{expiry(attempt, now)}</td></tr>"
+        f"<td>{charts.sparkline(day)}<span>{millis(_latency(probe_result))}</span></td>"
+        f"<td>{drawn}</td><td>{expiry(probe_result, now)}</td></tr>"
     )
 
 
-def _standing(record: Record, now: float) -> str:
-    flapping = ", flapping" if record.health.flapping else ""
-    return f"{lasted(now - record.health.since)}{flapping}"
+def _status(status: TargetStatus, now: float) -> str:
+    flapping = ", flapping" if status.health.flapping else ""
+    return f"{lasted(now - status.health.since)}{flapping}"
 
 
-def _notable(record: Record) -> bool:
-    return bool(record.health.since) and record.health.state is not State.UP
+def _notable(status: TargetStatus) -> bool:
+    return bool(status.health.since) and status.health.state is not State.UP
 
 
-def _about(record: Record) -> str:
-    target, attempt = record.target, record.attempt
+def _about(status: TargetStatus) -> str:
+    target, probe_result = status.target, status.probe_result
     said = []
-    if target.standin is not None:
-        said.append(text(stand_in_text(target)))
-    if taken := way(target, attempt):
+    if target.wildcard_sample is not None:
+        said.append(text(wildcard_sample_text(target)))
+    if taken := proxy_path(target, probe_result):
         said.append(taken)
-    if inspector := inspected_by(record):
+    if inspector := inspected_by(status):
         said.append(f"TLS opened on the way by {text(inspector)}")
     if not target.endpoint.required:
         said.append("optional")
@@ -146,18 +146,18 @@ def _about(record: Record) -> str:
     return f'<span class="sub cut">{place(target)}</span>{more}'
 
 
-def _why(record: Record, explained: bool) -> str:
+def _why(status: TargetStatus, explained: bool) -> str:
     """What is wrong; what to do as well where no incident tells it."""
-    if record.health.state is State.UP and record.verdict and record.verdict.cause is None:
+    if status.health.state is State.UP and status.diagnosis and status.diagnosis.cause is None:
         return ""
-    verdict = record.verdict or no_verdict(record.target)
-    cure = verdict.cure if not explained else ""
-    said = " ".join(f"{part.rstrip('.')}." for part in (verdict.detail, cure) if part)
+    diagnosis = status.diagnosis or no_diagnosis(status.target)
+    remediation = diagnosis.remediation if not explained else ""
+    said = " ".join(f"{part.rstrip('.')}." for part in (diagnosis.detail, remediation) if part)
     return f'<span class="why">{prose(said)}</span>' if said else ""
 
 
-def _latency(attempt: Attempt | None) -> float | None:
-    return sum(attempt.phases.values()) if attempt and attempt.ok else None
+def _latency(probe_result: ProbeResult | None) -> float | None:
+    return sum(probe_result.phases.values()) if probe_result and probe_result.ok else None
 
 
 def _legend() -> str:

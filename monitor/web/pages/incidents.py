@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.incident import Incident
-from monitor.state.history import Chapter
 from monitor.web.pages.parts import (
     count,
     evidence,
@@ -34,7 +34,7 @@ def card(incident: Incident, now: float, *, root: str, known: Collection[str]) -
         f'<h3><a href="{href}">{text(incident.detail)}</a></h3>'
         f'<p class="meta">{state_words(incident.state)} since {since(incident.started_at, now)}'
         f" · {scope(incident)} · <code>{text(incident.cause.value)}</code></p>"
-        f'<p class="cure"><strong>What to do:</strong> {prose(incident.cure)}</p>'
+        f'<p class="remediation"><strong>What to do:</strong> {prose(incident.remediation)}</p>'
         f'<p class="affected">Affects {affected(incident, root, known)}</p>{more}</article>'
     )
 
@@ -60,15 +60,18 @@ def affected(incident: Incident, root: str, known: Collection[str]) -> str:
     return f"{count(len(names), 'target')}: {', '.join(links)}"
 
 
-def past_table(chapters: Sequence[Chapter], now: float, *, root: str) -> str:
+def past_table(incident_log: Sequence[IncidentRecord], now: float, *, root: str) -> str:
     """List incidents that have ended, the latest first."""
-    rows = [_past(chapter, chapter.ended_at or now, now, root) for chapter in reversed(chapters)]
+    rows = [
+        _past(incident_record, incident_record.ended_at or now, now, root)
+        for incident_record in reversed(incident_log)
+    ]
     columns = ("Ended", "Lasted", "Incident", "Targets")
     return table("Past incidents, the latest first", columns, rows, "past")
 
 
-def _past(chapter: Chapter, ended: float, now: float, root: str) -> str:
-    incident = chapter.incident
+def _past(incident_record: IncidentRecord, ended: float, now: float, root: str) -> str:
+    incident = incident_record.incident
     return (
         f"<tr><td>{moment(ended, now)}</td><td>{lasted(ended - incident.started_at)}</td>"
         f'<th scope="row"><a href="{incident_href(incident.id, root)}">{text(incident.detail)}'

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitor.model.state import State
-from monitor.state.store import Board
+from monitor.state.store import StateStore
 from monitor.web.pages.parts import text
 from monitor.web.pages.shell import closing, opening
 
 _ROOT = "../"
 
 
-def missing_page(board: Board, now: float, sentence: str) -> Iterator[str]:
+def missing_page(store: StateStore, now: float, sentence: str) -> Iterator[str]:
     """Write the page: the sentence says what there is not."""
-    yield opening(board, now, title=sentence, state=State.UNKNOWN, root=_ROOT)
+    yield opening(store, now, title=sentence, state=State.UNKNOWN, root=_ROOT)
     yield f'<h1>{text(sentence)}</h1><p><a href="{_ROOT}">See how everything stands</a></p>'
-    yield closing(board, now)
+    yield closing(store, now)

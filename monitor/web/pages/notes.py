@@ -7,50 +7,50 @@ from collections.abc import Iterator
 from monitor.health.gateways import Gateway
 from monitor.model.state import State
 from monitor.present.discovery_view import discovery_lines
-from monitor.state.store import Board
+from monitor.state.store import StateStore
 from monitor.web.pages.parts import lasted, millis, prose, state_words, table, target_link, text
 
 _BEHIND = 300.0
 """Seconds after which samples that wait to be written are worth a word."""
 
 
-def worth_a_look(board: Board, now: float) -> str:
+def worth_a_follow_up(store: StateStore, now: float) -> str:
     """List what is no breakage but wants mending; "" where there is nothing."""
-    lines = "".join(f"<li>{prose(line)}</li>" for line in _lines(board, now))
+    lines = "".join(f"<li>{prose(line)}</li>" for line in _lines(store, now))
     if not lines:
         return ""
     title = '<h2 id="notes">Worth a look</h2>'
     return f'<section aria-labelledby="notes">{title}<ul class="notes">{lines}</ul></section>'
 
 
-def gateways(board: Board) -> str:
+def gateways(store: StateStore) -> str:
     """Show how far each gateway is and which one a runner would pick; "" without gateways."""
-    if not board.gateways:
+    if not store.gateways:
         return ""
-    rows = map(_gateway, board.gateways)
+    rows = map(_gateway, store.gateways)
     columns = ("Gateway", "State", "Latency", "A runner would")
     shown = table("Gateways and the one that a runner would pick", columns, rows, "gateways")
     title = '<h2 id="gateways">Gateways</h2>'
     return f'<section aria-labelledby="gateways">{title}{shown}</section>'
 
 
-def _lines(board: Board, now: float) -> Iterator[str]:
-    if not board.vitals.last_reload_ok:
+def _lines(store: StateStore, now: float) -> Iterator[str]:
+    if not store.self_metrics.last_reload_ok:
         yield (
             "The configuration file was changed and is wrong: the one before is in force. "
             "`egress-monitor validate` says what is wrong."
         )
-    if not board.vitals.trust_ok:
+    if not store.self_metrics.trust_ok:
         yield "The changed CA certificates can't be used: those that were trusted before still are."
-    if board.mqtt is not None and not board.mqtt.connected:
-        yield f"The MQTT broker is not connected; messages that wait for it: {board.mqtt.pending}."
-    for name, writes in board.writes.items():
+    if store.mqtt is not None and not store.mqtt.connected:
+        yield f"The MQTT broker is not connected; messages that wait for it: {store.mqtt.pending}."
+    for name, writes in store.writes.items():
         if writes.oldest_pending_at and now - writes.oldest_pending_at > _BEHIND:
             waited = lasted(now - writes.oldest_pending_at)
             yield f"Remote write {name} is {waited} behind; {writes.pending} samples wait for it."
-    for warning in board.proxies.warnings:
+    for warning in store.proxies.warnings:
         yield f"{warning[:1].upper()}{warning[1:]}."
-    yield from discovery_lines(board.chains, board.unlisted)
+    yield from discovery_lines(store.chains, store.unlisted)
 
 
 def _gateway(gateway: Gateway) -> str:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from html import escape
 from urllib.parse import quote
 
-from monitor.common.sanitize import printable
+from monitor.common.sanitize import sanitize
 from monitor.model.endpoint import DEFAULT_PORTS, Protocol
 from monitor.model.state import State
 from monitor.model.target import Target, shown_path
@@ -28,7 +28,7 @@ WORDS = {
 def text(value: str) -> str:
     """Escape a text for HTML and its attributes. What does not print is shown as a
     replacement."""
-    return escape(printable(value, stand_in="\ufffd"))
+    return escape(sanitize(value, replacement="\ufffd"))
 
 
 def prose(sentence: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from monitor import __version__
 from monitor.model.identity import Identity
 from monitor.model.state import State
-from monitor.state.store import Board
+from monitor.state.store import StateStore
 from monitor.web import api
 from monitor.web.assets import SCRIPT, STYLE, icon_name
 from monitor.web.pages.parts import count, lasted, moment, text
@@ -27,11 +27,11 @@ _SIGNS = """<svg class="signs" aria-hidden="true" width="0" height="0">
 
 
 def opening(
-    board: Board, now: float, *, title: str, state: State, root: str, events: str = "events"
+    store: StateStore, now: float, *, title: str, state: State, root: str, events: str = "events"
 ) -> str:
     """Return everything before the page's own content; ``root`` leads to the overview, and
     ``events`` from there to what tells of changes."""
-    named = _identity(board.identity)
+    named = _identity(store.identity)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -53,23 +53,23 @@ def opening(
 <p class="asof"><span id="link" role="status"></span> As of {moment(now, now)}</p>
 </header>
 <main id="main">
-{_stalled(board, now)}"""
+{_stalled(store, now)}"""
 
 
-def closing(board: Board, now: float) -> str:
+def closing(store: StateStore, now: float) -> str:
     """Return everything after the page's own content."""
-    vitals = board.vitals
-    said = [f"egress-monitor {__version__}", count(len(board.records), "target")]
-    if vitals.started_at:
-        said.append(f"running for {lasted(now - vitals.started_at)}")
-    if vitals.last_completed_at:
-        said.append(f"last result {lasted(now - vitals.last_completed_at)} ago")
+    self_metrics = store.self_metrics
+    said = [f"egress-monitor {__version__}", count(len(store.statuses), "target")]
+    if self_metrics.started_at:
+        said.append(f"running for {lasted(now - self_metrics.started_at)}")
+    if self_metrics.last_completed_at:
+        said.append(f"last result {lasted(now - self_metrics.last_completed_at)} ago")
     said.append("all times in UTC")
     return f"</main>\n<footer><p>{' · '.join(said)}</p></footer>\n</body>\n</html>\n"
 
 
-def _stalled(board: Board, now: float) -> str:
-    condition = api.health(board, now)
+def _stalled(store: StateStore, now: float) -> str:
+    condition = api.health(store, now)
     if condition.ok:
         return ""
     return (

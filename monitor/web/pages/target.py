@@ -6,21 +6,22 @@ from collections.abc import Iterator
 
 from monitor.diagnosis.causes import INSPECTED_BY
 from monitor.diagnosis.network_path import SENTENCES, network_path
-from monitor.diagnosis.proxy_path import ways_of
+from monitor.diagnosis.proxy_path import proxy_paths_of
+from monitor.health.status import TargetStatus
+from monitor.health.timeline import day_summary, slots
 from monitor.model.probe_result import (
-    Attempt,
     Certificate,
     Connection,
     DnsAnswer,
+    ProbeResult,
     Resolution,
     TlsFacts,
 )
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.present.discovery_view import broken_line, found_text
-from monitor.present.json_view import no_verdict
-from monitor.state.history import slots, strip
-from monitor.state.store import Board, Record
+from monitor.present.json_view import no_diagnosis
+from monitor.state.store import StateStore
 from monitor.web.pages import charts
 from monitor.web.pages.incidents import card, past_table
 from monitor.web.pages.parts import (
@@ -47,41 +48,41 @@ from monitor.web.pages.parts import (
 from monitor.web.pages.shell import closing, opening
 
 _ROOT = "../"
-_WAYS = ("Way", "Now", "Took", "Error")
+_PROXY_PATHS = ("Way", "Now", "Took", "Error")
 _SOON = 21 * DAY
 """A certificate that expires within so many seconds is pointed at."""
 
 
-def target_page(board: Board, record: Record, now: float) -> Iterator[str]:
+def target_page(store: StateStore, status: TargetStatus, now: float) -> Iterator[str]:
     """Write the page as of ``now`` (Unix seconds)."""
-    target, state = record.target, record.health.state
+    target, state = status.target, status.health.state
     title = f"{target.id} is {WORDS[state].lower()}"
     events = f"events?target={quoted(target.id)}"
-    yield opening(board, now, title=title, state=state, root=_ROOT, events=events)
-    yield _summary(record, now)
-    yield from _incidents(board, target.id, now)
-    yield _day(record, now)
-    yield from _attempt(record.attempt, now)
-    yield _about(record, now)
-    yield closing(board, now)
+    yield opening(store, now, title=title, state=state, root=_ROOT, events=events)
+    yield _summary(status, now)
+    yield from _incidents(store, target.id, now)
+    yield _day(status, now)
+    yield from _probe_result(status.probe_result, now)
+    yield _about(status, now)
+    yield closing(store, now)
 
 
-def way(target: Target, attempt: Attempt | None) -> str:
+def proxy_path(target: Target, probe_result: ProbeResult | None) -> str:
     """Return which way a target was reached, where it is worth a word."""
-    taken = network_path(target, attempt)
-    if attempt is not None and attempt.proxy:
-        return f"through proxy {text(attempt.proxy)}"
+    taken = network_path(target, probe_result)
+    if probe_result is not None and probe_result.proxy:
+        return f"through proxy {text(probe_result.proxy)}"
     return SENTENCES[taken] if taken else ""
 
 
-def inspected_by(record: Record) -> str:
+def inspected_by(status: TargetStatus) -> str:
     """Return who opens TLS on the way; "" where nobody is known to."""
-    return record.verdict.evidence.get(INSPECTED_BY, "") if record.verdict else ""
+    return status.diagnosis.evidence.get(INSPECTED_BY, "") if status.diagnosis else ""
 
 
-def expiry(attempt: Attempt | None, now: float) -> str:
+def expiry(probe_result: ProbeResult | None, now: float) -> str:
     """Return in how many days the first certificate of the chain expires."""
-    tls = _tls(attempt)
+    tls = _tls(probe_result)
     if tls is None or not tls.chain:
         return NOTHING
     left = min(certificate.not_after for certificate in tls.chain) - now
@@ -93,46 +94,46 @@ def expiry(attempt: Attempt | None, now: float) -> str:
     return f'<strong class="degraded">{days}</strong>' if left < _SOON else days
 
 
-def _summary(record: Record, now: float) -> str:
-    target, health = record.target, record.health
-    verdict = record.verdict or no_verdict(target)
+def _summary(status: TargetStatus, now: float) -> str:
+    target, health = status.target, status.health
+    diagnosis = status.diagnosis or no_diagnosis(target)
     state = health.state
-    standing = f" since {since(health.since, now)}" if health.since else ""
-    standing += ", flapping" if health.flapping else ""
-    why = f'<p class="lead">{text(verdict.detail)}</p>' if verdict.detail else ""
-    cure = (
-        f'<p class="cure"><strong>What to do:</strong> {prose(verdict.cure)}</p>'
-        if verdict.cure
+    lasting = f" since {since(health.since, now)}" if health.since else ""
+    lasting += ", flapping" if health.flapping else ""
+    why = f'<p class="lead">{text(diagnosis.detail)}</p>' if diagnosis.detail else ""
+    remediation = (
+        f'<p class="remediation"><strong>What to do:</strong> {prose(diagnosis.remediation)}</p>'
+        if diagnosis.remediation
         else ""
     )
-    cause = f" · <code>{text(verdict.cause.value)}</code>" if verdict.cause else ""
-    seen = evidence(verdict.evidence)
-    telling = verdict.cause is not None or inspected_by(record)
+    cause = f" · <code>{text(diagnosis.cause.value)}</code>" if diagnosis.cause else ""
+    seen = evidence(diagnosis.evidence)
+    telling = diagnosis.cause is not None or inspected_by(status)
     shown = f"<h2>Evidence</h2>{seen}" if seen and telling else ""
     return (
         f'<nav aria-label="Breadcrumb"><a href="{_ROOT}">All targets</a> / '
         f'<a href="{_ROOT}#g-{text(target.group)}">{words(target.group)}</a></nav>'
         f'<h1 class="headline {state.value}" id="headline" aria-live="polite">{mark(state)} '
         f"<span>{text(target.id)}: {WORDS[state].lower()}</span></h1>"
-        f'<p class="meta"><code>{place(target)}</code>{standing}{cause}</p>{why}{cure}{shown}'
+        f'<p class="meta"><code>{place(target)}</code>{lasting}{cause}</p>{why}{remediation}{shown}'
     )
 
 
-def _incidents(board: Board, target_id: str, now: float) -> Iterator[str]:
-    open_ones = [i for i in board.incidents if target_id in i.affected]
-    past = [c for c in board.chapters if c.ended_at and target_id in c.incident.affected]
+def _incidents(store: StateStore, target_id: str, now: float) -> Iterator[str]:
+    open_ones = [i for i in store.incidents if target_id in i.affected]
+    past = [c for c in store.incident_log if c.ended_at and target_id in c.incident.affected]
     if open_ones:
         yield "<section><h2>Open incident</h2>"
         for incident in open_ones:
-            yield card(incident, now, root=_ROOT, known=board.records.keys())
+            yield card(incident, now, root=_ROOT, known=store.statuses.keys())
         yield "</section>"
     if past:
         yield f"<section><h2>Past incidents</h2>{past_table(past, now, root=_ROOT)}</section>"
 
 
-def _day(record: Record, now: float) -> str:
-    day = strip(record.trace, now, width=1)
-    chart = charts.latency_chart(slots(record.trace, now))
+def _day(status: TargetStatus, now: float) -> str:
+    day = day_summary(status.timeline, now, width=1)
+    chart = charts.latency_chart(slots(status.timeline, now))
     axis = (
         f'<p class="axis"><span>{clock(day.start)}</span>'
         f"<span>{clock(day.start + DAY / 2)}</span><span>now</span></p>"
@@ -144,39 +145,39 @@ def _day(record: Record, now: float) -> str:
     )
 
 
-def _attempt(attempt: Attempt | None, now: float) -> Iterator[str]:
-    if attempt is None:
+def _probe_result(probe_result: ProbeResult | None, now: float) -> Iterator[str]:
+    if probe_result is None:
         return
     yield (
-        f"<section><h2>Last attempt</h2><p>Begun {since(attempt.started_at, now)}, "
-        f"took {millis(attempt.duration)}{_doubtful(attempt)}.</p>"
+        f"<section><h2>Last attempt</h2><p>Begun {since(probe_result.started_at, now)}, "
+        f"took {millis(probe_result.duration)}{_suspects(probe_result)}.</p>"
     )
-    if attempt.beside is not None:
-        yield _ways(attempt)
-    if attempt.resolution is not None:
-        yield _resolution(attempt.resolution)
-    for connection in attempt.connections:
+    if probe_result.alternate is not None:
+        yield _proxy_paths(probe_result)
+    if probe_result.resolution is not None:
+        yield _resolution(probe_result.resolution)
+    for connection in probe_result.connections:
         yield _connection(connection)
-    tls = _tls(attempt)
+    tls = _tls(probe_result)
     if tls is not None:
         yield _certificates(tls, now)
     yield "</section>"
 
 
-def _doubtful(attempt: Attempt) -> str:
-    late = attempt.loop_lag
+def _suspects(probe_result: ProbeResult) -> str:
+    late = probe_result.loop_lag
     return f"; the monitor itself was {millis(late)} late meanwhile" if late > 0.01 else ""
 
 
-def _ways(attempt: Attempt) -> str:
+def _proxy_paths(probe_result: ProbeResult) -> str:
     """Compare the ways with and without a proxy, where both are tried."""
     rows = (
-        f'<tr><th scope="row">{words(way.value)}</th><td>'
+        f'<tr><th scope="row">{words(proxy_path.value)}</th><td>'
         f"{state_words(State.UP if tried.ok else State.DOWN)}</td><td>{millis(tried.duration)}</td>"
         f"<td>{text(tried.failure.message) if tried.failure else ''}</td></tr>"
-        for way, tried in ways_of(attempt).items()
+        for proxy_path, tried in proxy_paths_of(probe_result).items()
     )
-    return f"<h3>Ways</h3>{table('Through the proxy and beside it', _WAYS, rows)}"
+    return f"<h3>Ways</h3>{table('Through the proxy and alternate it', _PROXY_PATHS, rows)}"
 
 
 def _resolution(resolution: Resolution) -> str:
@@ -252,12 +253,12 @@ def _figures(connection: Connection) -> Iterator[tuple[str, str]]:
 
 
 def _certificates(tls: TlsFacts, now: float) -> str:
-    verdict = {True: "verified", False: "not verified", None: "not checked"}[tls.verified]
+    diagnosis = {True: "verified", False: "not verified", None: "not checked"}[tls.verified]
     error = f": {text(tls.verify_error)}" if tls.verify_error else ""
     columns = ("Certificate", "Issued by", "Valid from", "Expires")
     rows = (_certificate(certificate, now) for certificate in tls.chain)
     chain = table("Chain as the server sent it, its own first", columns, rows, "wide")
-    return f"<h3>Certificate: {verdict}{error}</h3>{chain if tls.chain else ''}"
+    return f"<h3>Certificate: {diagnosis}{error}</h3>{chain if tls.chain else ''}"
 
 
 def _certificate(certificate: Certificate, now: float) -> str:
@@ -270,22 +271,22 @@ def _certificate(certificate: Certificate, now: float) -> str:
     )
 
 
-def _about(record: Record, now: float) -> str:
-    target, endpoint = record.target, record.target.endpoint
-    stand_in = target.standin
-    found_at = stand_in.found_at if stand_in else None
-    broken = stand_in.broken if stand_in else None
+def _about(status: TargetStatus, now: float) -> str:
+    target, endpoint = status.target, status.target.endpoint
+    wildcard_sample = target.wildcard_sample
+    found_at = wildcard_sample.found_at if wildcard_sample else None
+    broken = wildcard_sample.broken if wildcard_sample else None
     pairs = (
         ("group", words(target.group)),
         ("stands for", f"<code>{text(endpoint.wildcard)}</code>" if endpoint.wildcard else ""),
-        ("stand-in", text(found_text(stand_in))),
+        ("stand-in", text(found_text(wildcard_sample))),
         ("found", since(found_at, now) if found_at else ""),
-        ("by asking", "<br>".join(map(text, stand_in.steps)) if stand_in else ""),
+        ("by asking", "<br>".join(map(text, wildcard_sample.steps)) if wildcard_sample else ""),
         ("discovery", text(broken_line(broken)) if broken else ""),
         ("needed", "required" if endpoint.required else "optional"),
-        ("path", way(target, record.attempt)),
-        ("usual round trip", millis(usual) if (usual := record.quality.path.usual) else ""),
-        ("usually takes", millis(whole) if (whole := record.quality.whole.usual) else ""),
+        ("path", proxy_path(target, status.probe_result)),
+        ("usual round trip", millis(usual) if (usual := status.quality.path.usual) else ""),
+        ("usually takes", millis(whole) if (whole := status.quality.whole.usual) else ""),
         ("connects to", text(target.address or "")),
         ("probed", f"every {lasted(target.interval)}, for {lasted(target.timeout)} at most"),
         ("from", words(endpoint.source.value)),
@@ -295,11 +296,11 @@ def _about(record: Record, now: float) -> str:
     return f"<section><h2>About this target</h2>{facts(pairs)}</section>"
 
 
-def _tls(attempt: Attempt | None) -> TlsFacts | None:
+def _tls(probe_result: ProbeResult | None) -> TlsFacts | None:
     """The handshake that speaks for the attempt: the primary connection's, else any."""
-    if attempt is None:
+    if probe_result is None:
         return None
-    found = [c.tls for c in attempt.connections if c.tls is not None]
-    if attempt.primary and attempt.primary.tls:
-        return attempt.primary.tls
+    found = [c.tls for c in probe_result.connections if c.tls is not None]
+    if probe_result.primary and probe_result.primary.tls:
+        return probe_result.primary.tls
     return found[0] if found else None

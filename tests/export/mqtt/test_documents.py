@@ -19,8 +19,8 @@ from monitor.export.mqtt.documents import (
     segment,
 )
 from monitor.state.events import Event, EventKind
-from monitor.state.store import Board
-from tests.boards import NOW, hostile_board, realistic_board
+from monitor.state.store import StateStore
+from tests.stores import NOW, hostile_board, realistic_board
 
 TOPICS = Topics.of("egress-monitor", "m-1")
 DOCUMENTATION = (Path(__file__).parents[3] / "docs/mqtt.md").read_text()
@@ -36,9 +36,9 @@ def test_two_ids_never_share_a_topic():
     assert len({TOPICS.target(each) for each in ids}) == len(ids)
 
 
-@pytest.mark.parametrize("board", [realistic_board(), hostile_board(), Board()])
-def test_every_document_is_json_and_tells_its_version(board: Board):
-    documents = retained(board, TOPICS)
+@pytest.mark.parametrize("store", [realistic_board(), hostile_board(), StateStore()])
+def test_every_document_is_json_and_tells_its_version(store: StateStore):
+    documents = retained(store, TOPICS)
     assert next(iter(documents)) == TOPICS.status
     for payload in documents.values():
         assert json.loads(payload)["version"] == VERSION
@@ -46,12 +46,12 @@ def test_every_document_is_json_and_tells_its_version(board: Board):
 
 
 def test_a_target_is_published_as_it_stands_and_not_anew_with_each_probe():
-    board = realistic_board()
-    before = retained(board, TOPICS)
-    for record in board.records.values():
-        record.probes += 1
-        record.durations.observe(1.0)
-    assert retained(board, TOPICS) == before
+    store = realistic_board()
+    before = retained(store, TOPICS)
+    for status in store.statuses.values():
+        status.probes += 1
+        status.durations.observe(1.0)
+    assert retained(store, TOPICS) == before
 
 
 def test_an_event_has_its_id_and_its_facts_and_no_number_that_json_has_not():
@@ -61,8 +61,8 @@ def test_an_event_has_its_id_and_its_facts_and_no_number_that_json_has_not():
 
 
 def test_the_documentation_names_every_key():
-    board = realistic_board()
-    documents = [json.loads(payload) for payload in retained(board, TOPICS).values()]
+    store = realistic_board()
+    documents = [json.loads(payload) for payload in retained(store, TOPICS).values()]
     event = Event(EventKind.TARGET_STATE, NOW, "a", "b")
     documents += [json.loads(event_document(event, "1")), json.loads(offline("lost"))]
     keys = {key for document in documents for key in document}

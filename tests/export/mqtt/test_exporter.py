@@ -23,13 +23,13 @@ from monitor.model.settings import MqttSettings, MqttVersion
 from monitor.model.state import State
 from monitor.net.clock import SystemClock
 from monitor.net.dns.resolver import DnsResolver
-from monitor.net.sockets.trust_store import Trust
+from monitor.net.sockets.trust_store import TrustStore
 from monitor.state.events import Event, EventKind
-from monitor.state.store import Board
-from tests.boards import NOW, realistic_board
+from monitor.state.store import StateStore
 from tests.internet.ca import Authority
 from tests.internet.mosquitto import mosquitto, save, subscriber
 from tests.internet.process import free_port, open_descriptors, program
+from tests.stores import NOW, realistic_board
 
 ROOT = "egress-monitor/m-1"
 HOST = "127.0.0.1"
@@ -54,10 +54,12 @@ def event(subject: str) -> Event:
     return Event(EventKind.TARGET_STATE, NOW, subject, "target is down", serious=True)
 
 
-def exporter(board: Board, settings: MqttSettings, directory: Path | None = None) -> MqttExporter:
+def exporter(
+    store: StateStore, settings: MqttSettings, directory: Path | None = None
+) -> MqttExporter:
     clock, random = SystemClock(), Random(1)
-    made = MqttExporter(board, directory, clock, random)
-    made.configure(settings, DnsResolver(clock, random), Trust())
+    made = MqttExporter(store, directory, clock, random)
+    made.configure(settings, DnsResolver(clock, random), TrustStore())
     return made
 
 
@@ -79,26 +81,26 @@ async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
             await asyncio.sleep(0.01)
 
 
-def vitals(board: Board) -> mqtt.MqttVitals:
-    assert board.mqtt is not None
-    return board.mqtt
+def self_metrics(store: StateStore) -> mqtt.MqttMetrics:
+    assert store.mqtt is not None
+    return store.mqtt
 
 
-async def all_taken(board: Board) -> None:
+async def all_taken(store: StateStore) -> None:
     """Return when the broker has the whole board and every event."""
-    many = 2 + len(board.records) + len(board.incidents)
-    await until(lambda: vitals(board).published >= many and not vitals(board).pending)
+    many = 2 + len(store.statuses) + len(store.incidents)
+    await until(lambda: self_metrics(store).published >= many and not self_metrics(store).pending)
 
 
 @pytest.mark.parametrize("version", MqttVersion)
 async def test_who_joins_late_sees_what_there_is(tmp_path: Path, port: int, version: MqttVersion):
-    board = realistic_board()
+    store = realistic_board()
     with mosquitto(tmp_path, port):
-        async with running(exporter(board, broker(port, version=version))):
-            await all_taken(board)
+        async with running(exporter(store, broker(port, version=version))):
+            await all_taken(store)
             with subscriber(port) as late:
                 await asyncio.to_thread(
-                    late.wait_until, lambda s: len(s.retained) == 3 + len(board.records)
+                    late.wait_until, lambda s: len(s.retained) == 3 + len(store.statuses)
                 )
     assert late.retained[f"{ROOT}/status"]["state"] == "online"
     assert late.retained[f"{ROOT}/status"]["identity"]["region"] == "eu-central-1"
@@ -112,44 +114,44 @@ async def test_who_joins_late_sees_what_there_is(tmp_path: Path, port: int, vers
 async def test_what_a_killed_broker_missed_comes_in_order_and_what_is_over_goes(
     tmp_path: Path, port: int, version: MqttVersion
 ):
-    board = realistic_board()
-    async with running(exporter(board, broker(port, version=version))) as publisher:
+    store = realistic_board()
+    async with running(exporter(store, broker(port, version=version))) as publisher:
         with mosquitto(tmp_path, port) as process:
             with subscriber(port, f"{ROOT}/events", name="late", session=True):
-                await all_taken(board)
+                await all_taken(store)
             save(tmp_path, process, "late")
             process.kill()
             process.wait()
-        await until(lambda: not vitals(board).connected)
-        board.incidents = ()
-        board.records["aws-sts"].health = Health(State.DOWN, NOW)
-        del board.records["not-yet"]
+        await until(lambda: not self_metrics(store).connected)
+        store.incidents = ()
+        store.statuses["aws-sts"].health = Health(State.DOWN, NOW)
+        del store.statuses["not-yet"]
         for number in range(25):
             publisher.listen(event(f"t{number}"))
-        assert vitals(board).pending == 25
+        assert self_metrics(store).pending == 25
         with mosquitto(tmp_path, port):
-            await until(lambda: vitals(board).connected and not vitals(board).pending)
+            await until(lambda: self_metrics(store).connected and not self_metrics(store).pending)
             with subscriber(port, name="late", topics=f"{ROOT}/#", session=True) as late:
                 await asyncio.to_thread(late.wait_until, lambda s: len(s.events()) == 25)
-                kept = {f"{ROOT}/targets/{name}" for name in board.records}
+                kept = {f"{ROOT}/targets/{name}" for name in store.statuses}
                 kept |= {f"{ROOT}/status", f"{ROOT}/summary", f"{ROOT}/events"}
                 await asyncio.to_thread(late.wait_until, lambda s: s.now.keys() == kept)
     assert [e["subject"] for e in late.events()] == [f"t{number}" for number in range(25)]
     assert len({e["id"] for e in late.events()}) == 25
     assert late.now[f"{ROOT}/targets/aws-sts"]["state"] == "down"
     assert late.now[f"{ROOT}/status"]["state"] == "online"
-    assert vitals(board).sessions == 2
+    assert self_metrics(store).sessions == 2
 
 
 async def test_what_an_earlier_life_left_with_the_broker_goes(tmp_path: Path, port: int):
-    board = realistic_board()
+    store = realistic_board()
     with mosquitto(tmp_path, port):
-        async with running(exporter(board, broker(port))):
-            await all_taken(board)
-        later = Board({"aws-sts": board.records["aws-sts"]})
+        async with running(exporter(store, broker(port))):
+            await all_taken(store)
+        later = StateStore({"aws-sts": store.statuses["aws-sts"]})
         async with running(exporter(later, broker(port))):
             await all_taken(later)
-            await until(lambda: vitals(later).published == 3 + len(board.records))
+            await until(lambda: self_metrics(later).published == 3 + len(store.statuses))
             with subscriber(port) as late:
                 await asyncio.to_thread(late.wait_until, lambda s: len(s.retained) == 3)
     assert set(late.retained) == {
@@ -158,12 +160,12 @@ async def test_what_an_earlier_life_left_with_the_broker_goes(tmp_path: Path, po
 
 
 async def test_a_change_is_told_at_once_and_only_it(tmp_path: Path, port: int):
-    board = realistic_board()
+    store = realistic_board()
     with mosquitto(tmp_path, port):
-        async with running(exporter(board, broker(port))) as publisher:
-            await all_taken(board)
+        async with running(exporter(store, broker(port))) as publisher:
+            await all_taken(store)
             with subscriber(port) as watcher:
-                board.records["aws-sts"].health = Health(State.DOWN, NOW)
+                store.statuses["aws-sts"].health = Health(State.DOWN, NOW)
                 publisher.listen(event("aws-sts"))
                 await asyncio.to_thread(watcher.wait_until, lambda s: len(s.live) == 3)
     assert {topic for topic, _ in watcher.live} == {
@@ -172,10 +174,10 @@ async def test_a_change_is_told_at_once_and_only_it(tmp_path: Path, port: int):
 
 
 async def test_an_orderly_end_is_told_with_its_reason(tmp_path: Path, port: int):
-    board = realistic_board()
+    store = realistic_board()
     with mosquitto(tmp_path, port), subscriber(port, f"{ROOT}/status") as watcher:
-        async with running(exporter(board, broker(port))):
-            await all_taken(board)
+        async with running(exporter(store, broker(port))):
+            await all_taken(store)
         await asyncio.to_thread(watcher.wait_until, lambda s: len(s.live) == 2)
     assert [document["state"] for _, document in watcher.live] == ["online", "offline"]
     assert watcher.live[-1][1]["reason"] == "stopped"
@@ -212,10 +214,10 @@ async def test_tls_with_a_client_certificate(tmp_path: Path, port: int, websocke
         cert_file=certificate,
         key_file=key,
     )
-    board = realistic_board()
+    store = realistic_board()
     with mosquitto(tmp_path, port, *lines):
-        async with running(exporter(board, secure)):
-            await all_taken(board)
+        async with running(exporter(store, secure)):
+            await all_taken(store)
 
 
 def password_file(folder: Path) -> tuple[str, ...]:
@@ -227,11 +229,11 @@ def password_file(folder: Path) -> tuple[str, ...]:
 
 
 async def test_user_and_password(tmp_path: Path, port: int):
-    board = realistic_board()
+    store = realistic_board()
     named = broker(port, username="m", password=Secret("hunter2"))
     with mosquitto(tmp_path, port, *password_file(tmp_path)):
-        async with running(exporter(board, named)):
-            await all_taken(board)
+        async with running(exporter(store, named)):
+            await all_taken(store)
 
 
 async def why_not(settings: MqttSettings) -> str:
@@ -272,16 +274,16 @@ async def test_messages_that_the_broker_does_not_allow_are_said_and_counted(
     rules = tmp_path / "acl"
     rules.write_text(f"topic write {ROOT}/status\n")
     rules.chmod(0o600)
-    board = realistic_board()
+    store = realistic_board()
     with (
         capture_logs() as logs,
         mosquitto(tmp_path, port, "allow_anonymous true", f"acl_file {rules}"),
     ):
-        async with running(exporter(board, broker(port))):
-            await until(lambda: vitals(board).dropped["refused"] > len(board.records))
+        async with running(exporter(store, broker(port))):
+            await until(lambda: self_metrics(store).dropped["refused"] > len(store.statuses))
     (said,) = (line for line in logs if line["log_level"] == "warning")
     assert (said["event"], said["reason"]) == ("MQTT broker refuses messages", "not authorized")
-    assert vitals(board).published == 2  # online, and at the end offline
+    assert self_metrics(store).published == 2  # online, and at the end offline
 
 
 @asynccontextmanager
@@ -310,21 +312,21 @@ UNAVAILABLE = b"\x20\x03\x00\x88\x00"
 
 
 async def test_another_client_with_our_id_is_said_and_left_alone(port: int):
-    board = realistic_board()
+    store = realistic_board()
     with capture_logs() as logs:
-        async with rude_broker(port, ACCEPTED, TAKEN_OVER), running(exporter(board, broker(port))):
-            await until(lambda: vitals(board).conflicts == 1 and len(logs) == 2)
+        async with rude_broker(port, ACCEPTED, TAKEN_OVER), running(exporter(store, broker(port))):
+            await until(lambda: self_metrics(store).conflicts == 1 and len(logs) == 2)
     assert "another client" in logs[1]["event"]
-    assert "mqtt.client_id" in logs[1]["cure"]
-    assert vitals(board).sessions == 1
+    assert "mqtt.client_id" in logs[1]["remediation"]
+    assert self_metrics(store).sessions == 1
 
 
 async def test_without_a_reason_another_client_is_suspected_after_a_while(port: int):
-    board = realistic_board()
+    store = realistic_board()
     older = broker(port, version=MqttVersion.V311)
-    async with rude_broker(port, b"\x20\x02\x00\x00", b""), running(exporter(board, older)):
-        await until(lambda: vitals(board).conflicts == 1)
-    assert vitals(board).sessions == mqtt.SHORT_SESSIONS
+    async with rude_broker(port, b"\x20\x02\x00\x00", b""), running(exporter(store, older)):
+        await until(lambda: self_metrics(store).conflicts == 1)
+    assert self_metrics(store).sessions == mqtt.SHORT_SESSIONS
 
 
 @pytest.mark.parametrize(
@@ -349,11 +351,11 @@ async def test_a_rude_broker_costs_nothing_but_the_try(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(mqtt_client, "REPLY_TIMEOUT", 0.2)
-    board = realistic_board()
+    store = realistic_board()
     with capture_logs() as logs:
         async with rude_broker(port, *answers, closes=closes):
             before = open_descriptors()
-            async with running(exporter(board, broker(port))):
+            async with running(exporter(store, broker(port))):
                 ended = lambda: [line for line in logs if "reason" in line]  # noqa: E731
                 await until(lambda: bool(ended()))
             await until(lambda: open_descriptors() <= before)
@@ -362,31 +364,31 @@ async def test_a_rude_broker_costs_nothing_but_the_try(
 
 
 async def test_to_stop_in_the_middle_of_connecting_leaves_nothing(port: int):
-    board = realistic_board()
+    store = realistic_board()
     async with rude_broker(port, closes=False):
         before = open_descriptors()
-        async with running(exporter(board, broker(port))):
+        async with running(exporter(store, broker(port))):
             await until(lambda: open_descriptors() > before)
         await until(lambda: open_descriptors() <= before)
 
 
 async def test_a_reload_moves_to_another_broker_or_to_none(tmp_path: Path, port: int):
-    board, clock, random = realistic_board(), SystemClock(), Random(1)
+    store, clock, random = realistic_board(), SystemClock(), Random(1)
     (tmp_path / "other").mkdir()
-    tools = (DnsResolver(clock, random), Trust())
+    probe_context = (DnsResolver(clock, random), TrustStore())
     other = free_port()
     with mosquitto(tmp_path, port), mosquitto(tmp_path / "other", other):
-        async with running(exporter(board, broker(port))) as publisher:
-            await all_taken(board)
-            publisher.configure(broker(port), *tools)
-            publisher.configure(broker(other), *tools)
+        async with running(exporter(store, broker(port))) as publisher:
+            await all_taken(store)
+            publisher.configure(broker(port), *probe_context)
+            publisher.configure(broker(other), *probe_context)
             with subscriber(other, f"{ROOT}/status") as watcher:
                 await asyncio.to_thread(
                     watcher.wait_until, lambda s: s.live or f"{ROOT}/status" in s.retained
                 )
-            assert vitals(board).sessions == 2
-            publisher.configure(None, *tools)
-            assert board.mqtt is None
+            assert self_metrics(store).sessions == 2
+            publisher.configure(None, *probe_context)
+            assert store.mqtt is None
             publisher.listen(event("unheard"))
             with subscriber(other, f"{ROOT}/status") as late:
                 await asyncio.to_thread(
@@ -399,9 +401,9 @@ async def test_a_reload_moves_to_another_broker_or_to_none(tmp_path: Path, port:
 
 
 async def test_without_a_broker_nothing_is_kept(tmp_path: Path):
-    board, clock, random = realistic_board(), SystemClock(), Random(1)
-    publisher = MqttExporter(board, tmp_path, clock, random)
-    publisher.configure(None, DnsResolver(clock, random), Trust())
+    store, clock, random = realistic_board(), SystemClock(), Random(1)
+    publisher = MqttExporter(store, tmp_path, clock, random)
+    publisher.configure(None, DnsResolver(clock, random), TrustStore())
     async with running(publisher):
         publisher.listen(event("a"))
         await asyncio.sleep(0)
@@ -421,9 +423,9 @@ async def test_events_outlive_a_monitor_that_the_broker_never_met(tmp_path: Path
     async with running(exporter(realistic_board(), broker(port), state)) as publisher:
         publisher.listen(event("before"))
         await until((state / NAME).exists)
-    board = realistic_board()
+    store = realistic_board()
     with mosquitto(tmp_path, port), subscriber(port, f"{ROOT}/events") as watcher:
-        async with running(exporter(board, broker(port), state)) as publisher:
+        async with running(exporter(store, broker(port), state)) as publisher:
             publisher.listen(event("after"))
             await asyncio.to_thread(watcher.wait_until, lambda s: len(s.events()) == 2)
             await until(lambda: (state / NAME).stat().st_size == 0)

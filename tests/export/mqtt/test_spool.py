@@ -99,7 +99,7 @@ def test_a_disk_that_takes_nothing_is_said_once_and_the_events_stay(tmp_path: Pa
         made.save(made.all())
         made.save(made.all())
     (line,) = logs
-    assert "state.directory" in line["cure"]
+    assert "state.directory" in line["remediation"]
     assert documents(made) == DOCUMENTS[:1]
 
 

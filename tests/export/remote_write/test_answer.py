@@ -7,8 +7,8 @@ import pytest
 from monitor.export.remote_write.answer import (
     RETRY_AFTER_LIMIT,
     Answer,
-    Meaning,
-    meaning,
+    Disposition,
+    disposition,
     parse_retry_after,
     parse_written,
 )
@@ -20,49 +20,49 @@ V1, V2 = WriteVersion.V1, WriteVersion.V2
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (200, Meaning.ACCEPTED),
-        (204, Meaning.ACCEPTED),
-        (299, Meaning.ACCEPTED),
-        (302, Meaning.DENIED),
-        (400, Meaning.REFUSED),
-        (401, Meaning.DENIED),
-        (403, Meaning.DENIED),
-        (404, Meaning.DENIED),
-        (407, Meaning.DENIED),
-        (408, Meaning.LATER),
-        (409, Meaning.REFUSED),
-        (413, Meaning.TOO_LARGE),
-        (415, Meaning.UNSUPPORTED),
-        (418, Meaning.REFUSED),
-        (422, Meaning.REFUSED),
-        (429, Meaning.LATER),
-        (500, Meaning.LATER),
-        (502, Meaning.LATER),
-        (503, Meaning.LATER),
-        (504, Meaning.LATER),
-        (599, Meaning.LATER),
-        (999, Meaning.LATER),
-        (100, Meaning.DENIED),
+        (200, Disposition.ACCEPTED),
+        (204, Disposition.ACCEPTED),
+        (299, Disposition.ACCEPTED),
+        (302, Disposition.DENIED),
+        (400, Disposition.REFUSED),
+        (401, Disposition.DENIED),
+        (403, Disposition.DENIED),
+        (404, Disposition.DENIED),
+        (407, Disposition.DENIED),
+        (408, Disposition.LATER),
+        (409, Disposition.REFUSED),
+        (413, Disposition.TOO_LARGE),
+        (415, Disposition.UNSUPPORTED),
+        (418, Disposition.REFUSED),
+        (422, Disposition.REFUSED),
+        (429, Disposition.LATER),
+        (500, Disposition.LATER),
+        (502, Disposition.LATER),
+        (503, Disposition.LATER),
+        (504, Disposition.LATER),
+        (599, Disposition.LATER),
+        (999, Disposition.LATER),
+        (100, Disposition.DENIED),
     ],
 )
-def test_a_status_means_the_same_in_both_versions(status: int, said: Meaning) -> None:
-    assert meaning(Answer(status), V1, confirmed=False) is said
-    assert meaning(Answer(status, written=7), V2, confirmed=True) is said
+def test_a_status_means_the_same_in_both_versions(status: int, said: Disposition) -> None:
+    assert disposition(Answer(status), V1, confirmed=False) is said
+    assert disposition(Answer(status, written=7), V2, confirmed=True) is said
 
 
 @pytest.mark.parametrize("status", [200, 204, 400, 415])
 def test_a_receiver_that_counts_nothing_does_not_speak_2(status: int) -> None:
-    assert meaning(Answer(status), V2, confirmed=False) is Meaning.UNSUPPORTED
+    assert disposition(Answer(status), V2, confirmed=False) is Disposition.UNSUPPORTED
 
 
 def test_a_success_that_no_receiver_says_empties_no_queue() -> None:
-    assert meaning(Answer(200), V2, confirmed=True) is Meaning.DENIED
+    assert disposition(Answer(200), V2, confirmed=True) is Disposition.DENIED
     for version in WriteVersion:
-        assert meaning(Answer(200, page=True), version, confirmed=False) is Meaning.DENIED
+        assert disposition(Answer(200, page=True), version, confirmed=False) is Disposition.DENIED
 
 
 def test_a_receiver_that_counts_refuses_in_2() -> None:
-    assert meaning(Answer(400, written=3), V2, confirmed=False) is Meaning.REFUSED
+    assert disposition(Answer(400, written=3), V2, confirmed=False) is Disposition.REFUSED
 
 
 @pytest.mark.parametrize(

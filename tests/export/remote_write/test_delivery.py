@@ -27,15 +27,15 @@ from monitor.model.settings import RemoteWriteSettings, WriteVersion
 from monitor.net.aws.credentials import AwsCredentials
 from monitor.net.clock import SystemClock
 from monitor.net.proxy.rules import NoProxy, ProxyChooser, parse_proxy
-from monitor.state.self_metrics import DropReason, RequestFailure, WriteVitals
+from monitor.state.self_metrics import DropReason, RemoteWriteMetrics, RequestFailure
 from tests.export.remote_write.points import FAMILY, MOMENT, points, series
 from tests.internet.ca import Authority
 from tests.internet.process import free_port
 from tests.internet.receiver import V1, V2, Receiver, Request, receiver
-from tests.probes.support import make_tools
+from tests.probes.support import make_probe_context
 
 DIRECT = ProxyChooser(None, None, NoProxy(""))
-TOOLS = make_tools(table={"receiver.test": ("127.0.0.1",)})
+TOOLS = make_probe_context(table={"receiver.test": ("127.0.0.1",)})
 
 
 @pytest.fixture(autouse=True)
@@ -56,18 +56,20 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @asynccontextmanager
 async def delivering(
     url: str, proxies: ProxyChooser = DIRECT, aws: AwsCredentials | None = None, **changes: object
-) -> AsyncIterator[tuple[Delivery, WriteVitals]]:
+) -> AsyncIterator[tuple[Delivery, RemoteWriteMetrics]]:
     settings = replace(RemoteWriteSettings("test", url, url.partition("?")[0]), **changes)  # type: ignore[arg-type]
-    vitals = WriteVitals()
+    self_metrics = RemoteWriteMetrics()
     transport = Transport(
-        settings, lambda: TOOLS.trust, lambda: TOOLS.resolver, proxies, SystemClock()
+        settings, lambda: TOOLS.trust_store, lambda: TOOLS.resolver, proxies, SystemClock()
     )
     with ThreadPoolExecutor(1) as thread:
         auth = Auth(settings, aws)
-        delivery = Delivery(settings, auth, transport, vitals, clock=SystemClock(), thread=thread)
+        delivery = Delivery(
+            settings, auth, transport, self_metrics, clock=SystemClock(), thread=thread
+        )
         delivery.open()
         try:
-            yield delivery, vitals
+            yield delivery, self_metrics
         finally:
             await delivery.close()
 
@@ -81,10 +83,12 @@ def some(number: int = 3, each: int = 1) -> Rows:
     return batch.series
 
 
-async def fails(delivery: Delivery, vitals: WriteVitals, failure: RequestFailure) -> None:
+async def fails(
+    delivery: Delivery, self_metrics: RemoteWriteMetrics, failure: RequestFailure
+) -> None:
     """Deliver until it has failed so three times, and give up."""
     task = asyncio.create_task(delivery.deliver(some()))
-    while vitals.failures[failure] < 3:  # noqa: ASYNC110 - nothing tells of it
+    while self_metrics.failures[failure] < 3:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.wait([task])
@@ -102,15 +106,15 @@ def answering(*answers: web.Response | int) -> Callable[[Request], web.Response 
 
 
 async def test_2_is_spoken_with_a_receiver_that_does() -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, vitals):
+    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
         await delivery.deliver(some())
     (request,) = receives.requests
     assert request.headers["Content-Type"] == V2
     assert request.headers["Content-Encoding"] == "snappy"
     assert request.headers["X-Prometheus-Remote-Write-Version"] == "2.0.0"
     assert re.fullmatch(r"egress-monitor/[\d.]+", request.headers["User-Agent"])
-    assert (vitals.sent, vitals.version) == (3, "2.0")
-    assert vitals.newest_sent_at == MOMENT / 1000
+    assert (self_metrics.sent, self_metrics.version) == (3, "2.0")
+    assert self_metrics.newest_sent_at == MOMENT / 1000
     row = request.message.rows[0]
     assert (row.type, row.help) == (FAMILY.type, FAMILY.help)
 
@@ -128,30 +132,30 @@ async def test_1_is_spoken_where_it_is_configured() -> None:
 
 @pytest.mark.parametrize("silently", [False, True], ids=["415", "no count"])
 async def test_a_receiver_of_1_gets_1_and_keeps_getting_it(silently: bool) -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, vitals):
+    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
         receives.counts = False
         receives.versions = {V1, V2} if silently else {V1}
         await delivery.deliver(some())
         await delivery.deliver(some())
     kinds = [request.headers["Content-Type"] for request in receives.requests]
     assert kinds == [V2, V1, V1]
-    assert (vitals.sent, vitals.version) == (6, "1.0")
+    assert (self_metrics.sent, self_metrics.version) == (6, "1.0")
 
 
 async def test_there_is_no_fallback_after_a_success() -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, vitals):
+    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
         await delivery.deliver(some())
         receives.rule = answering(receives.written(0, 400))
         await delivery.deliver(some())
     assert [r.headers["Content-Type"] for r in receives.requests] == [V2, V2]
-    assert vitals.dropped[DropReason.REFUSED] == 3
+    assert self_metrics.dropped[DropReason.REFUSED] == 3
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
 async def test_what_may_pass_is_tried_again_with_growing_waits(
     status: int, quick: list[float]
 ) -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, vitals):
+    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
         receives.rule = answering(*[status] * 6)
         await delivery.deliver(some())
     assert len(receives.accepted) == 3
@@ -161,7 +165,7 @@ async def test_what_may_pass_is_tried_again_with_growing_waits(
     assert len(set(quick)) == 6, "with jitter"
     throttled = status == 429
     failure = RequestFailure.THROTTLED if throttled else RequestFailure.SERVER_ERROR
-    assert (vitals.failures[failure], vitals.retried, vitals.sent) == (6, 18, 3)
+    assert (self_metrics.failures[failure], self_metrics.retried, self_metrics.sent) == (6, 18, 3)
 
 
 async def test_retry_after_is_honoured(quick: list[float]) -> None:
@@ -173,31 +177,31 @@ async def test_retry_after_is_honoured(quick: list[float]) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404, 407, 302])
 async def test_a_denial_keeps_the_samples_and_waits_long(status: int, quick: list[float]) -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, vitals):
+    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
         receives.rule = answering(status, status, status, status)
         await delivery.deliver(some())
     assert quick == [60.0, 120.0, 240.0, 300.0]
-    assert vitals.sent == 3
-    assert vitals.failures[RequestFailure.DENIED] == 4
+    assert self_metrics.sent == 3
+    assert self_metrics.failures[RequestFailure.DENIED] == 4
 
 
 async def test_a_filters_page_is_no_receivers_success(quick: list[float]) -> None:
     page = web.Response(text="<h1>Blocked</h1>", content_type="text/html")
-    async with receiver() as (receives, url), delivering(url) as (delivery, vitals):
+    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
         receives.rule = answering(page)
         await delivery.deliver(some())
     assert quick == [60.0]
-    assert len(receives.accepted) == vitals.sent == 3
+    assert len(receives.accepted) == self_metrics.sent == 3
 
 
 @pytest.mark.parametrize("status", [400, 409, 422])
 async def test_a_refused_sample_is_not_sent_again(status: int, quick: list[float]) -> None:
-    async with receiver() as (receives, url), speaking_1(url) as (delivery, vitals):
+    async with receiver() as (receives, url), speaking_1(url) as (delivery, self_metrics):
         receives.rule = lambda _: web.Response(status=status)
         await delivery.deliver(some(1))
     assert len(receives.requests) == 1
     assert quick == []
-    assert (vitals.sent, vitals.dropped[DropReason.REFUSED]) == (0, 1)
+    assert (self_metrics.sent, self_metrics.dropped[DropReason.REFUSED]) == (0, 1)
 
 
 async def test_one_series_out_of_order_costs_no_other_and_goes_apart_from_then_on() -> None:
@@ -205,11 +209,11 @@ async def test_one_series_out_of_order_costs_no_other_and_goes_apart_from_then_o
         names = {row.name for row in request.message.rows}
         return web.Response(status=400, text="out of order") if "m42" in names else None
 
-    async with receiver() as (receives, url), speaking_1(url) as (delivery, vitals):
+    async with receiver() as (receives, url), speaking_1(url) as (delivery, self_metrics):
         receives.rule = rule
         await delivery.deliver(some(100))
-        assert len(receives.accepted) == vitals.sent == 99
-        assert vitals.dropped[DropReason.REFUSED] == 1
+        assert len(receives.accepted) == self_metrics.sent == 99
+        assert self_metrics.dropped[DropReason.REFUSED] == 1
         before = len(receives.requests)
         await delivery.deliver(some(100))
         assert len(receives.requests) - before == 2
@@ -221,25 +225,25 @@ async def test_one_series_out_of_order_costs_no_other_and_goes_apart_from_then_o
 
 
 async def test_a_receiver_that_counts_is_believed_about_a_partial_write() -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, vitals):
+    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
         receives.rule = answering(receives.written(7, 400), receives.written(8))
         await delivery.deliver(some(10))
         await delivery.deliver(some(10))
     assert len(receives.requests) == 2
-    assert vitals.sent == 15
-    assert vitals.dropped[DropReason.REFUSED] == 3
-    assert vitals.dropped[DropReason.UNWRITTEN] == 2
+    assert self_metrics.sent == 15
+    assert self_metrics.dropped[DropReason.REFUSED] == 3
+    assert self_metrics.dropped[DropReason.UNWRITTEN] == 2
 
 
 async def test_too_large_a_request_is_sent_in_parts() -> None:
     def rule(request: Request) -> web.Response | None:
         return web.Response(status=413) if request.message.count > 30 else None
 
-    async with receiver() as (receives, url), delivering(url) as (delivery, vitals):
+    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
         receives.rule = rule
         await delivery.deliver(some(100))
         assert delivery.limit <= 50
-    assert len(receives.accepted) == vitals.sent == 100
+    assert len(receives.accepted) == self_metrics.sent == 100
 
 
 async def test_stale_markers_odd_times_and_long_names_arrive() -> None:
@@ -257,28 +261,28 @@ async def test_stale_markers_odd_times_and_long_names_arrive() -> None:
 async def test_whatever_a_body_holds_it_is_bounded_and_harmless(
     body: bytes, quick: list[float]
 ) -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, vitals):
+    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
         receives.rule = answering(web.Response(status=500, body=body))
         await delivery.deliver(some())
-    assert (len(quick), vitals.sent) == (1, 3)
+    assert (len(quick), self_metrics.sent) == (1, 3)
 
 
 async def test_a_receiver_that_is_not_there_is_waited_for(quick: list[float]) -> None:
-    async with delivering(f"http://127.0.0.1:{free_port()}/") as (delivery, vitals):
-        await fails(delivery, vitals, RequestFailure.UNREACHABLE)
+    async with delivering(f"http://127.0.0.1:{free_port()}/") as (delivery, self_metrics):
+        await fails(delivery, self_metrics, RequestFailure.UNREACHABLE)
         assert not delivery.works
-    assert vitals.dropped == dict.fromkeys(DropReason, 0)
+    assert self_metrics.dropped == dict.fromkeys(DropReason, 0)
 
 
 async def test_names_are_resolved_as_the_probes_do() -> None:
     async with receiver() as (receives, url):
         named = url.replace("127.0.0.1", "receiver.test")
-        async with delivering(named) as (delivery, vitals):
+        async with delivering(named) as (delivery, self_metrics):
             await delivery.deliver(some())
-        assert vitals.sent == 3
+        assert self_metrics.sent == 3
         assert receives.requests[0].headers["Host"].startswith("receiver.test:")
-    async with delivering("http://nowhere.test/") as (delivery, vitals):
-        await fails(delivery, vitals, RequestFailure.UNREACHABLE)
+    async with delivering("http://nowhere.test/") as (delivery, self_metrics):
+        await fails(delivery, self_metrics, RequestFailure.UNREACHABLE)
 
 
 async def test_a_receiver_that_says_nothing_is_given_up_in_time() -> None:
@@ -291,8 +295,8 @@ async def test_a_receiver_that_says_nothing_is_given_up_in_time() -> None:
     app = web.Application()
     app.router.add_post("/", silent)
     async with TestServer(app) as server:
-        async with delivering(str(server.make_url("/")), timeout=0.05) as (delivery, vitals):
-            await fails(delivery, vitals, RequestFailure.TIMEOUT)
+        async with delivering(str(server.make_url("/")), timeout=0.05) as (delivery, self_metrics):
+            await fails(delivery, self_metrics, RequestFailure.TIMEOUT)
         ended.set()
 
 
@@ -349,11 +353,14 @@ async def test_a_secret_that_is_missing_holds_up_and_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     token = tmp_path / "token"
-    async with receiver() as (_, url), delivering(url, bearer_token_file=token) as (d, vitals):
-        await fails(d, vitals, RequestFailure.NO_CREDENTIALS)
+    async with (
+        receiver() as (_, url),
+        delivering(url, bearer_token_file=token) as (d, self_metrics),
+    ):
+        await fails(d, self_metrics, RequestFailure.NO_CREDENTIALS)
         token.write_text("now")
         await d.deliver(some())
-    assert vitals.sent == 3
+    assert self_metrics.sent == 3
     assert f"{token} can't be read" in capsys.readouterr().out
 
 
@@ -413,11 +420,11 @@ async def test_a_client_certificate_is_shown_and_only_its_own_ca_is_trusted(tmp_
     await server.start_server(ssl=context)
     url = f"https://127.0.0.1:{server.port}/"
     files = {"cert_file": client.chain, "key_file": client.key}
-    async with delivering(url, ca_file=authority.file, **files) as (delivery, vitals):
+    async with delivering(url, ca_file=authority.file, **files) as (delivery, self_metrics):
         await delivery.deliver(some())
-        assert vitals.sent == 3
-    async with delivering(url, ca_file=other.file, **files) as (delivery, vitals):
-        await fails(delivery, vitals, RequestFailure.UNREACHABLE)
+        assert self_metrics.sent == 3
+    async with delivering(url, ca_file=other.file, **files) as (delivery, self_metrics):
+        await fails(delivery, self_metrics, RequestFailure.UNREACHABLE)
     await server.close()
 
 
@@ -436,7 +443,7 @@ async def test_the_proxy_is_taken_and_told_who_asks() -> None:
         assert proxy is not None
         proxy = replace(proxy, username="u", password=Secret("p"))
         chooser = ProxyChooser(proxy, None, NoProxy(""))
-        async with delivering("http://metrics.example/x", chooser) as (delivery, vitals):
+        async with delivering("http://metrics.example/x", chooser) as (delivery, self_metrics):
             await delivery.deliver(some())
     assert seen == ["Basic dTpw", "http://metrics.example/x"]
-    assert vitals.sent == 3
+    assert self_metrics.sent == 3

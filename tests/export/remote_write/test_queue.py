@@ -12,7 +12,7 @@ from monitor.export.remote_write import queue as module
 from monitor.export.remote_write import segment as segment_module
 from monitor.export.remote_write.queue import Bounds, Queue, Reader
 from monitor.export.remote_write.series import STALE, Point, is_stale
-from monitor.state.self_metrics import DropReason, WriteVitals
+from monitor.state.self_metrics import DropReason, RemoteWriteMetrics
 from tests.export.remote_write.points import MOMENT, NOW, points, series
 
 BOUNDS = Bounds(64 * 1024 * 1024, 86_400.0)
@@ -23,8 +23,8 @@ class Held:
     """A queue with its reader and its figures."""
 
     def __init__(self, directory: Path | None, bounds: Bounds = BOUNDS, now: float = NOW) -> None:
-        self.vitals = WriteVitals()
-        self.queue = Queue("test", directory, bounds, self.vitals)
+        self.self_metrics = RemoteWriteMetrics()
+        self.queue = Queue("test", directory, bounds, self.self_metrics)
         self.reader: Reader = self.queue.open(now)
 
     def append(self, some: list[Point], now: float = NOW) -> None:
@@ -58,13 +58,13 @@ def test_what_is_appended_is_read_in_order_and_leaves(held: Held) -> None:
     some = points(3, each=4)
     for number in range(4):
         held.append(some[3 * number : 3 * number + 3])
-    assert held.vitals.pending == held.vitals.queued == 12
+    assert held.self_metrics.pending == held.self_metrics.queued == 12
     found = held.drain()
     assert sorted(found) == plain(some)
     for name in {key for key, _, _ in found}:
         times = [at for key, at, _ in found if key == name]
         assert times == sorted(times)
-    assert held.vitals.pending == 0
+    assert held.self_metrics.pending == 0
     assert held.take() == []
 
 
@@ -85,10 +85,10 @@ def test_what_was_not_committed_is_there_after_a_restart(tmp_path: Path) -> None
     assert len(first.take(limit=5)) == 5
     first.queue.close(NOW)
     second = Held(tmp_path, now=NOW + 100)
-    assert second.vitals.pending == 5
+    assert second.self_metrics.pending == 5
     second.append(points(5, at=MOMENT + 120_000))
     assert [at - MOMENT for _, at, _ in second.drain()] == [60_000] * 5 + [120_000] * 5
-    assert second.vitals.dropped == dict.fromkeys(DropReason, 0)
+    assert second.self_metrics.dropped == dict.fromkeys(DropReason, 0)
 
 
 def test_nothing_is_lost_when_the_process_is_killed(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_nothing_is_lost_when_the_process_is_killed(tmp_path: Path) -> None:
 
 def test_a_second_monitor_on_the_same_directory_stays_in_memory(tmp_path: Path) -> None:
     first, second = Held(tmp_path), Held(tmp_path)
-    assert (first.vitals.on_disk, second.vitals.on_disk) == (True, False)
+    assert (first.self_metrics.on_disk, second.self_metrics.on_disk) == (True, False)
     second.append(points(2))
     assert len(second.drain()) == 2
 
@@ -123,7 +123,7 @@ def test_it_drops_the_oldest_beyond_its_size_and_counts_them(
     for number in range(200):
         held.append(points(20, at=MOMENT + number))
     assert sum(file.stat().st_size for file in tmp_path.glob("*.seg")) < 10_000
-    dropped = held.vitals.dropped[DropReason.QUEUE_FULL]
+    dropped = held.self_metrics.dropped[DropReason.QUEUE_FULL]
     assert dropped > 0
     kept = held.drain()
     assert len(kept) + dropped == 200 * 20
@@ -136,10 +136,10 @@ def test_it_drops_what_is_too_old(tmp_path: Path) -> None:
     held.queue.split(Reader(), NOW + 1)
     held.append(points(5, at=MOMENT + 3_000_000), now=NOW + 3000)
     held.append(points(5, at=MOMENT + 4_000_000), now=NOW + 4000)
-    assert held.vitals.dropped[DropReason.TOO_OLD] == 5
+    assert held.self_metrics.dropped[DropReason.TOO_OLD] == 5
     assert len(held.drain(now=NOW + 7000)) == 5, "and what has become so before it is sent"
-    assert held.vitals.dropped[DropReason.TOO_OLD] == 10
-    assert held.vitals.pending == 0
+    assert held.self_metrics.dropped[DropReason.TOO_OLD] == 10
+    assert held.self_metrics.pending == 0
 
 
 def test_what_comes_from_now_on_can_be_read_beside_the_backlog(tmp_path: Path) -> None:
@@ -189,9 +189,9 @@ def test_damage_at_any_byte_costs_that_record_only(tmp_path: Path) -> None:
         assert set(found) < set(every)
         if place >= behind_series:
             assert len(found) == len(every) - 2
-        counted = held.vitals.corrupt_records + held.vitals.dropped[DropReason.CORRUPT]
+        counted = held.self_metrics.corrupt_records + held.self_metrics.dropped[DropReason.CORRUPT]
         assert counted > 0, place
-        assert held.vitals.pending == 0
+        assert held.self_metrics.pending == 0
 
 
 def test_a_segment_cut_off_anywhere_gives_what_was_whole(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_record_of_a_later_version_is_passed_over_and_counted(tmp_path: Path) 
     later = segment_module.write_record(77, 1, 1, b"of a kind that nobody knows yet")  # type: ignore[arg-type]
     held = damaged(tmp_path, later + data)
     assert held.drain() == every
-    assert held.vitals.corrupt_records > 0
+    assert held.self_metrics.corrupt_records > 0
 
 
 def test_only_its_owner_may_read_what_is_kept(tmp_path: Path) -> None:
@@ -260,9 +260,9 @@ def test_a_full_disk_means_memory_until_it_has_room_again(
         patched.setattr(segment_module.os, "write", full)
         held.append(points(3, at=MOMENT + 1))
         held.append(points(3, at=MOMENT + 2), now=NOW + 60)
-        assert not held.vitals.on_disk
+        assert not held.self_metrics.on_disk
     held.append(points(3, at=MOMENT + 3), now=NOW + 120)
-    assert held.vitals.on_disk
+    assert held.self_metrics.on_disk
     held.queue.close(NOW)
     found = Held(tmp_path, now=NOW + 200).drain()
     assert sorted(at - MOMENT for _, at, _ in found) == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
@@ -276,20 +276,20 @@ def test_memory_is_bounded_and_the_oldest_goes_first(
     held = Held(None)
     for number in range(200):
         held.append(points(4, at=MOMENT + number))
-    assert held.vitals.queue_bytes < 6000
+    assert held.self_metrics.queue_bytes < 6000
     kept = held.drain()
-    assert len(kept) + held.vitals.dropped[DropReason.QUEUE_FULL] == 800
+    assert len(kept) + held.self_metrics.dropped[DropReason.QUEUE_FULL] == 800
     assert max(at for _, at, _ in kept) == MOMENT + 199
 
 
 def test_a_directory_that_cannot_be_made_is_memory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     held = Held(tmp_path / "file" / "queue")
-    assert not held.vitals.on_disk
+    assert not held.self_metrics.on_disk
     held.append(points(2))
     (tmp_path / "file").unlink()
     held.append(points(2, at=MOMENT + 1), now=NOW + 60)
-    assert held.vitals.on_disk
+    assert held.self_metrics.on_disk
     assert len(held.drain()) == 4
 
 
@@ -300,8 +300,8 @@ def test_segments_that_vanish_are_counted_and_passed_over(tmp_path: Path) -> Non
     held.append(points(2, at=MOMENT + 1), now=NOW + 1)
     min(tmp_path.glob("*.seg")).unlink()
     assert len(held.drain()) == 2
-    assert held.vitals.dropped[DropReason.CORRUPT] == 3
-    assert held.vitals.pending == 0
+    assert held.self_metrics.dropped[DropReason.CORRUPT] == 3
+    assert held.self_metrics.pending == 0
 
 
 def test_a_clock_far_off_breaks_nothing(held: Held) -> None:

@@ -73,13 +73,13 @@ async def test_a_real_prometheus_that_refuses_one_series_gets_all_the_others(
     prometheus: str,
 ) -> None:
     now = int(time.time() * 1000)
-    async with delivering(f"{prometheus}/api/v1/write") as (delivery, vitals):
+    async with delivering(f"{prometheus}/api/v1/write") as (delivery, self_metrics):
         await delivery.deliver({one(7): [(now, 1.0)]})
-        assert vitals.version == "1.0"
+        assert self_metrics.version == "1.0"
         rows = {one(n): [(now - 5000, 2.0), (now - 1000, 3.0)] for n in range(200)}
         await delivery.deliver(rows)
-    assert vitals.sent == 1 + 2 * 199
-    assert vitals.dropped[DropReason.REFUSED] == 2
+    assert self_metrics.sent == 1 + 2 * 199
+    assert self_metrics.dropped[DropReason.REFUSED] == 2
     found = {
         int(s["metric"]["number"]): [value for _, value in s["values"]]
         for s in queried(prometheus, "real[1h]")
@@ -90,11 +90,11 @@ async def test_a_real_prometheus_that_refuses_one_series_gets_all_the_others(
 
 async def test_a_real_prometheus_takes_a_sample_twice_and_ends_a_series(prometheus: str) -> None:
     now = int(time.time() * 1000)
-    async with delivering(f"{prometheus}/api/v1/write") as (delivery, vitals):
+    async with delivering(f"{prometheus}/api/v1/write") as (delivery, self_metrics):
         for _ in range(2):
             await delivery.deliver({one(1): [(now - 2000, 1.0)], one(2): [(now - 2000, 1.0)]})
         await delivery.deliver({one(1): [(now - 1000, STALE)]})
-    assert vitals.dropped == dict.fromkeys(DropReason, 0)
+    assert self_metrics.dropped == dict.fromkeys(DropReason, 0)
     assert [series["metric"]["number"] for series in queried(prometheus, "real")] == ["2"]
 
 
@@ -107,10 +107,10 @@ async def test_a_real_prometheus_wants_order(prometheus: str) -> None:
 
 async def test_a_real_victoria_metrics_takes_any_order(victoria: str) -> None:
     now = int(time.time() * 1000)
-    async with delivering(f"{victoria}/api/v1/write") as (delivery, vitals):
+    async with delivering(f"{victoria}/api/v1/write") as (delivery, self_metrics):
         for age in (1000, 7_200_000, 3_600_000):
             await delivery.deliver({one(1): [(now - age, float(age))]})
-    assert (vitals.sent, vitals.version) == (3, "1.0")
+    assert (self_metrics.sent, self_metrics.version) == (3, "1.0")
 
     get(f"{victoria}/internal/force_flush")
     exported = json.loads(get(f"{victoria}/api/v1/export?match[]=real"))

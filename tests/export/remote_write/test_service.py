@@ -26,12 +26,12 @@ from monitor.model.settings import (
     StateSettings,
     WriteOrder,
 )
-from monitor.state.store import Board
-from tests.boards import NOW, realistic_board
+from monitor.state.store import StateStore
 from tests.export.remote_write.points import points
 from tests.export.remote_write.test_queue import Held
 from tests.internet.receiver import Receiver, Request, receiver
-from tests.probes.support import make_tools
+from tests.probes.support import make_probe_context
+from tests.stores import NOW, realistic_board
 
 
 class Time:
@@ -67,14 +67,14 @@ def settings(state: Path | None, *writes: RemoteWriteSettings) -> Settings:
 
 
 @asynccontextmanager
-async def writing(board: Board, wanted: Settings) -> AsyncIterator[RemoteWrite]:
+async def writing(store: StateStore, wanted: Settings) -> AsyncIterator[RemoteWrite]:
     """Run remote write for the length of the block."""
     clock = Time()
-    remote = RemoteWrite(board, clock, {})
+    remote = RemoteWrite(store, clock, {})
     remote.identity_is_known()
-    remote.apply(wanted, make_tools())
+    remote.apply(wanted, make_probe_context())
     task = asyncio.create_task(remote.run())
-    await until(lambda: len(board.writes) == len(wanted.remote_write))
+    await until(lambda: len(store.writes) == len(wanted.remote_write))
     try:
         yield remote
     finally:
@@ -94,9 +94,9 @@ def names(receives: Receiver) -> set[str]:
 
 
 async def test_the_board_arrives_with_external_labels_and_ends_at_the_end(tmp_path: Path) -> None:
-    board = realistic_board()
+    store = realistic_board()
     async with receiver() as (receives, url):
-        async with writing(board, settings(tmp_path, to(url))):
+        async with writing(store, settings(tmp_path, to(url))):
             await until(lambda: "probe_success" in names(receives))
         row = next(row for row in receives.accepted if row.name == "probe_success")
         labels = dict(row.labels)
@@ -104,62 +104,64 @@ async def test_the_board_arrives_with_external_labels_and_ends_at_the_end(tmp_pa
         assert labels["availability_zone"] == "eu-central-1a"
         last = {row.labels: row.values[-1] for row in receives.accepted}
         assert all(map(is_stale, last.values())), "the end of each series has been told"
-        assert board.writes == {}
+        assert store.writes == {}
 
 
 async def test_what_an_outage_kept_arrives_after_a_kill(tmp_path: Path) -> None:
-    board = realistic_board()
-    everything = sum(len(metric.samples) for metric in families(board))
+    store = realistic_board()
+    everything = sum(len(metric.samples) for metric in families(store))
     left = tmp_path / "left"
     async with receiver() as (receives, url):
         receives.rule = lambda _: web.Response(status=503)
-        async with writing(board, settings(tmp_path / "state", to(url))):
-            writes = board.writes["one"]
+        async with writing(store, settings(tmp_path / "state", to(url))):
+            writes = store.writes["one"]
             await until(lambda: writes.retried > 0 and writes.queued >= everything)
             queued = writes.queued
             shutil.copytree(tmp_path / "state", left)  # what a kill at this moment leaves
-    async with receiver() as (receives, url), writing(Board(), settings(left, to(url))):
+    async with receiver() as (receives, url), writing(StateStore(), settings(left, to(url))):
         await until(lambda: sum(len(row.samples) for row in receives.accepted) >= queued)
-    probed = sum(record.attempt is not None for record in board.records.values())
+    probed = sum(record.probe_result is not None for record in store.statuses.values())
     arrived = {row.labels for row in receives.accepted if row.name == "probe_success"}
     assert len(arrived) == probed
 
 
 async def test_destinations_do_not_wait_for_each_other(tmp_path: Path) -> None:
-    board = realistic_board()
+    store = realistic_board()
     async with receiver() as (dead, first), receiver() as (alive, second):
         dead.rule = lambda _: web.Response(status=500)
         wanted = settings(tmp_path, to(first, "dead"), to(second, "alive"))
-        async with writing(board, wanted):
-            await until(lambda: board.writes["alive"].sent > 1000)
-            assert board.writes["dead"].sent == 0
-            assert board.writes["dead"].pending > 1000
+        async with writing(store, wanted):
+            await until(lambda: store.writes["alive"].sent > 1000)
+            assert store.writes["dead"].sent == 0
+            assert store.writes["dead"].pending > 1000
     assert "probe_success" in names(alive)
 
 
 async def test_a_reload_keeps_what_stays_and_ends_what_leaves(tmp_path: Path) -> None:
-    board = realistic_board()
+    store = realistic_board()
     async with receiver() as (_, first), receiver() as (_, second), receiver() as (third, url):
         wanted = settings(tmp_path, to(first, "stays"), to(second, "leaves"))
-        async with writing(board, wanted) as remote:
-            await until(lambda: all(v.sent > 1000 for v in board.writes.values()))
-            stays = board.writes["stays"]
-            remote.apply(settings(tmp_path, to(first, "stays"), to(url, "comes")), make_tools())
+        async with writing(store, wanted) as remote:
+            await until(lambda: all(v.sent > 1000 for v in store.writes.values()))
+            stays = store.writes["stays"]
+            remote.apply(
+                settings(tmp_path, to(first, "stays"), to(url, "comes")), make_probe_context()
+            )
             await until(lambda: "probe_success" in names(third))
-            assert board.writes.keys() == {"stays", "comes"}
-            assert board.writes["stays"] is stays
+            assert store.writes.keys() == {"stays", "comes"}
+            assert store.writes["stays"] is stays
 
 
 async def test_beside_a_backlog_what_is_fresh_arrives_where_the_receiver_bears_it(
     tmp_path: Path,
 ) -> None:
     backlog(tmp_path)
-    board = realistic_board()
+    store = realistic_board()
     async with receiver() as (receives, url):
         wanted = to(url, max_samples_per_send=10, backfill_rate=1000.0)
-        async with writing(board, settings(tmp_path, wanted)):
+        async with writing(store, settings(tmp_path, wanted)):
             await until(lambda: "egress_build_info" in names(receives))
-            assert board.writes["one"].pending > 0, "the backlog is still being sent"
+            assert store.writes["one"].pending > 0, "the backlog is still being sent"
             await until(lambda: len(receives.samples("m0")) == 50)
     assert [at for at, _ in receives.samples("m0")] == sorted(
         at for at, _ in receives.samples("m0")

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.net.aws.ec2 import (
+    Disposition,
     Image,
-    Meaning,
     Refusal,
     describe_images,
+    disposition,
     dry_run,
-    meaning,
     newest_image,
     refusal,
 )
@@ -32,39 +32,43 @@ def denied(resource: str, why: str) -> str:
     )
 
 
-def meaning_of(code: str, message: str) -> Meaning:
-    return meaning(refusal(error(403, code, message)[1].encode()))
+def meaning_of(code: str, message: str) -> Disposition:
+    return disposition(refusal(error(403, code, message)[1].encode()))
 
 
 @pytest.mark.parametrize(
     ("code", "message", "expected"),
     [
-        ("DryRunOperation", "Request would have succeeded, but DryRun is set.", Meaning.PASSED),
-        ("UnauthorizedOperation", denied(IMAGE, SCP), Meaning.IMAGE),
+        ("DryRunOperation", "Request would have succeeded, but DryRun is set.", Disposition.PASSED),
+        ("UnauthorizedOperation", denied(IMAGE, SCP), Disposition.IMAGE),
         # A policy against something else of the launch says nothing of the AMI.
-        ("UnauthorizedOperation", denied(INSTANCE, SCP), Meaning.PERMISSION),
+        ("UnauthorizedOperation", denied(INSTANCE, SCP), Disposition.PERMISSION),
         (
             "UnauthorizedOperation",
             denied(IMAGE, "because no identity-based policy allows the ec2:RunInstances action"),
-            Meaning.PERMISSION,
+            Disposition.PERMISSION,
         ),
-        ("UnauthorizedOperation", "You are not authorized. Encoded message", Meaning.PERMISSION),
+        (
+            "UnauthorizedOperation",
+            "You are not authorized. Encoded message",
+            Disposition.PERMISSION,
+        ),
         (
             "UnauthorizedOperation",
             denied(INSTANCE, "because no VPC endpoint policy allows the ec2:RunInstances action"),
-            Meaning.ENDPOINT_POLICY,
+            Disposition.ENDPOINT_POLICY,
         ),
-        ("AuthFailure", f"Not authorized for images: [{AMI}]", Meaning.IMAGE),
-        ("AuthFailure", "AWS was not able to validate the credentials", Meaning.CREDENTIALS),
-        ("RequestExpired", "Request has expired.", Meaning.CREDENTIALS),
-        ("SignatureDoesNotMatch", "The request signature does not match", Meaning.CREDENTIALS),
-        ("InvalidAMIID.NotFound", "The image id does not exist", Meaning.IMAGE),
-        ("OptInRequired", "You must accept the terms", Meaning.IMAGE),
-        ("VPCIdNotSpecified", "No default VPC for this user.", Meaning.OTHER),
-        ("RequestLimitExceeded", "Request limit exceeded.", Meaning.OTHER),
+        ("AuthFailure", f"Not authorized for images: [{AMI}]", Disposition.IMAGE),
+        ("AuthFailure", "AWS was not able to validate the credentials", Disposition.CREDENTIALS),
+        ("RequestExpired", "Request has expired.", Disposition.CREDENTIALS),
+        ("SignatureDoesNotMatch", "The request signature does not match", Disposition.CREDENTIALS),
+        ("InvalidAMIID.NotFound", "The image id does not exist", Disposition.IMAGE),
+        ("OptInRequired", "You must accept the terms", Disposition.IMAGE),
+        ("VPCIdNotSpecified", "No default VPC for this user.", Disposition.OTHER),
+        ("RequestLimitExceeded", "Request limit exceeded.", Disposition.OTHER),
     ],
 )
-def test_an_error_means_one_thing(code: str, message: str, expected: Meaning) -> None:
+def test_an_error_means_one_thing(code: str, message: str, expected: Disposition) -> None:
     assert meaning_of(code, message) is expected
 
 

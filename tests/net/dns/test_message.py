@@ -109,21 +109,21 @@ def test_a_damaged_answer_raises_nothing_but_a_format_error(data: st.DataObject)
     for line in ("www.example.com. 60 IN CNAME a.example.com.", "a.example.com. 60 IN A 192.0.2.1"):
         name, ttl, rclass, rtype, value = line.split()
         answer.answer.append(dns.rrset.from_text(name, int(ttl), rclass, rtype, value))
-    wire = bytearray(answer.to_wire())
+    conn = bytearray(answer.to_wire())
     for _ in range(data.draw(st.integers(1, 4))):
-        wire[data.draw(st.integers(0, len(wire) - 1))] = data.draw(st.integers(0, 255))
+        conn[data.draw(st.integers(0, len(conn) - 1))] = data.draw(st.integers(0, 255))
     with suppress(DnsFormatError):
-        decode(bytes(wire[: data.draw(st.integers(0, len(wire)))]))
+        decode(bytes(conn[: data.draw(st.integers(0, len(conn)))]))
 
 
 def test_every_cut_of_an_answer_is_noticed():
     answer = dns.message.make_response(dns.message.make_query("example.com", "A", use_edns=0))
     answer.answer.append(dns.rrset.from_text("example.com.", 60, "IN", "A", "192.0.2.1"))
-    wire = answer.to_wire()
-    assert len(decode(wire).answers) == 1
-    for length in range(len(wire)):
+    conn = answer.to_wire()
+    assert len(decode(conn).answers) == 1
+    for length in range(len(conn)):
         with pytest.raises(DnsFormatError):
-            decode(wire[:length])
+            decode(conn[:length])
 
 
 def test_a_truncated_answer_gives_the_records_that_are_whole():
@@ -153,21 +153,21 @@ def test_a_name_that_breaks_the_rules_is_none(name: bytes):
         decode(HEADER + name + record)
 
 
-@pytest.mark.parametrize("wire", [b"\xc0\x00", b"\xc0\x02\1a\0", b"\1a\xc0\x00"])
-def test_a_pointer_goes_backwards_only(wire: bytes):
+@pytest.mark.parametrize("conn", [b"\xc0\x00", b"\xc0\x02\1a\0", b"\1a\xc0\x00"])
+def test_a_pointer_goes_backwards_only(conn: bytes):
     with pytest.raises(DnsFormatError, match="pointer"):
-        decode_name(wire, 0)
+        decode_name(conn, 0)
 
 
 def test_the_longest_name_is_one():
     longest = ".".join(["a" * 63] * 3 + ["b" * 61])
-    wire = encode_name(longest)
-    assert len(wire) == 255
-    assert decode_name(wire, 0) == (longest, 255)
+    conn = encode_name(longest)
+    assert len(conn) == 255
+    assert decode_name(conn, 0) == (longest, 255)
     with pytest.raises(DnsFormatError):
         encode_name(longest + "b")
     with pytest.raises(DnsFormatError):
-        decode_name(wire[:-63] + b"\x3e" + b"b" * 62 + b"\0", 0)
+        decode_name(conn[:-63] + b"\x3e" + b"b" * 62 + b"\0", 0)
 
 
 def test_a_message_of_pointers_takes_no_time():
@@ -219,8 +219,8 @@ def test_a_ttl_with_the_top_bit_is_zero():
 
 
 def test_a_name_is_safe_to_print_and_labels_stay_apart():
-    wire = b"\x05a.B\n\xe9\x01c\0"
-    assert decode_name(wire, 0) == ("a?b??.c", len(wire))
+    conn = b"\x05a.B\n\xe9\x01c\0"
+    assert decode_name(conn, 0) == ("a?b??.c", len(conn))
 
 
 @pytest.mark.parametrize("name", ["", ".", "a..b", "a..", ".a", "a" * 64, "bücher.example"])

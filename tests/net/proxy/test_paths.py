@@ -8,26 +8,26 @@ from monitor.model.endpoint import Protocol
 from monitor.model.secret import Secret
 from monitor.model.settings import ProxyMode, ProxySettings
 from monitor.model.target import ProxyChoice, ProxyUse
-from monitor.net.proxy.paths import WayChooser, Ways
+from monitor.net.proxy.paths import ProxyPaths, ProxySelector
 from tests.probes.support import make_target
 
 ENVIRON = {"HTTPS_PROXY": "http://env.corp:1", "NO_PROXY": "near.test"}
 NAMED = {"https": "http://file.corp:2", "no_proxy": "near.test"}
 
 
-def labels(ways: Ways) -> tuple[str, str | None]:
+def labels(proxy_paths: ProxyPaths) -> tuple[str, str | None]:
     """The way that counts, and the one beside it."""
-    taken = ways.taken.label if ways.taken else "direct"
-    if not ways.both:
+    taken = proxy_paths.taken.label if proxy_paths.taken else "direct"
+    if not proxy_paths.both:
         return taken, None
-    return taken, ways.beside.label if ways.beside else "direct"
+    return taken, proxy_paths.alternate.label if proxy_paths.alternate else "direct"
 
 
-def ways(
+def proxy_paths(
     settings: ProxySettings, host: str, choice: ProxyChoice | None, scheme: str = "https"
 ) -> tuple[str, str | None]:
     target = make_target(Protocol.HTTPS, host, proxy=choice)
-    return labels(WayChooser.from_settings(settings, ENVIRON).of(target, scheme))
+    return labels(ProxySelector.from_settings(settings, ENVIRON).of(target, scheme))
 
 
 USES = {use: ProxyChoice(use) for use in ProxyUse if use is not ProxyUse.FIXED}
@@ -58,23 +58,23 @@ def test_a_targets_own_choice_comes_first(
     named = NAMED if mode in {ProxyMode.CONFIG, ProxyMode.BOTH} else {}
     settings = ProxySettings(mode, **named)
     choice = USES[use] if use else None
-    assert ways(settings, "far.test", choice) == far
-    assert ways(settings, "near.test", choice) == near
+    assert proxy_paths(settings, "far.test", choice) == far
+    assert proxy_paths(settings, "near.test", choice) == near
 
 
 def test_both_compares_by_the_environment_where_the_file_names_no_proxy() -> None:
-    assert ways(ProxySettings(ProxyMode.BOTH), "far.test", None) == ("env.corp:1", "direct")
+    assert proxy_paths(ProxySettings(ProxyMode.BOTH), "far.test", None) == ("env.corp:1", "direct")
 
 
 def test_a_scheme_without_a_proxy_has_one_way() -> None:
-    assert ways(ProxySettings(ProxyMode.BOTH), "far.test", None, "http") == ("direct", None)
+    assert proxy_paths(ProxySettings(ProxyMode.BOTH), "far.test", None, "http") == ("direct", None)
 
 
 def test_a_fixed_proxy_takes_the_files_credentials_and_no_no_proxy() -> None:
     settings = ProxySettings(username="u", password=Secret("p"))
     choice = ProxyChoice(ProxyUse.FIXED, "https://own.corp")
     target = make_target(Protocol.HTTPS, "near.test", proxy=choice)
-    found = WayChooser.from_settings(settings, ENVIRON).of(target, "https")
+    found = ProxySelector.from_settings(settings, ENVIRON).of(target, "https")
     assert labels(found) == ("own.corp:443", None)
     assert found.taken is not None
     assert (found.taken.scheme, found.taken.username) == ("https", "u")
@@ -82,14 +82,14 @@ def test_a_fixed_proxy_takes_the_files_credentials_and_no_no_proxy() -> None:
 
 def test_a_proxy_of_the_environment_that_nothing_uses_may_be_wrong() -> None:
     environ = {"HTTPS_PROXY": "socks5://u:hunter2@p.corp"}
-    chooser = WayChooser.from_settings(ProxySettings(ProxyMode.NONE), environ)
-    assert chooser.of(make_target(Protocol.HTTPS, "far.test"), "https") == Ways()
+    chooser = ProxySelector.from_settings(ProxySettings(ProxyMode.NONE), environ)
+    assert chooser.of(make_target(Protocol.HTTPS, "far.test"), "https") == ProxyPaths()
     with pytest.raises(ValueError, match="SOCKS"):
-        WayChooser.from_settings(ProxySettings(), environ)
+        ProxySelector.from_settings(ProxySettings(), environ)
 
 
 def test_a_look_through_the_proxy_passes_no_proxy_by_and_compares_nothing() -> None:
-    chooser = WayChooser.from_settings(ProxySettings(ProxyMode.BOTH), ENVIRON).always()
+    chooser = ProxySelector.from_settings(ProxySettings(ProxyMode.BOTH), ENVIRON).always()
     for host in ("far.test", "near.test"):
         assert labels(chooser.of(make_target(Protocol.HTTPS, host), "https")) == (
             "env.corp:1",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from monitor.net.sockets.trust_store import PUBLIC_CAS, Trust, TrustError
+from monitor.net.sockets.trust_store import PUBLIC_CAS, TrustError, TrustStore
 from tests.internet.ca import Authority
 
 
@@ -21,13 +21,13 @@ def authorities(tmp_path: Path) -> tuple[Authority, Authority]:
 
 def swapped(file: Path, content: bytes) -> None:
     """Replace a file as a whole, as a mounted secret or an init container does."""
-    beside = file.with_suffix(".new")
-    beside.write_bytes(content)
-    beside.replace(file)
+    alternate = file.with_suffix(".new")
+    alternate.write_bytes(content)
+    alternate.replace(file)
 
 
-def subjects(trust: Trust, *alpn: str) -> list[object]:
-    certificates = trust.context(alpn=alpn).get_ca_certs()
+def subjects(trust_store: TrustStore, *alpn: str) -> list[object]:
+    certificates = trust_store.context(alpn=alpn).get_ca_certs()
     return [dict(rdn[0] for rdn in c["subject"])["commonName"] for c in certificates]  # type: ignore[union-attr,misc]
 
 
@@ -37,13 +37,13 @@ def test_a_changed_ca_file_is_read_anew_for_every_context(
     first, second = authorities
     file = tmp_path / "trusted.pem"
     swapped(file, first.file.read_bytes())
-    trust = Trust(file, system_store=False)
-    assert subjects(trust) == subjects(trust, "http/1.1") == ["First CA"]
-    assert not trust.renew()
+    trust_store = TrustStore(file, system_store=False)
+    assert subjects(trust_store) == subjects(trust_store, "http/1.1") == ["First CA"]
+    assert not trust_store.reload()
     swapped(file, second.file.read_bytes())
-    assert trust.renew()
-    assert subjects(trust) == subjects(trust, "http/1.1") == ["Second CA"]
-    assert not trust.renew()
+    assert trust_store.reload()
+    assert subjects(trust_store) == subjects(trust_store, "http/1.1") == ["Second CA"]
+    assert not trust_store.reload()
 
 
 @pytest.mark.parametrize("content", [b"", b"no certificates here\n", None, "cut"])
@@ -53,19 +53,19 @@ def test_a_broken_file_keeps_the_old_trust_and_is_told_once(
     first, second = authorities
     file = tmp_path / "trusted.pem"
     swapped(file, first.file.read_bytes())
-    trust = Trust(file, system_store=False)
-    assert subjects(trust) == ["First CA"]
+    trust_store = TrustStore(file, system_store=False)
+    assert subjects(trust_store) == ["First CA"]
     if content is None:
         file.unlink()
     else:
         swapped(file, second.file.read_bytes()[:300] if content == "cut" else bytes(content))  # type: ignore[arg-type]
     with pytest.raises(TrustError, match=str(file)):
-        trust.renew()
-    assert not trust.renew()
-    assert subjects(trust) == ["First CA"]
+        trust_store.reload()
+    assert not trust_store.reload()
+    assert subjects(trust_store) == ["First CA"]
     swapped(file, second.file.read_bytes())
-    assert trust.renew()
-    assert subjects(trust) == ["Second CA"]
+    assert trust_store.reload()
+    assert subjects(trust_store) == ["Second CA"]
 
 
 def test_the_systems_store_is_the_one_that_the_environment_names(
@@ -79,18 +79,18 @@ def test_the_systems_store_is_the_one_that_the_environment_names(
     swapped(file, first.file.read_bytes())
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     monkeypatch.setenv("SSL_CERT_DIR", str(folder))
-    trust = Trust()
-    assert subjects(trust) == ["First CA"]
+    trust_store = TrustStore()
+    assert subjects(trust_store) == ["First CA"]
     swapped(file, second.file.read_bytes())
-    assert trust.renew()
-    assert subjects(trust) == ["Second CA"]
+    assert trust_store.reload()
+    assert subjects(trust_store) == ["Second CA"]
     (folder / "anything").touch()
     os.utime(folder, ns=(1, 1))
-    assert trust.renew()
+    assert trust_store.reload()
     swapped(file, b"")
     with pytest.raises(TrustError):
-        trust.renew()
-    assert subjects(trust) == ["Second CA"]
+        trust_store.reload()
+    assert subjects(trust_store) == ["Second CA"]
 
 
 def digest(pem: str) -> str:
@@ -104,13 +104,13 @@ def test_a_ca_of_the_distribution_is_public_and_one_that_was_added_is_not(
     shipped.mkdir()
     (shipped / "first.crt").write_bytes(b"# First\n" + authorities[0].file.read_bytes())
     (shipped / "note.txt").write_bytes(b"\xff-----BEGIN CERTIFICATE-----A-----END CERTIFICATE-----")
-    trust = Trust(public_cas=[shipped, tmp_path / "missing"])
+    trust_store = TrustStore(public_cas=[shipped, tmp_path / "missing"])
     pems = [a.certificate.public_bytes(Encoding.PEM).decode() for a in authorities]
-    assert [trust.is_public(digest(pem)) for pem in pems] == [True, False]
-    assert Trust(public_cas=[tmp_path / "missing"]).is_public(digest(pems[0])) is None
+    assert [trust_store.is_public(digest(pem)) for pem in pems] == [True, False]
+    assert TrustStore(public_cas=[tmp_path / "missing"]).is_public(digest(pems[0])) is None
 
 
 @pytest.mark.skipif(not PUBLIC_CAS[0].is_dir(), reason="no CAs of the distribution here")
 def test_what_this_distribution_ships_is_public():
     file = next(PUBLIC_CAS[0].glob("*.crt"))
-    assert Trust().is_public(digest(file.read_text()))
+    assert TrustStore().is_public(digest(file.read_text()))

@@ -7,21 +7,23 @@ from pathlib import Path
 from random import Random
 
 from monitor.catalog import build_targets
-from monitor.catalog.wildcard_samples import Found
+from monitor.catalog.wildcard_samples import DiscoveryState
 from monitor.diagnosis.clock import ClockEstimate, ClockSource
 from monitor.health.baseline import Baseline
 from monitor.health.gateways import Gateway
 from monitor.health.latency import latency_code
 from monitor.health.machine import Health
 from monitor.health.quality import Quality
-from monitor.health.redundancy import survey
-from monitor.model.diagnosis import Cause, Verdict
-from monitor.model.discovery import BrokenStep, ChainState, FoundBy, StandIn, UnlistedHost
+from monitor.health.redundancy import rollup
+from monitor.health.status import TargetStatus
+from monitor.health.timeline import SLOT_SECONDS, SLOTS, observe
+from monitor.incidents.incident_log import IncidentRecord
+from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.discovery import BrokenStep, ChainState, FoundBy, UnlistedHost, WildcardSample
 from monitor.model.endpoint import Endpoint, Protocol
 from monitor.model.identity import Identity
 from monitor.model.incident import Incident, Scope
 from monitor.model.probe_result import (
-    Attempt,
     Certificate,
     Connection,
     DnsAnswer,
@@ -30,6 +32,7 @@ from monitor.model.probe_result import (
     Family,
     HttpFacts,
     Phase,
+    ProbeResult,
     Resolution,
     ResolutionSource,
     TcpFacts,
@@ -39,9 +42,8 @@ from monitor.model.settings import Settings, TargetSettings
 from monitor.model.state import State
 from monitor.model.target import Addresses, Target
 from monitor.net.proxy.audit import ProxyAudit
-from monitor.state.history import SLOT_SECONDS, SLOTS, Chapter, observe
-from monitor.state.self_metrics import MqttVitals, Vitals
-from monitor.state.store import Board, Record
+from monitor.state.self_metrics import MqttMetrics, SelfMetrics
+from monitor.state.store import StateStore
 
 NOW = 1_800_000_000.0
 REGION = "eu-central-1"
@@ -62,7 +64,7 @@ CHAINS = (
     ChainState("vscode-extension", NOW - 40, NOW - 40),
     ChainState("public-ecr-layers", NOW - 39, NOW - 9_000, BROKEN),
 )
-UNPKG = StandIn(
+UNPKG = WildcardSample(
     "editorconfig.vscode-unpkg.net",
     "/editorconfig/editorconfig/0.17.4/extension/package.json",
     FoundBy.CHAIN,
@@ -80,7 +82,7 @@ UNLISTED = UnlistedHost(
 )
 
 
-def realistic_board() -> Board:
+def realistic_board() -> StateStore:
     """The whole catalogue a minute after the start: mostly up, some down, one degraded, one
     not probed yet."""
     settings = Settings(
@@ -89,49 +91,53 @@ def realistic_board() -> Board:
         account_id="123456789012",
         targets={"app-gitpod-io": TargetSettings(addresses=Addresses.ALL)},
     )
-    found = Found({"vscode-unpkg": UNPKG}, {"registry-public-ecr-layers": BROKEN}, (UNLISTED,))
+    found = DiscoveryState(
+        {"vscode-unpkg": UNPKG}, {"registry-public-ecr-layers": BROKEN}, (UNLISTED,)
+    )
     targets = build_targets(settings, Identity(), servers=("10.0.0.2:53",), found=found)
-    records = [_record(number, target) for number, target in enumerate(targets)]
-    records.append(_compared(_target("both-ways", "sso")))
-    records.append(Record(_target("not-yet", "scm")))
-    records.append(Record(replace(_target("nameless", "aws_api"), unknown=("region",))))
-    vitals = Vitals(
+    statuses = [_status(number, target) for number, target in enumerate(targets)]
+    statuses.append(_compared(_target("both-ways", "sso")))
+    statuses.append(TargetStatus(_target("not-yet", "scm")))
+    statuses.append(
+        TargetStatus(replace(_target("nameless", "aws_api"), missing_values=("region",)))
+    )
+    self_metrics = SelfMetrics(
         NOW - 60, NOW - 1, in_flight=3, reloads=2, reload_failures=1, last_reload_success_at=NOW
     )
     for lag in (0.0001, 0.2, 30.0):
-        vitals.loop_lag.observe(lag)
-        vitals.lateness.observe(lag)
+        self_metrics.loop_lag.observe(lag)
+        self_metrics.lateness.observe(lag)
     identity = Identity(REGION, "eu-central-1a", "123456789012", "vpc-1", "subnet-1", "i-1", "r-1")
     gateways = (
         Gateway("us01", State.UP, (0.09, 0.1), ("gateway-us01",)),
         Gateway("eu01", State.UP, (0.02,), ("gateway-eu01",), preferred=True),
     )
-    return Board(
-        {r.target.id: r for r in records},
-        vitals,
+    return StateStore(
+        {r.target.id: r for r in statuses},
+        self_metrics,
         identity,
-        tuple(_incidents(records)),
+        tuple(_incidents(statuses)),
         proxies=ProxyAudit(https="proxy.corp:3128", missing=(".internal",)),
         gateways=gateways,
         clock=ClockEstimate(ClockSource.DATE, 0.3, 1.1, 4),
         chains={state.chain: state for state in CHAINS},
         unlisted=(UNLISTED,),
-        mqtt=MqttVitals(connected=True, published=9, sessions=1),
-        redundant_groups=survey([(r.target, r.health.state) for r in records], (), NOW - 50),
+        mqtt=MqttMetrics(connected=True, published=9, sessions=1),
+        redundant_groups=rollup([(r.target, r.health.state) for r in statuses], (), NOW - 50),
     )
 
 
-def _compared(target: Target) -> Record:
+def _compared(target: Target) -> TargetStatus:
     """A target that is reached through a proxy and not directly."""
-    beside, _ = _down(target)
-    attempt, verdict = _up(target)
-    through = replace(attempt, proxy="proxy.corp:3128", beside=beside)
-    record = Record(target, Health(State.UP, NOW - 50), through, verdict, probes=1)
-    record.durations.observe(through.duration)
-    return record
+    alternate, _ = _down(target)
+    probe_result, diagnosis = _up(target)
+    through = replace(probe_result, proxy="proxy.corp:3128", alternate=alternate)
+    status = TargetStatus(target, Health(State.UP, NOW - 50), through, diagnosis, probes=1)
+    status.durations.observe(through.duration)
+    return status
 
 
-def hostile_board() -> Board:
+def hostile_board() -> StateStore:
     """One target whose peer sent the worst of everything that is kept."""
     chain = (Certificate(HOSTILE, HOSTILE, (HOSTILE,), 0, float("inf"), HOSTILE, "f" * 64),)
     tls = TlsFacts(HOSTILE, None, HOSTILE, False, HOSTILE, chain, float("nan"))
@@ -141,20 +147,24 @@ def hostile_board() -> Board:
     connection = Connection(
         "fe80::1%eth0", 443, Family.IPV6, phases, failure, float("nan"), tls=tls, http=http
     )
-    attempt = Attempt("hostile", NOW, 1.0, None, (connection,), failure, clock_offset=float("-inf"))
-    verdict = Verdict(Cause.HTTP_STATUS, HOSTILE, HOSTILE, {"server": HOSTILE})
-    record = Record(_target("hostile", "scm"), Health(State.DOWN, NOW), attempt, verdict, probes=1)
+    probe_result = ProbeResult(
+        "hostile", NOW, 1.0, None, (connection,), failure, clock_offset=float("-inf")
+    )
+    diagnosis = Diagnosis(Cause.HTTP_STATUS, HOSTILE, HOSTILE, {"server": HOSTILE})
+    status = TargetStatus(
+        _target("hostile", "scm"), Health(State.DOWN, NOW), probe_result, diagnosis, probes=1
+    )
     incident = Incident(
         "hostile", Cause.HTTP_STATUS, Scope.TLS_INTERCEPTION, HOSTILE, State.DOWN, NOW,
         ("hostile", HOSTILE), HOSTILE, HOSTILE, {HOSTILE: HOSTILE},
     )  # fmt: skip
-    past = Chapter(replace(incident, id=HOSTILE), NOW)
-    return Board(
-        {"hostile": record},
-        Vitals(NOW, NOW),
+    past = IncidentRecord(replace(incident, id=HOSTILE), NOW)
+    return StateStore(
+        {"hostile": status},
+        SelfMetrics(NOW, NOW),
         Identity(runner_id="r\udcff"),
         (incident,),
-        (past, Chapter(incident)),
+        (past, IncidentRecord(incident)),
     )
 
 
@@ -165,31 +175,33 @@ def _target(name: str, group: str) -> Target:
     return Target(endpoint, 30.0, 10.0)
 
 
-def _record(number: int, target: Target) -> Record:
-    attempt, verdict = _down(target) if number % 10 == 9 else _up(target)
-    state = State.DOWN if verdict.cause else State.UP
+def _status(number: int, target: Target) -> TargetStatus:
+    probe_result, diagnosis = _down(target) if number % 10 == 9 else _up(target)
+    state = State.DOWN if diagnosis.cause else State.UP
     if number == 1:
-        state, verdict = State.DEGRADED, Verdict(Cause.SLOW, "Slow.", "Look.")
+        state, diagnosis = State.DEGRADED, Diagnosis(Cause.SLOW, "Slow.", "Look.")
     usual = Baseline(bytes((latency_code(0.012),)) * 20)
-    record = Record(target, Health(state, NOW - 50), attempt, verdict, probes=2, skipped=1)
-    record.quality = Quality(path=usual, whole=usual)
-    if verdict.cause:
-        record.failures[verdict.cause] += 2
+    status = TargetStatus(
+        target, Health(state, NOW - 50), probe_result, diagnosis, probes=2, skipped=1
+    )
+    status.quality = Quality(path=usual, whole=usual)
+    if diagnosis.cause:
+        status.failures[diagnosis.cause] += 2
     for _ in range(2):
-        record.durations.observe(attempt.duration)
-    return record
+        status.durations.observe(probe_result.duration)
+    return status
 
 
-def _down(target: Target) -> tuple[Attempt, Verdict]:
+def _down(target: Target) -> tuple[ProbeResult, Diagnosis]:
     failure = Failure(Phase.CONNECT, FailureKind.TIMEOUT, "no answer in time")
     phases = {Phase.RESOLVE: 0.002, Phase.CONNECT: 9.99}
     connection = Connection("192.0.2.1", target.port, Family.IPV4, phases, failure)
     resolution = _resolution(target)
-    attempt = Attempt(target.id, NOW - 30, 10.0, resolution, (connection,), failure)
-    return attempt, Verdict(Cause.TCP_TIMEOUT, "Nothing answers.", "Open the port.")
+    probe_result = ProbeResult(target.id, NOW - 30, 10.0, resolution, (connection,), failure)
+    return probe_result, Diagnosis(Cause.TCP_TIMEOUT, "Nothing answers.", "Open the port.")
 
 
-def _up(target: Target) -> tuple[Attempt, Verdict]:
+def _up(target: Target) -> tuple[ProbeResult, Diagnosis]:
     protocol = target.endpoint.protocol
     tcp = (
         None if protocol in {Protocol.UDP, Protocol.DNS} else TcpFacts(0.011, 0.001, 0.01, 1, 1500)
@@ -215,10 +227,10 @@ def _up(target: Target) -> tuple[Attempt, Verdict]:
         )
         for address, family in addresses
     )
-    attempt = Attempt(
+    probe_result = ProbeResult(
         target.id, NOW - 30, 0.25, _resolution(target), connections, clock_offset=0.01
     )
-    return attempt, Verdict(None)
+    return probe_result, Diagnosis(None)
 
 
 def _phases_of(protocol: Protocol) -> dict[Phase, float]:
@@ -257,8 +269,8 @@ def _resolution(target: Target) -> Resolution:
     return Resolution(target.host, ResolutionSource.DNS, found, answers)
 
 
-def _incidents(records: list[Record]) -> Iterator[Incident]:
-    affected = tuple(r.target.id for r in records if r.health.state is State.DOWN)
+def _incidents(statuses: list[TargetStatus]) -> Iterator[Incident]:
+    affected = tuple(r.target.id for r in statuses if r.health.state is State.DOWN)
     yield Incident(
         "i-1",
         Cause.TCP_TIMEOUT,
@@ -272,52 +284,52 @@ def _incidents(records: list[Record]) -> Iterator[Incident]:
     )
 
 
-def remembered(board: Board) -> Board:
+def remembered(store: StateStore) -> StateStore:
     """Give a board a day behind it: latencies that rise and fall, an outage that one group had,
     and the incident that told of it."""
     outage = range(150, 156)
-    hit = tuple(n for n, r in board.records.items() if r.target.group == "gateway_lighthouse")
+    hit = tuple(n for n, r in store.statuses.items() if r.target.group == "gateway_lighthouse")
     random = Random(1)
-    for number, record in enumerate(board.records.values()):
-        if record.attempt is None:
+    for number, status in enumerate(store.statuses.values()):
+        if status.probe_result is None:
             continue
         for slot in range(SLOTS):
-            down = slot in outage and record.target.id in hit
+            down = slot in outage and status.target.id in hit
             usual = 0.02 * (1 + number % 5) * (1.2 - 0.2 * cos(slot / SLOTS * 2 * pi))
             at = NOW - (SLOTS - 1 - slot) * SLOT_SECONDS
             state = State.DOWN if down else State.UP
             for jitter in (0.05, 0.3):
                 latency = None if down else usual * (1 + random.expovariate(1 / jitter))
-                record.trace = observe(record.trace, state, latency, at)
+                status.timeline = observe(status.timeline, state, latency, at)
     began = NOW - (SLOTS - 1 - outage.start) * SLOT_SECONDS
     incident = Incident(
         "i-0", Cause.UDP_NO_REPLY, Scope.PORT, "udp/4242", State.DOWN, began, hit,
         "Outbound UDP port 4242 is blocked to every host that needs it.",
         "Open outbound UDP 4242 from the runner's subnet.", {"phase": "exchange"},
     )  # fmt: skip
-    past = Chapter(incident, began + len(outage) * SLOT_SECONDS)
-    board.chapters = (past, *map(Chapter, board.incidents))
-    return board
+    past = IncidentRecord(incident, began + len(outage) * SLOT_SECONDS)
+    store.incident_log = (past, *map(IncidentRecord, store.incidents))
+    return store
 
 
-def all_up(board: Board) -> Board:
+def all_up(store: StateStore) -> StateStore:
     """Make everything of a board well."""
-    board.records = {n: r for n, r in board.records.items() if r.attempt is not None}
-    for record in board.records.values():
-        record.attempt, record.verdict = _up(record.target)
-        record.health = Health(State.UP, NOW - 86_400)
-    board.incidents = ()
-    return board
+    store.statuses = {n: r for n, r in store.statuses.items() if r.probe_result is not None}
+    for status in store.statuses.values():
+        status.probe_result, status.diagnosis = _up(status.target)
+        status.health = Health(State.UP, NOW - 86_400)
+    store.incidents = ()
+    return store
 
 
-def lost_egress(board: Board) -> Board:
+def lost_egress(store: StateStore) -> StateStore:
     """Take everything outside the subnet away from a board."""
-    for record in board.records.values():
-        if record.target.group not in {"resolver", "instance_metadata"}:
-            record.attempt, record.verdict = _down(record.target)
-            record.health = Health(State.DOWN, NOW - 250, Cause.TCP_TIMEOUT)
-            record.trace = observe(record.trace, State.DOWN, None, NOW)
-    lost = tuple(n for n, r in board.records.items() if r.health.state is State.DOWN)
+    for status in store.statuses.values():
+        if status.target.group not in {"resolver", "instance_metadata"}:
+            status.probe_result, status.diagnosis = _down(status.target)
+            status.health = Health(State.DOWN, NOW - 250, Cause.TCP_TIMEOUT)
+            status.timeline = observe(status.timeline, State.DOWN, None, NOW)
+    lost = tuple(n for n, r in store.statuses.items() if r.health.state is State.DOWN)
     incident = Incident(
         "all_egress-1799999750", Cause.TCP_TIMEOUT, Scope.ALL_EGRESS, "all egress", State.DOWN,
         NOW - 250, lost,
@@ -327,6 +339,6 @@ def lost_egress(board: Board) -> Board:
         "security group's outbound rules.",
         {"hosts": f"{len(lost)} of {len(lost)}", "first": "app.ona.com"},
     )  # fmt: skip
-    board.incidents = (incident,)
-    board.chapters += (Chapter(incident),)
-    return board
+    store.incidents = (incident,)
+    store.incident_log += (IncidentRecord(incident),)
+    return store

@@ -10,23 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.health.latency import latency_code, latency_of
-from monitor.model.diagnosis import Cause
-from monitor.model.incident import Incident, Scope
-from monitor.model.state import State
-from monitor.state.history import (
+from monitor.health.timeline import (
     CELL_BYTES,
-    PAST_INCIDENTS,
     RESULTS_LIMIT,
     SLOT_SECONDS,
     SLOTS,
-    Chapter,
-    Trace,
-    awaiting,
-    chronicle,
+    Timeline,
     observe,
     slots,
     uptime,
 )
+from monitor.incidents.incident_log import (
+    PAST_INCIDENTS,
+    IncidentRecord,
+    awaiting,
+    updated_incident_log,
+)
+from monitor.model.diagnosis import Cause
+from monitor.model.incident import Incident, Scope
+from monitor.model.state import State
 
 NOON = 1_800_000_000.0
 """The start of a slot: a multiple of 300."""
@@ -39,11 +41,11 @@ def incident(name: str, *affected: str) -> Incident:
 
 
 def test_a_slot_tells_the_worst_state_the_share_down_and_three_latencies():
-    trace = Trace()
+    timeline = Timeline()
     for number, latency in enumerate((0.010, 0.030, 0.020)):
-        trace = observe(trace, State.UP, latency, NOON + number)
-    trace = observe(trace, State.DOWN, None, NOON + 10)
-    last = slots(trace, NOON + 20)[-1]
+        timeline = observe(timeline, State.UP, latency, NOON + number)
+    timeline = observe(timeline, State.DOWN, None, NOON + 10)
+    last = slots(timeline, NOON + 20)[-1]
     assert (last.start, last.state) == (NOON, State.DOWN)
     assert last.down == pytest.approx(0.25, abs=0.005)
     told = (last.least, last.median, last.greatest)
@@ -51,9 +53,9 @@ def test_a_slot_tells_the_worst_state_the_share_down_and_three_latencies():
 
 
 def test_a_day_ends_with_the_slot_in_progress_and_has_gaps_where_nothing_was_measured():
-    trace = observe(Trace(), State.UP, 0.01, NOON)
-    trace = observe(trace, State.DEGRADED, 0.5, NOON + 3 * SLOT_SECONDS)
-    day = slots(trace, NOON + 4 * SLOT_SECONDS)
+    timeline = observe(Timeline(), State.UP, 0.01, NOON)
+    timeline = observe(timeline, State.DEGRADED, 0.5, NOON + 3 * SLOT_SECONDS)
+    day = slots(timeline, NOON + 4 * SLOT_SECONDS)
     assert len(day) == SLOTS
     assert [slot.state for slot in day[-5:]] == [State.UP, None, None, State.DEGRADED, None]
     assert [slot.start for slot in day[-2:]] == [NOON + 3 * SLOT_SECONDS, NOON + 4 * SLOT_SECONDS]
@@ -61,29 +63,29 @@ def test_a_day_ends_with_the_slot_in_progress_and_has_gaps_where_nothing_was_mea
 
 
 def test_uptime_is_of_what_was_measured():
-    assert uptime(slots(Trace(), NOON)) is None
-    trace = observe(Trace(), State.UP, 0.01, NOON)
-    assert uptime(slots(trace, NOON)) == 1
-    trace = observe(trace, State.DOWN, None, NOON + 50 * SLOT_SECONDS)
-    assert uptime(slots(trace, NOON + 60 * SLOT_SECONDS)) == 0.5
+    assert uptime(slots(Timeline(), NOON)) is None
+    timeline = observe(Timeline(), State.UP, 0.01, NOON)
+    assert uptime(slots(timeline, NOON)) == 1
+    timeline = observe(timeline, State.DOWN, None, NOON + 50 * SLOT_SECONDS)
+    assert uptime(slots(timeline, NOON + 60 * SLOT_SECONDS)) == 0.5
 
 
 def test_a_target_that_nobody_could_judge_yet_has_no_uptime():
-    trace = observe(Trace(), State.UNKNOWN, None, NOON)
-    assert uptime(slots(trace, NOON)) is None
+    timeline = observe(Timeline(), State.UNKNOWN, None, NOON)
+    assert uptime(slots(timeline, NOON)) is None
 
 
 def test_what_was_seen_before_anybody_could_judge_does_not_count_as_up():
-    trace = observe(Trace(), State.UNKNOWN, None, NOON)
-    trace = observe(trace, State.DOWN, None, NOON + 1)
-    assert uptime(slots(trace, NOON + 2)) == 0
+    timeline = observe(Timeline(), State.UNKNOWN, None, NOON)
+    timeline = observe(timeline, State.DOWN, None, NOON + 1)
+    assert uptime(slots(timeline, NOON + 2)) == 0
 
 
 def test_a_clock_set_back_changes_no_past_slot_and_one_far_ahead_forgets_it():
-    trace = observe(Trace(), State.UP, 0.01, NOON)
-    trace = observe(trace, State.DOWN, None, NOON - 1000)
-    assert slots(trace, NOON)[-1].state is State.DOWN
-    later = observe(trace, State.UP, 0.01, NOON + 1e12)
+    timeline = observe(Timeline(), State.UP, 0.01, NOON)
+    timeline = observe(timeline, State.DOWN, None, NOON - 1000)
+    assert slots(timeline, NOON)[-1].state is State.DOWN
+    later = observe(timeline, State.UP, 0.01, NOON + 1e12)
     assert [s.state for s in slots(later, NOON + 1e12)] == [None] * (SLOTS - 1) + [State.UP]
 
 
@@ -98,24 +100,24 @@ def test_a_clock_set_back_changes_no_past_slot_and_one_far_ahead_forgets_it():
     )
 )
 def test_whatever_is_observed_a_day_is_a_day_and_bounded(results):
-    trace, now = Trace(), NOON
+    timeline, now = Timeline(), NOON
     for step, state, latency in results:
         now += step
-        trace = observe(trace, state, latency, now)
-    day = slots(trace, now)
+        timeline = observe(timeline, state, latency, now)
+    day = slots(timeline, now)
     assert len(day) == SLOTS
-    assert len(trace.closed) <= (SLOTS - 1) * CELL_BYTES
+    assert len(timeline.closed) <= (SLOTS - 1) * CELL_BYTES
     assert all(b.start - a.start == SLOT_SECONDS for a, b in itertools.pairwise(day))
     assert all(0 <= slot.down <= 1 for slot in day)
     assert (uptime(day) is None) or 0 <= (uptime(day) or 0) <= 1
 
 
 def test_a_storm_of_results_takes_no_more_memory_than_its_limit():
-    trace = Trace()
+    timeline = Timeline()
     for number in range(RESULTS_LIMIT + 50):
-        trace = observe(trace, State.UP, 0.01, NOON + number / 100)
-    assert len(trace.open.latencies) == RESULTS_LIMIT
-    assert trace.open.results == RESULTS_LIMIT + 50
+        timeline = observe(timeline, State.UP, 0.01, NOON + number / 100)
+    assert len(timeline.open.latencies) == RESULTS_LIMIT
+    assert timeline.open.results == RESULTS_LIMIT + 50
 
 
 @given(st.floats(1e-4, 60))
@@ -131,30 +133,34 @@ def test_what_is_no_latency_is_none(odd):
 
 
 def test_a_chapter_tells_an_incident_at_its_widest_and_when_it_ended():
-    chapters = chronicle((), [incident("i", "a")], NOON)
-    chapters = chronicle(chapters, [incident("i", "a", "b", "c")], NOON + 1)
-    chapters = chronicle(chapters, [incident("i", "c"), incident("j", "d")], NOON + 2)
-    chapters = chronicle(chapters, [incident("j", "d")], NOON + 3)
-    assert chapters == (
-        Chapter(incident("i", "a", "b", "c"), NOON + 3),
-        Chapter(incident("j", "d"), None),
+    incident_log = updated_incident_log((), [incident("i", "a")], NOON)
+    incident_log = updated_incident_log(incident_log, [incident("i", "a", "b", "c")], NOON + 1)
+    incident_log = updated_incident_log(
+        incident_log, [incident("i", "c"), incident("j", "d")], NOON + 2
     )
-    assert chronicle(chapters, [incident("j", "d")], NOON + 9) == chapters
+    incident_log = updated_incident_log(incident_log, [incident("j", "d")], NOON + 3)
+    assert incident_log == (
+        IncidentRecord(incident("i", "a", "b", "c"), NOON + 3),
+        IncidentRecord(incident("j", "d"), None),
+    )
+    assert updated_incident_log(incident_log, [incident("j", "d")], NOON + 9) == incident_log
 
 
 def test_what_opens_again_under_the_same_id_is_a_chapter_of_its_own():
-    chapters = chronicle((), [incident("i", "a")], NOON)
-    chapters = chronicle(chapters, [], NOON + 1)
-    chapters = chronicle(chapters, [incident("i", "a")], NOON + 2)
-    assert [c.ended_at for c in chapters] == [NOON + 1, None]
+    incident_log = updated_incident_log((), [incident("i", "a")], NOON)
+    incident_log = updated_incident_log(incident_log, [], NOON + 1)
+    incident_log = updated_incident_log(incident_log, [incident("i", "a")], NOON + 2)
+    assert [c.ended_at for c in incident_log] == [NOON + 1, None]
 
 
 def test_the_oldest_ended_chapters_are_forgotten_and_no_open_one():
-    chapters = chronicle((), [incident("open", "x")], NOON)
+    incident_log = updated_incident_log((), [incident("open", "x")], NOON)
     for number in range(PAST_INCIDENTS + 20):
-        chapters = chronicle(chapters, [incident("open", "x"), incident(f"i{number}", "a")], NOON)
-    assert len(chapters) == PAST_INCIDENTS + 2
-    names = [c.incident.id for c in chapters]
+        incident_log = updated_incident_log(
+            incident_log, [incident("open", "x"), incident(f"i{number}", "a")], NOON
+        )
+    assert len(incident_log) == PAST_INCIDENTS + 2
+    names = [c.incident.id for c in incident_log]
     assert names[0] == "open"
     assert names[1] == "i19"
     assert names[-1] == f"i{PAST_INCIDENTS + 19}"

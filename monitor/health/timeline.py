@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from monitor.health.latency import latency_code, latency_of
-from monitor.model.incident import Incident
 from monitor.model.state import State
 
 SLOT_SECONDS = 300.0
 SLOTS = 288
 """A day of slots, the one in progress included."""
 
-PAST_INCIDENTS = 100
-"""So many ended incidents are kept, the latest."""
 
 CELL_BYTES = 5
 RESULTS_LIMIT = 600
@@ -30,7 +27,7 @@ _STATES: tuple[State | None, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenBucket:
     """The slot in progress. ``latencies`` holds a code of ``latency_code`` a result."""
 
     results: int = 0
@@ -40,7 +37,7 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class Timeline:
     """A target's last day. ``slot`` is the number of the slot in progress (Unix time divided
     by ``SLOT_SECONDS``); ``closed`` holds the slots before it without a gap, the oldest first,
     ``CELL_BYTES`` each: worst state, share of results while down, and the codes of the least,
@@ -48,7 +45,7 @@ class Trace:
 
     slot: int = 0
     closed: bytes = b""
-    open: Open = Open()
+    open: OpenBucket = OpenBucket()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
+class DaySummary:
     """A day in ``len(worst)`` columns of ``step`` seconds from ``start`` on, for drawing a lot
     of them cheaply: numbers for ``state_of``, codes for ``latency_of`` (the column's slowest
     median), and the day's ``uptime``."""
@@ -78,48 +75,39 @@ class Strip:
     uptime: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """An incident as it was at its widest; ``ended_at`` (Unix seconds) is None while it is
-    open."""
-
-    incident: Incident
-    ended_at: float | None = None
-
-
-def observe(trace: Trace, state: State, latency: float | None, now: float) -> Trace:
+def observe(timeline: Timeline, state: State, latency: float | None, now: float) -> Timeline:
     """Return the trace with one more result: the state that it led to, and its latency in
     seconds where it was a success. A result that nobody could judge yet counts neither as up
     nor as down. A clock set back adds to the slot in progress."""
-    trace = _advanced(trace, int(now // SLOT_SECONDS))
-    seen, code = trace.open, latency_code(latency)
+    timeline = _advanced(timeline, int(now // SLOT_SECONDS))
+    seen, code = timeline.open, latency_code(latency)
     told = seen.latencies
     if code and len(told) < RESULTS_LIMIT:
         told += bytes((code,))
-    grown = Open(
+    grown = OpenBucket(
         results=seen.results + (state is not State.UNKNOWN),
         downs=seen.downs + (state is State.DOWN),
         worst=max(seen.worst, _STATES.index(state)),
         latencies=told,
     )
-    return replace(trace, open=grown)
+    return replace(timeline, open=grown)
 
 
-def slots(trace: Trace, now: float) -> tuple[Slot, ...]:
+def slots(timeline: Timeline, now: float) -> tuple[Slot, ...]:
     """Return the ``SLOTS`` slots that end with the one in progress at ``now``."""
-    first, data = _day(trace, now)
+    first, data = _day(timeline, now)
     return tuple(
         _slot((first + number) * SLOT_SECONDS, data[number * CELL_BYTES :][:CELL_BYTES])
         for number in range(SLOTS)
     )
 
 
-def strip(trace: Trace, now: float, width: int = 4) -> Strip:
+def day_summary(timeline: Timeline, now: float, width: int = 4) -> DaySummary:
     """Return the same day with ``width`` slots (a divisor of ``SLOTS``) to a column."""
-    first, data = _day(trace, now)
+    first, data = _day(timeline, now)
     states, shares, medians = data[0::CELL_BYTES], data[1::CELL_BYTES], data[3::CELL_BYTES]
     measured = SLOTS - sum(states.count(_STATES.index(s)) for s in (None, State.UNKNOWN))
-    return Strip(
+    return DaySummary(
         start=first * SLOT_SECONDS,
         step=width * SLOT_SECONDS,
         worst=tuple(max(states[n : n + width]) for n in range(0, SLOTS, width)),
@@ -140,53 +128,25 @@ def uptime(day: Sequence[Slot]) -> float | None:
     return 1 - sum(slot.down for slot in measured) / len(measured) if measured else None
 
 
-def chronicle(
-    chapters: Sequence[Chapter], incidents: Sequence[Incident], now: float
-) -> tuple[Chapter, ...]:
-    """Return the chapters after ``incidents`` are those that are open: new ones are added,
-    those that grew are told at their widest, those that are gone have ended ``now``. The
-    oldest of the ended ones are forgotten."""
-    opened = {incident.id: incident for incident in incidents}
-    told = {chapter.incident.id for chapter in chapters if chapter.ended_at is None}
-    going_on = [_continued(c, opened, now) if c.ended_at is None else c for c in chapters]
-    going_on += [Chapter(incident) for incident in incidents if incident.id not in told]
-    ended = [chapter for chapter in going_on if chapter.ended_at is not None]
-    forgotten = {id(chapter) for chapter in ended[: max(0, len(ended) - PAST_INCIDENTS)]}
-    return tuple(chapter for chapter in going_on if id(chapter) not in forgotten)
-
-
-def awaiting(
-    before: Sequence[Incident], found: Sequence[Incident], unmeasured: Collection[str]
-) -> tuple[Incident, ...]:
-    """Return the open incidents that nobody can say to be over, for a target of theirs has no
-    result since the monitor started or the target changed."""
-    again, waiting = {incident.id for incident in found}, frozenset(unmeasured)
-    return tuple(
-        incident
-        for incident in before
-        if incident.id not in again and not waiting.isdisjoint(incident.affected)
-    )
-
-
-def _advanced(trace: Trace, slot: int) -> Trace:
+def _advanced(timeline: Timeline, slot: int) -> Timeline:
     """Close the slot in progress, and every one since, if ``slot`` is later."""
-    if not trace.slot:
-        return replace(trace, slot=slot)
-    passed = min(slot - trace.slot, SLOTS)
+    if not timeline.slot:
+        return replace(timeline, slot=slot)
+    passed = min(slot - timeline.slot, SLOTS)
     if passed <= 0:
-        return trace
-    closed = trace.closed + _cell(trace.open) + bytes((passed - 1) * CELL_BYTES)
-    return Trace(slot, closed[-(SLOTS - 1) * CELL_BYTES :])
+        return timeline
+    closed = timeline.closed + _cell(timeline.open) + bytes((passed - 1) * CELL_BYTES)
+    return Timeline(slot, closed[-(SLOTS - 1) * CELL_BYTES :])
 
 
-def _day(trace: Trace, now: float) -> tuple[int, bytes]:
+def _day(timeline: Timeline, now: float) -> tuple[int, bytes]:
     """Return the number of the first of ``SLOTS`` slots, and the cells of all of them."""
-    current = _advanced(trace, int(now // SLOT_SECONDS))
+    current = _advanced(timeline, int(now // SLOT_SECONDS))
     data = current.closed + _cell(current.open)
     return current.slot - SLOTS + 1, bytes(SLOTS * CELL_BYTES - len(data)) + data
 
 
-def _cell(seen: Open) -> bytes:
+def _cell(seen: OpenBucket) -> bytes:
     if not seen.worst:
         return bytes(CELL_BYTES)
     share = math.ceil(_SHARES * seen.downs / seen.results) if seen.results else 0
@@ -205,11 +165,3 @@ def _slot(start: float, cell: bytes) -> Slot:
         median=latency_of(median),
         greatest=latency_of(greatest),
     )
-
-
-def _continued(chapter: Chapter, opened: dict[str, Incident], now: float) -> Chapter:
-    current = opened.get(chapter.incident.id)
-    if current is None:
-        return replace(chapter, ended_at=now)
-    wider = len(current.affected) >= len(chapter.incident.affected)
-    return Chapter(current) if wider else chapter
