@@ -18,6 +18,7 @@ from monitor.export.metrics.family import (
 from monitor.export.metrics.monitor_families import MONITOR_FAMILIES, MONITOR_HISTOGRAMS
 from monitor.export.metrics.target_families import HISTOGRAM_FAMILIES, TARGET_FAMILIES
 from monitor.export.metrics.write_families import WRITE_FAMILIES, WRITE_REQUESTS
+from monitor.present.runbook import runbook
 
 FOLDER = Path(__file__).parent
 _PER_TARGET = ("target", "group")
@@ -79,6 +80,7 @@ def written() -> Mapping[str, str]:
     makers: Mapping[str, Callable[[], str]] = {
         "metrics.md": metrics,
         "configuration.md": configuration,
+        "causes.md": runbook,
     }
     return {name: make() for name, make in makers.items()}
 

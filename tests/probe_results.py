@@ -5,7 +5,8 @@ from dataclasses import replace
 from monitor.health.baseline import Baseline
 from monitor.health.quality import Quality
 from monitor.health.status import TargetStatus
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Endpoint, Protocol
 from monitor.model.probe_result import (
     Connection,

@@ -18,7 +18,8 @@ from monitor.health.redundancy import rollup
 from monitor.health.status import TargetStatus
 from monitor.health.timeline import SLOT_SECONDS, SLOTS, observe
 from monitor.incidents.incident_log import IncidentRecord
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.discovery import BrokenStep, ChainState, FoundBy, UnlistedHost, WildcardSample
 from monitor.model.endpoint import Endpoint, Protocol
 from monitor.model.identity import Identity

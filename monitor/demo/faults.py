@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from monitor.demo.internet import Internet, Manner
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.incident import Scope
 
 Act = Callable[[Internet, bool], Awaitable[None]]

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from monitor.diagnosis.evidence import clean, evidence_of
 from monitor.diagnosis.proxy_path import hypothesis
 from monitor.diagnosis.texts import explain
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Source
 from monitor.model.probe_result import (
     Connection,

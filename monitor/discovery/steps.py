@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from monitor.catalog.chains import PLACEHOLDER, SHAPES, TOKEN, Part, Read, Step, Template
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.endpoint import Expectation
 from monitor.model.secret import Secret
 from monitor.model.target import Target

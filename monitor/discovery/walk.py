@@ -10,7 +10,7 @@ from monitor.catalog.coverage import matches
 from monitor.catalog.wildcard_samples import DiscoveryState, is_named
 from monitor.discovery.client import Ask
 from monitor.discovery.steps import UnusableError, Values, read, request, stood_in
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.discovery import BrokenStep, ChainState, FoundBy, WildcardSample
 from monitor.model.settings import Settings
 from monitor.model.target import Target, shown_path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.state import State
 
 LOOK_BACK = 20

@@ -7,22 +7,9 @@ from dataclasses import dataclass, replace
 
 from monitor.health import flapping
 from monitor.health.flapping import Flaps
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause, Severity
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.state import State
-
-DEGRADING = frozenset(
-    {
-        Cause.SLOW,
-        Cause.CLOCK_SKEW,
-        Cause.VPC_ENDPOINT_DENIED,
-        Cause.ADDRESS_FAILED,
-        Cause.AWS_NO_CREDENTIALS,
-        Cause.AWS_PERMISSION_DENIED,
-    }
-)
-"""Causes under which the endpoint still answers. A VPC endpoint's policy that denies a
-request without credentials may well allow the runner's role, and what the monitor's own role
-may not do the runner's may: it is told, not called down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +91,8 @@ def _stands(health: Health, state: State, cause: Cause | None, now: float) -> He
 def _state_of(diagnosis: Diagnosis) -> State:
     if diagnosis.cause is None:
         return State.UP
-    return State.DEGRADED if diagnosis.cause in DEGRADING else State.DOWN
+    degrading = diagnosis.cause.record.severity is Severity.DEGRADED
+    return State.DEGRADED if degrading else State.DOWN
 
 
 def _may_fall(seen: Health, now: float, policy: HealthPolicy) -> bool:

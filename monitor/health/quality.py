@@ -10,7 +10,8 @@ from monitor.diagnosis.texts import explain
 from monitor.health import baseline
 from monitor.health.baseline import Baseline, Margin
 from monitor.health.flapping import FALLS_WITHIN, LOOK_BACK, Flaps
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.probe_result import ProbeResult
 from monitor.model.target import Target
 

@@ -11,7 +11,8 @@ from monitor.common.histogram import Histogram
 from monitor.health.machine import Health
 from monitor.health.quality import Quality
 from monitor.health.timeline import Timeline
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Protocol
 from monitor.model.groups import RESOLVER_GROUP
 from monitor.model.probe_result import ProbeResult

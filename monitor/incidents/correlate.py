@@ -13,7 +13,7 @@ from monitor.diagnosis.clock import ClockSource, agrees, estimate, in_words, sit
 from monitor.diagnosis.issuers import issuer_of, leaf_of
 from monitor.health.status import TargetStatus
 from monitor.incidents.hypothesis import Hypothesis
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.groups import RESOLVER_GROUP
 from monitor.model.incident import Scope
 from monitor.model.probe_result import Connection, Family, ResolutionSource

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from monitor.diagnosis.evidence import clean
 from monitor.health.status import TargetStatus
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause, FollowUpKind
 from monitor.model.endpoint import Protocol
 from monitor.model.groups import RESOLVER_GROUP
 from monitor.model.incident import Incident, Scope
@@ -69,13 +69,13 @@ class FollowUpResult:
 
 def follow_ups_for(incident: Incident, statuses: Sequence[TargetStatus]) -> tuple[FollowUp, ...]:
     """Return the looks that would settle why an incident is; few, and none where it is plain."""
-    chooser = _CHOOSERS.get(incident.cause)
-    if chooser is None or incident.scope in _SHARED:
+    kind = incident.cause.record.follow_up
+    if kind is None or incident.scope in _SHARED:
         return ()
     affected = set(incident.affected)
     members = (s for s in statuses if s.target.id in affected and s.cause is incident.cause)
     speaker = next((s for s in members if s.target.group != RESOLVER_GROUP), None)
-    return tuple(chooser(speaker, statuses)) if speaker else ()
+    return tuple(_CHOOSERS[kind](speaker, statuses)) if speaker else ()
 
 
 def follow_up_result_of(follow_up: FollowUp, probe_result: ProbeResult) -> FollowUpResult:
@@ -188,26 +188,16 @@ def _proxy_follow_ups(speaker: TargetStatus, _: Sequence[TargetStatus]) -> Itera
     yield _alternate_proxy(speaker)
 
 
-_CHOOSERS: Mapping[Cause, Callable[[TargetStatus, Sequence[TargetStatus]], Iterator[FollowUp]]] = (
-    MappingProxyType(
-        {
-            C.TLS_RESET_ON_HELLO: _hello_follow_ups,
-            C.TLS_TIMEOUT_ON_HELLO: _hello_follow_ups,
-            C.TCP_TIMEOUT: _stream_follow_ups,
-            C.TCP_REFUSED: _stream_follow_ups,
-            C.ADMIN_PROHIBITED: _stream_follow_ups,
-            C.HOST_UNREACHABLE: _stream_follow_ups,
-            C.UDP_NO_REPLY: _datagram_follow_ups,
-            C.UDP_PORT_UNREACHABLE: _datagram_follow_ups,
-            C.DNS_NXDOMAIN: _name_follow_ups,
-            C.DNS_NODATA: _name_follow_ups,
-            C.DNS_SINKHOLED: _name_follow_ups,
-            C.PROXY_DENIED: _proxy_follow_ups,
-            C.PROXY_AUTH_REQUIRED: _proxy_follow_ups,
-            C.PROXY_UNREACHABLE: _proxy_follow_ups,
-            C.PROXY_UPSTREAM_FAILED: _proxy_follow_ups,
-        }
-    )
+_CHOOSERS: Mapping[
+    FollowUpKind, Callable[[TargetStatus, Sequence[TargetStatus]], Iterator[FollowUp]]
+] = MappingProxyType(
+    {
+        FollowUpKind.HELLO: _hello_follow_ups,
+        FollowUpKind.STREAM: _stream_follow_ups,
+        FollowUpKind.DATAGRAM: _datagram_follow_ups,
+        FollowUpKind.NAME: _name_follow_ups,
+        FollowUpKind.PROXY: _proxy_follow_ups,
+    }
 )
 
 

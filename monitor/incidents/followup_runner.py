@@ -14,7 +14,7 @@ from monitor.incidents.followup_plan import (
     follow_ups_for,
 )
 from monitor.incidents.followup_verdict import refine
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.incident import Incident
 from monitor.model.probe_result import ProbeResult
 

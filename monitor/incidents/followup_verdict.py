@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from monitor.incidents.followup_plan import SMALL_SEGMENT, FollowUpResult, Rival
 from monitor.incidents.wording import remarked
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.incident import Incident
 from monitor.model.target import Target
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monitor.health.status import TargetStatus
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.incident import Scope
 
 

@@ -15,7 +15,7 @@ from monitor.health.status import TargetStatus
 from monitor.incidents.correlate import explain
 from monitor.incidents.hypothesis import Hypothesis
 from monitor.incidents.wording import STILL_WORKS, describe, remarked
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
 

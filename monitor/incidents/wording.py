@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from monitor.catalog.groups import rank
 from monitor.incidents.hypothesis import Hypothesis
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.groups import RESOLVER_GROUP
 from monitor.model.incident import Scope
 

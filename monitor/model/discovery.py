@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.state import State
 
 

@@ -8,30 +8,19 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from types import MappingProxyType
 
 from monitor.catalog.groups import GROUPS, rank
 from monitor.common.csv_text import csv_text
 from monitor.common.identifiers import is_address
 from monitor.health.status import TargetStatus
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Ask, Cause
 from monitor.model.endpoint import Protocol
 from monitor.model.groups import RESOLVER_GROUP
 from monitor.model.identity import Identity
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.present.formats import FirewallFormat
-
-
-class Ask(StrEnum):
-    """What has to be done for a destination."""
-
-    OPEN = "open"
-    ALLOW_NAME = "allow by name"
-    ALLOW_IN_DNS = "allow in DNS"
-    ALLOW_IN_PROXY = "allow in proxy"
-    EXEMPT = "exempt from TLS inspection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +46,6 @@ class Request:
         return spoken and not is_address(self.destination)
 
 
-ASKS: Mapping[Cause, Ask] = MappingProxyType(
-    {
-        Cause.NETWORK_UNREACHABLE: Ask.OPEN,
-        Cause.HOST_UNREACHABLE: Ask.OPEN,
-        Cause.ADMIN_PROHIBITED: Ask.OPEN,
-        Cause.TCP_REFUSED: Ask.OPEN,
-        Cause.TCP_TIMEOUT: Ask.OPEN,
-        Cause.TCP_RESET: Ask.OPEN,
-        Cause.UDP_NO_REPLY: Ask.OPEN,
-        Cause.UDP_PORT_UNREACHABLE: Ask.OPEN,
-        Cause.DNS_TIMEOUT: Ask.OPEN,
-        Cause.TLS_RESET_ON_HELLO: Ask.ALLOW_NAME,
-        Cause.TLS_TIMEOUT_ON_HELLO: Ask.ALLOW_NAME,
-        Cause.TLS_PROTOCOL: Ask.ALLOW_NAME,
-        Cause.HTTP_BLOCKED_PAGE: Ask.ALLOW_NAME,
-        Cause.HTTP_TIMEOUT: Ask.ALLOW_NAME,
-        Cause.DNS_NXDOMAIN: Ask.ALLOW_IN_DNS,
-        Cause.DNS_NODATA: Ask.ALLOW_IN_DNS,
-        Cause.DNS_REFUSED: Ask.ALLOW_IN_DNS,
-        Cause.DNS_SINKHOLED: Ask.ALLOW_IN_DNS,
-        Cause.PROXY_DENIED: Ask.ALLOW_IN_PROXY,
-        Cause.PROXY_UPSTREAM_FAILED: Ask.ALLOW_IN_PROXY,
-        Cause.TLS_INTERCEPTED: Ask.EXEMPT,
-        Cause.TLS_UNTRUSTED: Ask.EXEMPT,
-    }
-)
-"""Causes that somebody's rule may be the reason of. The others are no firewall's affair."""
-
 _UDP = frozenset({Protocol.UDP, Protocol.DNS, Protocol.NTP})
 _INTRO = (
     "Please allow the following outbound connections from the subnet of an Ona runner{where}.\n"
@@ -104,7 +65,7 @@ def blocked(statuses: Iterable[TargetStatus]) -> tuple[Request, ...]:
     requests = []
     for status in sorted(statuses, key=lambda status: rank(status.target.group)):
         diagnosis = status.diagnosis
-        ask = ASKS.get(diagnosis.cause) if diagnosis and diagnosis.cause else None
+        ask = diagnosis.cause.record.ask if diagnosis and diagnosis.cause else None
         if diagnosis and ask and status.state is State.DOWN and _crosses_a_firewall(status.target):
             requests.append(_request(status.target, ask, diagnosis.cause, diagnosis.detail))
     return _merged(requests)

@@ -9,7 +9,8 @@ from enum import StrEnum
 from monitor.health.gateways import Gateway
 from monitor.health.redundancy import RedundantGroup
 from monitor.health.status import TargetStatus
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.discovery import ChainState, UnlistedHost
 from monitor.model.incident import Incident
 from monitor.model.state import State

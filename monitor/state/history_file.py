@@ -17,7 +17,7 @@ from monitor.diagnosis.issuers import KEPT, NAME_LIMIT
 from monitor.health.baseline import WINDOW
 from monitor.health.timeline import CELL_BYTES, RESULTS_LIMIT, SLOTS, OpenBucket, Timeline
 from monitor.incidents.incident_log import PAST_INCIDENTS, IncidentRecord
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
 

@@ -9,7 +9,8 @@ import pytest
 from monitor.cli.one_shot import check_all, explained, incidents_of
 from monitor.health.status import TargetStatus
 from monitor.incidents.followup_plan import FollowUp
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Scope
 from monitor.model.probe_result import Connection, Family, ProbeResult
 from monitor.model.state import State

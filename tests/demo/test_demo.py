@@ -21,7 +21,7 @@ from monitor.demo.certificates import certificate, make_key
 from monitor.demo.faults import FAULTS, Fault
 from monitor.demo.internet import Internet, small_internet
 from monitor.demo.show import catalogue, configuration
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.incident import Scope
 from monitor.model.state import State
 from tests.internet.process import free_port, open_descriptors, running, wait_until

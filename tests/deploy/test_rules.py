@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from tests.internet.process import program, wait_until
 from tests.internet.prometheus import Prometheus
 

@@ -21,7 +21,8 @@ from monitor.diagnosis.clock import (
 )
 from monitor.health.status import TargetStatus
 from monitor.incidents.lifecycle import correlate
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Scope
 from monitor.model.probe_result import (
     Certificate,

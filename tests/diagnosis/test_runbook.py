@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "causes.md").read_text()
 SECTIONS = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", TEXT, flags=re.MULTILINE | re.DOTALL))
-PARTS = ("Looks like", "Confirm", "Cure", "Ask the firewall team")
+PARTS = ("Looks like", "Confirm", "Fix", "Ask the firewall team")
 
 
 def test_every_cause_has_its_section_and_no_section_is_of_another():
@@ -26,7 +26,7 @@ def test_a_section_says_how_it_looks_how_to_confirm_and_cure_it_and_what_to_ask(
 
 @pytest.mark.parametrize("cause", sorted(set(SECTIONS) - {"internal_error"}))
 def test_a_cause_is_confirmed_by_a_command(cause: str):
-    confirm = SECTIONS[cause].partition("**Confirm**")[2].partition("**Cure**")[0]
+    confirm = SECTIONS[cause].partition("**Confirm**")[2].partition("**Fix**")[0]
     assert re.search(r"`[^`]+`", confirm)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.discovery.client import asking
 from monitor.discovery.walk import Outcome, walk
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.discovery import FoundBy
 from tests.discovery.support import CHAINS, by_id, engine, targets
 from tests.internet import origins as real

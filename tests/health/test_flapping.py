@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from monitor.health.flapping import CALM, CHANGES, FALLS, FALLS_WITHIN
 from monitor.health.machine import Health, HealthPolicy, advance, confirm
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.state import State
 
 POLICY = HealthPolicy()

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from monitor.health.flapping import Flaps
 from monitor.health.quality import CLEAN_AT, LOSSY_AT, Quality, assess, unsettled
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.probe_result import Connection, Family, Phase, ProbeResult, TcpFacts
 from tests.probe_results import FILTERED, REACHED, probe_result, target
 

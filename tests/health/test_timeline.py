@@ -26,7 +26,7 @@ from monitor.incidents.incident_log import (
     awaiting,
     updated_incident_log,
 )
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
 

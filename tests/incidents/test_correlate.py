@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from monitor.health.status import TargetStatus
 from monitor.incidents.lifecycle import correlate
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import DEFAULT_PROBERS, Endpoint, Protocol
 from monitor.model.incident import Incident, Scope
 from monitor.model.probe_result import (

@@ -18,7 +18,7 @@ from monitor.incidents.followup_plan import (
 from monitor.incidents.followup_verdict import refine, whom
 from monitor.incidents.lifecycle import correlate
 from monitor.incidents.wording import STILL_WORKS
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.probe_result import (
     Connection,

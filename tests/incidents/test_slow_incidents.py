@@ -8,7 +8,8 @@ import pytest
 
 from monitor.health.status import TargetStatus
 from monitor.incidents.lifecycle import correlate
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Scope
 from monitor.model.state import State
 from tests.incidents.test_correlate import CATALOG, EGRESS, one, status, world

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.diagnosis.causes import CLOCK_TOLERANCE, diagnose
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.endpoint import DEFAULT_PROBERS, Endpoint, Protocol
 from monitor.model.probe_result import (
     Certificate,

@@ -15,12 +15,13 @@ from botocore.validate import ParamValidator
 
 from monitor.catalog import build_targets
 from monitor.health.status import TargetStatus
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Ask, Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.identity import Identity
 from monitor.model.settings import Settings
 from monitor.model.state import State
 from monitor.model.target import Target
-from monitor.present.firewall_request import ASKS, Ask, Request, blocked, everything, write
+from monitor.present.firewall_request import Request, blocked, everything, write
 from monitor.present.formats import FirewallFormat
 from tests.probe_results import altered, probe_result, target
 
@@ -80,7 +81,7 @@ def test_only_what_is_down_for_a_rule_of_somebodys_is_blocked():
     ]
 
 
-@pytest.mark.parametrize("cause", ASKS)
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause.record.ask])
 def test_each_cause_that_a_rule_has_is_told_with_its_sentence(cause: Cause):
     text = write(blocked([down("app-ona-com", cause)]), FirewallFormat.TEXT, Identity())
     assert "app.ona.com TCP 443" in text

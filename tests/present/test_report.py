@@ -11,7 +11,8 @@ import pytest
 from monitor.catalog import build_targets
 from monitor.cli.one_shot import incidents_of
 from monitor.health.status import TargetStatus
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Protocol
 from monitor.model.identity import Identity
 from monitor.model.settings import Problem, ScheduleSettings, Settings, TargetSettings

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.common.rate_limit import TokenBucket
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Protocol
 from monitor.model.probe_result import ProbeResult
 from monitor.model.settings import FamilyChoice, ScheduleSettings

@@ -11,7 +11,8 @@ import pytest
 from monitor.catalog import load_catalog
 from monitor.diagnosis.causes import diagnose
 from monitor.health.machine import Health, HealthPolicy, advance
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Protocol
 from monitor.model.probe_result import Phase, ProbeResult
 from monitor.model.state import State

@@ -12,7 +12,8 @@ from monitor.catalog import build_targets
 from monitor.diagnosis.causes import diagnose
 from monitor.diagnosis.network_path import network_path
 from monitor.health.machine import Health, HealthPolicy, advance
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Protocol
 from monitor.model.identity import Identity
 from monitor.model.probe_result import ProbeResult

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.export.metrics.families import families
 from monitor.health.status import TargetStatus
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol, Source
 from monitor.model.settings import ScheduleSettings
 from monitor.model.target import Target

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from monitor.cli.one_shot import check_all, incidents_of
 from monitor.diagnosis.clock import ClockSource
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
 from monitor.model.incident import Scope
 from monitor.model.settings import ScheduleSettings

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from monitor.diagnosis.causes import diagnose
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
 from monitor.model.probe_result import FailureKind, Family, Phase, ProbeResult, ResolutionSource
 from monitor.model.settings import FamilyChoice

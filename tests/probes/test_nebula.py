@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.diagnosis.causes import diagnose
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
 from monitor.model.probe_result import FailureKind, Family, Phase, ProbeResult
 from monitor.model.target import Target

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from monitor.diagnosis.causes import diagnose
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
 from monitor.model.probe_result import FailureKind, Phase, ProbeResult
 from monitor.model.target import Target

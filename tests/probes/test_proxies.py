@@ -9,7 +9,7 @@ import pytest
 
 from monitor.diagnosis.causes import diagnose
 from monitor.diagnosis.proxy_path import Comparison, comparison
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
 from monitor.model.probe_result import Phase, ProbeResult
 from monitor.model.secret import Secret

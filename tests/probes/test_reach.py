@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
 from monitor.model.settings import FamilyChoice, ScheduleSettings
 from monitor.model.target import AddressPolicy, Target

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.incidents.followup_plan import SMALL_SEGMENT, FollowUp, Rival
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
 from monitor.model.probe_result import FailureKind, ProbeResult
 from monitor.model.settings import ScheduleSettings

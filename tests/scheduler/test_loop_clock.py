@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.incident import Scope
 from monitor.model.probe_result import Connection, Family, HttpFacts, Phase, ProbeResult, TlsFacts
 from monitor.model.settings import ScheduleSettings

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from monitor.health.machine import Health
 from monitor.health.status import TargetStatus
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
 from monitor.state.events import Event, EventKind, Events, incidents_changed, state_changed

@@ -10,7 +10,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from monitor.health.machine import Health
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.state import State
 from tests.internet.process import program
 from tests.stores import NOW, all_up, hostile_board, lost_egress, realistic_board, remembered

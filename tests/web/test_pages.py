@@ -12,7 +12,7 @@ import pytest
 from monitor.health.machine import Health
 from monitor.health.timeline import Timeline, observe
 from monitor.incidents.incident_log import IncidentRecord
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
 from monitor.state.history_store import HistoryStore

@@ -9,7 +9,7 @@ from monitor.diagnosis.network_path import network_path
 from monitor.diagnosis.proxy_path import proxy_paths_of
 from monitor.export.metrics.family import HistogramFamily, Kind, Sample, TargetFamily, one
 from monitor.health.status import TargetStatus
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.probe_result import Connection, Family, Phase, ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Addresses

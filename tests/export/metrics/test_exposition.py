@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as read_text
 
 from monitor.export.metrics.exposition import Format, negotiate, render, render_politely, snapshot
 from monitor.export.metrics.families import families
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.state.store import StateStore
 from tests.internet.process import program
 from tests.stores import hostile_board, realistic_board

@@ -10,7 +10,7 @@ from monitor.export.metrics.families import families
 from monitor.export.metrics.family import Kind
 from monitor.export.metrics.monitor_families import MONITOR_FAMILIES, MONITOR_HISTOGRAMS
 from monitor.export.metrics.target_families import HISTOGRAM_FAMILIES, TARGET_FAMILIES
-from monitor.model.diagnosis import Cause
+from monitor.model.causes import Cause
 from monitor.model.probe_result import Failure, FailureKind, Phase
 from monitor.model.state import State
 from monitor.model.target import Addresses

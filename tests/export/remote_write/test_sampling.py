@@ -8,7 +8,8 @@ from dataclasses import replace
 from monitor.export.metrics.families import families
 from monitor.export.remote_write.sampling import AGAIN_AFTER, OWN_EVERY, Sampler
 from monitor.export.remote_write.series import Point, is_stale
-from monitor.model.diagnosis import Cause, Diagnosis
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.state import State
 from monitor.state.store import StateStore
 from tests.stores import NOW, hostile_board, realistic_board
