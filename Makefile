@@ -5,7 +5,7 @@ CONFIG ?= config.toml
 IMAGE ?= egress-monitor
 BIN := .venv/bin
 
-.PHONY: help venv demo run test lint types format lab lab-fault lab-report lab-calm bench dashboards reference lock image clean dev packages
+.PHONY: help venv demo run test lint types format lab lab-fault lab-report lab-calm bench dashboards reference oracles lock image clean dev packages
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ dashboards: dev ## Write the Grafana dashboards anew from their code
 
 reference: dev ## Write the references in docs/ anew from the code
 	@$(BIN)/python -m docs.reference
+
+oracles: dev ## Record what Go makes of the tests' inputs again (needs go; ARGS=http for one)
+	@$(BIN)/python -m tests.oracles $(ARGS)
 
 lock: dev ## Compile the lock files (ARGS=--upgrade for newer versions)
 	@scripts/lock $(ARGS)

@@ -10,7 +10,7 @@ from monitor.model.diagnosis import Diagnosis
 from monitor.model.probe_result import ProbeResult
 from monitor.model.secret import Secret
 from monitor.model.target import Target
-from monitor.net.http.http1 import ResponseParser
+from monitor.net.http.response import ResponseParser
 from monitor.probes import http
 from monitor.probes.context import ProbeContext
 from monitor.scheduler.engine import Engine

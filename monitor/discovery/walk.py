@@ -15,7 +15,7 @@ from monitor.model.discovery import BrokenStep, ChainState, FoundBy, WildcardSam
 from monitor.model.settings import Settings
 from monitor.model.target import Target, shown_path
 from monitor.net.clock import Clock
-from monitor.net.http.http1 import authority
+from monitor.net.http.request import authority
 
 
 @dataclass(frozen=True, slots=True)

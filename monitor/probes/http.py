@@ -16,14 +16,9 @@ from monitor.model.target import Target
 from monitor.net.aws.responses import is_from_aws, names_endpoint_policy
 from monitor.net.errors import ExchangeError
 from monitor.net.http.date import date_offset
-from monitor.net.http.http1 import (
-    BODY_LIMIT,
-    Head,
-    ResponseParser,
-    authority,
-    encode_request,
-    read_response,
-)
+from monitor.net.http.fields import Head
+from monitor.net.http.request import authority, encode_request
+from monitor.net.http.response import BODY_LIMIT, ResponseParser, read_response
 from monitor.net.sockets.stream import Stream
 from monitor.probes.context import ProbeContext
 from monitor.probes.measure import ProbeConnection, measure

@@ -17,7 +17,9 @@ from monitor.net.aws.imds import (
     token_headers,
 )
 from monitor.net.errors import ExchangeError
-from monitor.net.http.http1 import Head, ResponseParser, authority, encode_request, read_response
+from monitor.net.http.fields import Head
+from monitor.net.http.request import authority, encode_request
+from monitor.net.http.response import ResponseParser, read_response
 from monitor.net.stopwatch import Stopwatch
 from monitor.probes.context import ProbeContext
 from monitor.probes.measure import ProbeConnection, measure

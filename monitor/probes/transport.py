@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 from monitor.model.probe_result import FailureKind, Phase
 from monitor.net.errors import ExchangeError, failure_of
-from monitor.net.http.http1 import ResponseParser, authority, read_response
+from monitor.net.http.request import authority
+from monitor.net.http.response import ResponseParser, read_response
 from monitor.net.proxy.rules import Proxy, connect_request
 from monitor.net.sockets.stream import Stream, TcpStream, TlsStream
 from monitor.net.sockets.tls import tls_facts

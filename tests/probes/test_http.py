@@ -13,7 +13,7 @@ import pytest
 from monitor.model.endpoint import Expectation, Protocol, StatusSet
 from monitor.model.probe_result import FailureKind, Family, Phase, ProbeResult, ResolutionSource
 from monitor.model.settings import FamilyChoice
-from monitor.net.http.http1 import Head
+from monitor.net.http.fields import Head
 from monitor.probes import http, prober
 from tests.internet.ca import DAY, Authority, Issued
 from tests.internet.nginx import Site, nginx

@@ -1,6 +1,9 @@
-"""The HTTP/1.1 answer parser: framing, bounds, and rubbish."""
+"""Requests and the response parser: framing, bounds, and rubbish."""
 
 from __future__ import annotations
+
+import gzip
+import zlib
 
 import pytest
 from hypothesis import given
@@ -8,7 +11,9 @@ from hypothesis import strategies as st
 
 from monitor.model.probe_result import FailureKind
 from monitor.net.errors import ExchangeError
-from monitor.net.http.http1 import HEAD_LIMIT, ResponseParser, authority, encode_request
+from monitor.net.http.fields import Head
+from monitor.net.http.request import authority, encode_request
+from monitor.net.http.response import HEAD_LIMIT, ResponseParser, decoded
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: x\r\n\r\nhello"
 CHUNKED = (
@@ -78,8 +83,10 @@ def test_a_large_body_is_read_up_to_the_limit_and_no_further():
         b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: \u0663\r\n\r\n".encode(),
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 300,
-        b"HTTP/1.1 100 Continue\r\n\r\n" * 20,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1" * 5000,
+        b"HTTP/1.1 103 Early Hints\r\nLink: " + b"y" * HEAD_LIMIT + b"\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * (HEAD_LIMIT // 25 + 1),
+        b"\0\0\x12\x04\0\0\0\0\0\0\x03\0\0\0\x64",
         b"HTTP/1.1 200 OK\r\n" + b"X-Long: " + b"y" * HEAD_LIMIT,
     ],
 )
@@ -121,3 +128,41 @@ def test_a_request_can_not_be_split(target: str):
 def test_an_authority_writes_ipv6_in_brackets_and_leaves_the_default_port_out():
     assert authority("::1", 8443, 443) == "[::1]:8443"
     assert authority("example.test", 443, 443) == "example.test"
+
+
+def test_http2_without_alpn_is_named_at_once():
+    with pytest.raises(ExchangeError, match="HTTP/2 without ALPN") as caught:
+        ResponseParser().feed(b"\0\0\0\x04\0\0\0\0\0")
+    assert caught.value.code == "HTTP2"
+
+
+def test_a_wrong_first_line_is_refused_while_the_peer_waits():
+    with pytest.raises(ExchangeError):
+        ResponseParser().feed(b"220 mail.example.test ESMTP\r\n")
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(b"blocked")),
+        ("x-gzip", gzip.compress(b"blocked")),
+        ("GZIP", gzip.compress(b"blocked")),
+        ("deflate", zlib.compress(b"blocked")),
+        ("deflate", zlib.compress(b"blocked", wbits=-15)),
+        ("identity", b"blocked"),
+        ("", b"blocked"),
+        ("br", b"blocked"),
+        ("gzip", b"blocked"),
+    ],
+)
+def test_a_content_coding_is_decoded_if_it_is_what_it_says(coding: str, body: bytes):
+    head = Head("1.1", 200, {"content-encoding": coding} if coding else {})
+    assert decoded(head, body) == b"blocked"
+
+
+def test_a_decoded_body_is_bounded_and_may_be_cut_short():
+    head = Head("1.1", 200, {"content-encoding": "gzip"})
+    bomb = gzip.compress(b"x" * 10_000_000)
+    assert len(decoded(head, bomb, 4096)) == 4096
+    half = decoded(head, gzip.compress(bytes(range(256)) * 40)[:-40])
+    assert bytes(range(256)).startswith(half[:256])

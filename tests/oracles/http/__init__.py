@@ -1,0 +1,1 @@
+"""Raw HTTP/1 responses and the verdict of net/http on each."""
