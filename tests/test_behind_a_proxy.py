@@ -170,7 +170,7 @@ def test_a_daemon_tells_it_in_log_metrics_and_api_and_keeps_the_password(
     assert 'egress_no_proxy_missing{entry=".amazonaws.com"} 1.0' in told["/metrics"]
     assert 'egress_no_proxy_missing{entry=".internal"} 0.0' in told["/metrics"]
     for path in ("proxy", "direct"):
-        series = f'egress_path_success{{group="custom",path="{path}",target="compared"}} 1.0'
+        series = f'egress_path_success{{group="custom",proxy_path="{path}",target="compared"}} 1.0'
         assert series in told["/metrics"]
     assert 'target="direct"' not in "".join(
         line for line in told["/metrics"].splitlines() if line.startswith("egress_path_success")

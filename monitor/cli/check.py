@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+
+import structlog
 
 from monitor.catalog import build_targets
 from monitor.cli import one_shot_discovery as discovery
@@ -16,6 +19,7 @@ from monitor.cli.options import Options
 from monitor.cli.selection import select, switched_on
 from monitor.config import load_settings
 from monitor.daemon.identity import discover, from_environment, merge
+from monitor.daemon.logging import redact
 from monitor.health.status import TargetStatus
 from monitor.model.identity import Identity
 from monitor.model.incident import Incident
@@ -45,6 +49,7 @@ def main(options: Options) -> int:
         ConfigError: if the configuration or ``--only`` is wrong.
     """
     settings = load_settings(options.config, options.environ)
+    _log_to_standard_error()
     if options.watch:
         checked = _watch(settings, options)
     else:
@@ -77,6 +82,19 @@ def _print(checked: _Checked, proxies: ProxyAudit, form: Format) -> None:
             Format.CSV: lambda: check_formats.csv(statuses),
         }[form]()
         print(written, end="")
+
+
+def _log_to_standard_error() -> None:
+    """Keep standard output for the report: log warnings and errors to standard error."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            redact,
+            structlog.processors.KeyValueRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 async def _identity(settings: Settings, options: Options) -> Identity:

@@ -1,4 +1,4 @@
-"""Measures every target once, and a failed one a second time before it is called down."""
+"""One probe of every target, and a second one of each that failed, through the pipeline."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from monitor.health.machine import Health, HealthPolicy, advance
 from monitor.health.status import TargetStatus
 from monitor.incidents.followup_plan import follow_ups_for
 from monitor.incidents.followup_runner import Take, run_all
@@ -17,6 +16,10 @@ from monitor.model.incident import Incident
 from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
+from monitor.net.clock import SystemClock
+from monitor.scheduler.pipeline import Pipeline
+from monitor.state.events import Events
+from monitor.state.store import StateStore
 
 Measure = Callable[[Target], Awaitable[tuple[ProbeResult, Diagnosis]]]
 
@@ -37,8 +40,12 @@ async def check_all(
     ``measure`` bounds how many run at once. ``on_result`` is called as each one is done.
     """
 
+    store = StateStore(statuses={target.id: TargetStatus(target) for target in targets})
+    pipeline = Pipeline(store, Events(), SystemClock())
+
     async def one(target: Target) -> TargetStatus:
-        status = await _check(target, measure, retry_after)
+        status = store.statuses[target.id]
+        await _check(status, pipeline, measure, retry_after)
         on_result(status)
         return status
 
@@ -86,17 +93,13 @@ def _at_one_moment(statuses: Sequence[TargetStatus], now: float) -> list[TargetS
     ]
 
 
-async def _check(target: Target, measure: Measure, retry_after: float) -> TargetStatus:
-    if target.missing_values:
-        return TargetStatus.of(target, State.UNKNOWN)
-    probe_result, diagnosis = await measure(target)
-    health = _after(Health(), diagnosis, probe_result)
-    while health.state is State.UNKNOWN:
+async def _check(
+    status: TargetStatus, pipeline: Pipeline, measure: Measure, retry_after: float
+) -> None:
+    """Probe until the state is known: a single failure may be one lost packet."""
+    if status.target.missing_values:
+        return
+    pipeline.process(status, *await measure(status.target))
+    while status.state is State.UNKNOWN:
         await asyncio.sleep(retry_after)
-        probe_result, diagnosis = await measure(target)
-        health = _after(health, diagnosis, probe_result)
-    return TargetStatus(target, health, probe_result, diagnosis)
-
-
-def _after(health: Health, diagnosis: Diagnosis, probe_result: ProbeResult) -> Health:
-    return advance(health, diagnosis, probe_result.started_at, HealthPolicy())
+        pipeline.process(status, *await measure(status.target))

@@ -13,7 +13,7 @@ from monitor.health.status import TargetStatus
 from monitor.model.target import Target
 from monitor.present.terminal import overview
 from monitor.scheduler.engine import Engine
-from monitor.scheduler.loop import Watch
+from monitor.scheduler.loop import ProbeLoop
 from monitor.state.events import Events
 from monitor.state.history_store import HistoryStore
 from monitor.state.store import StateStore
@@ -26,7 +26,7 @@ async def watch(
 ) -> None:
     """Probe ``targets`` on their schedule and show ``store`` until cancelled."""
     clock = engine.probe_context.clock
-    watching = Watch(
+    watching = ProbeLoop(
         store,
         engine,
         Events(),

@@ -1,6 +1,6 @@
 """The daemon: one task group of everything that runs, until it is told to stop.
 
-The main loop of probing is ``Watch.probe_forever`` in ``monitor/scheduler/loop.py``.
+The main loop of probing is ``ProbeLoop.probe_forever`` in ``monitor/scheduler/loop.py``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from monitor.net.clock import SystemClock
 from monitor.net.proxy.audit import audit_proxies
 from monitor.net.sockets.trust_store import TrustError
 from monitor.scheduler.engine import Engine, make_probe_context
-from monitor.scheduler.loop import Watch
+from monitor.scheduler.loop import ProbeLoop
 from monitor.scheduler.loop_lag import LagMeter
 from monitor.scheduler.shard import share_of
 from monitor.state.event_log import identity_fields, log_event
@@ -98,7 +98,7 @@ class Monitor:
             on_change=lambda: self.apply(self._settings),
         )
         engine = self._make_engine(settings)
-        self._watch = Watch(
+        self._watch = ProbeLoop(
             self.store,
             engine,
             self.events,
@@ -127,7 +127,7 @@ class Monitor:
             version=__version__,
             profile=self._settings.profile.value,
             targets=len(self.store.statuses),
-            subscribe=f"{self._settings.web.host}:{self._settings.web.port}",
+            listen=f"{self._settings.web.host}:{self._settings.web.port}",
         )
         try:
             async with asyncio.TaskGroup() as group:

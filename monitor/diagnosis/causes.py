@@ -69,8 +69,9 @@ def diagnose(target: Target, probe_result: ProbeResult) -> Diagnosis:
     inspector = _trusted_inspector(target, probe_result)
     if inspector:
         evidence = {**evidence, INSPECTED_BY: clean(inspector)}
+    alternate_cause = _cause(target, probe_result.alternate) if probe_result.alternate else None
     if cause is None:
-        return Diagnosis(None, evidence=evidence)
+        return Diagnosis(None, evidence=evidence, alternate_cause=alternate_cause)
     detail, remediation = explain(cause, target, probe_result)
     alternate, other_remediation = hypothesis(probe_result)
     return Diagnosis(
@@ -78,6 +79,7 @@ def diagnose(target: Target, probe_result: ProbeResult) -> Diagnosis:
         f"{detail} {alternate}".rstrip(),
         f"{remediation} {other_remediation}".rstrip(),
         evidence,
+        alternate_cause,
     )
 
 

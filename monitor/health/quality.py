@@ -4,7 +4,7 @@ on the way. Pure."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.diagnosis.texts import explain
 from monitor.health import baseline
@@ -81,7 +81,13 @@ def unsettled(flaps: Flaps, target: Target, last_bad: Diagnosis, diagnosis: Diag
     )
     detail = f"{target.host} comes and goes: {often}. When it fails: {last_bad.detail}"
     evidence = {**diagnosis.evidence, "flapping": often}
-    return Diagnosis(last_bad.cause, detail, last_bad.remediation, evidence)
+    return replace(
+        diagnosis,
+        cause=last_bad.cause,
+        detail=detail,
+        remediation=last_bad.remediation,
+        evidence=evidence,
+    )
 
 
 def _lost_packets(probe_result: ProbeResult) -> bool:
@@ -99,7 +105,13 @@ def _said(
         return diagnosis
     _, remediation = explain(Cause.SLOW, target, probe_result)
     detail, facts = what
-    return Diagnosis(Cause.SLOW, detail, remediation, {**diagnosis.evidence, **facts})
+    return replace(
+        diagnosis,
+        cause=Cause.SLOW,
+        detail=detail,
+        remediation=remediation,
+        evidence={**diagnosis.evidence, **facts},
+    )
 
 
 def _what_is_slow(

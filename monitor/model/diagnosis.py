@@ -20,3 +20,4 @@ class Diagnosis:
     detail: str = ""
     remediation: str = ""
     evidence: Mapping[str, str] = field(default_factory=dict)
+    alternate_cause: Cause | None = None

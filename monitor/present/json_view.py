@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
 
-from monitor.diagnosis.causes import diagnose
 from monitor.diagnosis.clock import ClockEstimate
 from monitor.diagnosis.network_path import network_path
 from monitor.diagnosis.proxy_path import comparison, may_be_proxied, proxy_path_of, proxy_paths_of
 from monitor.health.gateways import Gateway
 from monitor.health.redundancy import RedundantGroup
 from monitor.health.summary import Summary
+from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Incident
 from monitor.model.probe_result import (
@@ -71,7 +71,9 @@ def target_view(
         "proxy_path": taken.value if taken else None,
         "may_be_proxied": may_be_proxied(target.endpoint),
         "proxy_paths": {
-            proxy_path.value: _proxy_path(target, tried)
+            proxy_path.value: _proxy_path(
+                tried, said.cause if tried is probe_result else said.alternate_cause
+            )
             for proxy_path, tried in proxy_paths_of(probe_result).items()
         },
         "ways_compared": compared.value if compared else None,
@@ -84,12 +86,11 @@ def target_view(
     }
 
 
-def _proxy_path(target: Target, probe_result: ProbeResult) -> Json:
-    """Return how one way to a target went and what it cost."""
-    diagnosis = diagnose(target, probe_result)
+def _proxy_path(probe_result: ProbeResult, cause: Cause | None) -> Json:
+    """Return the result of one proxy path to a target, and the time it took."""
     return {
         "ok": probe_result.ok,
-        "cause": diagnosis.cause.value if diagnosis.cause else None,
+        "cause": cause.value if cause else None,
         "error": probe_result.failure.message if probe_result.failure else None,
         "duration_seconds": rounded(probe_result.duration),
         "phases": phases_view(probe_result.phases),

@@ -1,6 +1,7 @@
-"""Watches targets: probes each in its slot and keeps the board of how they stand.
+"""The probe loop: starts each target's probe in its slot and hands the result to the pipeline.
 
-The main loop is ``Watch.probe_forever``; what happens to each result is ``Watch.status``.
+The main loop is ``ProbeLoop.probe_forever``; what happens to a result is
+``monitor.scheduler.pipeline``.
 """
 
 from __future__ import annotations
@@ -15,31 +16,20 @@ from random import Random
 import structlog
 
 from monitor.common.rate_limit import MinInterval, TokenBucket
-from monitor.diagnosis.clock import estimate
-from monitor.health import redundancy
-from monitor.health.machine import Health, HealthPolicy, advance, confirm
-from monitor.health.quality import assess, unsettled
+from monitor.health.machine import Health
 from monitor.health.status import TargetStatus
-from monitor.health.timeline import observe
 from monitor.incidents.followup_plan import FollowUp
-from monitor.incidents.followup_runner import FollowUpRunner
-from monitor.incidents.incident_log import awaiting, updated_incident_log
-from monitor.incidents.lifecycle import correlate
-from monitor.model.diagnosis import Diagnosis
-from monitor.model.probe_result import Connection, ProbeResult
+from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.net.clock import Clock
-from monitor.scheduler.corroborate import corroborated, corroborating_targets
+from monitor.scheduler.corroborate import corroborating_targets
 from monitor.scheduler.engine import Engine
-from monitor.scheduler.rollup import Rollup
+from monitor.scheduler.incident_tracker import IncidentTracker
+from monitor.scheduler.pipeline import Pipeline
 from monitor.scheduler.schedule import Schedule, next_slot, slot_offset, slots_between
 from monitor.state.events import (
     Events,
-    incident_explained,
-    incidents_changed,
-    redundant_groups_changed,
-    state_changed,
 )
 from monitor.state.history_store import HistoryStore
 from monitor.state.store import StateStore
@@ -62,19 +52,14 @@ CORROBORATING_TARGETS = 8
 ROUND_PAUSE = 5.0
 """Seconds between two rounds of companions: what is down must not make a storm."""
 
-CORRELATION_SHARE = 1 / 20
-"""Of the time so much may go into looking for what failures share. With 80 targets that is at
-once; when 2,000 targets fail at once, it is done twice a second and not at every result."""
-
 CONFIRMATIONS_PER_SECOND = 25.0
 LATE = 1.0
 
 log = structlog.get_logger(__name__)
 
 
-class Watch:
-    """Probes targets on a schedule and keeps the board. It begins with none: ``apply`` says
-    which there are."""
+class ProbeLoop:
+    """Probes targets on a schedule. It starts without targets: ``apply`` sets them."""
 
     def __init__(
         self,
@@ -90,13 +75,12 @@ class Watch:
         """``on_result`` is told of each record that has a new result."""
         self.engine = engine
         self._store = store
-        self._events = events
         self._history_store = history_store
-        self._clock = clock
         self._random = random
-        self._on_result = on_result
-        self._policy = HealthPolicy()
-        self._rollup = Rollup(store)
+        self._incidents = IncidentTracker(store, events, clock, self._run_follow_up)
+        self._pipeline = Pipeline(
+            store, events, clock, on_state=self._incidents.take_in, on_result=on_result
+        )
         self._schedule = Schedule()
         self._changed = asyncio.Event()
         self._respread: set[str] = set()
@@ -104,9 +88,7 @@ class Watch:
         self._suspicions, self._recoveries = MinInterval(ROUND_PAUSE), MinInterval(ROUND_PAUSE)
         self._recovered_at = -math.inf
         self._confirmations = TokenBucket(CONFIRMATIONS_PER_SECOND, CONFIRMATIONS_PER_SECOND)
-        self._correlation: asyncio.TimerHandle | None = None
-        self._correlate_from = -math.inf
-        self.follow_ups = FollowUpRunner(self._run_follow_up, self._explain)
+        self.follow_ups = self._incidents.follow_ups
 
     def apply(self, targets: Sequence[Target]) -> None:
         """Make the board and the agenda those of ``targets``. A target that is probed as
@@ -132,8 +114,8 @@ class Watch:
         for gone in old.keys() - statuses.keys():
             self._schedule.remove(gone)
         self._store.statuses = statuses
-        self._rollup.reload()
-        self._correlate(self._clock.time())
+        self._pipeline.rollup.reload()
+        self._incidents.correlate()
         self._changed.set()
 
     async def probe_forever(self, group: asyncio.TaskGroup) -> None:
@@ -188,7 +170,8 @@ class Watch:
             return  # a reload replaced it meanwhile, and put the new one on the agenda
         phase = slot_offset(target_id, target.interval)
         status.skipped += slots_between(planned, loop.time(), target.interval, phase)
-        self.status(status, probe_result, diagnosis)
+        before = self._pipeline.process(status, probe_result, diagnosis)
+        self._follow_up(status, before)
         self._set_due(status, begun, loop.time())
 
     def _as_due(self, status: TargetStatus) -> Target:
@@ -222,38 +205,6 @@ class Watch:
                 self._quick.add(target_id)
         self._changed.set()
 
-    def status(self, status: TargetStatus, probe_result: ProbeResult, diagnosis: Diagnosis) -> None:
-        """Take in one result: counters, health, incidents, and a line when a state changed."""
-        before, now = status.health, self._clock.time()
-        status.quality, diagnosis = assess(
-            status.quality, status.target, probe_result, diagnosis, now
-        )
-        status.probe_result = _without_body(probe_result)
-        status.probes += 1
-        status.durations.observe(probe_result.duration)
-        if diagnosis.cause is not None:
-            status.failures[diagnosis.cause] += 1
-            status.last_failure = diagnosis
-        status.health = advance(before, diagnosis, now, self._policy)
-        status.diagnosis = diagnosis = _in_the_light_of(status, diagnosis)
-        latency = sum(probe_result.phases.values()) if probe_result.ok else None
-        status.timeline = observe(status.timeline, status.health.state, latency, now)
-        self._store.self_metrics.last_completed_at = now
-        log.debug(
-            "probed",
-            target=status.target.id,
-            ok=probe_result.ok,
-            cause=diagnosis.cause,
-            seconds=round(probe_result.duration, 4),
-        )
-        if status.health.state is not before.state:
-            self._events.publish(state_changed(status, diagnosis, now))
-        self._events.publish(*self._rollup.take_in(status, now))
-        self._follow_up(status, before)
-        self._confirm_corroborated(now)
-        self._correlate_soon()
-        self._on_result(status)
-
     def _follow_up(self, status: TargetStatus, before: Health) -> None:
         """Look further when a target that was up fails, or one that was down recovers."""
         if status.health.failures_in_row:
@@ -264,65 +215,15 @@ class Watch:
                 down = [r for r in self._store.statuses.values() if r.health.state is State.DOWN]
                 self._probe_soon((r.target.id for r in down), now)
 
-    def _confirm_corroborated(self, now: float) -> None:
-        for status in corroborated(tuple(self._store.statuses.values())):
-            if status.diagnosis is not None:
-                status.health = confirm(status.health, status.diagnosis, now)
-                self._events.publish(state_changed(status, status.diagnosis, now))
-
-    def _correlate_soon(self) -> None:
-        """Look for what failures share: at once, but not all the time."""
-        if self._correlation is None:
-            loop = asyncio.get_running_loop()
-            self._correlation = loop.call_at(self._correlate_from, self._correlate_in_turn)
-
-    def _correlate_in_turn(self) -> None:
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        self._correlation = None
-        self._correlate(self._clock.time())
-        took = loop.time() - begun
-        self._correlate_from = begun + took / CORRELATION_SHARE
-
-    def _correlate(self, now: float) -> None:
-        statuses = tuple(self._store.statuses.values())
-        self._rollup_redundant_groups(now)
-        clock = estimate(((r.target.host, r.probe_result) for r in statuses), now)
-        self._store.clock = clock
-        skewed = clock is not None and clock.skewed
-        if not self._store.incidents and not skewed and all(_is_well(r) for r in statuses):
-            return
-        before = self._store.incidents
-        incidents = self.follow_ups.consider(correlate(statuses, before, now), statuses)
-        unmeasured = [s.target.id for s in statuses if _awaits_result(s)]
-        incidents += awaiting(before, incidents, unmeasured)
-        self._events.publish(*incidents_changed(before, incidents, now))
-        self._store.incidents = incidents
-        self._store.incident_log = updated_incident_log(self._store.incident_log, incidents, now)
-
-    def _rollup_redundant_groups(self, now: float) -> None:
-        before = self._store.redundant_groups
-        pairs = ((r.target, r.health.state) for r in self._store.statuses.values())
-        self._store.redundant_groups = redundancy.rollup(pairs, before, now)
-        self._events.publish(*redundant_groups_changed(before, self._store.redundant_groups, now))
-
     async def _run_follow_up(self, follow_up: FollowUp) -> ProbeResult:
         return await self.engine.follow_up(follow_up)  # a reload may have replaced the engine
-
-    def _explain(self, incident_id: str) -> None:
-        """Take in what second looks saw of an incident, and say it."""
-        now = self._clock.time()
-        self._correlate(now)
-        for incident in self._store.incidents:
-            if incident.id == incident_id:
-                self._events.publish(incident_explained(incident, now))
 
     def _set_due(self, status: TargetStatus, begun: float, now: float) -> None:
         """Put a target back on the agenda: in its next slot, or soon after a failure that
         nothing has confirmed yet, or that began before something else recovered."""
         target, health = status.target, status.health
         due = next_slot(now, target.interval, slot_offset(target.id, target.interval))
-        unconfirmed = 0 < health.failures_in_row < self._policy.down_after
+        unconfirmed = 0 < health.failures_in_row < self._pipeline.policy.down_after
         outdated = health.failures_in_row > 0 and self._recovered_at >= begun
         if unconfirmed or outdated:
             soon = now + self._random.uniform(*CONFIRM_AFTER)
@@ -339,13 +240,6 @@ class Watch:
             self._schedule.set(target.id, now + slot_offset(target.id, min(RAMP, target.interval)))
 
 
-def _is_well(status: TargetStatus) -> bool:
-    """Whether nothing is wrong with a target: it may be up while one address family fails."""
-    probe_result = status.probe_result
-    failed = probe_result is not None and any(c.failure for c in probe_result.connections)
-    return status.health.state is State.UP and not failed
-
-
 def _took(status: TargetStatus) -> float:
     """Return how long the last probe took that was well; 0 where it was not."""
     return status.probe_result.duration if status.probe_result and status.probe_result.ok else 0.0
@@ -354,18 +248,6 @@ def _took(status: TargetStatus) -> float:
 def _suspect_after(status: TargetStatus) -> float:
     soonest, latest = SUSPECT_AFTER
     return min(latest, max(soonest, 3 * _took(status)))
-
-
-def _awaits_result(status: TargetStatus) -> bool:
-    return status.state is State.UNKNOWN and not status.target.missing_values
-
-
-def _in_the_light_of(status: TargetStatus, diagnosis: Diagnosis) -> Diagnosis:
-    """Return the verdict on a result, of a target that may be flapping."""
-    health, trouble = status.health, status.last_failure
-    if not health.flapping or diagnosis.cause is not None or trouble is None:
-        return diagnosis
-    return unsettled(health.flaps, status.target, trouble, diagnosis)
 
 
 def _same_probe(one: Target, other: Target) -> bool:
@@ -377,16 +259,3 @@ def _same_probe(one: Target, other: Target) -> bool:
         one, interval=other.interval, timeout=other.timeout, wildcard_sample=other.wildcard_sample
     )
     return one == other
-
-
-def _without_body(probe_result: ProbeResult) -> ProbeResult:
-    """Drop answers' bodies: diagnosis has read them, and they need not stay in memory."""
-    connections = tuple(_bodyless(connection) for connection in probe_result.connections)
-    alternate = _without_body(probe_result.alternate) if probe_result.alternate else None
-    return replace(probe_result, connections=connections, alternate=alternate)
-
-
-def _bodyless(connection: Connection) -> Connection:
-    if connection.http is None or not connection.http.body:
-        return connection
-    return replace(connection, http=replace(connection.http, body=b""))

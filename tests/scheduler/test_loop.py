@@ -14,7 +14,7 @@ from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.net.clock import SystemClock
 from monitor.scheduler.engine import Engine
-from monitor.scheduler.loop import RAMP, Watch
+from monitor.scheduler.loop import RAMP, ProbeLoop
 from monitor.scheduler.schedule import slot_offset
 from monitor.state.events import Events
 from monitor.state.history_store import HistoryStore
@@ -40,7 +40,7 @@ async def test_what_is_expensive_is_not_asked_for_the_sake_of_another_target() -
 
     clock, store = SystemClock(), StateStore()
     engine = Engine(make_probe_context(), ScheduleSettings(), find_prober=lambda _: probe)
-    watch = Watch(
+    watch = ProbeLoop(
         store,
         engine,
         Events(),

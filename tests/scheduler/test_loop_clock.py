@@ -14,7 +14,7 @@ from monitor.model.settings import ScheduleSettings
 from monitor.model.target import Target
 from monitor.probes.context import ProbeContext
 from monitor.scheduler.engine import Engine
-from monitor.scheduler.loop import Watch
+from monitor.scheduler.loop import ProbeLoop
 from monitor.state.events import Event, EventKind, Events
 from monitor.state.history_store import HistoryStore
 from monitor.state.store import StateStore
@@ -55,7 +55,7 @@ async def test_an_incident_opens_although_all_targets_are_up_and_closes_once_the
     probe_context = make_probe_context()
     engine = Engine(probe_context, ScheduleSettings(), find_prober=lambda _: sites.probe)
     history_store = HistoryStore(None, store, probe_context.clock)
-    watch = Watch(
+    watch = ProbeLoop(
         store,
         engine,
         events,

@@ -1,0 +1,121 @@
+"""Everything that happens to one probe result, in order. Used by the daemon and by ``check``.
+
+``Pipeline.process`` is the one place where a result becomes a state, an event and evidence for
+incidents. Each step is a method; the steps share nothing but the status and the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from monitor.health.machine import Health, HealthPolicy, advance
+from monitor.health.quality import assess, unsettled
+from monitor.health.status import TargetStatus
+from monitor.health.timeline import observe
+from monitor.model.diagnosis import Diagnosis
+from monitor.model.probe_result import ProbeResult
+from monitor.net.clock import Clock
+from monitor.scheduler.rollup import Rollup
+from monitor.state.events import Events, state_changed
+from monitor.state.store import StateStore
+
+log = structlog.get_logger(__name__)
+
+
+class Pipeline:
+    """Processes results. It neither probes nor waits."""
+
+    def __init__(
+        self,
+        store: StateStore,
+        events: Events,
+        clock: Clock,
+        *,
+        policy: HealthPolicy | None = None,
+        on_state: Callable[[TargetStatus], None] = lambda _: None,
+        on_result: Callable[[TargetStatus], None] = lambda _: None,
+    ) -> None:
+        """``on_state`` is called after the state is known and before anybody else reads it:
+        incidents are derived there. ``on_result`` is called last, once per result."""
+        self.policy = policy or HealthPolicy()
+        self.rollup = Rollup(store)
+        self._store = store
+        self._events = events
+        self._clock = clock
+        self._on_state = on_state
+        self._on_result = on_result
+
+    def process(
+        self, status: TargetStatus, probe_result: ProbeResult, diagnosis: Diagnosis
+    ) -> Health:
+        """Process one result of ``status`` and return the health before it."""
+        now, before = self._clock.time(), status.health
+        diagnosis = self._assess_quality(status, probe_result, diagnosis, now)
+        self._count(status, probe_result, diagnosis)
+        self._advance_health(status, diagnosis, now)
+        self._remember(status, probe_result, now)
+        self._announce(status, before, now)
+        self._on_state(status)
+        self._on_result(status)
+        return before
+
+    def _assess_quality(
+        self, status: TargetStatus, probe_result: ProbeResult, diagnosis: Diagnosis, now: float
+    ) -> Diagnosis:
+        """Compare latency and loss with the baseline: a success may be slow."""
+        quality, diagnosis = assess(status.quality, status.target, probe_result, diagnosis, now)
+        status.quality = quality
+        return diagnosis
+
+    def _count(self, status: TargetStatus, probe_result: ProbeResult, diagnosis: Diagnosis) -> None:
+        status.probe_result = _without_body(probe_result)
+        status.probes += 1
+        status.durations.observe(probe_result.duration)
+        if diagnosis.cause is not None:
+            status.failures[diagnosis.cause] += 1
+            status.last_failure = diagnosis
+
+    def _advance_health(self, status: TargetStatus, diagnosis: Diagnosis, now: float) -> None:
+        """Advance the state machine. A flapping target keeps the cause of its last failure."""
+        status.health = health = advance(status.health, diagnosis, now, self.policy)
+        if health.flapping and diagnosis.cause is None and status.last_failure is not None:
+            diagnosis = unsettled(health.flaps, status.target, status.last_failure, diagnosis)
+        status.diagnosis = diagnosis
+
+    def _remember(self, status: TargetStatus, probe_result: ProbeResult, now: float) -> None:
+        latency = sum(probe_result.phases.values()) if probe_result.ok else None
+        status.timeline = observe(status.timeline, status.state, latency, now)
+        self._store.self_metrics.last_completed_at = now
+
+    def _announce(self, status: TargetStatus, before: Health, now: float) -> None:
+        """Log the result, and publish what changed: state, issuer, preferred gateway."""
+        result, diagnosis = status.probe_result, status.diagnosis
+        if result is None or diagnosis is None:
+            return
+        log.debug(
+            "probed",
+            target=status.target.id,
+            ok=result.ok,
+            cause=diagnosis.cause,
+            seconds=round(result.duration, 4),
+        )
+        if status.state is not before.state:
+            self._events.publish(state_changed(status, diagnosis, now))
+        self._events.publish(*self.rollup.take_in(status, now))
+
+
+def _without_body(probe_result: ProbeResult) -> ProbeResult:
+    """Return the result without response bodies: diagnosis was their only reader."""
+    connections = tuple(
+        replace(c, http=replace(c.http, body=b"")) if c.http and c.http.body else c
+        for c in probe_result.connections
+    )
+    alternate = probe_result.alternate
+    return replace(
+        probe_result,
+        connections=connections,
+        alternate=_without_body(alternate) if alternate else None,
+    )
