@@ -14,14 +14,26 @@ from monitor.model.probe_result import FailureKind, TcpFacts
 from monitor.net.errors import ExchangeError, IcmpOSError
 from monitor.net.sockets.icmp import keep_icmp_errors, read_icmp_error
 from monitor.net.sockets.tcp_info import tcp_facts
+from monitor.net.sockets.time_slice import TimeSlice
 from monitor.net.sockets.tls import tls_error
+from monitor.net.sockets.tls_records import RecordReader
 
-_CHUNK = 16_384
+DATA_CHUNK = 4_096
+"""Bytes that ``receive`` returns at most: 4 KiB. Bounds what a reader parses in one go."""
+
+_CIPHERTEXT_CHUNK = 16_384
 _HANDSHAKE_LIMIT = 262_144
+"""Bytes of one handshake that are read: 256 KiB. OpenSSL itself refuses a certificate list of
+more than 100 KiB."""
 
 
 class Stream(Protocol):
-    """Bytes to and from a peer. Cancelling a call is safe; only closing is left then."""
+    """Bytes to and from a peer. Cancelling a call is safe; only closing is possible afterwards.
+
+    ``time_slice`` is shared by all streams of one connection.
+    """
+
+    time_slice: TimeSlice
 
     async def send(self, data: bytes) -> None:
         """Send all of ``data``.
@@ -31,8 +43,10 @@ class Stream(Protocol):
         """
         ...
 
-    async def receive(self) -> bytes:
-        """Return what came, at most 16 KiB; empty when the peer has ended its side.
+    async def receive(self, limit: int = DATA_CHUNK) -> bytes:
+        """Return received data, at most ``limit`` bytes; empty after the peer ended its side.
+
+        Yields to the event loop every millisecond, however fast the peer sends.
 
         Raises:
             OSError: if the connection broke.
@@ -41,7 +55,7 @@ class Stream(Protocol):
         ...
 
     async def flush(self) -> None:
-        """Send what was held back to go with the next data.
+        """Send data that was held back to leave together with the next data.
 
         Raises:
             OSError: if the connection broke.
@@ -61,7 +75,9 @@ class TcpStream:
     each one, as ``loop.sock_recv`` does, costs more than the reads themselves.
     """
 
-    __slots__ = ("_family", "_loop", "_sock", "_waiter", "_watched", "received", "sent")
+    __slots__ = (
+        "_family", "_loop", "_sock", "_waiter", "_watched", "received", "sent", "time_slice"
+    )  # fmt: skip
 
     def __init__(self, family: socket.AddressFamily, *, segment: int | None = None) -> None:
         """``segment``: the largest segment (bytes) to send and to tell the peer to send
@@ -73,6 +89,7 @@ class TcpStream:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
         self._waiter: asyncio.Future[None] | None = None
         self._watched = False
+        self.time_slice = TimeSlice(self._loop)
         self.sent = 0
         self.received = 0
 
@@ -108,6 +125,7 @@ class TcpStream:
             await ready
         finally:
             self._loop.remove_writer(descriptor)
+        self.time_slice.renew()
 
     async def _readable(self) -> None:
         self._waiter = self._loop.create_future()
@@ -118,10 +136,11 @@ class TcpStream:
             await self._waiter
         finally:
             self._waiter = None
+        self.time_slice.renew()
 
     def _on_readable(self) -> None:
         if self._waiter is None:
-            self._unwatch()  # what nobody waits for must not keep the loop awake
+            self._unwatch()  # unread data must not keep the loop awake
         else:
             _wake(self._waiter)
 
@@ -141,10 +160,12 @@ class TcpStream:
             self.sent += count
             view = view[count:]
 
-    async def receive(self) -> bytes:
+    async def receive(self, limit: int = DATA_CHUNK) -> bytes:
+        if self.time_slice.over:
+            await self.time_slice.pause()
         while True:
             try:
-                data = self._sock.recv(_CHUNK)
+                data = self._sock.recv(limit)
             except BlockingIOError:
                 await self._readable()
                 continue
@@ -152,14 +173,14 @@ class TcpStream:
             return data
 
     async def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: all data is sent at once."""
 
     def facts(self) -> TcpFacts | None:
-        """Return the kernel's figures of the connection so far."""
+        """Return the kernel's statistics of the connection so far."""
         return tcp_facts(self._sock)
 
     def close(self) -> None:
-        """Close the socket, at once and without lingering."""
+        """Close the socket immediately, without lingering."""
         self._unwatch()
         self._sock.close()
 
@@ -170,31 +191,41 @@ def _wake(ready: asyncio.Future[None]) -> None:
 
 
 class TlsStream:
-    """TLS over another stream; over a TLS stream too (an origin behind an HTTPS proxy)."""
+    """TLS over another stream, including another TLS stream (an origin behind an HTTPS proxy).
 
-    __slots__ = ("_carrier", "_incoming", "_outgoing", "tls")
+    Received records are handed to OpenSSL a few at a time: OpenSSL processes every KeyUpdate
+    and empty record that it holds within one call, so one full read would hold the event loop
+    for tens of milliseconds.
+    """
+
+    __slots__ = (
+        "_broken", "_carrier", "_incoming", "_outgoing", "_records", "time_slice", "tls"
+    )  # fmt: skip
 
     def __init__(self, carrier: Stream, context: ssl.SSLContext, name: str) -> None:
-        """``name`` goes into SNI, and the certificate has to be for it."""
+        """``name`` is sent as SNI, and the certificate must be valid for it."""
         self._carrier = carrier
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
+        self._records = RecordReader()
+        self._broken: ssl.SSLError | None = None
+        self.time_slice = carrier.time_slice
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
 
     async def handshake(self) -> None:
-        """Shake hands. Our last message (Finished) waits for the first data to go with it,
-        or for ``flush``: one packet less.
+        """Complete the handshake. The client's Finished message is held back until the first
+        data or ``flush``, which saves one packet.
 
         Raises:
             ExchangeError: TLS_VERIFY or TLS_PROTOCOL.
             EOFError: if the peer ended the connection instead of answering.
             OSError: if the connection broke.
         """
-        received = 0
-        while received <= _HANDSHAKE_LIMIT:
+        while self._records.wire <= _HANDSHAKE_LIMIT:
             if await self._advance_handshake():
+                self._records.start_of_data()
                 return
-            received += await self._feed()
+            await self._feed()
         raise ExchangeError(
             FailureKind.TLS_PROTOCOL, "the handshake never ends", "HANDSHAKE_TOO_LONG"
         )
@@ -206,7 +237,7 @@ class TlsStream:
             await self.flush()
             return False
         except ssl.SSLError as error:
-            # The alert that says why is owed to the peer; what matters is our error.
+            # The peer is owed the alert that gives the reason; the result is our own error.
             with contextlib.suppress(OSError):
                 await self.flush()
             raise tls_error(error) from None
@@ -216,17 +247,39 @@ class TlsStream:
         self.tls.write(data)
         await self.flush()
 
-    async def receive(self) -> bytes:
+    async def receive(self, limit: int = DATA_CHUNK) -> bytes:
+        if self.time_slice.over:
+            await self.time_slice.pause()
         while True:
             try:
-                return self.tls.read(_CHUNK)
+                return self._read(limit)
             except ssl.SSLWantReadError:
+                self._records.check_useless()
                 await self.flush()
                 await self._feed()
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""
             except ssl.SSLError as error:
                 raise tls_error(error) from None
+
+    def _read(self, limit: int) -> bytes:
+        """Return data, of as many records as OpenSSL holds: a record may hold a single byte."""
+        if self._broken is not None:
+            raise self._broken
+        data = self.tls.read(limit)
+        while self._incoming.pending and len(data) < limit:
+            try:
+                more = self.tls.read(limit - len(data))
+            except ssl.SSLWantReadError:
+                break
+            except ssl.SSLError as error:
+                self._broken = error  # OpenSSL reports it once; the data before it is good
+                break
+            if not more:  # close_notify; what follows it stays in the buffer
+                break
+            data += more
+        self._records.delivered(len(data))
+        return data
 
     async def flush(self) -> None:
         """Send what TLS has ready to be sent.
@@ -237,10 +290,20 @@ class TlsStream:
         if self._outgoing.pending:
             await self._carrier.send(self._outgoing.read())
 
-    async def _feed(self) -> int:
-        data = await self._carrier.receive()
-        if data:
-            self._incoming.write(data)
-        else:
-            self._incoming.write_eof()
-        return len(data)
+    async def _feed(self) -> None:
+        """Hand the next few records to OpenSSL, received before or now.
+
+        Raises:
+            ExchangeError: TLS_PROTOCOL, if the peer sends records without end.
+            OSError: if the connection broke.
+        """
+        records = self._records
+        if not records.pending:
+            data = await self._carrier.receive(_CIPHERTEXT_CHUNK)
+            if not data:
+                self._incoming.write_eof()
+                return
+            records.put(data)
+        elif self.time_slice.over:
+            await self.time_slice.pause()
+        self._incoming.write(records.take())

@@ -1,4 +1,4 @@
-"""A connected datagram socket: sends, and receives with the kernel's own time of arrival."""
+"""Connected UDP socket with kernel receive timestamps (SO_TIMESTAMPNS)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from monitor.net.errors import IcmpOSError
 from monitor.net.sockets.icmp import keep_icmp_errors, read_icmp_error
 from monitor.net.sockets.stream import family_of
+from monitor.net.sockets.time_slice import TimeSlice
 
 _SO_TIMESTAMPNS = 35  # Linux include/uapi/asm-generic/socket.h
 _TIMESPEC = struct.Struct("@qq")
@@ -18,20 +19,21 @@ _DATAGRAM_LIMIT = 2048
 
 
 class UdpSocket:
-    """Datagrams to and from one peer: the kernel drops those of any other sender."""
+    """Datagrams to and from one peer; the kernel drops those from any other sender."""
 
-    __slots__ = ("_loop", "_sock", "received", "sent")
+    __slots__ = ("_loop", "_sock", "_time_slice", "received", "sent")
 
     def __init__(self, address: str, port: int) -> None:
-        """Connect to an IP literal; nothing is sent by that.
+        """Connect to an IP literal, which sends nothing.
 
         Raises:
-            OSError: if there is no route, or no socket to be had.
+            OSError: if there is no route, or no socket is available.
         """
         self._loop = asyncio.get_running_loop()
         kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
         family = family_of(address)
         self._sock = socket.socket(family, kind)
+        self._time_slice = TimeSlice(self._loop)
         self.sent = self.received = 0
         try:
             keep_icmp_errors(self._sock, family)
@@ -42,7 +44,7 @@ class UdpSocket:
             raise
 
     def send(self, data: bytes) -> float:
-        """Send a datagram; returns the time right before (Unix seconds).
+        """Send a datagram; returns the time immediately before sending (Unix seconds).
 
         Raises:
             OSError: a local error, or an ICMP error that came for an earlier datagram.
@@ -51,16 +53,18 @@ class UdpSocket:
         try:
             self.sent += self._sock.send(data)
         except OSError as error:
-            raise self._told_by_icmp(error) from None
+            raise self._with_icmp_cause(error) from None
         return now
 
     async def receive(self) -> tuple[bytes, float]:
-        """Wait for a datagram; returns it with the time it reached the kernel (Unix
-        seconds): the event loop's own delays are not in that.
+        """Wait for a datagram; returns it with the time it reached the kernel (Unix seconds),
+        which excludes delays of the event loop. Yields every millisecond under a flood.
 
         Raises:
-            OSError: what an ICMP error means (see ``IcmpOSError``).
+            OSError: the meaning of an ICMP error (see ``IcmpOSError``).
         """
+        if self._time_slice.over:
+            await self._time_slice.pause()
         while True:
             try:
                 data, extra, _, _ = self._sock.recvmsg(_DATAGRAM_LIMIT, 128)
@@ -68,7 +72,7 @@ class UdpSocket:
                 await self._readable()
                 continue
             except OSError as error:
-                raise self._told_by_icmp(error) from None
+                raise self._with_icmp_cause(error) from None
             self.received += len(data)
             return data, _arrival(extra)
 
@@ -80,8 +84,9 @@ class UdpSocket:
             await ready
         finally:
             self._loop.remove_reader(descriptor)
+        self._time_slice.renew()
 
-    def _told_by_icmp(self, error: OSError) -> OSError:
+    def _with_icmp_cause(self, error: OSError) -> OSError:
         icmp = read_icmp_error(self._sock)
         if icmp is None:
             return error
