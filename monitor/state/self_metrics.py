@@ -27,21 +27,25 @@ class SelfMetrics:
 
 class Dropped(StrEnum):
     """Why an event was not published: ``QUEUE_FULL`` made room for newer ones, ``CORRUPT``
-    was damaged on disk, ``REFUSED`` the broker would not take."""
+    was damaged on disk, ``REFUSED`` the broker refused for its content, ``OVERSIZE`` was larger
+    than the broker accepts."""
 
     QUEUE_FULL = "queue_full"
     CORRUPT = "corrupt"
     REFUSED = "refused"
+    OVERSIZE = "oversize"
 
 
 @dataclass(slots=True)
 class MqttMetrics:
-    """How publishing to the MQTT broker goes. ``published`` counts what the broker took,
-    ``sessions`` connections that it accepted, ``conflicts`` those that it ended (or seems to
-    have) because another client came with the same id."""
+    """How publishing to the MQTT broker goes. ``published`` counts messages that the broker
+    accepted, ``refused`` those that it refused, which are sent again; ``sessions`` connections
+    that it accepted, ``conflicts`` those that it ended because another client came with the
+    same id."""
 
     connected: bool = False
     published: int = 0
+    refused: int = 0
     pending: int = 0
     sessions: int = 0
     conflicts: int = 0

@@ -252,19 +252,25 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
     MonitorFamily(
         "egress_mqtt_client_id_conflicts",
         N,
-        "Connections lost because another client came with the same id, or as if so.",
+        "Connections that the MQTT broker ended because another client came with the same id.",
         _of_mqtt(lambda mqtt: mqtt.conflicts),
     ),
     MonitorFamily(
         "egress_mqtt_published",
         N,
-        "Messages that the MQTT broker took.",
+        "Messages that the MQTT broker accepted.",
         _of_mqtt(lambda mqtt: mqtt.published),
+    ),
+    MonitorFamily(
+        "egress_mqtt_refused",
+        N,
+        "Messages that the MQTT broker refused; they are sent again until it accepts them.",
+        _of_mqtt(lambda mqtt: mqtt.refused),
     ),
     MonitorFamily(
         "egress_mqtt_events_pending",
         G,
-        "Events that the MQTT broker has still to take.",
+        "Events that the MQTT broker has not accepted yet.",
         _of_mqtt(lambda mqtt: mqtt.pending),
     ),
     MonitorFamily(
