@@ -1,4 +1,4 @@
-"""How the monitor itself fares: its loop, its reloads, what it delivers and what it loses."""
+"""Metrics of the monitor itself: its loop, its reloads, what it delivers and loses."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class SelfMetrics:
 
 
 class Dropped(StrEnum):
-    """Why an event was not published: ``QUEUE_FULL`` made room for newer ones, ``CORRUPT``
-    was damaged on disk, ``REFUSED`` the broker refused for its content, ``OVERSIZE`` was larger
-    than the broker accepts."""
+    """The reason why an event was not published: ``QUEUE_FULL`` made room for newer ones,
+    ``CORRUPT`` was damaged on disk, ``REFUSED`` was refused by the broker for its content,
+    ``OVERSIZE`` was larger than the broker accepts."""
 
     QUEUE_FULL = "queue_full"
     CORRUPT = "corrupt"
@@ -38,10 +38,9 @@ class Dropped(StrEnum):
 
 @dataclass(slots=True)
 class MqttMetrics:
-    """How publishing to the MQTT broker goes. ``published`` counts messages that the broker
-    accepted, ``refused`` those that it refused, which are sent again; ``sessions`` connections
-    that it accepted, ``conflicts`` those that it ended because another client came with the
-    same id."""
+    """Metrics of MQTT publishing. ``published`` counts messages that the broker accepted,
+    ``refused`` those that it refused (they are sent again), ``sessions`` accepted connections,
+    ``conflicts`` those that it ended because another client used the same id."""
 
     connected: bool = False
     published: int = 0
@@ -53,7 +52,7 @@ class MqttMetrics:
 
 
 class DropReason(StrEnum):
-    """Why a sample never reached a remote-write destination. Stable label values."""
+    """The reason why a sample never reached a remote-write destination. Stable label values."""
 
     QUEUE_FULL = "queue_full"
     TOO_OLD = "too_old"
@@ -64,7 +63,7 @@ class DropReason(StrEnum):
 
 
 class RequestFailure(StrEnum):
-    """How a request of remote write failed. Stable label values."""
+    """The kind of failure of a remote-write request. Stable label values."""
 
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
@@ -78,8 +77,8 @@ class RequestFailure(StrEnum):
 
 @dataclass(slots=True)
 class RemoteWriteMetrics:
-    """How one remote-write destination fares. Times are Unix seconds, the rest counts of
-    samples unless the name says otherwise."""
+    """Metrics of one remote-write destination. Times are Unix seconds, the rest counts of samples
+    unless the name shows otherwise."""
 
     pending: int = 0
     queued: int = 0
