@@ -36,7 +36,7 @@ from monitor.state.event_log import identity_fields, log_event
 from monitor.state.events import Events
 from monitor.state.history_store import HistoryStore
 from monitor.state.store import StateStore
-from monitor.web.server import build_app, not_listening, serve
+from monitor.web.server import build_app, needs_restart, not_listening, serve, use_settings
 
 TRUST_CHECK_EVERY = 10.0
 """Seconds between two looks at whether the files of CAs have changed."""
@@ -62,10 +62,9 @@ async def _run(settings: Settings, environ: Mapping[str, str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
-    app = build_app(monitor.store, monitor.clock, settings.web)
     async with AsyncExitStack() as stack:
         try:
-            await stack.enter_async_context(serve(app, settings.web))
+            await stack.enter_async_context(serve(monitor.app, settings.web))
         except OSError as error:
             raise ConfigError((_not_listening(settings, error),)) from None
         await monitor.run(stop, reload)
@@ -84,8 +83,9 @@ class Monitor:
         self.store = StateStore(identity=identity.from_environment(settings, environ))
         self.events = Events()
         self.events.subscribe(log_event)
-        self._settings = settings
+        self._settings = self._started = settings
         self._environ = environ
+        self.app = build_app(self.store, self.clock, settings.web)
         self._lag = LagMeter(self.store.self_metrics.loop_lag.observe)
         self._history_store = HistoryStore(settings.state.directory, self.store, self.clock)
         random = Random()  # noqa: S311 - jitter, not secrets
@@ -242,8 +242,11 @@ class Monitor:
             return
         self_metrics.last_reload_ok = self_metrics.trust_ok = True
         self_metrics.last_reload_success_at = self.clock.time()
-        if (settings.web, settings.state) != (self._settings.web, self._settings.state):
-            log.warning("web and state take a restart to change")
+        use_settings(self.app, settings.web)
+        if needs_restart(self._started.web, settings.web):
+            log.warning("the listener keeps its address and certificate files until a restart")
+        if settings.state != self._started.state:
+            log.warning("the state directory stays the same until a restart")
         configure(settings.log)
         self._watch.engine = engine
         self._mqtt.configure(

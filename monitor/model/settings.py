@@ -158,6 +158,9 @@ class WebSettings:
     password: Secret | None = None
     token: Secret | None = None
     open_metrics: bool = False
+    password_file: Path | None = None
+    token_file: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
 
 
 class LogFormat(StrEnum):

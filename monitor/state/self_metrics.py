@@ -9,6 +9,29 @@ from enum import StrEnum
 from monitor.common.histogram import Histogram
 
 
+class AbortReason(StrEnum):
+    """Reason why the page's server closed a connection: the phase whose deadline it exceeded, or
+    ``EVICTED`` if it made room for a newer one. Stable label values."""
+
+    SILENT = "silent"
+    HANDSHAKE = "handshake"
+    IDLE = "idle"
+    REQUEST = "request"
+    RESPONSE = "response"
+    EVICTED = "evicted"
+
+
+@dataclass(slots=True)
+class WebMetrics:
+    """Counts of the page's server."""
+
+    connections: int = 0
+    aborted: Counter[AbortReason] = field(default_factory=Counter)
+    accept_errors: int = 0
+    failed_logins: int = 0
+    refused_hosts: int = 0
+
+
 @dataclass(slots=True)
 class SelfMetrics:
     """The monitor's own health. Times are Unix seconds, the rest seconds or counts."""
@@ -23,6 +46,7 @@ class SelfMetrics:
     last_reload_ok: bool = True
     last_reload_success_at: float = 0.0
     trust_ok: bool = True
+    web: WebMetrics = field(default_factory=WebMetrics)
 
 
 class Dropped(StrEnum):

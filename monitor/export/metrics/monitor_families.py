@@ -14,7 +14,7 @@ from monitor.model.identity import Identity
 from monitor.model.incident import Incident
 from monitor.model.state import State
 from monitor.net.proxy.audit import REQUIRED_NO_PROXY
-from monitor.state.self_metrics import Dropped, MqttMetrics
+from monitor.state.self_metrics import AbortReason, Dropped, MqttMetrics
 from monitor.state.store import StateStore
 
 G, N = Kind.GAUGE, Kind.COUNTER
@@ -35,6 +35,11 @@ _IDENTITY_LABELS = tuple(field.name for field in fields(Identity))
 
 def _identity(store: StateStore) -> Iterable[Sample]:
     yield tuple(getattr(store.identity, name) for name in _IDENTITY_LABELS), 1.0
+
+
+def _aborted(store: StateStore) -> Iterable[Sample]:
+    aborted = store.self_metrics.web.aborted
+    return [((reason.value,), float(aborted[reason])) for reason in AbortReason]
 
 
 def _build(_: StateStore) -> Iterable[Sample]:
@@ -279,6 +284,38 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         "Events that were not published, by reason.",
         _mqtt_dropped,
         ("reason",),
+    ),
+    MonitorFamily(
+        "egress_web_connections",
+        G,
+        "Open connections to the page, including unfinished TLS handshakes.",
+        lambda store: one(float(store.self_metrics.web.connections)),
+    ),
+    MonitorFamily(
+        "egress_web_connections_aborted",
+        N,
+        "Connections to the page closed by the monitor: the phase whose deadline they exceeded, "
+        "or evicted to make room for a newer one.",
+        _aborted,
+        ("reason",),
+    ),
+    MonitorFamily(
+        "egress_web_accept_errors",
+        N,
+        "Failures to accept a connection to the page, such as a lack of file descriptors.",
+        lambda store: one(float(store.self_metrics.web.accept_errors)),
+    ),
+    MonitorFamily(
+        "egress_web_failed_logins",
+        N,
+        "Requests for the page with wrong credentials.",
+        lambda store: one(float(store.self_metrics.web.failed_logins)),
+    ),
+    MonitorFamily(
+        "egress_web_refused_hosts",
+        N,
+        "Requests for the page by a host name that is not allowed.",
+        lambda store: one(float(store.self_metrics.web.refused_hosts)),
     ),
 )
 
