@@ -46,7 +46,7 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
     ),
     "demo": (*_UPPER, "state", "scheduler", "web", "daemon"),
     "cli": (*_UPPER, "probes", "state", "scheduler", "discovery", "web", "daemon", "demo"),
-    "__main__": ("cli",),
+    "__main__": ("cli", "daemon"),
     "__init__": (),
 }  # fmt: skip
 """The packages that each package may import from, apart from its own modules."""

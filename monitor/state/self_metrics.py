@@ -32,6 +32,17 @@ class WebMetrics:
     refused_hosts: int = 0
 
 
+class Part(StrEnum):
+    """A part of the process that is retried while it does not work. Stable label values."""
+
+    LISTENER = "listener"
+    LOG = "log"
+    STATE = "state"
+    CONFIGURATION = "configuration"
+    FILES = "files"
+    IDENTITY = "identity"
+
+
 @dataclass(slots=True)
 class SelfMetrics:
     """The monitor's own health. Times are Unix seconds, the rest seconds or counts."""
@@ -47,6 +58,10 @@ class SelfMetrics:
     last_reload_success_at: float = 0.0
     trust_ok: bool = True
     web: WebMetrics = field(default_factory=WebMetrics)
+    log_lines_dropped: int = 0
+    problems: dict[Part, str] = field(default_factory=dict)
+    """Parts that do not work at the moment and are retried, each with the reason. Paths and
+    secrets have no place in it: /healthz shows it to everybody."""
 
 
 class Dropped(StrEnum):

@@ -174,7 +174,8 @@ def quality_view(quality: Quality) -> Json:
 
 
 def health(store: StateStore, now: float) -> Condition:
-    """Whether probes are still being finished; a monitor with nothing to probe is well."""
+    """Whether probes are still being finished; a monitor with nothing to probe is well. What is
+    retried at the moment is listed and does not count: a restart would not help."""
     self_metrics, probed = store.self_metrics, _probed(store)
     shortest = min((r.target.interval + r.target.timeout for r in probed), default=0.0)
     patience = STALLED_AFTER * shortest
@@ -182,10 +183,13 @@ def health(store: StateStore, now: float) -> Condition:
     silence = max(0.0, now - last) if last and probed else 0.0
     ok = silence <= patience
     text = "ok" if ok else f"no probe was finished for {silence:.0f} s"
+    problems = {part.value: reason for part, reason in self_metrics.problems.items()}
+    text += "".join(f"; {part}: {reason}" for part, reason in problems.items())
     detail: Json = {
         "seconds_since_last_probe": rounded(silence),
         "seconds_allowed": rounded(patience),
         "probes_in_flight": self_metrics.in_flight,
+        "problems": problems,
     }
     return Condition(ok, text, detail)
 

@@ -14,7 +14,7 @@ from monitor.model.identity import Identity
 from monitor.model.incident import Incident
 from monitor.model.state import State
 from monitor.net.proxy.audit import REQUIRED_NO_PROXY
-from monitor.state.self_metrics import AbortReason, Dropped, MqttMetrics
+from monitor.state.self_metrics import AbortReason, Dropped, MqttMetrics, Part
 from monitor.state.store import StateStore
 
 G, N = Kind.GAUGE, Kind.COUNTER
@@ -99,6 +99,10 @@ def _chains_reached(store: StateStore) -> Iterable[Sample]:
 def _chains_broken(store: StateStore) -> Iterable[Sample]:
     broken = [chain.broken for chain in store.chains.values() if chain.broken]
     return [((b.chain, str(b.number), b.cause.value), 1.0) for b in broken]
+
+
+def _problems(store: StateStore) -> Iterable[Sample]:
+    return [((part.value,), float(part in store.self_metrics.problems)) for part in Part]
 
 
 MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
@@ -229,6 +233,19 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         G,
         "Whether the files of trusted CAs could be used when they last changed.",
         lambda b: one(float(b.self_metrics.trust_ok)),
+    ),
+    MonitorFamily(
+        "egress_part_degraded",
+        G,
+        "Parts of the monitor that do not work and are retried: 1 while one does not.",
+        _problems,
+        ("part",),
+    ),
+    MonitorFamily(
+        "egress_log_lines_dropped",
+        N,
+        "Log lines dropped because standard output took nothing.",
+        lambda b: one(float(b.self_metrics.log_lines_dropped)),
     ),
     MonitorFamily(
         "egress_config_reloads",
