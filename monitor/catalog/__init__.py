@@ -1,4 +1,4 @@
-"""The endpoints that a runner must reach, as data, and their resolution into targets."""
+"""What a runner has to reach, as data, and its resolution into targets."""
 
 from __future__ import annotations
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from monitor.diagnosis.evidence import clean, evidence_of
+from monitor.diagnosis.evidence import clean, evidence_of, failed_connection
 from monitor.diagnosis.proxy_path import hypothesis
 from monitor.diagnosis.texts import explain
+from monitor.diagnosis.tls_rules import alert_cause, inspector, verify_cause
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Source
@@ -91,10 +92,7 @@ def _cause(target: Target, probe_result: ProbeResult) -> Cause | None:
             return C.CLOCK_SKEW
         every = target.addresses is Addresses.ALL
         return C.ADDRESS_FAILED if every and probe_result.failed else None
-    connection = next(
-        (c for c in probe_result.connections if c.failure == failure), probe_result.primary
-    )
-    case = Case(target, probe_result, failure, connection)
+    case = Case(target, probe_result, failure, failed_connection(probe_result))
     return next(
         (cause(case) if callable(cause) else cause for applies, cause in _RULES if applies(case)),
         C.INTERNAL_ERROR,
@@ -188,28 +186,9 @@ def _rcode_cause(case: Case) -> Cause:
 
 
 def _verify_cause(case: Case) -> Cause:
-    """By OpenSSL's X509_V_ERR number (x509_vfy.h); whose certificate it is decides first."""
-    if _inspector(case.connection):
-        return C.TLS_INTERCEPTED
-    return _VERIFY_CODES.get(case.failure.code or "", C.TLS_UNTRUSTED)
-
-
-_VERIFY_CODES: Mapping[str, Cause] = MappingProxyType(
-    {
-        "9": C.TLS_NOT_YET_VALID,
-        "10": C.TLS_EXPIRED,
-        "62": C.TLS_NAME_MISMATCH,
-        "64": C.TLS_NAME_MISMATCH,
-    }
-)
-_MIDDLEBOXES = re.compile(
-    r"zscaler|netskope|palo ?alto|fortinet|fortigate|fortiguard|blue ?coat|symantec web|"
-    r"mcafee|skyhigh|check ?point|sophos|barracuda|forcepoint|websense|cisco umbrella|"
-    r"iboss|menlo|cato networks|watchguard|sonicwall|squid|mitm|untrusted ca|ssl inspection|"
-    r"tls inspection|web gateway|firewall|proxy",
-    re.IGNORECASE,
-)
-"""Words by which inspecting products and the people who run them name their CAs."""
+    return verify_cause(
+        case.target.host, case.failure, case.connection, case.probe_result.started_at
+    )
 
 
 def _trusted_inspector(target: Target, probe_result: ProbeResult) -> str:
@@ -220,18 +199,12 @@ def _trusted_inspector(target: Target, probe_result: ProbeResult) -> str:
     configuration names, but not for the public services of the catalogue.
     """
     connection = probe_result.primary if probe_result.ok else None
-    if by_name := _inspector(connection):
+    if by_name := inspector(connection):
         return by_name
     tls = connection.tls if connection else None
     added = tls is not None and tls.anchor_public is False
     public_service = target.endpoint.source is not Source.CONFIG
     return (tls.anchor or "a CA of this host") if tls and added and public_service else ""
-
-
-def _inspector(connection: Connection | None) -> str:
-    """Return the CA of an inspecting product that issued what was shown; "" for none."""
-    chain = connection.tls.chain if connection and connection.tls else ()
-    return next((c.issuer for c in chain if _MIDDLEBOXES.search(c.issuer)), "")
 
 
 def _proxy_cause(case: Case) -> Cause:
@@ -308,6 +281,9 @@ _RULES: tuple[Rule, ...] = (
     (_kind(K.DNS_SINKHOLE), C.DNS_SINKHOLED),
     (_kind(K.DNS_FORMAT), C.DNS_SERVFAIL),
     (_kind(K.TLS_VERIFY), _verify_cause),
+    (_kind(K.TLS_REJECTED_BY_GO), C.TLS_REJECTED_BY_GO),
+    (_kind(K.TLS_ALERT, K.TLS_CLIENT_CERTIFICATE), lambda case: alert_cause(case.failure)),
+    (_kind(K.TLS_PLAINTEXT), C.TLS_NOT_SPOKEN),
     (_kind(K.TLS_PROTOCOL), C.TLS_PROTOCOL),
     (_kind(K.PROXY_STATUS), _proxy_cause),
     (_kind(K.HTTP_STATUS), _status_cause),

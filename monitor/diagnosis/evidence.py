@@ -1,4 +1,4 @@
-"""The facts that a verdict rests on: short, bounded, and safe to print anywhere."""
+"""The evidence of a diagnosis: short facts, bounded, and safe to print anywhere."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _OTHERS = 8
 
 
 def evidence_of(probe_result: ProbeResult) -> Mapping[str, str]:
-    """Return what was seen, as ``name: value``. Values are at most 160 characters, and
-    control characters are taken out of them, for servers send some of them."""
+    """Return the observed facts as ``name: value``. A value has at most 160 characters and no
+    control characters, because peers choose some of them."""
     return {name: clean(value) for name, value in _facts(probe_result) if value}
 
 
 def clean(text: str) -> str:
-    """Make a text that somebody sent fit to print."""
+    """Return a text from a peer in a form that is safe to print."""
     return sanitize(text, _LIMIT)
 
 
@@ -30,7 +30,7 @@ def _facts(probe_result: ProbeResult) -> Iterator[tuple[str, str]]:
         yield "proxy", probe_result.proxy
     if probe_result.alternate:
         yield "other_way", outcome(probe_result.alternate)
-    connection = _speaker(probe_result)
+    connection = failed_connection(probe_result)
     if connection is not None:
         yield from _connection(connection)
     yield from _dns(probe_result)
@@ -42,13 +42,11 @@ def _facts(probe_result: ProbeResult) -> Iterator[tuple[str, str]]:
         yield "clock_offset", f"{probe_result.clock_offset:+.3f} s"
 
 
-def _speaker(probe_result: ProbeResult) -> Connection | None:
-    blamed = (
-        c
-        for c in probe_result.connections
-        if probe_result.failure and c.failure == probe_result.failure
-    )
-    return next(blamed, probe_result.primary)
+def failed_connection(probe_result: ProbeResult) -> Connection | None:
+    """Return the connection with the failure of the whole measurement, else the primary one."""
+    failure = probe_result.failure
+    failed = (c for c in probe_result.connections if failure and c.failure == failure)
+    return next(failed, probe_result.primary)
 
 
 def _failure(failure: Failure) -> Iterator[tuple[str, str]]:
@@ -71,7 +69,7 @@ def _connection(connection: Connection) -> Iterator[tuple[str, str]]:
     if connection.resends:
         yield "resends", str(connection.resends)
     if connection.tls and connection.tls.chain:
-        yield "issuer", connection.tls.chain[-1].issuer
+        yield "issuer", connection.tls.chain[0].issuer
         yield "subject", connection.tls.chain[0].subject
     if connection.http:
         yield "status", str(connection.http.status)

@@ -1,11 +1,12 @@
-"""One plain sentence and one cure for each cause, for people at 3 a.m."""
+"""The sentence and the remediation of a failed probe, with its names filled in. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from monitor.diagnosis.evidence import clean
+from monitor.diagnosis.evidence import clean, failed_connection
+from monitor.diagnosis.tls_rules import certificate_words, tls_text
 from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
 from monitor.model.probe_result import FailureKind, ProbeResult
@@ -27,19 +28,25 @@ class Text:
 
 
 def explain(cause: Cause, target: Target, probe_result: ProbeResult) -> tuple[str, str]:
-    """Return sentence and cure for a cause, with the target's names filled in."""
-    text = (
-        _NOT_DIALLED
-        if _is_refused(target, probe_result)
-        else Text(cause.record.sentence, cause.record.remediation)
-    )
+    """Return sentence and remediation of a cause, with the target's names filled in."""
+    text = _text(cause, target, probe_result)
     words = _words(target, probe_result)
     return text.detail.format_map(words)[:_LIMIT], text.remediation.format_map(words)[:_LIMIT]
 
 
+def _text(cause: Cause, target: Target, probe_result: ProbeResult) -> Text:
+    """Return the most specific text: of the alert or verification error, else of the cause."""
+    if _is_refused(target, probe_result):
+        return _NOT_DIALLED
+    failure = probe_result.failure
+    told = (
+        tls_text(cause, target.host, failure, failed_connection(probe_result)) if failure else None
+    )
+    return Text(*told) if told else Text(cause.record.sentence, cause.record.remediation)
+
+
 def _words(target: Target, probe_result: ProbeResult) -> Mapping[str, str]:
-    failure, connection = probe_result.failure, probe_result.primary
-    chain = connection.tls.chain if connection and connection.tls else ()
+    failure, connection = probe_result.failure, failed_connection(probe_result)
     resolution = probe_result.resolution
     servers = dict.fromkeys(a.server for a in resolution.answers) if resolution else {}
     offset = probe_result.clock_offset or 0.0
@@ -52,8 +59,7 @@ def _words(target: Target, probe_result: ProbeResult) -> Mapping[str, str]:
         "code": clean(failure.code or "") if failure else "",
         "error": clean(failure.message) if failure else "",
         "address": connection.address if connection else "its address",
-        "issuer": chain[-1].issuer if chain else "an unknown CA",
-        "subject": chain[0].subject if chain else "another name",
+        **certificate_words(failure, connection, target.host, probe_result.started_at),
         "status": str(connection.http.status) if connection and connection.http else "an error",
         "proxy": probe_result.proxy or "the proxy",
         "timeout": f"{target.timeout:g} s",

@@ -679,6 +679,210 @@ class Cause(StrEnum):
         ),
     )
 
+    TLS_CA_EXPIRED = (
+        "tls_ca_expired",
+        CauseRecord(
+            section=Section.TLS,
+            cause_class=CauseClass.TRUST,
+            sentence="{dated} expired{on}.",
+            remediation=(
+                "If it is a root in this host's store, renew the store (ca-certificates, CA "
+                "bundle). If {host} sends it, ask the owner to send the current intermediate."
+            ),
+            symptom=(
+                "the server's own certificate is valid, but a CA above it has expired: an "
+                "intermediate that the server sends, or a root in this host's store."
+            ),
+            confirm=(
+                "`openssl s_client -connect HOST:443 -servername HOST -showcerts </dev/null` and "
+                "`openssl x509 -noout -subject -enddate` of each certificate; the error names the "
+                "depth (0 is the server's own)."
+            ),
+            fix=(
+                "update `ca-certificates` in the image, or the bundle that `SSL_CERT_FILE` "
+                "names; an "
+                "intermediate: the endpoint's owner. This host's clock is not the reason if other "
+                "targets are up."
+            ),
+            request="only if the issuer is their inspection: to renew its CA.",
+        ),
+    )
+
+    TLS_INCOMPLETE_CHAIN = (
+        "tls_incomplete_chain",
+        CauseRecord(
+            section=Section.TLS,
+            cause_class=CauseClass.TRUST,
+            sentence=(
+                "{host} does not send the intermediate certificate that issued its own ({issuer}): "
+                "the chain is incomplete."
+            ),
+            remediation=(
+                "Ask the owner of {host} to send its certificate together with the intermediate "
+                "{issuer}."
+            ),
+            symptom=(
+                "the server sends its own certificate without the intermediate CA that issued "
+                "it, or "
+                "with another one. Browsers fetch or remember it; Go and OpenSSL do not."
+            ),
+            confirm=(
+                "`openssl s_client -connect HOST:443 -servername HOST -showcerts </dev/null`: the "
+                "issuer (`i:`) of certificate 0 is not the subject (`s:`) of certificate 1."
+            ),
+            fix="the endpoint's owner installs the full chain (RFC 8446 section 4.4.2).",
+            request="nothing: no filter is the reason.",
+        ),
+    )
+
+    TLS_CERTIFICATE_UNSUITABLE = (
+        "tls_certificate_unsuitable",
+        CauseRecord(
+            section=Section.TLS,
+            cause_class=CauseClass.TRUST,
+            sentence="The certificate of {host} is unsuitable: {error}.",
+            remediation="Ask the owner of {host} to have the certificate issued again.",
+            symptom=(
+                "the CA is trusted, but the certificate may not be used: not for servers "
+                "(extendedKeyUsage), signed with SHA-1, without subjectAltName, outside the names "
+                "that its CA may issue for, or malformed."
+            ),
+            confirm=(
+                "`openssl s_client -connect HOST:443 -servername HOST </dev/null 2>/dev/null | "
+                "openssl x509 -noout -text`: X509v3 extensions, Signature Algorithm."
+            ),
+            fix=(
+                "the endpoint's owner, or the operator of a private CA, issues another certificate."
+            ),
+            request="nothing: no filter is the reason.",
+        ),
+    )
+
+    TLS_REJECTED_BY_GO = (
+        "tls_rejected_by_go",
+        CauseRecord(
+            section=Section.TLS,
+            cause_class=CauseClass.TRUST,
+            sentence=(
+                "OpenSSL accepts the certificate of {host}, but Go, which the runner is written "
+                "in, "
+                "refuses it: {error}."
+            ),
+            remediation=(
+                "Ask the issuer, {issuer}, to issue another certificate; an inspecting proxy needs "
+                "an update, or an exemption for {host}."
+            ),
+            symptom=(
+                "curl and OpenSSL reach the endpoint, the runner does not: the certificate "
+                "breaks a "
+                "rule that Go's crypto/x509 enforces (negative serial number since Go 1.23, "
+                "duplicate extensions, unsupported curve, names that are not ASCII)."
+            ),
+            confirm=(
+                "`openssl s_client -connect HOST:443 -servername HOST </dev/null 2>/dev/null | "
+                "openssl x509 -noout -serial -text`; a Go program says `x509: …`."
+            ),
+            fix=(
+                "issue the certificate again. `GODEBUG=x509negativeserial=1` in the runner's "
+                "environment accepts negative serial numbers for the time being."
+            ),
+            request="to update the CA of their inspection, or to exempt `HOST`.",
+            ask=Ask.EXEMPT,
+        ),
+    )
+
+    TLS_NAME_NOT_COVERED = (
+        "tls_name_not_covered",
+        CauseRecord(
+            section=Section.TLS,
+            cause_class=CauseClass.TRUST,
+            sentence="The certificate of {host} is for {names}, other names of its own domain.",
+            remediation="Ask the owner of {host} for a certificate that names it.",
+            symptom=(
+                "the owner's own certificate does not cover this name: a wildcard that is one "
+                "level "
+                "short, or the certificate of a neighbor."
+            ),
+            confirm=(
+                "`openssl s_client -connect HOST:443 -servername HOST </dev/null 2>/dev/null | "
+                "openssl x509 -noout -ext subjectAltName`."
+            ),
+            fix=(
+                "a certificate with this name. `*.example.com` covers `a.example.com`, but neither "
+                "`example.com` nor `a.b.example.com`."
+            ),
+            request="nothing: no filter is the reason.",
+        ),
+    )
+
+    TLS_NAME_REFUSED = (
+        "tls_name_refused",
+        CauseRecord(
+            section=Section.TLS,
+            cause_class=CauseClass.PATH,
+            sentence="{host} refuses the name in the ClientHello: {error}.",
+            remediation=(
+                "Check that {host} is the name that the server serves. If it is, a filter of "
+                "server "
+                "names answers in its place: ask the owners of the firewall to allow {host}."
+            ),
+            symptom=(
+                "the peer answers the ClientHello with alert unrecognized_name (112) or "
+                "access_denied "
+                "(49): the server does not serve this name, or a filter refuses it and says so."
+            ),
+            confirm=(
+                "`openssl s_client -connect ADDRESS:443 -servername HOST </dev/null`, then with "
+                "another name of the same address."
+            ),
+            fix="correct the name or the address; allow the name in the filter.",
+            request="to add `HOST` to the TLS/SNI allow-list.",
+            ask=Ask.ALLOW_NAME,
+        ),
+    )
+
+    TLS_NO_APPLICATION_PROTOCOL = (
+        "tls_no_application_protocol",
+        CauseRecord(
+            section=Section.TLS,
+            cause_class=CauseClass.CONTENT,
+            sentence="{host} speaks none of the application protocols that ALPN offered.",
+            remediation=(
+                "Ask the owner of {host} which application protocol it speaks; if it is not HTTP, "
+                'probe it with protocol = "tls".'
+            ),
+            symptom=(
+                "the server answers with alert no_application_protocol (120, RFC 7301 section "
+                "3.2): "
+                "it speaks neither HTTP/2 nor HTTP/1.1."
+            ),
+            confirm=(
+                "`openssl s_client -connect HOST:443 -alpn h2,http/1.1 </dev/null | grep ALPN`."
+            ),
+            fix='for an endpoint of your own: `protocol = "tls"`, or the right port.',
+            request="nothing: no filter is the reason.",
+        ),
+    )
+
+    TLS_NOT_SPOKEN = (
+        "tls_not_spoken",
+        CauseRecord(
+            section=Section.TLS,
+            cause_class=CauseClass.CONTENT,
+            sentence="Port {port} of {host} does not speak TLS: {error}.",
+            remediation=(
+                "Check port and protocol of the endpoint: a plain HTTP server, or another service, "
+                "answers there."
+            ),
+            symptom=(
+                "the answer to the ClientHello is plain text: HTTP, SSH, SMTP or another protocol."
+            ),
+            confirm="`curl -v http://HOST:PORT/`; `nc HOST PORT </dev/null`.",
+            fix='the right port, or `protocol = "http"` or "tcp" for an endpoint of your own.',
+            request="whether a device of theirs answers for `HOST:PORT`.",
+        ),
+    )
+
     PROXY_UNREACHABLE = (
         "proxy_unreachable",
         CauseRecord(

@@ -15,7 +15,7 @@ class Family(StrEnum):
 
 
 class Phase(StrEnum):
-    """A step of one probe, timed on its own."""
+    """A step of one measurement, timed by itself."""
 
     RESOLVE = "resolve"
     CONNECT = "connect"
@@ -30,9 +30,9 @@ class Phase(StrEnum):
 
 
 class FailureKind(StrEnum):
-    """The observation when a phase failed: the raw fact that diagnosis starts from.
+    """What was seen when a phase failed: the raw fact that diagnosis starts from.
 
-    The comment behind each kind gives the meaning of ``Failure.code``.
+    The meaning of ``Failure.code`` by kind is given behind each.
     """
 
     TIMEOUT = "timeout"  # code: none
@@ -41,9 +41,13 @@ class FailureKind(StrEnum):
     DNS_RCODE = "dns_rcode"  # code: the rcode's name, "SERVFAIL"
     DNS_NODATA = "dns_nodata"  # NOERROR with no address; code: none
     DNS_SINKHOLE = "dns_sinkhole"  # an answer that cannot be right; code: the address
-    DNS_FORMAT = "dns_format"  # an answer that is not a valid DNS message; code: none
+    DNS_FORMAT = "dns_format"  # an answer that is no DNS message; code: none
     TLS_VERIFY = "tls_verify"  # code: OpenSSL's X509_V_ERR number
-    TLS_PROTOCOL = "tls_protocol"  # code: OpenSSL's reason, "TLSV1_ALERT_PROTOCOL_VERSION"
+    TLS_REJECTED_BY_GO = "tls_rejected_by_go"  # OpenSSL accepts the chain; code: "x509"
+    TLS_PROTOCOL = "tls_protocol"  # code: OpenSSL's reason, "UNSUPPORTED_PROTOCOL"
+    TLS_ALERT = "tls_alert"  # the peer ended the handshake with an alert; code: its number
+    TLS_CLIENT_CERTIFICATE = "tls_client_certificate"  # it wants one; code: the alert's number
+    TLS_PLAINTEXT = "tls_plaintext"  # an answer that is not TLS; code: its protocol, or "unknown"
     PROXY_TLS = "proxy_tls"  # TLS with the proxy itself failed; code: as of the TLS kinds
     PROXY_STATUS = "proxy_status"  # CONNECT was answered with another status; code: it
     HTTP_STATUS = "http_status"  # a status that the endpoint does not expect; code: it
@@ -65,9 +69,9 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The phase and the kind of a failure. ``message`` is safe to print: it contains no secret.
+    """Where and how a measurement failed. ``message`` is safe to print: no secret.
 
-    ``icmp`` is the (type, code) of the ICMP error in the socket's error queue, if there was one.
+    ``icmp`` is the (type, code) of the ICMP error that the kernel kept, where it did.
     """
 
     phase: Phase
@@ -80,10 +84,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class DnsAnswer:
-    """The response of one name server to one query.
+    """What one name server said to one question.
 
-    ``rcode`` is None if no valid response arrived (``failure`` gives the reason). ``seconds`` is
-    the time from query to response, ``transport`` "udp" or "tcp".
+    ``rcode`` is None when no valid answer came (``failure`` says why). ``seconds`` is
+    from the question sent to the answer received, ``transport`` "udp" or "tcp".
     """
 
     server: str
@@ -96,7 +100,7 @@ class DnsAnswer:
 
 
 class ResolutionSource(StrEnum):
-    """The source of a host's addresses."""
+    """Who turned a host into addresses."""
 
     DNS = "dns"
     HOSTS = "hosts"
@@ -106,7 +110,7 @@ class ResolutionSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The addresses of a host (IPv4 first, in the order received) and every response on the way."""
+    """A host's addresses (IPv4 first, in the order given) and every answer on the way."""
 
     host: str
     source: ResolutionSource
@@ -117,7 +121,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class TcpFacts:
-    """The kernel's figures of a connection (Linux ``struct tcp_info``), in seconds."""
+    """The kernel's own figures of a connection (Linux ``struct tcp_info``), in seconds."""
 
     rtt: float
     rtt_variation: float
@@ -128,7 +132,11 @@ class TcpFacts:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """One certificate of a chain as the server sent it. Times are Unix seconds."""
+    """One certificate of a chain as the server sent it. Times are Unix seconds.
+
+    ``has_names`` is whether it has a subjectAltName, ``self_issued`` whether subject and issuer
+    are the same, ``names_issuer_url`` whether it says where its issuer's certificate is.
+    """
 
     subject: str
     issuer: str
@@ -138,16 +146,22 @@ class Certificate:
     serial: str
     sha256: str
     spki_sha256: str | None = None
+    has_names: bool = True
+    self_issued: bool = False
+    names_issuer_url: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
-    """The negotiated parameters of a handshake and the chain that the server sent, leaf first.
+    """The parameters that a handshake agreed on, and its certificates, leaf first.
 
-    ``verified`` is None if verification was off; ``verify_error`` is OpenSSL's text.
-    ``verified_expiry`` is the latest expiry among verified chains (Unix seconds). ``anchor`` is the
-    subject of the trusted CA at the end of the verified chain; ``anchor_public`` is False for a CA
-    that was added to this host, and None if that is not known.
+    ``chain`` is what the server sent, ``verified_chain`` the path from its certificate to a
+    trusted CA that the verification found. ``verified`` is None if verification was off;
+    ``verify_error`` is why it failed. ``verified_expiry`` is when the first certificate of the
+    verified chain expires (Unix seconds).
+    ``anchor`` is the subject of the trusted CA that a verified chain ends in, and
+    ``anchor_public`` whether everybody trusts it: False for a CA that was added to this
+    host, None where that is not known.
     """
 
     version: str | None
@@ -159,13 +173,20 @@ class TlsFacts:
     verified_expiry: float | None = None
     anchor: str | None = None
     anchor_public: bool | None = None
+    verified_chain: tuple[Certificate, ...] = ()
+
+    @property
+    def extra(self) -> tuple[Certificate, ...]:
+        """The certificates that the server sent and that the verification did not need."""
+        needed = {certificate.sha256 for certificate in self.verified_chain}
+        return tuple(c for c in self.chain if needed and c.sha256 not in needed)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpFacts:
-    """An HTTP response. Only headers from a fixed list are kept, each limited in length.
-    ``date_offset`` is the clock in its Date header minus ours, in seconds; None if there is none or
-    a cache responded."""
+    """An HTTP answer: only headers from a fixed list are kept, each bounded in length.
+    ``date_offset`` is the clock that its Date header tells minus ours, in seconds; None where
+    there is none, or a cache answered."""
 
     version: str
     status: int
@@ -181,10 +202,10 @@ class HttpFacts:
 class Connection:
     """The measurement of one address of the target, phase by phase (seconds).
 
-    ``rtt`` is the best available round-trip time: the kernel's for TCP, by kernel receive
-    timestamps for UDP. ``resends`` counts retransmitted datagrams, None for other protocols.
-    ``proxy`` is ``host:port`` of the proxy that was dialed. ``sent`` and ``received`` are payload
-    bytes on the wire (TLS records included).
+    ``rtt`` is the best round-trip figure there is: the kernel's for TCP, by kernel
+    receive timestamp for UDP. ``resends`` counts datagrams sent again for want of a reply,
+    None where none are sent. ``proxy`` is ``host:port`` of the proxy that was dialled.
+    ``sent`` and ``received`` are bytes of payload on the wire (TLS records included).
     """
 
     address: str
@@ -204,15 +225,15 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One finished probe of one target.
+    """One measurement of one target, finished.
 
-    ``started_at`` is Unix seconds, ``duration`` seconds. ``failure`` is None if the endpoint was
-    reached; single connections may have failed even then (one family of two, one address of
-    several). ``clock_offset`` is the peer's clock minus ours, in seconds, if the protocol reveals
-    it. ``loop_lag`` is the largest event-loop lag during the probe: if it is not small compared
-    with the phases, they are not trustworthy. ``proxy`` is ``host:port`` of the proxy to use;
-    ``resolution`` is then that of the proxy's name. ``alternate`` is the result of the other proxy
-    path, if both are compared; it never decides the state.
+    ``started_at`` is Unix seconds, ``duration`` seconds. ``failure`` is None when the
+    endpoint was reached; a connection may have failed all the same (one family of two,
+    one address of several). ``clock_offset`` is the peer's clock minus ours, in seconds,
+    where the protocol tells it. ``loop_lag`` is how late the event loop ran meanwhile: when
+    it is not small against the phases, they are not to be trusted. ``proxy`` is ``host:port``
+    of the proxy that was to be used; ``resolution`` is then of the proxy's name.
+    ``alternate`` is the measurement of the other way, where both are compared: it decides nothing.
     """
 
     target_id: str
@@ -232,7 +253,8 @@ class ProbeResult:
 
     @property
     def primary(self) -> Connection | None:
-        """The connection that represents the probe: the first that worked, else the first."""
+        """The connection that speaks for the attempt: the first that worked, else the
+        first."""
         working = (c for c in self.connections if c.failure is None)
         return next(working, next(iter(self.connections), None))
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """The state of a target."""
+    """How a target stands."""
 
     UP = "up"
     DEGRADED = "degraded"

@@ -12,7 +12,7 @@ from monitor.net.http.request import authority
 from monitor.net.http.response import ResponseParser, read_response
 from monitor.net.proxy.rules import Proxy, connect_request
 from monitor.net.sockets.stream import Stream, TcpStream, TlsStream
-from monitor.net.sockets.tls import tls_facts
+from monitor.net.sockets.tls import tls_facts, verify_as_go
 from monitor.net.stopwatch import Stopwatch
 from monitor.probes.context import ProbeContext
 from monitor.probes.measure import ProbeConnection
@@ -57,6 +57,7 @@ async def _secured_to(tcp: TcpStream, proxy: Proxy, probe_context: ProbeContext)
     stream = TlsStream(tcp, probe_context.trust_store.context(), proxy.host)
     try:
         await stream.handshake()
+        verify_as_go(stream.tls, proxy.host)
     except (ExchangeError, EOFError, OSError) as error:
         failure = failure_of(error, Phase.PROXY)
         message = f"TLS with the proxy fails: {failure.message}"
@@ -82,7 +83,8 @@ async def _connect_through(stream: Stream, proxy: Proxy, host: str, port: int) -
 
 
 async def _secured(conn: ProbeConnection, carrier: Stream, alpn: Sequence[str]) -> Stream:
-    stream = TlsStream(carrier, conn.probe_context.trust_store.context(alpn=alpn), conn.target.host)
+    store = conn.probe_context.trust_store
+    stream = TlsStream(carrier, store.context(alpn=alpn), conn.target.host)
     try:
         with conn.stopwatch.phase(Phase.TLS):
             await stream.handshake()
@@ -91,7 +93,13 @@ async def _secured(conn: ProbeConnection, carrier: Stream, alpn: Sequence[str]) 
         if error.kind is FailureKind.TLS_VERIFY:
             await _follow_up_without_verification(conn, error.message)
         raise
-    conn.tls = tls_facts(stream.tls, is_public=conn.probe_context.trust_store.is_public)
+    try:
+        verify_as_go(stream.tls, conn.target.host)
+    except ExchangeError as error:
+        conn.failure_override = failure_of(error, Phase.TLS)
+        conn.tls = tls_facts(stream.tls, verify_error=error.message, is_public=store.is_public)
+        raise
+    conn.tls = tls_facts(stream.tls, is_public=store.is_public)
     return stream
 
 

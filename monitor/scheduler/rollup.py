@@ -1,4 +1,4 @@
-"""What follows from results apart from incidents: gateways and issuers, with their events."""
+"""What results tell together, beside incidents: kept on the board, and events where it changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monitor.state.store import StateStore
 
 
 class Rollup:
-    """Keeps gateways and issuers in the store in step with the statuses."""
+    """Keeps what the board says of gateways and issuers in step with the records."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
@@ -18,11 +18,11 @@ class Rollup:
         self._chosen = False
 
     def reload(self) -> None:
-        """Recompute the gateways after the targets changed."""
+        """Forget what the board's records no longer tell of; they are others now."""
         self._rollup_gateways("")
 
     def take_in(self, status: TargetStatus, now: float) -> tuple[Event, ...]:
-        """Take in the newest result of a status (``now`` is Unix seconds) and return the events."""
+        """Take in a record's newest result (``now`` is Unix seconds)."""
         return (*self._gateways(status, now), *_issuer(status, now))
 
     def _gateways(self, status: TargetStatus, now: float) -> tuple[Event, ...]:

@@ -1,4 +1,4 @@
-"""Log lines of the daemon: one per event, with the fault, its cause and the remediation."""
+"""The lines that the daemon logs: one a change, with what broke, why, and what to do."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ log = structlog.get_logger(__name__)
 
 
 def log_event(event: Event) -> None:
-    """Log an event as one line."""
+    """Say an event in a line."""
     (log.warning if event.serious else log.info)(event.title, **event.facts)
 
 
 def identity_fields(found: Identity) -> dict[str, str]:
-    """Return the known parts of an identity as fields of a log line."""
+    """Return what is known of an identity, as fields of a line."""
     return {f.name: value for f in fields(Identity) if (value := getattr(found, f.name))}

@@ -1,4 +1,4 @@
-"""Events: one value per change, and the bus that delivers them to subscribers."""
+"""What happens, as values: one event a change, and the place where it is told to who listens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Fact = str | int | float | None
 
 
 class EventKind(StrEnum):
-    """The kind of an event. Stable values in logs, MQTT and the page."""
+    """The kinds of event there are. Stable values: logs, MQTT and the page carry them."""
 
     TARGET_STATE = "target_state"
     INCIDENT_OPENED = "incident_opened"
@@ -35,8 +35,9 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change. ``at`` is Unix seconds, ``subject`` the id of the target or incident, ``title`` a
-    few words. ``serious``: an operator should act. ``facts`` are safe to print."""
+    """One change. ``at`` is Unix seconds, ``subject`` the id of what changed (a target's or
+    an incident's), ``title`` a few words. ``serious``: somebody should look. ``facts`` are
+    safe to print anywhere."""
 
     kind: EventKind
     at: float
@@ -50,25 +51,25 @@ Listener = Callable[[Event], None]
 
 
 class Events:
-    """Delivers each event to every subscriber, in order. A subscriber returns at once and raises
-    nothing; slow work belongs in a task of its own."""
+    """Tells each event to every listener, in the order they came. A listener returns at once
+    and raises nothing: what takes time it does in a task of its own."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
 
     def subscribe(self, listener: Listener) -> None:
-        """Call ``listener`` with every event from now on."""
+        """Have ``listener`` called with every event from now on."""
         self._listeners.append(listener)
 
     def publish(self, *events: Event) -> None:
-        """Deliver events to all subscribers."""
+        """Tell events to everybody who listens."""
         for event in events:
             for listener in self._listeners:
                 listener(event)
 
 
 def state_changed(status: TargetStatus, diagnosis: Diagnosis, now: float) -> Event:
-    """Return the event of a target whose state changed."""
+    """Return the event of a target that stands otherwise than before."""
     target, state = status.target, status.health.state
     facts: dict[str, Fact] = {"target": target.id, "group": target.group, "state": state.value}
     if status.health.flapping:
@@ -87,7 +88,8 @@ def state_changed(status: TargetStatus, diagnosis: Diagnosis, now: float) -> Eve
 def incidents_changed(
     before: tuple[Incident, ...], after: tuple[Incident, ...], now: float
 ) -> tuple[Event, ...]:
-    """Return the events of incidents that opened, changed or closed."""
+    """Return the events of incidents that were opened, found to be something wider, worse or
+    else, and closed."""
     old = {incident.id: incident for incident in before}
     new = {incident.id for incident in after}
     events = []
@@ -108,8 +110,8 @@ def _nature(incident: Incident) -> tuple[object, ...]:
 def redundant_groups_changed(
     before: tuple[RedundantGroup, ...], after: tuple[RedundantGroup, ...], now: float
 ) -> tuple[Event, ...]:
-    """Return the events of redundant groups whose state changed. A group that is up when first seen
-    causes none."""
+    """Return the events of redundant groups that stand otherwise than before. That one is up
+    when it is first known is not told."""
     old = {group.name: group.state for group in before}
     changed = [group for group in after if group.state is not old.get(group.name, State.UNKNOWN)]
     first = {group.name for group in changed if old.get(group.name) in {None, State.UNKNOWN}}
@@ -133,15 +135,14 @@ def _redundant_group_changed(group: RedundantGroup, now: float) -> Event:
 
 
 def incident_explained(incident: Incident, now: float) -> Event:
-    """Return the event of an incident whose sentence now includes follow-up results."""
+    """Return the event of an incident whose sentence now rests on second looks too."""
     return _opened(EventKind.INCIDENT_CHANGED, "incident explained", incident, now)
 
 
 def gateway_changed(before: str | None, gateways: tuple[Gateway, ...], now: float) -> Event:
-    """Return the event of a change of the gateway that a runner would pick, None for no gateway.
+    """Return the event of runners that would pick another gateway than ``before``, or none.
 
-    The facts hold the latency of every gateway in seconds as ``latency_NAME``.
-    """
+    The facts hold every gateway's latency in seconds as ``latency_NAME``."""
     after = next((gateway.name for gateway in gateways if gateway.preferred), None)
     facts: dict[str, Fact] = {"from": before, "to": after}
     for gateway in gateways:
@@ -153,7 +154,7 @@ def gateway_changed(before: str | None, gateways: tuple[Gateway, ...], now: floa
 
 
 def chain_changed(before: ChainState | None, after: ChainState, now: float) -> tuple[Event, ...]:
-    """Return the event of a discovery chain that failed, fails at another step, or recovered."""
+    """Return the event of a discovery chain that broke, breaks elsewhere, or works again."""
     was, broken = before.broken if before else None, after.broken
     if broken is None:
         mended = Event(EventKind.CHAIN_MENDED, now, after.chain, "discovery works again")
@@ -173,7 +174,7 @@ def chain_changed(before: ChainState | None, after: ChainState, now: float) -> t
 
 
 def unlisted_host_seen(host: UnlistedHost, now: float) -> Event:
-    """Return the event of the first redirect to a host that no row covers."""
+    """Return the event of a redirect to a host that no row covers, seen for the first time."""
     facts: dict[str, Fact] = {
         "host": host.host,
         "port": host.port,
@@ -186,8 +187,8 @@ def unlisted_host_seen(host: UnlistedHost, now: float) -> Event:
 
 
 def issuer_changed(status: TargetStatus, old: str, new: str, now: float) -> Event:
-    """Return the event of a certificate from an issuer not seen for this target before: its owner
-    changed the CA, or a middlebox intercepts TLS."""
+    """Return the event of a target whose certificate comes from somebody who never issued one
+    for it before: its owner moved to another CA, or somebody opens TLS on the way."""
     target, diagnosis = status.target, status.diagnosis
     inspector = diagnosis.evidence.get("inspected_by") if diagnosis else None
     intercepted = diagnosis is not None and diagnosis.cause is Cause.TLS_INTERCEPTED

@@ -1,4 +1,4 @@
-"""The history file: one file, replaced as a whole, discarded unless intact."""
+"""Keeps what is remembered on disk: one file, replaced as a whole, believed only if intact."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ _OPEN_LIMIT = 10_000
 
 
 class HistoryError(Exception):
-    """A history file is not usable; the message gives the reason."""
+    """A file of history can't be used; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The content of the history file. ``timelines``, ``issuers`` and ``usual`` (latency baselines)
-    are by ``probe_key``."""
+    """What is kept. ``timelines``, ``issuers`` and ``usual``, the usual latencies of a target's
+    path
+    and whole as ``monitor.quality`` has them, are by what was probed: ``probe_key``."""
 
     saved_at: float = 0.0
     timelines: Mapping[str, Timeline] = field(default_factory=dict)
@@ -46,7 +47,7 @@ class Remembered:
 
 
 def encode(remembered: Remembered) -> bytes:
-    """Return the content of a history file."""
+    """Return the content of a file that holds it."""
     document = {
         "saved_at": remembered.saved_at,
         "traces": {key: _timeline_out(timeline) for key, timeline in remembered.timelines.items()},
@@ -62,14 +63,14 @@ def encode(remembered: Remembered) -> bytes:
 
 
 def decode(data: bytes) -> Remembered:
-    """Return the history in a file's content.
+    """Return what a file's content holds.
 
     Raises:
-        HistoryError: if the version differs, it is damaged, or ``encode`` does not write it.
+        HistoryError: if it is of another version, damaged, or not what ``encode`` writes.
     """
     head, _, body = data.partition(b"\n")
     if not head.startswith(_MAGIC):
-        raise HistoryError("the history is of another version")
+        raise HistoryError("it is no history of this version")
     if head.removeprefix(_MAGIC) != hashlib.sha256(body).hexdigest().encode():
         raise HistoryError("its checksum is wrong")
     try:
@@ -86,10 +87,10 @@ def decode(data: bytes) -> Remembered:
 
 
 def load(directory: Path) -> Remembered | None:
-    """Return the history in ``directory``; None if there is none.
+    """Return what was kept in ``directory``; None where nothing was.
 
     Raises:
-        HistoryError: if the file is unreadable or not usable.
+        HistoryError: if there is a file, but it can't be read or used.
     """
     try:
         data = read_file(directory / NAME, SIZE_LIMIT)

@@ -22,7 +22,7 @@ group = "g"
 host = "a.example"
 path = "/v/1/x"
 wildcard = "a.example/v/*/x"
-note = "Wildcard sample: n"
+note = "Stand-in: n"
 [[chain]]
 id = "c"
 [[chain.step]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -47,13 +48,17 @@ def probe_result(
     failure: Failure | None,
     *,
     issuer: str | None = None,
+    names: tuple[str, ...] = (),
+    until: float = 1.0,
+    aia: bool = False,
     page: bytes | None = None,
     proxy: str | None = None,
     offset: float | None = None,
 ) -> ProbeResult:
     tls = None
     if issuer:
-        chain = (Certificate("CN=host.test", issuer, (), 0.0, 1.0, "1", "0"),)
+        leaf = Certificate("CN=host.test", issuer, names, 0.0, until, "1", "0")
+        chain = (replace(leaf, names_issuer_url=aia),)
         tls = TlsFacts(None, None, None, False, "no", chain)
     http = HttpFacts("1.1", 403, {}, None, len(page), page) if page is not None else None
     connection = Connection("192.0.2.9", 443, Family.IPV4, {}, failure, tls=tls, http=http)
@@ -97,7 +102,21 @@ CASES = [
     (kind(P.TLS, K.TLS_VERIFY, "62"), {}, C.TLS_NAME_MISMATCH),
     (kind(P.TLS, K.TLS_VERIFY, "18"), {"issuer": "CN=host.test"}, C.TLS_UNTRUSTED),
     (kind(P.TLS, K.TLS_VERIFY, "20"), {"issuer": "O=Zscaler Inc."}, C.TLS_INTERCEPTED),
-    (kind(P.TLS, K.TLS_PROTOCOL, "TLSV1_ALERT_PROTOCOL_VERSION"), {}, C.TLS_PROTOCOL),
+    (kind(P.TLS, K.TLS_VERIFY, "10"), {"issuer": "CN=x", "until": 2e9}, C.TLS_CA_EXPIRED),
+    (kind(P.TLS, K.TLS_VERIFY, "26"), {"issuer": "CN=x"}, C.TLS_CERTIFICATE_UNSUITABLE),
+    (kind(P.TLS, K.TLS_VERIFY, "20"), {"issuer": "CN=x", "aia": True}, C.TLS_INCOMPLETE_CHAIN),
+    (kind(P.TLS, K.TLS_VERIFY, "62"), {"issuer": "x", "names": ("*.test",)}, C.TLS_NAME_MISMATCH),
+    (
+        kind(P.TLS, K.TLS_VERIFY, "62"),
+        {"issuer": "x", "names": ("*.a.host.test",)},
+        C.TLS_NAME_NOT_COVERED,
+    ),
+    (kind(P.TLS, K.TLS_REJECTED_BY_GO), {}, C.TLS_REJECTED_BY_GO),
+    (kind(P.TLS, K.TLS_ALERT, "112"), {}, C.TLS_NAME_REFUSED),
+    (kind(P.TLS, K.TLS_ALERT, "120"), {}, C.TLS_NO_APPLICATION_PROTOCOL),
+    (kind(P.TLS, K.TLS_ALERT, "70"), {}, C.TLS_PROTOCOL),
+    (kind(P.TLS, K.TLS_PLAINTEXT, "HTTP"), {}, C.TLS_NOT_SPOKEN),
+    (kind(P.TLS, K.TLS_PROTOCOL, "UNSUPPORTED_PROTOCOL"), {}, C.TLS_PROTOCOL),
     (kind(P.CONNECT, K.TIMEOUT), {"proxy": "p:1"}, C.PROXY_UNREACHABLE),
     (os_error(P.CONNECT, errno.ECONNREFUSED), {"proxy": "p:1"}, C.PROXY_UNREACHABLE),
     (kind(P.PROXY, K.PROXY_STATUS, "407"), {"proxy": "p:1"}, C.PROXY_AUTH_REQUIRED),

@@ -162,11 +162,11 @@ async def test_an_untrusted_certificate_is_shown_by_a_second_look(
         assert probe_result.primary.tls.chain[0].issuer == issuer
 
 
-async def test_plain_http_where_tls_is_due_is_a_protocol_error(web: Web):
+async def test_plain_http_on_a_tls_port_is_recognized(web: Web):
     probe_result = await web.probe(TLS, "plain")
     assert probe_result.failure is not None
-    assert probe_result.failure.kind is FailureKind.TLS_PROTOCOL
-    assert probe_result.failure.code == "WRONG_VERSION_NUMBER"
+    assert probe_result.failure.kind is FailureKind.TLS_PLAINTEXT
+    assert probe_result.failure.code == "HTTP"
 
 
 async def test_tcp_needs_no_more_than_the_handshake(web: Web):

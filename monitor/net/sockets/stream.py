@@ -26,6 +26,9 @@ _HANDSHAKE_LIMIT = 262_144
 """Bytes of one handshake that are read: 256 KiB. OpenSSL itself refuses a certificate list of
 more than 100 KiB."""
 
+_FLIGHT_KEPT = 16_384
+"""Bytes of the peer's handshake that are kept until it is finished: 16 KiB."""
+
 
 class Stream(Protocol):
     """Bytes to and from a peer. Cancelling a call is safe; only closing is possible afterwards.
@@ -199,7 +202,7 @@ class TlsStream:
     """
 
     __slots__ = (
-        "_broken", "_carrier", "_incoming", "_outgoing", "_records", "time_slice", "tls"
+        "_broken", "_carrier", "_flight", "_incoming", "_outgoing", "_records", "time_slice", "tls"
     )  # fmt: skip
 
     def __init__(self, carrier: Stream, context: ssl.SSLContext, name: str) -> None:
@@ -209,6 +212,7 @@ class TlsStream:
         self._outgoing = ssl.MemoryBIO()
         self._records = RecordReader()
         self._broken: ssl.SSLError | None = None
+        self._flight: bytearray | None = bytearray()
         self.time_slice = carrier.time_slice
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
 
@@ -224,6 +228,7 @@ class TlsStream:
         while self._records.wire <= _HANDSHAKE_LIMIT:
             if await self._advance_handshake():
                 self._records.start_of_data()
+                self._flight = None
                 return
             await self._feed()
         raise ExchangeError(
@@ -240,7 +245,7 @@ class TlsStream:
             # The peer is owed the alert that gives the reason; the result is our own error.
             with contextlib.suppress(OSError):
                 await self.flush()
-            raise tls_error(error) from None
+            raise tls_error(error, bytes(self._flight or b"")) from None
         return True
 
     async def send(self, data: bytes) -> None:
@@ -303,6 +308,8 @@ class TlsStream:
             if not data:
                 self._incoming.write_eof()
                 return
+            if self._flight is not None:
+                self._flight += data[: _FLIGHT_KEPT - len(self._flight)]
             records.put(data)
         elif self.time_slice.over:
             await self.time_slice.pause()

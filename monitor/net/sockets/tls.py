@@ -1,28 +1,136 @@
-"""What a TLS handshake tells about the peer, finished or failed."""
+"""Facts of a TLS handshake, finished or failed, and the verification that Go would do."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Protocol
 
 from monitor.model.probe_result import Certificate, FailureKind, TlsFacts
 from monitor.net.errors import ExchangeError
-from monitor.net.sockets.certificate import CertificateCache
+from monitor.net.sockets import go_verify
+from monitor.net.sockets.certificate import CertificateCache, Decoded
+from monitor.net.sockets.tls_alerts import ALERT_NAMES, alert_of_reason
+from monitor.net.sockets.x509 import X509
 
 _CERTIFICATES = CertificateCache()
 """Shared by all connections: targets behind the same CDN show the same certificates."""
 
+_ENCODING_DER = 2
+"""The value of ``_ssl.ENCODING_DER``."""
 
-def tls_error(error: ssl.SSLError) -> Exception:
-    """Turn OpenSSL's error into the fact it states, free of OpenSSL's file and line."""
+_HOSTNAME_MISMATCH, _ADDRESS_MISMATCH = "62", "64"
+"""X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH, as OpenSSL reports them."""
+
+_ALERT, _HANDSHAKE = 21, 22
+_CONTENT_TYPES = range(20, 25)
+_CERTIFICATE_REQUEST = 13
+_CERTIFICATE_REQUIRED = 116
+_ABOUT_CLIENT_CERTIFICATES = frozenset({40, 41, 42, 43, 46, 48, 49, _CERTIFICATE_REQUIRED})
+"""Alerts by which servers refuse a client without certificate, once they asked for one."""
+
+_PLAINTEXT = {
+    b"HTTP/": "HTTP",
+    b"<": "HTML",
+    b"SSH-": "SSH",
+    b"220": "SMTP or FTP",
+    b"+OK": "POP3",
+    b"* OK": "IMAP",
+    b"\0\0\0\x04": "HTTP/2",
+}
+"""First bytes of protocols that answer a ClientHello in clear."""
+
+
+def tls_error(error: ssl.SSLError, flight: bytes = b"") -> Exception:
+    """Return OpenSSL's error as the fact it states, without OpenSSL's file and line.
+
+    ``flight`` is what the peer had sent of its handshake, as far as it is kept.
+    """
     if isinstance(error, ssl.SSLCertVerificationError):
         code = str(error.verify_code)
         return ExchangeError(FailureKind.TLS_VERIFY, error.verify_message or "not verified", code)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return EOFError()
-    reason = error.reason or "unknown TLS error"
-    return ExchangeError(FailureKind.TLS_PROTOCOL, reason.replace("_", " ").lower(), reason)
+    if flight and flight[0] not in _CONTENT_TYPES:
+        return _plaintext(flight)
+    number = alert_of_reason(error.reason, str(error))
+    kinds = list(_plain_messages(flight))
+    if number is None:
+        number = next((m for kind, m in kinds if kind == _ALERT), None)
+    if number is None:
+        reason = error.reason or "UNKNOWN"
+        return ExchangeError(FailureKind.TLS_PROTOCOL, reason.replace("_", " ").lower(), reason)
+    asked = number == _CERTIFICATE_REQUIRED or (_HANDSHAKE, _CERTIFICATE_REQUEST) in kinds
+    name = ALERT_NAMES.get(number, "not assigned")
+    if asked and number in _ABOUT_CLIENT_CERTIFICATES:
+        message = f"the server requires a client certificate: alert {name} ({number})"
+        return ExchangeError(FailureKind.TLS_CLIENT_CERTIFICATE, message, str(number))
+    message = f"the peer sent TLS alert {name} ({number})"
+    return ExchangeError(FailureKind.TLS_ALERT, message, str(number))
+
+
+def _plaintext(flight: bytes) -> ExchangeError:
+    protocol = next((p for start, p in _PLAINTEXT.items() if flight.startswith(start)), "")
+    what = f"{protocol} in clear" if protocol else "something that is not TLS"
+    message = f"the peer answered the ClientHello with {what}"
+    return ExchangeError(FailureKind.TLS_PLAINTEXT, message, protocol or "unknown")
+
+
+def _plain_messages(flight: bytes) -> Iterable[tuple[int, int]]:
+    """Yield record type and message type of each handshake message, and the number of each
+    alert, that was sent without encryption (RFC 8446 section 5.1)."""
+    position = 0
+    while position + 5 < len(flight) and flight[position] in {_ALERT, _HANDSHAKE}:
+        kind = flight[position]
+        size = int.from_bytes(flight[position + 3 : position + 5], "big")
+        body = flight[position + 5 : position + 5 + size]
+        if kind == _ALERT:
+            yield kind, body[1] if len(body) == 2 else -1
+        inner = 0
+        while kind == _HANDSHAKE and inner + 4 <= len(body):
+            yield kind, body[inner]
+            inner += 4 + int.from_bytes(body[inner + 1 : inner + 4], "big")
+        position += 5 + size
+
+
+def verify_as_go(tls: ssl.SSLObject, host: str) -> None:
+    """Apply the rules of Go's crypto/tls to a handshake whose chain OpenSSL has verified.
+
+    Raises:
+        ExchangeError: TLS_VERIFY (code 62 or 64) if the certificate is for other names,
+            TLS_REJECTED_BY_GO if Go refuses the chain.
+    """
+    if tls.context.verify_mode is not ssl.CERT_REQUIRED:
+        return
+    chain, sent = (tuple([c.x509 for c in _chain(tls, method)]) for method in (_VERIFIED, _SENT))
+    why = _refusal(chain, sent)
+    if why:
+        raise ExchangeError(FailureKind.TLS_REJECTED_BY_GO, why, "x509")
+    leaf = next(iter(chain or sent), None)
+    if leaf is not None and not _matches(leaf, host):
+        raise _mismatch(leaf, host)
+
+
+@lru_cache(maxsize=128)
+def _refusal(chain: tuple[X509, ...], sent: tuple[X509, ...]) -> str:
+    return go_verify.refusal(chain, sent)
+
+
+@lru_cache(maxsize=128)
+def _matches(leaf: X509, host: str) -> bool:
+    return go_verify.matches(leaf, host)
+
+
+def _mismatch(leaf: X509, host: str) -> ExchangeError:
+    literal = ":" in host or host.replace(".", "").isdecimal()
+    code = _ADDRESS_MISMATCH if literal else _HOSTNAME_MISMATCH
+    if not leaf.has_san:
+        message = "the certificate has no subjectAltName, only a Common Name"
+        if leaf.common_name.lower() != host.lower():
+            message = "the certificate names no host: it has no subjectAltName"
+        return ExchangeError(FailureKind.TLS_VERIFY, message, code)
+    return ExchangeError(FailureKind.TLS_VERIFY, f"the certificate is not for {host}", code)
 
 
 def tls_facts(
@@ -31,39 +139,46 @@ def tls_facts(
     verify_error: str | None = None,
     is_public: Callable[[str], bool | None] = lambda _: None,
 ) -> TlsFacts:
-    """Describe a finished handshake. ``verify_error`` is given by a second look that was
-    taken without verification because the first look failed with it. ``is_public`` tells
-    from a CA's digest whether it is a public one."""
+    """Describe a finished handshake.
+
+    ``verify_error`` is why verification failed; the handshake may be a second one that was made
+    without verification. ``is_public`` returns whether a CA, by its digest, is a public one.
+    """
     verifying = tls.context.verify_mode is ssl.CERT_REQUIRED
     cipher = tls.cipher()
-    verified = _certificates(tls, "get_verified_chain") if verifying else ()
+    verified = _certificates(_chain(tls, _VERIFIED)) if verifying else ()
     anchor = verified[-1] if verified else None
     return TlsFacts(
         version=tls.version(),
         cipher=cipher[0] if cipher else None,
         alpn=tls.selected_alpn_protocol(),
-        verified=verifying if verifying or verify_error is None else False,
+        verified=False if verify_error is not None else verifying,
         verify_error=verify_error,
-        chain=_certificates(tls, "get_unverified_chain"),
+        chain=_certificates(_chain(tls, _SENT)),
+        verified_chain=verified,
         verified_expiry=min((c.not_after for c in verified), default=None),
         anchor=anchor.subject if anchor else None,
         anchor_public=is_public(anchor.sha256) if anchor else None,
     )
 
 
-def _certificates(tls: ssl.SSLObject, method: str) -> tuple[Certificate, ...]:
+class _SslCertificate(Protocol):
+    def public_bytes(self, encoding: int, /) -> bytes | str: ...
+
+
+_VERIFIED, _SENT = "get_verified_chain", "get_unverified_chain"
+
+
+def _chain(tls: ssl.SSLObject, method: str) -> tuple[Decoded, ...]:
     # The chain is public only from Python 3.13 on; the object beneath has it since 3.10.
     read = getattr(tls._sslobj, method, None)  # type: ignore[attr-defined]  # noqa: SLF001
     return _CERTIFICATES.chain(_der(c) for c in (read() or ())) if read else ()
 
 
-class _SslCertificate(Protocol):
-    def public_bytes(self, encoding: int, /) -> bytes | str: ...
-
-
-_ENCODING_DER = 2  # the value of _ssl.ENCODING_DER
-
-
 def _der(certificate: _SslCertificate) -> bytes:
     data = certificate.public_bytes(_ENCODING_DER)
     return data if isinstance(data, bytes) else data.encode()
+
+
+def _certificates(chain: Iterable[Decoded]) -> tuple[Certificate, ...]:
+    return tuple([decoded.certificate for decoded in chain])

@@ -23,7 +23,38 @@ Debian and Alpine; Fedora and Amazon Linux."""
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 
+_CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+    "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA"
+    ":@SECLEVEL=1"
+)
+"""The TLS 1.2 cipher suites that Go 1.26 offers by default (crypto/tls, cipherSuitesPreferenceOrder
+without disabledCipherSuites). Level 1 allows RSA keys of 1,024 bits, as Go does, and no SHA-1."""
+
+_OP_LEGACY_SERVER_CONNECT = 0x4
+"""SSL_OP_LEGACY_SERVER_CONNECT; ``ssl`` has a name for it from Python 3.12 on."""
+
+_VERIFY_PARTIAL_CHAIN = 0x80000
+"""X509_V_FLAG_PARTIAL_CHAIN: every certificate in the store is an anchor, as in Go."""
+
 State = tuple[tuple[int, int, int] | None, ...]
+
+
+def go_context() -> ssl.SSLContext:
+    """Return a client context with the versions, suites and options of Go's crypto/tls.
+
+    A server without secure renegotiation (RFC 5746) is accepted, because this client never
+    renegotiates. The host name is not checked: ``tls.verify_as_go`` does that.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    context.options |= _OP_LEGACY_SERVER_CONNECT | ssl.OP_NO_RENEGOTIATION
+    context.verify_flags |= _VERIFY_PARTIAL_CHAIN
+    return context
 
 
 class TrustError(Exception):
@@ -110,11 +141,10 @@ class TrustStore:
         return True
 
     def _make(self, *, verify: bool, alpn: Sequence[str]) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context = go_context()
         if alpn:
             context.set_alpn_protocols(list(alpn))
         if not verify:
-            context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
             return context
         self.add_roots(context)

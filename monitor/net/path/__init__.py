@@ -1,1 +1,0 @@
-"""Path probes without privileges: hops, flows, and the hop that resets."""

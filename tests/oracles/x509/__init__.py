@@ -1,0 +1,1 @@
+"""Certificate chains and the verdict of crypto/tls on each."""
