@@ -21,7 +21,7 @@ pytestmark = [
 ]
 IMAGE = "localhost/egress-monitor"
 COMPILED_ANEW = """
-import os, sys, monitor.cli.main, monitor.cli.healthcheck, monitor.daemon.app
+import os, sys, monitor.cli.main, monitor.cli.healthcheck, monitor.daemon.process
 print([name for name, module in sys.modules.items()
        if (file := getattr(module, "__cached__", None)) and not os.path.exists(file)])
 """

@@ -12,9 +12,22 @@ import monitor
 
 PACKAGE = Path(monitor.__file__).parent
 
-_NET = ("common", "model", "net", "net.aws", "net.dns", "net.http", "net.proxy", "net.sockets")
+_NET = (
+    "common", "model",
+    "net", "net.aws", "net.dns", "net.http", "net.path", "net.proxy", "net.sockets",
+)  # fmt: skip
 _PURE = ("common", "model", "diagnosis", "health", "incidents", "catalog", "net.proxy")
-_UPPER = (*_PURE, "config", "net", "net.aws", "net.dns", "net.http", "net.sockets", "present")
+_UPPER = (
+    *_PURE,
+    "config",
+    "net",
+    "net.aws",
+    "net.dns",
+    "net.http",
+    "net.path",
+    "net.sockets",
+    "present",
+)
 
 ALLOWED: Mapping[str, tuple[str, ...]] = {
     "common": (),
@@ -24,6 +37,7 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
     "net.proxy": ("common", "model"),
     "net.aws": ("common", "model", "net", "net.http", "net.sockets"),
     "net.dns": ("common", "model", "net", "net.sockets"),
+    "net.path": ("common", "model", "net", "net.sockets"),
     "net.http": ("common", "model", "net", "net.sockets"),
     "diagnosis": ("common", "model", "net.aws", "net.sockets"),
     "probes": _NET,
@@ -46,7 +60,7 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
     ),
     "demo": (*_UPPER, "state", "scheduler", "web", "daemon"),
     "cli": (*_UPPER, "probes", "state", "scheduler", "discovery", "web", "daemon", "demo"),
-    "__main__": ("cli",),
+    "__main__": ("cli", "daemon"),
     "__init__": (),
 }  # fmt: skip
 """The packages that each package may import from, apart from its own modules."""

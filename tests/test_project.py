@@ -20,7 +20,11 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUN = PYPROJECT["project"]["dependencies"]
 GROUPS = PYPROJECT["dependency-groups"]
 LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock")
-SCRIPTS = sorted(p for p in [*ROOT.glob("scripts/*"), *ROOT.glob(".ci/*")] if p.is_file())
+SCRIPTS = sorted(
+    path
+    for path in [*ROOT.glob("scripts/*"), *ROOT.glob(".ci/*")]
+    if path.is_file() and "python" not in path.read_text().partition("\n")[0]
+)
 
 
 def pins(lock: str) -> dict[str, str]:

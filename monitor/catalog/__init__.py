@@ -1,4 +1,4 @@
-"""What a runner has to reach, as data, and its resolution into targets."""
+"""The endpoints that a runner must reach, as data, and their resolution into targets."""
 
 from __future__ import annotations
 

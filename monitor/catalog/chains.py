@@ -36,7 +36,7 @@ from monitor.model.endpoint import Endpoint, Protocol, StatusSet
 
 PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 TOKEN = "token"
-"""The shape whose values are secret."""
+"""The shape of secret values."""
 
 SHAPES: Mapping[str, re.Pattern[str]] = MappingProxyType(
     {
@@ -48,8 +48,8 @@ SHAPES: Mapping[str, re.Pattern[str]] = MappingProxyType(
         TOKEN: re.compile(r"[!-~]{1,16384}"),
     }
 )
-"""What a value may look like: nothing else of an answer is believed. Public ECR's tokens have
-several thousand characters, so that bound is wide."""
+"""Patterns of values: anything else in a response is discarded. Public ECR's tokens have several
+thousand characters, so that limit is wide."""
 
 
 class Part(StrEnum):
@@ -61,7 +61,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """How one value is taken out of an answer; ``json`` is None for the redirect."""
+    """Extraction of one value from a response; ``json`` is None for the redirect."""
 
     name: str
     shape: str
@@ -71,7 +71,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One request of a chain and what is read of its answer. ``path`` "" is the row's own."""
+    """One request of a chain and the values read from its response. ``path`` "" is the row's."""
 
     ask: str
     reads: tuple[Read, ...]
@@ -83,7 +83,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Host and path of a wildcard's stand-in; "" leaves the row's own."""
+    """Host and path of a wildcard sample; "" keeps the row's own."""
 
     host: str = ""
     path: str = ""
@@ -91,8 +91,8 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A discovery chain. ``serves`` are the rows with which it is of use: those that it finds
-    a stand-in for, or those whose redirects it looks for."""
+    """A discovery chain. ``serves`` are the rows that it finds a sample for, or whose redirects it
+    follows."""
 
     id: str
     steps: tuple[Step, ...]
@@ -101,7 +101,7 @@ class Chain:
 
 
 def parse_chain(table: Mapping[str, Any]) -> Chain:
-    """Read one ``[[chain]]``.
+    """Parse one ``[[chain]]``.
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError: if it is malformed.
@@ -124,7 +124,7 @@ def parse_chain(table: Mapping[str, Any]) -> Chain:
 
 
 def check_rows(chains: Iterable[Chain], rows: Iterable[Endpoint]) -> None:
-    """Check that chains ask and serve rows that there are.
+    """Check that chains request and serve existing rows.
 
     Raises:
         ValueError: if one does not.
@@ -134,7 +134,7 @@ def check_rows(chains: Iterable[Chain], rows: Iterable[Endpoint]) -> None:
         for step in chain.steps:
             row = known.get(step.ask)
             if row is None or row.protocol is not Protocol.HTTPS or row.prober != "http":
-                raise ValueError(f"chain {chain.id} asks {step.ask}, which is no HTTPS row")
+                raise ValueError(f"chain {chain.id} asks {step.ask}, which is not an HTTPS row")
         for name in chain.serves:
             if name not in known or (name in chain.wildcard_samples and not known[name].wildcard):
                 raise ValueError(f"chain {chain.id} serves {name}, which is no such row")
@@ -161,15 +161,15 @@ def _read(name: str, table: Mapping[str, Any]) -> Read:
 
 
 def _check_names(chain: Chain) -> None:
-    """Check that what is used was read before, and that a token goes nowhere but into the
-    header that is made for it."""
+    """Check that each value is read before it is used, and that a token is used only in the header
+    made for it."""
     identifiers: dict[str, str] = {}
     for step in chain.steps:
         used = set(PLACEHOLDER.findall(step.path))
         if any(identifiers.get(name, TOKEN) == TOKEN for name in used):
             raise ValueError(f"chain {chain.id}: {step.path} uses what is not known, or a token")
         if step.bearer and identifiers.get(step.bearer) != TOKEN:
-            raise ValueError(f"chain {chain.id}: bearer {step.bearer} is no token")
+            raise ValueError(f"chain {chain.id}: bearer {step.bearer} is not a token")
         identifiers |= {read.name: read.shape for read in step.reads}
     for template in chain.wildcard_samples.values():
         names = PLACEHOLDER.findall(template.host + template.path)
@@ -191,5 +191,5 @@ def _texts(table: Mapping[str, Any], *allowed: str) -> dict[str, str]:
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not a string")
     return value

@@ -1,4 +1,4 @@
-"""Which names and paths a row of an allow-list covers: pure."""
+"""Coverage of names and paths by rows of an allow-list. Pure."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from monitor.model.endpoint import Endpoint
 
 
 def matches(wildcard: str, host: str, path: str) -> bool:
-    """Whether a concrete host and path are what a wildcard row stands for.
+    """Return whether a wildcard row covers a concrete host and path.
 
-    The ``*`` of a host (``*.cloudfront.net``) takes any labels, that of a path
+    The ``*`` of a host (``*.cloudfront.net``) matches any labels, that of a path
     (``host/releases/*/file``) one segment or a part of it.
     """
     in_path = "/" in wildcard
@@ -26,7 +26,7 @@ def matches(wildcard: str, host: str, path: str) -> bool:
 
 
 def covered(rows: Iterable[Endpoint], host: str, port: int) -> bool:
-    """Whether a firewall that allows ``rows`` lets a connection to host and port through."""
+    """Return whether a firewall that allows ``rows`` lets a connection to host and port through."""
     return any(row.port == port and _covers(row, host) for row in rows)
 
 

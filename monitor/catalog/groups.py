@@ -1,4 +1,4 @@
-"""The groups that a runner's requirements come in, in their order, and what each is for."""
+"""The groups of a runner's requirements, in order, with their purpose."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ GROUPS: Mapping[str, str] = MappingProxyType(
         "redirects": "hosts that the ones above redirect to",
     }
 )
-"""What each group is for, to tell somebody who has to open a firewall for it."""
+"""The purpose of each group, for the owner of a firewall."""
 
 _RANKS = {name: rank for rank, name in enumerate(GROUPS)}
 
 
 def rank(group: str) -> tuple[int, str]:
-    """Return what to sort groups by: the requirements' order, then those of the user's own."""
+    """Return the sort key of a group: the order of the requirements, then the user's own groups."""
     return _RANKS.get(group, len(_RANKS)), group

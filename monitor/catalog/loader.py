@@ -1,8 +1,8 @@
-"""Reads the catalogue that is shipped as TOML, one file a provider, strictly.
+"""Strict loader of the shipped catalog: one TOML file per provider.
 
-A file holds ``[[endpoint]]`` tables with the fields of ``monitor.model.Endpoint`` and
-``[expect.NAME]`` tables that its endpoints name in ``expect``. Only ``id``, ``group`` and
-``host`` are needed: an endpoint is HTTPS on port 443, required, on, in every profile. Its
+A file holds ``[[endpoint]]`` tables with the fields of ``monitor.model.endpoint.Endpoint`` and
+``[expect.NAME]`` tables that its endpoints name in ``expect``. Only ``id``, ``group`` and ``host``
+are mandatory: an endpoint is HTTPS on port 443, required, enabled, in every profile. Its
 ``[[chain]]`` tables are those of ``monitor.catalog.chains``.
 """
 
@@ -31,11 +31,11 @@ _Fields = dict[str, Any]
 
 
 class CatalogError(Exception):
-    """A shipped file of the catalogue is malformed: a bug of this program."""
+    """A shipped catalog file is malformed: a bug in this program."""
 
 
 def load_catalog() -> tuple[Endpoint, ...]:
-    """Return every row of the catalogue, of all profiles, in the files' order.
+    """Return every row of the catalog, of all profiles, in file order.
 
     Raises:
         CatalogError: if a shipped file is malformed or two rows share an id.
@@ -44,7 +44,7 @@ def load_catalog() -> tuple[Endpoint, ...]:
 
 
 def load_chains() -> tuple[Chain, ...]:
-    """Return every discovery chain of the catalogue, in the files' order.
+    """Return every discovery chain of the catalog, in file order.
 
     Raises:
         CatalogError: if a shipped file is malformed or two chains share an id.
@@ -71,10 +71,10 @@ def _load() -> tuple[tuple[Endpoint, ...], tuple[Chain, ...]]:
 
 
 def parse(name: str, text: str) -> tuple[tuple[Endpoint, ...], tuple[Chain, ...]]:
-    """Read one file of the catalogue, its rows and its chains; ``name`` is what errors call it.
+    """Parse one catalog file, its rows and its chains; ``name`` identifies it in errors.
 
     Raises:
-        CatalogError: if it is no TOML, has an unknown key or an impossible value.
+        CatalogError: if it is not TOML, or has an unknown key or an invalid value.
     """
     try:
         document = tomllib.loads(text)
@@ -104,7 +104,7 @@ def _endpoint(table: Mapping[str, Any], expectations: Mapping[str, Expectation])
     _only(table, _COPIED.keys() | {"protocol", "expect", "profiles"})
     protocol = Protocol(table.get("protocol", "https"))
     fields: _Fields = {"prober": DEFAULT_PROBERS[protocol]}
-    # A TCP endpoint has no default port: it is a malformed row that says none.
+    # A TCP endpoint has no default port: a row without one is malformed.
     fields["port"] = table["port"] if "port" in table else DEFAULT_PORTS[protocol]
     fields |= _copied(table)
     if "expect" in table:
@@ -141,4 +141,4 @@ _COPIED: Mapping[str, Callable[[Any], bool]] = {
     "redundancy_group": lambda v: isinstance(v, str) and v != "",
     "note": lambda v: isinstance(v, str) and v != "",
 }
-"""The keys that are copied as they are, each with what its value has to be."""
+"""Keys that are copied unchanged, each with the check of its value."""

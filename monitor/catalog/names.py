@@ -1,4 +1,4 @@
-"""Checks what the configuration says of groups and targets against what exists: pure."""
+"""Checks of group and target names in the configuration. Pure."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ USER_GROUPS = frozenset({"scm", "sso", "metrics"})
 
 
 def check_names(settings: Settings) -> tuple[Problem, ...]:
-    """Return the groups and targets that do not exist, ids used twice, and proxies that can't
-    be used."""
+    """Return the problems with groups and targets that do not exist, duplicate ids, and unusable
+    proxies."""
     rows = endpoints_of(settings)
     return (
         *_unknown_groups(settings, rows),
@@ -32,13 +32,12 @@ def check_names(settings: Settings) -> tuple[Problem, ...]:
 
 
 def check_schedules(settings: Settings) -> tuple[Problem, ...]:
-    """Return the timeouts that are not shorter than the interval once all overrides are
-    applied."""
+    """Return the timeouts that are not shorter than the interval, after all overrides."""
     return tuple(_impossible_schedules(settings, endpoints_of(settings)))
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return a cure for a name that does not exist: the nearest one, or where to look."""
+    """Return a fix for a name that does not exist: the nearest one, or where to find it."""
     near = get_close_matches(name, sorted(known), n=1)
     if near:
         return f'did you mean "{near[0]}"?'
@@ -64,8 +63,8 @@ def _unknown_targets(settings: Settings, rows: Iterable[Endpoint]) -> Iterable[P
 
 
 def _is_derived(name: str) -> bool:
-    """Tell whether it is the id of a name server or of a redirect's host, which are only known
-    once we run."""
+    """Return whether it is the id of a name server or of a redirect's host, which are known only at
+    run time."""
     if name.startswith(REDIRECT_PREFIX):
         return True
     prefix, _, rest = name.partition("-")
@@ -98,7 +97,7 @@ def _impossible_schedules(settings: Settings, rows: Iterable[Endpoint]) -> Itera
     for row in rows:
         interval, timeout = schedule_of(row, settings)
         key = _schedule_key(row, settings)
-        # Without an override it is [schedule] itself that is wrong, which its reader tells.
+        # Without an override the problem is in [schedule], whose reader reports it.
         if timeout >= interval and key is not None and key not in seen:
             seen.add(key)
             what = f"the timeout is {timeout:g} s, which is not shorter than the interval"

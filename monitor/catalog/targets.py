@@ -1,4 +1,4 @@
-"""Resolves the catalogue and the configuration into the targets of one monitor: pure."""
+"""Resolution of the catalog and the configuration into the targets of one monitor. Pure."""
 
 from __future__ import annotations
 
@@ -57,15 +57,14 @@ def build_targets(
     include_disabled: bool = False,
     found: DiscoveryState = NOTHING,
 ) -> tuple[Target, ...]:
-    """Return every target of the profile, overridden and filled in.
+    """Return every target of the profile, with overrides applied and placeholders filled in.
 
-    ``servers`` are the name servers in use, as ``address:port``; ``found`` is what stands for
-    wildcards, and the hosts that redirects lead to. With
-    ``include_disabled`` those that are switched off are among the targets, their
-    ``endpoint.enabled`` being False.
+    ``servers`` are the name servers in use, as ``address:port``; ``found`` holds wildcard samples
+    and hosts that redirects lead to. With ``include_disabled``, disabled targets are included,
+    their ``endpoint.enabled`` being False.
 
     Raises:
-        CatalogError: if the shipped catalogue is malformed.
+        CatalogError: if the shipped catalog is malformed.
     """
     values = values_of(settings, identity)
     original = endpoints_of(settings)
@@ -91,15 +90,15 @@ def build_targets(
 
 
 def _launched(target: Target, launch: Launch) -> Target:
-    """Give a target what a dry run names; without a region nothing can be signed."""
+    """Add the parameters of the launch dry run; without a region no request can be signed."""
     missing = target.missing_values if launch.region else ("region",)
     return replace(target, launch=launch, missing_values=missing)
 
 
 def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
-    """Return the rows of the profile: the catalogue's, the named registries', the user's.
+    """Return the rows of the profile: the catalog's, the named registries', the user's.
 
-    A row's overrides are not applied yet, except that a named registry is switched on.
+    A row's overrides are not applied yet, except that a named registry is enabled.
     """
     named = {host.lower() for host in settings.registries}
     known = load_catalog()
@@ -111,8 +110,8 @@ def endpoints_of(settings: Settings) -> tuple[Endpoint, ...]:
 
 
 def schedule_of(endpoint: Endpoint, settings: Settings) -> tuple[float, float]:
-    """Return interval and timeout (seconds): the target's, else the group's, else the row's
-    own, else all's."""
+    """Return interval and timeout (seconds): the target's, else the group's, else the row's, else
+    the global ones."""
     target = settings.targets.get(endpoint.id, TargetSettings())
     group = settings.groups.get(endpoint.group, GroupSettings())
     every = settings.schedule
@@ -183,7 +182,7 @@ def _management_host(rows: Iterable[Endpoint]) -> str:
 
 
 def _here(row: Endpoint, identity: Identity) -> Endpoint:
-    """Switch off what does not exist where this monitor runs."""
+    """Disable endpoints that do not exist where this monitor runs."""
     if row.prober == "imds" and identity.launch_type == FARGATE:
         return replace(row, enabled=False, note=_NONE_ON_FARGATE)
     return row
@@ -212,7 +211,9 @@ def _target(
     )
     filled = replace(row, host=fill_host(host, values), path=fill(path, values))
     if wildcard_sample is not None and wildcard_sample.found_by is FoundBy.CHAIN:
-        filled = replace(filled, note=f"Stand-in: found by asking {wildcard_sample.steps[-1]}.")
+        filled = replace(
+            filled, note=f"Wildcard sample: found by requesting {wildcard_sample.steps[-1]}."
+        )
     group = settings.groups.get(row.group, GroupSettings())
     named_by_a_server = row.group == REDIRECTS or (
         wildcard_sample is not None

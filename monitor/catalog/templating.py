@@ -1,4 +1,4 @@
-"""Fills ``{region}`` and ``{account_id}`` into hosts and paths, and nothing else."""
+"""Placeholders ``{region}`` and ``{account_id}`` in hosts and paths."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from monitor.model.identity import Identity
 from monitor.model.settings import Settings
 
 _SHAPES = {"region": identifiers.REGION, "account_id": identifiers.ACCOUNT_ID}
-"""What a value may look like: one from instance metadata goes into a host name, so
-anything else is as good as unknown."""
+"""Patterns of values. A value from instance metadata becomes part of a host name, so a malformed
+one counts as unknown."""
 
 _PLACEHOLDER = re.compile(r"\{(region|account_id)\}")
 
@@ -26,12 +26,12 @@ DNS_SUFFIXES: Mapping[str, str] = MappingProxyType(
         "us-isob-": ".sc2s.sgov.gov",
     }
 )
-"""AWS's DNS suffix by the start of a region's name where it is not amazonaws.com (the
-partitions of the AWS SDKs' endpoint data). GovCloud keeps amazonaws.com."""
+"""AWS's DNS suffix by the prefix of the region name, if it is not amazonaws.com (the partitions of
+the AWS SDKs' endpoint data). GovCloud uses amazonaws.com."""
 
 
 def values_of(settings: Settings, identity: Identity) -> Mapping[str, str]:
-    """Return the values that are known: configuration first, then where we run."""
+    """Return the known values: from the configuration, else from the identity."""
     found = {
         "region": settings.region or identity.region,
         "account_id": settings.account_id or identity.account_id,
@@ -46,7 +46,7 @@ def unknown_in(text: str, values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """Fill what is known; an unknown placeholder stays as written."""
+    """Fill the known placeholders; an unknown one stays as written."""
     return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)
 
 

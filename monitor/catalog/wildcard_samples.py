@@ -1,4 +1,4 @@
-"""What discovery found, turned into rows and targets beside those of the catalogue: pure."""
+"""Rows and targets from discovery, in addition to those of the catalog. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from monitor.model.settings import Settings, TargetSettings
 from monitor.model.target import AddressPolicy
 
 REDIRECTS = "redirects"
-"""The group of the hosts that redirects lead to and no row covers."""
+"""The group of hosts that redirects lead to and that no row covers."""
 
 REDIRECT_PREFIX = "redirect-"
 _ID_LIMIT = 99
@@ -22,8 +22,8 @@ _ANY_ANSWER = Expectation(StatusSet(((200, 402), (404, 406), (408, 499))))
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryState:
-    """What discovery knows: stand-ins and broken chains by the id of the wildcard's row, and
-    the hosts that the allow-list misses."""
+    """The state of discovery: wildcard samples and broken chains by the id of the wildcard's row,
+    and the hosts missing from the allow-list."""
 
     wildcard_samples: Mapping[str, WildcardSample] = field(default_factory=dict)
     broken: Mapping[str, BrokenStep] = field(default_factory=dict)
@@ -36,8 +36,8 @@ NOTHING = DiscoveryState()
 def wildcard_sample_for(
     original: Endpoint, row: Endpoint, found: DiscoveryState, settings: Settings
 ) -> WildcardSample:
-    """Return what stands for the wildcard of a row. ``original`` is the catalogue's row, ``row``
-    the same as the configuration overrides it, which comes before everything found."""
+    """Return the sample for the wildcard of a row. ``original`` is the catalog's row; ``row`` is
+    the same with the overrides of the configuration, which take precedence."""
     if is_named(row.id, settings):
         return WildcardSample(row.host, row.path, FoundBy.CONFIG)
     if not settings.discovery.enabled:
@@ -50,18 +50,18 @@ def wildcard_sample_for(
 
 
 def is_named(row_id: str, settings: Settings) -> bool:
-    """Whether the configuration itself says what stands for a wildcard."""
+    """Return whether the configuration itself names the sample of a wildcard."""
     target = settings.targets.get(row_id, TargetSettings())
     return target.host is not None or target.path is not None
 
 
 def address_policy_of(settings: Settings) -> AddressPolicy:
-    """Return which addresses may be dialled for a host that a server named."""
+    """Return the addresses that may be dialed for a host that a server named."""
     return AddressPolicy.PRIVATE if settings.discovery.allow_private else AddressPolicy.PUBLIC
 
 
 def redirect_rows(hosts: Iterable[UnlistedHost], rows: Iterable[Endpoint]) -> Iterator[Endpoint]:
-    """Return a row for each host that is probed and that ``rows`` do not cover by now."""
+    """Return a row for each probed host that ``rows`` do not cover."""
     every = list(rows)
     listed, taken = [row for row in every if row.enabled], {row.id for row in every}
     for host in hosts:
@@ -75,7 +75,7 @@ def redirect_rows(hosts: Iterable[UnlistedHost], rows: Iterable[Endpoint]) -> It
 
 
 def redirect_id(host: str, port: int) -> str:
-    """Return the id of a redirect's host: the same in every run, and no other host's."""
+    """Return the id of a redirect's host: stable across runs and unique."""
     name = f"{REDIRECT_PREFIX}{host.replace(':', '-')}"
     name += "" if port == 443 else f"-{port}"
     if len(name) <= _ID_LIMIT:
@@ -85,8 +85,8 @@ def redirect_id(host: str, port: int) -> str:
 
 
 def _redirect_row(host: UnlistedHost) -> Endpoint:
-    """What is asked of a host of which nothing is known: a verified TLS handshake, for what it
-    answers to a bare request may be a refusal of its own; without TLS, any answer."""
+    """Return the row of a host of which nothing is known: a verified TLS handshake, because its
+    response to a bare request may be a refusal; without TLS, any response."""
     secure = host.protocol is Protocol.HTTPS
     return Endpoint(
         id=redirect_id(host.host, host.port),

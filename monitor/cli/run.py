@@ -12,8 +12,8 @@ from monitor.cli.options import Options
 def main(options: Options) -> int:
     """Run the daemon and return its exit status."""
     with _left_out("rich"):
-        from monitor.daemon import app as daemon  # noqa: PLC0415 - structlog takes rich along: 4 MiB unused
-    return daemon.run(options.config, options.environ)
+        from monitor.daemon import process  # noqa: PLC0415 - structlog takes rich along: 4 MiB unused
+    return process.run(options.config, options.environ)
 
 
 @contextmanager

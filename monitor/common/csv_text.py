@@ -1,4 +1,4 @@
-"""Writes CSV that a spreadsheet can open safely: what a peer sent is never a formula. Pure."""
+"""CSV that a spreadsheet can open safely: text from a peer is never a formula. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_text(rows: Iterable[Sequence[str]]) -> str:
-    """Return rows as RFC 4180 has them, but for line breaks, which are LF."""
+    """Return rows in the format of RFC 4180, except that line breaks are LF."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([map(_cell, row) for row in rows])
     return out.getvalue()

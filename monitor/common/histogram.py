@@ -10,7 +10,7 @@ DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.
 
 @dataclass(slots=True)
 class Histogram:
-    """Observations counted by upper bound (inclusive, as Prometheus has it)."""
+    """Observations counted by upper bound (inclusive, as in Prometheus)."""
 
     bounds: tuple[float, ...] = DURATION_BUCKETS
     counts: list[int] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What identifiers look like, AWS's and addresses: what does not is believed from nobody."""
+"""Patterns of AWS identifiers and addresses. Values from peers are discarded if malformed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
 def is_address(text: str) -> bool:
-    """Whether ``text`` is an IP literal."""
+    """Return whether ``text`` is an IP literal."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

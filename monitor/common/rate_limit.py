@@ -1,4 +1,4 @@
-"""Rate limits in pure form: the caller passes the time."""
+"""Rate limits. Pure: the caller passes the time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class TokenBucket:
-    """Allows ``rate`` events a second on average, ``burst`` at once. Pure: time is given."""
+    """A limit of ``rate`` events per second on average and ``burst`` at once."""
 
     rate: float
     burst: float
@@ -16,13 +16,13 @@ class TokenBucket:
     _updated: float = -math.inf
 
     def reserve(self, now: float) -> float:
-        """Take one token and return how many seconds to wait before using it."""
+        """Take one token and return the seconds to wait before using it."""
         self._refill(now)
         self._tokens -= 1.0
         return max(0.0, -self._tokens / self.rate)
 
     def try_take(self, now: float) -> bool:
-        """Take one token if there is one now."""
+        """Take one token if one is available, and return whether it was."""
         self._refill(now)
         if self._tokens < 1.0:
             return False
@@ -37,13 +37,13 @@ class TokenBucket:
 
 @dataclass(slots=True)
 class MinInterval:
-    """Keeps ``seconds`` between two events. Pure: time is given."""
+    """A minimum interval of ``seconds`` between two events."""
 
     seconds: float
     _last: float = -math.inf
 
     def over(self, now: float) -> bool:
-        """Whether the pause is over; if so, the next one begins."""
+        """Return whether the interval is over; if so, the next one starts."""
         if now - self._last < self.seconds:
             return False
         self._last = now

@@ -134,6 +134,12 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("password_file", v.FILE, "File that holds that user's password."),
             Key("token_file", v.FILE, "File that holds a token: who sends it may read too."),
             Key("open_metrics", v.BOOLEAN, "Whether /metrics is open all the same.", "false"),
+            Key(
+                "allowed_hosts",
+                list_of(v.ALLOWED_HOST),
+                "Public DNS names of the page; addresses and private names are always allowed.",
+                "[]",
+            ),
         ),
         "state": (Key("directory", v.DIRECTORY, "Where what has to outlive a restart is kept."),),
         "discovery": (

@@ -15,6 +15,15 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _ALIASES = (".gitpod.remote", ".gitpod.environment")
 
 
+def parse_allowed_host(text: str) -> str:
+    """Read a DNS name of the page: a name, ``*.`` and a name for all names below it, or ``*``."""
+    name = text.strip()
+    if name == "*":
+        return name
+    below = name.removeprefix("*.")
+    return f"*.{parse_host(below)}" if below != name else parse_host(name)
+
+
 def parse_host(text: str) -> str:
     """Read a host name or an IP literal; names become lower-case A-labels."""
     name = text.strip().rstrip(".").lower()

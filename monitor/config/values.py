@@ -11,6 +11,7 @@ from monitor.common import identifiers
 from monitor.config.kinds import BadValueError, Kind, repeated, text_kind
 from monitor.config.urls import (
     parse_address,
+    parse_allowed_host,
     parse_base_url,
     parse_broker,
     parse_host,
@@ -268,6 +269,7 @@ AGE = Kind("a duration", (str, int, float), parse_age, _number, '"24h"')
 SIZE = Kind("a size", (str, int), parse_size, _number, '"256MiB"')
 TEXT = text_kind("a string", str, "text")
 HOST = text_kind("a host name or address", parse_host, "git.example.com")
+ALLOWED_HOST = text_kind("a DNS name", parse_allowed_host, "monitor.example.com")
 ADDRESS = text_kind("an IP address", parse_address, "192.0.2.10")
 SERVER = text_kind("a name server", parse_server, "169.254.169.253")
 URL = text_kind("a URL or host", parse_url, "https://git.example.com")

@@ -17,7 +17,7 @@ def web_settings(reading: Reading) -> WebSettings:
     check_pair("web", values, reading)
     for name in ("password", "token"):
         key = f"{name}_file"
-        values[name] = read_secret(f"web.{key}", values.pop(key, None), reading)
+        values[name] = read_secret(f"web.{key}", values.get(key), reading)
     user, password = values.get("username"), values["password"]
     if password is not None and not user:
         reading.problem("web.username", "it is missing", "write the user of the password")
@@ -28,6 +28,7 @@ def web_settings(reading: Reading) -> WebSettings:
     for name in ("password", "token"):
         if values[name] is not None and not values[name].reveal():
             reading.problem(f"web.{name}_file", "it is empty", f"write the {name} into it")
+    values["allowed_hosts"] = tuple(values.pop("allowed_hosts", ()))
     settings = WebSettings(**values)
     return replace(settings, host=listen.host, port=listen.port) if listen else settings
 

@@ -1,15 +1,15 @@
-"""The daemon: one task group of everything that runs, until it is told to stop.
+"""The monitor: one task group of everything that runs, until it is told to stop.
 
-The main loop of probing is ``ProbeLoop.probe_forever`` in ``monitor/scheduler/loop.py``.
+The main loop of probing is ``ProbeLoop.probe_forever`` in ``monitor/scheduler/loop.py``. The
+process around the monitor (signals, log, listener) is ``monitor/daemon/process.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from random import Random
 
 import structlog
@@ -18,12 +18,15 @@ from monitor import __version__
 from monitor.catalog import build_targets
 from monitor.config import load_settings
 from monitor.daemon import identity
+from monitor.daemon.log_writer import LogWriter
 from monitor.daemon.logging import configure
+from monitor.daemon.supervision import keep_running
+from monitor.daemon.systemd import Notifier
 from monitor.discovery.service import Discovery
 from monitor.export.mqtt.exporter import MqttExporter
 from monitor.export.remote_write.service import RemoteWrite
 from monitor.health.status import TargetStatus
-from monitor.model.settings import ConfigError, Problem, Settings
+from monitor.model.settings import ConfigError, Settings
 from monitor.model.target import Target
 from monitor.net.clock import SystemClock
 from monitor.net.proxy.audit import audit_proxies
@@ -35,41 +38,17 @@ from monitor.scheduler.shard import share_of
 from monitor.state.event_log import identity_fields, log_event
 from monitor.state.events import Events
 from monitor.state.history_store import HistoryStore
+from monitor.state.self_metrics import Part
 from monitor.state.store import StateStore
-from monitor.web.server import build_app, not_listening, serve
+
+IDENTITY_RETRY = (2.0, 10.0, 300.0)
+"""Seconds between two attempts to find out region, account and network: first, longest while a
+target waits for it (doubled in between), and longest while none does."""
 
 TRUST_CHECK_EVERY = 10.0
 """Seconds between two looks at whether the files of CAs have changed."""
 
 log = structlog.get_logger(__name__)
-
-
-def run(path: Path, environ: Mapping[str, str]) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit status.
-
-    Raises:
-        ConfigError: if the configuration can't be used; nothing was started then.
-    """
-    settings = load_settings(path, environ)
-    configure(settings.log)
-    return asyncio.run(_run(settings, environ))
-
-
-async def _run(settings: Settings, environ: Mapping[str, str]) -> int:
-    monitor = Monitor(settings, environ)
-    stop, reload = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, reload.set)
-    app = build_app(monitor.store, monitor.clock, settings.web)
-    async with AsyncExitStack() as stack:
-        try:
-            await stack.enter_async_context(serve(app, settings.web))
-        except OSError as error:
-            raise ConfigError((_not_listening(settings, error),)) from None
-        await monitor.run(stop, reload)
-    return 0
 
 
 class _StoppedError(Exception):
@@ -79,12 +58,28 @@ class _StoppedError(Exception):
 class Monitor:
     """Everything that the daemon is made of. ``run`` is its whole life."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        output: LogWriter | None = None,
+        notifier: Notifier | None = None,
+    ) -> None:
+        """``output`` is the log's if this monitor is to configure logging."""
         self.clock = SystemClock()
+        self._output = output
+        self._notifier = notifier or Notifier({})
+        self.on_settings: Callable[[Settings], None] = lambda _: None
+        """Called with the settings of each successful reload."""
+
+        self._identity_wanted = asyncio.Event()
         self.store = StateStore(identity=identity.from_environment(settings, environ))
         self.events = Events()
         self.events.subscribe(log_event)
         self._settings = settings
+        self.configured_state = settings.state
+        """What the configuration says; the settings in force may do without."""
+
         self._environ = environ
         self._lag = LagMeter(self.store.self_metrics.loop_lag.observe)
         self._history_store = HistoryStore(settings.state.directory, self.store, self.clock)
@@ -115,6 +110,11 @@ class Monitor:
         self._remote_write = RemoteWrite(self.store, self.clock, environ)
         self._said_unknown: tuple[str, ...] = ()
 
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
         """Probe until ``stop`` is set; read the configuration anew when ``reload`` is."""
         self_metrics = self.store.self_metrics
@@ -129,18 +129,12 @@ class Monitor:
             targets=len(self.store.statuses),
             listen=f"{self._settings.web.host}:{self._settings.web.port}",
         )
+        self._notifier.ready(f"probing {len(self.store.statuses)} targets")
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._lag.run())
-                group.create_task(self._history_store.run())
-                group.create_task(self._discovery.run())
-                group.create_task(self._mqtt.run())
-                group.create_task(self._reload_trust_store())
-                group.create_task(self._find_identity())
-                group.create_task(self._reload_when_told(reload))
+                for name, part in self._parts(reload):
+                    group.create_task(keep_running(name, part))
                 group.create_task(self._watch.probe_forever(group))
-                group.create_task(self._watch.follow_ups.run())
-                group.create_task(self._remote_write.run())
                 await stop.wait()
                 raise _StoppedError
         except* _StoppedError:
@@ -149,6 +143,18 @@ class Monitor:
             self._mqtt.save()
             await self._remote_write.finish()
             log.info("stopped")
+
+    def _parts(self, reload: asyncio.Event) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        """Yield what runs beside probing, each with its name."""
+        yield "event-loop lag", self._lag.run
+        yield "history", self._history_store.run
+        yield "discovery", self._discovery.run
+        yield "MQTT", self._mqtt.run
+        yield "trust store", self._reload_trust_store
+        yield "identity", self._find_identity
+        yield "reload", lambda: self._reload_when_told(reload)
+        yield "follow-up probes", self._watch.follow_ups.run
+        yield "remote write", self._remote_write.run
 
     def apply(self, settings: Settings) -> None:
         """Watch what ``settings`` name."""
@@ -191,15 +197,40 @@ class Monitor:
         self.store.proxies = found
 
     async def _find_identity(self) -> None:
-        """Learn from instance metadata or the task's metadata where this is; then probe
-        what could not be named before."""
-        found = await identity.discover(self._settings, self._environ)
-        merged = identity.merge(self.store.identity, found)
-        if merged != self.store.identity:
-            self.store.identity = merged
-            log.info("identity found", **identity_fields(merged))
-            self.apply(self._settings)
-        self._remote_write.identity_is_known()
+        """Find out from instance metadata or the task's metadata where this is, however late it
+        answers; then probe what could not be named before."""
+        pause = IDENTITY_RETRY[0]
+        while True:
+            self._identity_wanted.clear()
+            found = await identity.discover(self._settings, self._environ)
+            merged = identity.merge(self.store.identity, found)
+            if merged != self.store.identity:
+                self.store.identity = merged
+                log.info("identity found", **identity_fields(merged))
+                self.apply(self._settings)
+            self._remote_write.identity_is_known()
+            wanted = self._missing_values()
+            self._note_problem(Part.IDENTITY, f"not known yet: {', '.join(wanted)}" * bool(wanted))
+            complete = identity.is_complete(merged) or not self._discovers_identity()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(None if complete else pause):
+                    await self._identity_wanted.wait()
+            pause = min(2 * pause, IDENTITY_RETRY[1] if wanted else IDENTITY_RETRY[2])
+
+    def _discovers_identity(self) -> bool:
+        return self._settings.metadata.discover_identity
+
+    def _missing_values(self) -> tuple[str, ...]:
+        """Return the values that targets wait for."""
+        targets = (status.target for status in self.store.statuses.values())
+        return tuple(sorted({name for target in targets for name in target.missing_values}))
+
+    def _note_problem(self, part: Part, reason: str) -> None:
+        problems = self.store.self_metrics.problems
+        if reason:
+            problems[part] = reason
+        else:
+            problems.pop(part, None)
 
     async def _reload_trust_store(self) -> None:
         """Trust what the files of CAs say now; a broken one changes nothing and is said."""
@@ -231,6 +262,7 @@ class Monitor:
         """Read the configuration anew; a wrong one changes nothing and is said."""
         self_metrics = self.store.self_metrics
         self_metrics.reloads += 1
+        self._notifier.reloading()
         try:
             settings = await asyncio.to_thread(load_settings, self._settings.source, self._environ)
             engine = await asyncio.to_thread(self._make_engine, settings)
@@ -239,12 +271,20 @@ class Monitor:
             self_metrics.reload_failures += 1
             for problem in getattr(error, "problems", None) or (error,):
                 log.error("configuration kept: the new one is wrong", problem=str(problem))
+            self._note_problem(
+                Part.CONFIGURATION, "the new one is not valid: the old one is in force"
+            )
+            self._notifier.ready("configuration kept: the new one is not valid")
             return
         self_metrics.last_reload_ok = self_metrics.trust_ok = True
         self_metrics.last_reload_success_at = self.clock.time()
-        if (settings.web, settings.state) != (self._settings.web, self._settings.state):
-            log.warning("web and state take a restart to change")
-        configure(settings.log)
+        self._note_problem(Part.CONFIGURATION, "")
+        if settings.state != self.configured_state:
+            self.configured_state = settings.state
+            log.warning("a change of state.directory takes effect with the next start")
+        settings = replace(settings, state=self._settings.state)
+        if self._output is not None:
+            configure(settings.log, self._output)
         self._watch.engine = engine
         self._mqtt.configure(
             settings.mqtt, engine.probe_context.resolver, engine.probe_context.trust_store
@@ -253,13 +293,7 @@ class Monitor:
             identity.from_environment(settings, self._environ), self.store.identity
         )
         self.apply(settings)
+        self.on_settings(settings)
+        self._identity_wanted.set()
         log.info("configuration reloaded", targets=len(self.store.statuses))
-
-
-def _not_listening(settings: Settings, error: OSError) -> Problem:
-    return Problem(
-        file=str(settings.source),
-        key="web.listen",
-        what=not_listening(settings.web, error),
-        remediation="write another address or port, or end what uses it",
-    )
+        self._notifier.ready(f"probing {len(self.store.statuses)} targets")

@@ -61,6 +61,11 @@ def merge(known: Identity, found: Identity) -> Identity:
     return Identity(**values)
 
 
+def is_complete(known: Identity) -> bool:
+    """Whether a metadata service has answered: both tell the availability zone."""
+    return bool(known.region and known.account_id and known.availability_zone)
+
+
 async def discover(settings: Settings, environ: Mapping[str, str]) -> Identity:
     """Ask the task metadata endpoint (on ECS and Fargate) and instance metadata.
 

@@ -17,6 +17,7 @@ from rich.text import Text
 from monitor.catalog import build_targets
 from monitor.config import load_settings
 from monitor.daemon.app import Monitor
+from monitor.daemon.log_writer import LogWriter
 from monitor.daemon.logging import configure
 from monitor.demo.faults import FAULTS, Fault
 from monitor.demo.internet import METADATA, NAME_SERVER, Internet, small_internet
@@ -54,7 +55,7 @@ async def demonstrate(console: Console, port: int, every: float) -> None:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    configure(LogSettings(level="error"))
+    configure(LogSettings(level="error"), LogWriter(1))
     with TemporaryDirectory(prefix="egress-monitor-demo-") as name:
         folder = Path(name)
         async with small_internet(catalogue(folder), folder) as internet:

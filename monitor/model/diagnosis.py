@@ -10,10 +10,11 @@ from monitor.model.causes import Cause
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What an attempt means: exactly one cause or none, and what to do about it.
+    """The meaning of a probe result: exactly one cause or none, and what to do about it.
 
-    ``detail`` is one plain sentence, ``remediation`` one thing to do; both are empty when
-    ``cause`` is None. ``evidence`` holds short ``name: value`` facts, safe to print.
+    ``detail`` is one plain sentence, ``remediation`` one action; both are empty if ``cause`` is
+    None. ``evidence`` holds short ``name: value`` facts, safe to print. ``alternate_cause`` is the
+    cause of the failure of the other proxy path, if both are compared.
     """
 
     cause: Cause | None

@@ -10,7 +10,7 @@ from monitor.model.endpoint import Protocol
 
 
 class FoundBy(StrEnum):
-    """Who named what stands for a wildcard. Stable label values."""
+    """The origin of a wildcard sample. Stable label values."""
 
     CHAIN = "chain"
     CATALOG = "catalog"
@@ -19,8 +19,8 @@ class FoundBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BrokenStep:
-    """Where a discovery chain broke: at step ``number`` (from 1) of ``steps``. ``asked`` is
-    what that step asked for, without a query; nothing is said of the steps behind it."""
+    """The step at which a discovery chain failed: ``number`` (from 1) of ``steps``. ``asked`` is
+    the request of that step, without a query. Later steps were not tried."""
 
     chain: str
     number: int
@@ -33,11 +33,11 @@ class BrokenStep:
 
 @dataclass(frozen=True, slots=True)
 class WildcardSample:
-    """The concrete host and path that stand for a wildcard, and how they were found.
+    """The concrete host and path that represent a wildcard, and how they were found.
 
-    ``found_at`` is Unix seconds, None where nobody had to look. ``steps`` is what ``chain``
-    asked for, in order, without queries. ``broken`` says why the chain's latest run found
-    nothing; what was found before it (or the catalogue's own) still stands then.
+    ``found_at`` is Unix seconds, None if no discovery was needed. ``steps`` are the requests of
+    ``chain`` in order, without queries. ``broken`` is the reason why the latest run of the chain
+    failed; the previous sample (or the one in the catalog) remains in use then.
     """
 
     host: str
@@ -51,8 +51,8 @@ class WildcardSample:
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """How a discovery chain stands: when it was last gone through, when it last reached its
-    end (Unix seconds, None: never), and where it broke if it did."""
+    """The state of a discovery chain: the time of its last run and of its last success (Unix
+    seconds, None: never), and the step at which it failed, if it did."""
 
     chain: str
     tried_at: float
@@ -62,10 +62,10 @@ class ChainState:
 
 @dataclass(frozen=True, slots=True)
 class UnlistedHost:
-    """A host that endpoints redirect to and that no row covers: the allow-list misses it.
+    """A host that endpoints redirect to and that no row covers: missing from the allow-list.
 
-    ``sources`` are the ids of the targets that redirect there, ``first_seen`` and
-    ``last_seen`` Unix seconds. ``denial_reason`` says why it is not probed, "" where it is.
+    ``sources`` are the ids of the targets that redirect there; ``first_seen`` and ``last_seen`` are
+    Unix seconds. ``denial_reason`` is the reason why it is not probed, "" if it is.
     """
 
     host: str

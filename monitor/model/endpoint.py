@@ -9,15 +9,15 @@ from types import MappingProxyType
 
 
 class Profile(StrEnum):
-    """Which rows of the catalogue apply: the kind of runner."""
+    """The kind of runner, which selects rows of the catalog."""
 
     STANDARD = "standard"
     ENTERPRISE = "enterprise"
 
 
 class Protocol(StrEnum):
-    """What is spoken with an endpoint. ``UDP`` is the Nebula exchange: the one UDP
-    protocol whose reachability an unauthenticated client can prove."""
+    """The protocol of an endpoint. ``UDP`` is the Nebula exchange: the only UDP protocol whose
+    reachability an unauthenticated client can prove."""
 
     HTTPS = "https"
     HTTP = "http"
@@ -39,8 +39,8 @@ DEFAULT_PROBERS: Mapping[Protocol, str] = MappingProxyType(
         Protocol.NTP: "ntp",
     }
 )
-"""The prober (a module of ``monitor.probes``) that a protocol is probed by unless the
-catalogue names another one."""
+"""The prober (a module of ``monitor.probes``) of each protocol, unless the catalog names another.
+"""
 
 
 DEFAULT_PORTS: Mapping[Protocol, int] = MappingProxyType(
@@ -56,7 +56,7 @@ DEFAULT_PORTS: Mapping[Protocol, int] = MappingProxyType(
 
 
 class Source(StrEnum):
-    """Where an endpoint comes from."""
+    """The origin of an endpoint."""
 
     CATALOG = "catalog"
     CONFIG = "config"
@@ -65,7 +65,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StatusSet:
-    """HTTP statuses that count as an answer of the endpoint, as closed ranges."""
+    """HTTP status codes that count as a response of the endpoint, as closed ranges."""
 
     ranges: tuple[tuple[int, int], ...]
 
@@ -77,27 +77,27 @@ class StatusSet:
 
     @classmethod
     def parse(cls, text: str) -> StatusSet:
-        """Read ``"200-399,401"``.
+        """Parse ``"200-399,401"``.
 
         Raises:
-            ValueError: if a part is no status (100..599) or no rising range of them.
+            ValueError: if a part is not a status code (100..599) or not an ascending range.
         """
         ranges = []
         for part in text.split(","):
             low, _, high = part.strip().partition("-")
             first, last = int(low), int(high or low)
             if not 100 <= first <= last <= 599:
-                raise ValueError(f"{part.strip()!r} is no HTTP status range")
+                raise ValueError(f"{part.strip()!r} is not a valid range of HTTP status codes")
             ranges.append((first, last))
         return cls(tuple(ranges))
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What answer counts as the endpoint's own.
+    """The response that counts as the endpoint's own.
 
-    ``headers``: lower-case names; when not empty, one of them has to be in the answer
-    (the proof that the service itself replied, and not a block page).
+    ``headers``: lower-case names. If there are any, the response must contain one of them (the
+    proof that the service itself replied and not a block page).
     """
 
     statuses: StatusSet = StatusSet(((200, 399),))
@@ -106,19 +106,18 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One row of the catalogue or of the user's configuration, before it is resolved.
+    """One row of the catalog or of the user's configuration, before placeholders are filled in.
 
-    ``host`` and ``path`` may hold ``{region}`` and ``{account_id}``. ``wildcard`` is the
-    row as the requirement writes it (``*.cloudfront.net``, or host and path for a path
-    wildcard); ``host`` and ``path`` are then the concrete stand-in for it. For DNS ``host``
-    is the name server's address and ``query`` the name that it is asked for; for an AMI
-    ``query`` is its owner and name, ``OWNER/NAME``. A row with an ``interval`` (and a
-    ``timeout``, both seconds) of its own is expensive to probe: that is never done out of its
-    turn, to judge another one. ``gateway``
-    names the gateway that it belongs to; the latency of a gateway is that of its
-    ``gateway_entry``. ``audited``: where the endpoint redirects to has to be on the allow-list
-    as well. ``redundancy_group`` is the redundant group it is in, and the alternative within it, as
-    ``group/alternative``: one alternative that works suffices.
+    ``host`` and ``path`` may contain ``{region}`` and ``{account_id}``. ``wildcard`` is the row as
+    the requirement writes it (``*.cloudfront.net``, or host and path for a path wildcard); ``host``
+    and ``path`` are then the concrete sample of it. For DNS, ``host`` is the address of the name
+    server and ``query`` the name to resolve. For an AMI, ``query`` is ``OWNER/NAME``.
+
+    A row with its own ``interval`` and ``timeout`` (seconds) is expensive to probe and is never
+    probed out of turn to diagnose another one. ``gateway`` is the gateway that the row belongs to;
+    the latency of a gateway is that of its ``gateway_entry``. ``audited``: redirect destinations of
+    the endpoint must be on the allow-list too. ``redundancy_group`` is ``group/alternative``: the
+    group works while one of its alternatives works.
     """
 
     id: str

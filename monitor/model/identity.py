@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FARGATE = "fargate"
-"""The launch type of a task that has no instance of the user's below it."""
+"""The launch type of a task without an instance in the user's account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Where this monitor runs, as far as it is known ("" is not known). ``launch_type`` is
-    that of its ECS task: ``FARGATE`` or "ec2"."""
+    """The location of this monitor as far as it is known ("": not known). ``launch_type`` is that
+    of its ECS task: ``FARGATE`` or "ec2"."""
 
     region: str = ""
     availability_zone: str = ""

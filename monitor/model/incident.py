@@ -1,4 +1,4 @@
-"""Incidents: one breakage each, however many targets it affects."""
+"""Incidents: one per fault, however many targets it affects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from monitor.model.state import State
 
 
 class Scope(StrEnum):
-    """What the failures of an incident share: from this machine to one endpoint."""
+    """The element that the failures of an incident share: from this host to one endpoint."""
 
     HOST = "host"
     ALL_EGRESS = "all_egress"
@@ -27,12 +27,12 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One breakage, whatever number of targets it takes down.
+    """One fault, however many targets it affects.
 
-    ``subject`` names what is broken within the scope: a name server, ``tcp/4242``, an
-    issuer, a group, a host. ``state`` is DOWN, or DEGRADED where what is affected still
-    works. Times are Unix seconds; ``id`` stays the same while the incident is open, even
-    when a wider scope is found to explain it.
+    ``subject`` names the faulty element within the scope: a name server, ``tcp/4242``, an issuer, a
+    group, a host. ``state`` is DOWN, or DEGRADED if the affected targets still work. Times are Unix
+    seconds. ``id`` stays the same while the incident is open, even if a wider scope is found to
+    explain it.
     """
 
     id: str

@@ -15,7 +15,7 @@ class Family(StrEnum):
 
 
 class Phase(StrEnum):
-    """A step of one measurement, timed by itself."""
+    """A step of one probe, timed on its own."""
 
     RESOLVE = "resolve"
     CONNECT = "connect"
@@ -30,9 +30,9 @@ class Phase(StrEnum):
 
 
 class FailureKind(StrEnum):
-    """What was seen when a phase failed: the raw fact that diagnosis starts from.
+    """The observation when a phase failed: the raw fact that diagnosis starts from.
 
-    The meaning of ``Failure.code`` by kind is given behind each.
+    The comment behind each kind gives the meaning of ``Failure.code``.
     """
 
     TIMEOUT = "timeout"  # code: none
@@ -41,7 +41,7 @@ class FailureKind(StrEnum):
     DNS_RCODE = "dns_rcode"  # code: the rcode's name, "SERVFAIL"
     DNS_NODATA = "dns_nodata"  # NOERROR with no address; code: none
     DNS_SINKHOLE = "dns_sinkhole"  # an answer that cannot be right; code: the address
-    DNS_FORMAT = "dns_format"  # an answer that is no DNS message; code: none
+    DNS_FORMAT = "dns_format"  # an answer that is not a valid DNS message; code: none
     TLS_VERIFY = "tls_verify"  # code: OpenSSL's X509_V_ERR number
     TLS_REJECTED_BY_GO = "tls_rejected_by_go"  # OpenSSL accepts the chain; code: "x509"
     TLS_PROTOCOL = "tls_protocol"  # code: OpenSSL's reason, "UNSUPPORTED_PROTOCOL"
@@ -69,9 +69,9 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Where and how a measurement failed. ``message`` is safe to print: no secret.
+    """The phase and the kind of a failure. ``message`` is safe to print: it contains no secret.
 
-    ``icmp`` is the (type, code) of the ICMP error that the kernel kept, where it did.
+    ``icmp`` is the (type, code) of the ICMP error in the socket's error queue, if there was one.
     """
 
     phase: Phase
@@ -84,10 +84,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class DnsAnswer:
-    """What one name server said to one question.
+    """The response of one name server to one query.
 
-    ``rcode`` is None when no valid answer came (``failure`` says why). ``seconds`` is
-    from the question sent to the answer received, ``transport`` "udp" or "tcp".
+    ``rcode`` is None if no valid response arrived (``failure`` gives the reason). ``seconds`` is
+    the time from query to response, ``transport`` "udp" or "tcp".
     """
 
     server: str
@@ -100,7 +100,7 @@ class DnsAnswer:
 
 
 class ResolutionSource(StrEnum):
-    """Who turned a host into addresses."""
+    """The source of a host's addresses."""
 
     DNS = "dns"
     HOSTS = "hosts"
@@ -110,7 +110,7 @@ class ResolutionSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """A host's addresses (IPv4 first, in the order given) and every answer on the way."""
+    """The addresses of a host (IPv4 first, in the order received) and every response on the way."""
 
     host: str
     source: ResolutionSource
@@ -121,7 +121,7 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class TcpFacts:
-    """The kernel's own figures of a connection (Linux ``struct tcp_info``), in seconds."""
+    """The kernel's figures of a connection (Linux ``struct tcp_info``), in seconds."""
 
     rtt: float
     rtt_variation: float
@@ -153,15 +153,14 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
-    """The parameters that a handshake agreed on, and its certificates, leaf first.
+    """The negotiated parameters of a handshake and its certificates, leaf first.
 
     ``chain`` is what the server sent, ``verified_chain`` the path from its certificate to a
     trusted CA that the verification found. ``verified`` is None if verification was off;
-    ``verify_error`` is why it failed. ``verified_expiry`` is when the first certificate of the
-    verified chain expires (Unix seconds).
-    ``anchor`` is the subject of the trusted CA that a verified chain ends in, and
-    ``anchor_public`` whether everybody trusts it: False for a CA that was added to this
-    host, None where that is not known.
+    ``verify_error`` is the reason why it failed. ``verified_expiry`` is the time at which the
+    first certificate of the verified chain expires (Unix seconds). ``anchor`` is the subject of
+    the trusted CA at the end of the verified chain; ``anchor_public`` is False for a CA that was
+    added to this host, and None if that is not known.
     """
 
     version: str | None
@@ -184,9 +183,9 @@ class TlsFacts:
 
 @dataclass(frozen=True, slots=True)
 class HttpFacts:
-    """An HTTP answer: only headers from a fixed list are kept, each bounded in length.
-    ``date_offset`` is the clock that its Date header tells minus ours, in seconds; None where
-    there is none, or a cache answered."""
+    """An HTTP response. Only headers from a fixed list are kept, each limited in length.
+    ``date_offset`` is the clock in its Date header minus ours, in seconds; None if there is none or
+    a cache responded."""
 
     version: str
     status: int
@@ -202,10 +201,10 @@ class HttpFacts:
 class Connection:
     """The measurement of one address of the target, phase by phase (seconds).
 
-    ``rtt`` is the best round-trip figure there is: the kernel's for TCP, by kernel
-    receive timestamp for UDP. ``resends`` counts datagrams sent again for want of a reply,
-    None where none are sent. ``proxy`` is ``host:port`` of the proxy that was dialled.
-    ``sent`` and ``received`` are bytes of payload on the wire (TLS records included).
+    ``rtt`` is the best available round-trip time: the kernel's for TCP, by kernel receive
+    timestamps for UDP. ``resends`` counts retransmitted datagrams, None for other protocols.
+    ``proxy`` is ``host:port`` of the proxy that was dialed. ``sent`` and ``received`` are payload
+    bytes on the wire (TLS records included).
     """
 
     address: str
@@ -225,15 +224,15 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """One measurement of one target, finished.
+    """One finished probe of one target.
 
-    ``started_at`` is Unix seconds, ``duration`` seconds. ``failure`` is None when the
-    endpoint was reached; a connection may have failed all the same (one family of two,
-    one address of several). ``clock_offset`` is the peer's clock minus ours, in seconds,
-    where the protocol tells it. ``loop_lag`` is how late the event loop ran meanwhile: when
-    it is not small against the phases, they are not to be trusted. ``proxy`` is ``host:port``
-    of the proxy that was to be used; ``resolution`` is then of the proxy's name.
-    ``alternate`` is the measurement of the other way, where both are compared: it decides nothing.
+    ``started_at`` is Unix seconds, ``duration`` seconds. ``failure`` is None if the endpoint was
+    reached; single connections may have failed even then (one family of two, one address of
+    several). ``clock_offset`` is the peer's clock minus ours, in seconds, if the protocol reveals
+    it. ``loop_lag`` is the largest event-loop lag during the probe: if it is not small compared
+    with the phases, they are not trustworthy. ``proxy`` is ``host:port`` of the proxy to use;
+    ``resolution`` is then that of the proxy's name. ``alternate`` is the result of the other proxy
+    path, if both are compared; it never decides the state.
     """
 
     target_id: str
@@ -253,8 +252,7 @@ class ProbeResult:
 
     @property
     def primary(self) -> Connection | None:
-        """The connection that speaks for the attempt: the first that worked, else the
-        first."""
+        """The connection that represents the probe: the first that worked, else the first."""
         working = (c for c in self.connections if c.failure is None)
         return next(working, next(iter(self.connections), None))
 

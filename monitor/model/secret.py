@@ -1,10 +1,10 @@
-"""A value that never prints itself."""
+"""A value that is never printed."""
 
 from __future__ import annotations
 
 
 class Secret:
-    """A value that never prints itself: not by repr, str, format, or in a log."""
+    """A value that is never printed: not by repr, str, format or a log."""
 
     __slots__ = ("_value",)
 
@@ -12,7 +12,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the value, for the one place that has to send it."""
+        """Return the value, for the one place that sends it."""
         return self._value
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""What the configuration says, as values: the result of reading config.toml."""
+"""The settings: the validated content of config.toml and the environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from monitor.model.target import Addresses, ProxyChoice
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with the configuration: where, what, and what to write instead."""
+    """One problem in the configuration: its place, the problem, and the fix."""
 
     file: str
     key: str
@@ -26,7 +26,7 @@ class Problem:
 
 
 class ConfigError(Exception):
-    """The configuration can't be used; ``problems`` holds everything wrong with it."""
+    """The configuration is not usable; ``problems`` holds every problem in it."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -35,7 +35,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of ``count`` monitors that share the targets; ``number`` is from 1 on."""
+    """One of ``count`` monitors that share the targets; ``number`` starts at 1."""
 
     number: int
     count: int
@@ -43,7 +43,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSettings:
-    """Seconds, except the two bounds."""
+    """Interval and timeout of probes in seconds, and limits of the engine."""
 
     interval: float = 30.0
     timeout: float = 3.0
@@ -53,7 +53,7 @@ class ScheduleSettings:
 
 @dataclass(frozen=True, slots=True)
 class GroupSettings:
-    """What the user overrides for every target of a group; None leaves it."""
+    """Overrides for every target of a group; None keeps the catalog's value."""
 
     enabled: bool | None = None
     required: bool | None = None
@@ -65,7 +65,7 @@ class GroupSettings:
 
 @dataclass(frozen=True, slots=True)
 class TargetSettings:
-    """What the user overrides for one target of the catalogue; None leaves it."""
+    """Overrides for one target of the catalog; None keeps the catalog's value."""
 
     enabled: bool | None = None
     required: bool | None = None
@@ -86,8 +86,8 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True)
 class DnsSettings:
-    """``servers``: ``address`` or ``address:port`` (``[v6]:port``); empty means those of
-    /etc/resolv.conf. ``timeout`` is seconds for one question to one server."""
+    """``servers``: ``address`` or ``address:port`` (``[v6]:port``); if empty, those of
+    /etc/resolv.conf. ``timeout`` is seconds per query and server."""
 
     servers: tuple[str, ...] = ()
     timeout: float = 2.0
@@ -97,8 +97,8 @@ class DnsSettings:
 
 
 class FamilyChoice(StrEnum):
-    """Which address families are probed. ``AUTO``: IPv4, and IPv6 where this host has a
-    route for it; ``BOTH``: both, a missing route being a failure."""
+    """The address families to probe. ``AUTO``: IPv4, and IPv6 if this host has a route for it.
+    ``BOTH``: both; a missing route is a failure."""
 
     AUTO = "auto"
     IPV4 = "ipv4"
@@ -108,15 +108,17 @@ class FamilyChoice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """``ca_file`` is trusted beside the system's store; with ``system_store`` off, alone."""
+    """``ca_file`` is trusted in addition to the system's store, or alone if ``system_store`` is
+    off."""
 
     ca_file: Path | None = None
     system_store: bool = True
 
 
 class ProxyMode(StrEnum):
-    """``ENVIRONMENT``: HTTP_PROXY and its kin; ``NONE``: never; ``CONFIG``: as written;
-    ``BOTH``: as written, or else by the environment, and the other way beside it."""
+    """``ENVIRONMENT``: HTTP_PROXY, HTTPS_PROXY and NO_PROXY. ``NONE``: direct. ``CONFIG``: as
+    configured. ``BOTH``: as configured or else by the environment, with the other path measured for
+    comparison."""
 
     ENVIRONMENT = "environment"
     NONE = "none"
@@ -126,7 +128,7 @@ class ProxyMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
-    """``http`` and ``https`` are proxy URLs without userinfo; credentials are apart."""
+    """``http`` and ``https`` are proxy URLs without userinfo; credentials are separate."""
 
     mode: ProxyMode = ProxyMode.ENVIRONMENT
     http: str = ""
@@ -137,7 +139,7 @@ class ProxySettings:
 
     @property
     def named(self) -> bool:
-        """Whether the proxies are those named here, and not those of the environment."""
+        """Whether the proxies are configured here instead of in the environment."""
         return self.mode is ProxyMode.CONFIG or (
             self.mode is ProxyMode.BOTH and bool(self.http or self.https)
         )
@@ -145,9 +147,8 @@ class ProxySettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where and how the monitor serves: by TLS with ``cert_file`` and ``key_file``. With a
-    password or a token only who gives one of them may read; with ``open_metrics`` everybody
-    may read /metrics."""
+    """The listener: TLS if ``cert_file`` and ``key_file`` are set. If a password or a token is set,
+    readers must present one of them; with ``open_metrics``, /metrics needs none."""
 
     host: str = "0.0.0.0"
     port: int = 9242
@@ -157,6 +158,9 @@ class WebSettings:
     password: Secret | None = None
     token: Secret | None = None
     open_metrics: bool = False
+    password_file: Path | None = None
+    token_file: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
 
 
 class LogFormat(StrEnum):
@@ -175,8 +179,8 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class MetadataSettings:
-    """``endpoint``: base URL of the instance metadata service (AWS SDKs' own variable
-    AWS_EC2_METADATA_SERVICE_ENDPOINT fills it)."""
+    """``endpoint``: base URL of the instance metadata service (from the AWS SDK variable
+    AWS_EC2_METADATA_SERVICE_ENDPOINT if set)."""
 
     endpoint: str = "http://169.254.169.254"
     discover_identity: bool = True
@@ -184,8 +188,8 @@ class MetadataSettings:
 
 @dataclass(frozen=True, slots=True)
 class AmiSettings:
-    """What the dry run of a launch names. ``subnet_id``: "" is the instance's own where it is
-    known, else the default VPC's."""
+    """Parameters of the launch dry run. ``subnet_id`` "": the subnet of the instance if known, else
+    one of the default VPC."""
 
     subnet_id: str = ""
     instance_type: str = "t3.micro"
@@ -193,7 +197,7 @@ class AmiSettings:
 
 @dataclass(frozen=True, slots=True)
 class StateSettings:
-    """``directory`` is where what has to outlive a restart is kept; None: nowhere."""
+    """``directory`` holds the state that survives a restart; None: state is not saved."""
 
     directory: Path | None = None
 
@@ -207,10 +211,10 @@ class MqttVersion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MqttSettings:
-    """The broker that events and states are published to. ``websocket_path`` is "" for MQTT
-    straight over TCP. ``client_id`` "" means the runner's id, else this host's name.
-    ``ca_file`` None means what ``[tls]`` trusts. ``keepalive`` is seconds, ``max_pending``
-    events that are kept while the broker is away."""
+    """The broker for events and states. ``websocket_path`` is "" for MQTT over plain TCP or TLS.
+    ``client_id`` "" means the runner's id, else the host name. ``ca_file`` None means the store of
+    ``[tls]``. ``keepalive`` is seconds; ``max_pending`` is the number of events kept while the
+    broker is unreachable."""
 
     host: str
     port: int
@@ -236,8 +240,8 @@ class WriteVersion(StrEnum):
 
 
 class WriteOrder(StrEnum):
-    """What is sent first after an outage. ``AUTO``: fresh samples beside old ones where the
-    receiver takes a series' samples out of order, which is tried; else the oldest."""
+    """The order of samples after an outage. ``AUTO``: fresh samples next to old ones if the
+    receiver accepts out-of-order samples of a series, which is tested; else the oldest first."""
 
     AUTO = "auto"
     OLDEST_FIRST = "oldest_first"
@@ -246,10 +250,10 @@ class WriteOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RemoteWriteSettings:
-    """One destination of remote write. ``shown_url`` is ``url`` without its query, which may
-    hold a secret. Secrets stay in their files: what is here can be compared and printed.
-    ``proxy`` is a URL, "" for none, None for what ``[proxy]`` says. Durations are seconds,
-    ``backfill_rate`` is samples a second, ``queue_size`` bytes."""
+    """One remote-write destination. ``shown_url`` is ``url`` without its query, which may contain a
+    secret. Secrets stay in their files, so that this value can be compared and printed. ``proxy``
+    is a URL, "" for none, None for the choice of ``[proxy]``. Durations are seconds,
+    ``backfill_rate`` is samples per second, ``queue_size`` bytes."""
 
     name: str
     url: str = field(repr=False)
@@ -277,10 +281,10 @@ class RemoteWriteSettings:
 
 @dataclass(frozen=True, slots=True)
 class DiscoverySettings:
-    """``lifetime`` (seconds): how long a name stands for its wildcard before another is
-    looked for. ``max_hosts`` and ``forget_after`` (seconds without a redirect there) bound
-    the hosts that the redirect audit adds; ``allow_private`` lets what a server named have
-    addresses of private networks."""
+    """``lifetime`` (seconds) is the time for which a sample represents its wildcard before
+    discovery runs again. ``max_hosts`` and ``forget_after`` (seconds without a redirect) limit the
+    hosts that the redirect audit adds. ``allow_private`` permits private addresses for hosts that a
+    server named."""
 
     enabled: bool = True
     lifetime: float = 21_600.0
@@ -292,9 +296,9 @@ class DiscoverySettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The whole configuration. ``endpoints`` are the user's own (SCM, SSO, registries,
-    metrics receiver, added ones), already complete. ``registries`` are hosts: those that
-    the catalogue knows switch its row on, others become an endpoint."""
+    """The whole configuration. ``endpoints`` are the user's own (SCM, SSO, registries, metrics
+    receiver, added ones), complete. ``registries`` are hosts: those in the catalog enable their
+    row, others become endpoints."""
 
     source: Path
     profile: Profile = Profile.STANDARD

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """How a target stands."""
+    """The state of a target."""
 
     UP = "up"
     DEGRADED = "degraded"

@@ -10,16 +10,16 @@ from monitor.model.endpoint import Endpoint
 
 
 class Addresses(StrEnum):
-    """Which of a name's addresses are probed: the first of each family, as most clients do,
-    or all, so that one dead address among several is found."""
+    """The addresses of a name to probe: ``FIRST`` that works in each family, or ``ALL``, which
+    finds one dead address among several."""
 
     FIRST = "first"
     ALL = "all"
 
 
 class AddressPolicy(StrEnum):
-    """Which addresses may be dialled for a host. ``PRIVATE``: all but link-local ones, at
-    which a cloud's instance metadata is; ``PUBLIC``: those of the public internet."""
+    """The addresses that may be dialed for a host. ``PRIVATE``: all except link-local addresses,
+    where instance metadata is served. ``PUBLIC``: addresses of the public internet only."""
 
     ANY = "any"
     PRIVATE = "private"
@@ -28,7 +28,7 @@ class AddressPolicy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What the dry run of a launch names: where, and of which type an instance would be."""
+    """Parameters of the dry run of a launch."""
 
     region: str = ""
     subnet_id: str = ""
@@ -36,9 +36,9 @@ class Launch:
 
 
 class ProxyUse(StrEnum):
-    """Which way a target is probed. ``ENVIRONMENT``: as HTTP_PROXY and its kin say; ``NONE``:
-    directly; ``BOTH``: as ``[proxy]`` says, and the other way beside it; ``FIXED``: through
-    one proxy, whatever NO_PROXY says."""
+    """The proxy path of a target. ``ENVIRONMENT``: by HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+    ``NONE``: direct. ``BOTH``: by ``[proxy]``, with the other path measured for comparison.
+    ``FIXED``: through one proxy, regardless of NO_PROXY."""
 
     ENVIRONMENT = "environment"
     NONE = "none"
@@ -48,8 +48,8 @@ class ProxyUse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProxyChoice:
-    """What is said of one target's way. ``url`` is the proxy's, without userinfo, of
-    ``FIXED``."""
+    """The proxy path configured for one target. ``url`` is the URL of the ``FIXED`` proxy, without
+    userinfo."""
 
     use: ProxyUse
     url: str = ""
@@ -57,16 +57,14 @@ class ProxyChoice:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An endpoint with every value filled in and its schedule: what a prober is given.
+    """An endpoint with every value filled in and its schedule: the input of a prober.
 
-    ``interval`` and ``timeout`` are seconds. ``address`` (an IP literal) and
-    ``connect_port`` replace where the packets go, not the name in TLS or HTTP.
-    ``proxy`` is None where the target goes as ``[proxy]`` says.
-    ``missing_values`` holds the names of template values nobody could fill in: such a target
-    is shown as ``missing_values`` and never probed. ``wildcard_sample`` is
-    the concrete name that represents a wildcard.
-    ``launch`` is what an AMI is tried with.
-    ``address_policy`` bounds the addresses that are dialled where a server named the host.
+    ``interval`` and ``timeout`` are seconds. ``address`` (an IP literal) and ``connect_port``
+    replace the destination of the packets, not the name in TLS or HTTP. ``proxy`` is None if
+    ``[proxy]`` decides. ``missing_values`` are the placeholders without a value: such a target is
+    reported as unknown and never probed. ``wildcard_sample`` is the concrete name that represents a
+    wildcard. ``launch`` holds the parameters of the launch dry run of an AMI. ``address_policy``
+    limits the addresses that are dialed if a server named the host.
     """
 
     endpoint: Endpoint
@@ -99,10 +97,10 @@ class Target:
 
     @property
     def dial_port(self) -> int:
-        """The port that packets are sent to."""
+        """The destination port of the packets."""
         return self.connect_port or self.endpoint.port
 
 
 def shown_path(target: Target) -> str:
-    """Return the path without its query, which may hold a secret of the user's."""
+    """Return the path without its query, which may contain a secret."""
     return target.endpoint.path.partition("?")[0]

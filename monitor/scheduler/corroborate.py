@@ -1,4 +1,4 @@
-"""Which other targets to look at when one is in doubt: few, and each rules something out. Pure."""
+"""Selection of the targets that corroborate a suspected failure. Pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from monitor.health.status import TargetStatus
 from monitor.model.state import State
 
 JOINT_HOSTS = 3
-"""So many hosts that fail at once, with nothing that works, confirm each other."""
+"""Number of hosts that confirm each other if they fail together while nothing works."""
 
 
 def corroborating_targets(
     suspected: TargetStatus, others: Iterable[TargetStatus], limit: int
 ) -> tuple[str, ...]:
-    """Return the ids of targets whose result tells what the failure of ``suspected`` shares.
+    """Return the ids of targets whose results show what the failure of ``suspected`` shares.
 
-    First another port of the same host, the same port of another host, and the same
-    group; then one target of each other group, and so on through them. Only targets that
-    are up are chosen: one that is down already tells nothing new.
+    First another port of the same host, the same port of another host, and the same group; then one
+    target of each other group in turn. Only targets that are up are chosen: one that is down adds
+    no information.
     """
     mine = suspected.target
     up = [r for r in others if r.health.state is State.UP and r.target.id != mine.id]
@@ -40,7 +40,7 @@ def corroborating_targets(
 
 
 def _through_the_groups(statuses: Sequence[TargetStatus]) -> Iterable[TargetStatus]:
-    """One record of each group, then the second of each, and so on."""
+    """Yield one target of each group, then the second of each, and so on."""
     groups: dict[str, list[TargetStatus]] = {}
     for status in statuses:
         groups.setdefault(status.target.group, []).append(status)

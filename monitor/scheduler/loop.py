@@ -35,22 +35,23 @@ from monitor.state.history_store import HistoryStore
 from monitor.state.store import StateStore
 
 RAMP = 5.0
-"""Seconds over which targets are spread that are all due at once: at the start, and after
-the machine stood still."""
+"""Seconds over which targets are spread that are due at once: at the start, and after a stall of
+the host."""
 
 CONFIRM_AFTER = (0.05, 0.2)
-"""Seconds after which a failure is confirmed by another probe."""
+"""Delay before a failure is confirmed by another probe, in seconds (range)."""
 
 SUSPECT_AFTER = (0.4, 1.0)
-"""Seconds without a result after which a target that was up is in doubt: three times what it
-took last, within these."""
+"""Seconds without a result after which a target that was up is suspect: three times its last
+duration, within this range."""
 
 QUICK_TIMEOUT = 1.5
 """Seconds that a probe may take which confirms a failure or a doubt."""
 
 CORROBORATING_TARGETS = 8
 ROUND_PAUSE = 5.0
-"""Seconds between two rounds of companions: what is down must not make a storm."""
+"""Minimum interval between two rounds of corroborating probes, in seconds: an outage must not cause
+a storm of probes."""
 
 CONFIRMATIONS_PER_SECOND = 25.0
 LATE = 1.0
@@ -72,7 +73,7 @@ class ProbeLoop:
         random: Random,
         on_result: Callable[[TargetStatus], None] = lambda _: None,
     ) -> None:
-        """``on_result`` is told of each record that has a new result."""
+        """``on_result`` is called with each status that has a new result."""
         self.engine = engine
         self._store = store
         self._history_store = history_store
@@ -91,8 +92,8 @@ class ProbeLoop:
         self.follow_ups = self._incidents.follow_ups
 
     def apply(self, targets: Sequence[Target]) -> None:
-        """Make the board and the agenda those of ``targets``. A target that is probed as
-        before keeps its record."""
+        """Replace the targets in the store and the schedule. A target whose probe did not change
+        keeps its status."""
         now = asyncio.get_running_loop().time()
         old = self._store.statuses
         statuses: dict[str, TargetStatus] = {}
@@ -119,10 +120,10 @@ class ProbeLoop:
         self._changed.set()
 
     async def probe_forever(self, group: asyncio.TaskGroup) -> None:
-        """The main loop: wait for the next target that is due, start its probe, again.
+        """Run the main loop: wait for the next target that is due and start its probe.
 
-        A target is on the agenda only while it is not being probed, so it never overlaps
-        itself; its probe puts it back.
+        A target is in the schedule only while it is not being probed, so it never overlaps itself;
+        its probe puts it back.
         """
         loop = asyncio.get_running_loop()
         while True:
@@ -136,13 +137,13 @@ class ProbeLoop:
                     group.create_task(self._probe(target_id, planned))
 
     async def _sleep_until(self, due: float | None) -> None:
-        """Sleep until ``due`` or until the agenda has changed."""
+        """Sleep until ``due`` or until the schedule changes."""
         with suppress(TimeoutError):
             async with asyncio.timeout_at(due):
                 await self._changed.wait()
 
     def _put_off(self, target_id: str, planned: float, now: float) -> bool:
-        """Spread what a stall of the machine made due all at once; once a target only."""
+        """Spread targets that a stall of the host made due at once; at most once per target."""
         if now - planned <= LATE or target_id in self._respread:
             self._respread.discard(target_id)
             return False
@@ -185,7 +186,7 @@ class ProbeLoop:
         return replace(target, timeout=min(target.timeout, max(QUICK_TIMEOUT, 3 * _took(status))))
 
     def _suspect(self, status: TargetStatus) -> None:
-        """Have a few targets looked at that share something with one in doubt."""
+        """Probe a few targets that share an element with a suspect one."""
         if status.target.endpoint.interval is not None:
             return
         now = asyncio.get_running_loop().time()
@@ -196,7 +197,7 @@ class ProbeLoop:
             )
 
     def _probe_soon(self, target_ids: Iterable[str], now: float) -> None:
-        """Probe targets now and quickly, at a bounded rate."""
+        """Probe targets now with the quick timeout, at a limited rate."""
         for target_id in target_ids:
             if self._store.statuses[target_id].target.endpoint.interval is not None:
                 continue  # too expensive to be asked for the sake of another one
@@ -206,7 +207,7 @@ class ProbeLoop:
         self._changed.set()
 
     def _follow_up(self, status: TargetStatus, before: Health) -> None:
-        """Look further when a target that was up fails, or one that was down recovers."""
+        """Probe related targets if one that was up fails, or one that was down recovers."""
         if status.health.failures_in_row:
             self._suspect(status)
         elif before.state is State.DOWN:
@@ -219,8 +220,8 @@ class ProbeLoop:
         return await self.engine.follow_up(follow_up)  # a reload may have replaced the engine
 
     def _set_due(self, status: TargetStatus, begun: float, now: float) -> None:
-        """Put a target back on the agenda: in its next slot, or soon after a failure that
-        nothing has confirmed yet, or that began before something else recovered."""
+        """Put a target back into the schedule: in its next slot, or soon if its failure is
+        unconfirmed or began before another target recovered."""
         target, health = status.target, status.health
         due = next_slot(now, target.interval, slot_offset(target.id, target.interval))
         unconfirmed = 0 < health.failures_in_row < self._pipeline.policy.down_after
@@ -241,7 +242,7 @@ class ProbeLoop:
 
 
 def _took(status: TargetStatus) -> float:
-    """Return how long the last probe took that was well; 0 where it was not."""
+    """Return the duration of the last successful probe; 0 if it failed."""
     return status.probe_result.duration if status.probe_result and status.probe_result.ok else 0.0
 
 
@@ -251,8 +252,8 @@ def _suspect_after(status: TargetStatus) -> float:
 
 
 def _same_probe(one: Target, other: Target) -> bool:
-    """Whether two targets are probed the same way, however often. Another path that stands for
-    the same wildcard at the same host is the same way."""
+    """Return whether two targets are probed in the same way, regardless of the interval. Another
+    path of a wildcard sample at the same host is the same probe."""
     if one.endpoint.wildcard and one.endpoint.wildcard == other.endpoint.wildcard:
         one = replace(one, endpoint=replace(one.endpoint, path=other.endpoint.path))
     one = replace(

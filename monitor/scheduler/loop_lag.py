@@ -1,4 +1,4 @@
-"""Measures how late the event loop runs: what makes every other measurement untrue."""
+"""Event-loop lag: the figure that shows whether other measurements are trustworthy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LagMeter:
             self._observe(lag)
 
     def worst_since(self, moment: float) -> float:
-        """Return the greatest lag noted since ``moment`` (the loop's time), in seconds."""
+        """Return the largest lag since ``moment`` (loop time), in seconds."""
         worst = 0.0
         for at, lag in reversed(self._samples):
             if at < moment:

@@ -1,4 +1,4 @@
-"""What results tell together, beside incidents: kept on the board, and events where it changes."""
+"""What follows from results apart from incidents: gateways and issuers, with their events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monitor.state.store import StateStore
 
 
 class Rollup:
-    """Keeps what the board says of gateways and issuers in step with the records."""
+    """Keeps gateways and issuers in the store in step with the statuses."""
 
     def __init__(self, store: StateStore) -> None:
         self._store = store
@@ -18,11 +18,11 @@ class Rollup:
         self._chosen = False
 
     def reload(self) -> None:
-        """Forget what the board's records no longer tell of; they are others now."""
+        """Recompute the gateways after the targets changed."""
         self._rollup_gateways("")
 
     def take_in(self, status: TargetStatus, now: float) -> tuple[Event, ...]:
-        """Take in a record's newest result (``now`` is Unix seconds)."""
+        """Take in the newest result of a status (``now`` is Unix seconds) and return the events."""
         return (*self._gateways(status, now), *_issuer(status, now))
 
     def _gateways(self, status: TargetStatus, now: float) -> tuple[Event, ...]:

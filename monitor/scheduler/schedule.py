@@ -1,4 +1,4 @@
-"""When each target is probed: slots spread over the interval, and an agenda of them. Pure."""
+"""The schedule: slots spread over the interval, and the targets by due time. Pure."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dataclasses import dataclass, field
 
 
 def slot_offset(target_id: str, interval: float) -> float:
-    """Return the target's own offset within its interval, in seconds: the same in every
-    process, and spread evenly over many targets."""
+    """Return the target's offset within its interval, in seconds: the same in every process, and
+    evenly spread over many targets."""
     digest = hashlib.blake2b(target_id.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64 * interval
 
 
 def next_slot(now: float, interval: float, phase: float) -> float:
-    """Return the first slot after ``now``. Slots are ``phase + n * interval``: they do not
-    drift with how long a probe takes, and what a stall missed is not made up for."""
+    """Return the first slot after ``now``. Slots are ``phase + n * interval``: they do not drift
+    with the duration of probes, and slots missed in a stall are not made up for."""
     slot = phase + (math.floor((now - phase) / interval) + 1) * interval
     return slot if slot > now else slot + interval
 
 
 def slots_between(earlier: float, later: float, interval: float, phase: float) -> int:
-    """Return how many slots lie after ``earlier`` and not after ``later``."""
+    """Return the number of slots after ``earlier`` and not after ``later``."""
     return _slot_number(later, interval, phase) - _slot_number(earlier, interval, phase)
 
 
@@ -34,22 +34,21 @@ def _slot_number(moment: float, interval: float, phase: float) -> int:
 
 @dataclass(slots=True)
 class Schedule:
-    """What is due when. A target is on it once: set again, the new time counts.
+    """Targets by due time, each at most once.
 
-    Times are seconds of any clock that does not jump.
+    Times are seconds of any monotonic clock.
     """
 
     _heap: list[tuple[float, str]] = field(default_factory=list)
     _due: dict[str, float] = field(default_factory=dict)
 
     def set(self, target_id: str, due: float) -> None:
-        """Put a target at a time, in place of the one it had."""
+        """Set the due time of a target, replacing the previous one."""
         self._due[target_id] = due
         heapq.heappush(self._heap, (due, target_id))
 
     def expedite(self, target_id: str, due: float) -> bool:
-        """Bring a target forward to ``due``; False when it is due before that anyway, or
-        is not on the agenda."""
+        """Bring a target forward to ``due``. Return False if it is due earlier or not scheduled."""
         current = self._due.get(target_id)
         if current is None or current <= due:
             return False
@@ -57,11 +56,11 @@ class Schedule:
         return True
 
     def remove(self, target_id: str) -> None:
-        """Take a target off."""
+        """Remove a target."""
         self._due.pop(target_id, None)
 
     def next_due(self) -> float | None:
-        """Return when the first of all is due; None when nothing is on the agenda."""
+        """Return the earliest due time; None if nothing is scheduled."""
         while self._heap:
             due, target_id = self._heap[0]
             if self._due.get(target_id) == due:
@@ -70,7 +69,7 @@ class Schedule:
         return None
 
     def pop_due(self, now: float) -> tuple[tuple[str, float], ...]:
-        """Take off and return what is due by ``now``, with the time that it was due at."""
+        """Remove and return the targets due by ``now``, with their due times."""
         taken = []
         while (due := self.next_due()) is not None and due <= now:
             _, target_id = heapq.heappop(self._heap)

@@ -1,4 +1,4 @@
-"""Which of several monitors watches a target: rendezvous hashing. Pure."""
+"""Distribution of targets over several monitors: rendezvous hashing. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from monitor.model.target import Target
 
 
 def share_of(targets: Iterable[Target], shard: Shard | None) -> tuple[Target, ...]:
-    """Return the targets that are the shard's to watch; all of them where there is none.
+    """Return the targets of the shard; all of them without sharding.
 
-    What a monitor derives itself, its name servers and the hosts that its own targets redirect
-    to, is everybody's.
+    Targets that a monitor derives itself (its name servers, hosts that its own targets redirect to)
+    belong to every shard.
     """
     return tuple(t for t in targets if shard is None or _is_everybodys(t) or owns(shard, t.id))
 
 
 def owns(shard: Shard, target_id: str) -> bool:
-    """Whether a target is the shard's: each has exactly one owner, and with one shard more only
-    that one's share moves (Thaler and Ravishankar, "Using name-based mappings to increase hit
-    rates")."""
+    """Return whether a target belongs to the shard. Each has exactly one owner, and with one shard
+    more only that shard's part moves (Thaler and Ravishankar, "Using name-based mappings to
+    increase hit rates")."""
     return max(range(1, shard.count + 1), key=lambda n: _weight(n, target_id)) == shard.number
 
 

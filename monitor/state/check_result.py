@@ -1,4 +1,4 @@
-"""The result of a check: one status per target, and what these tell together."""
+"""The result of a check: one status per target, and what follows from all of them."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from monitor.model.discovery import ChainState, UnlistedHost
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryFindings:
-    """What discovery found beside the stand-ins, which the targets themselves tell: how its
-    chains (by id) stand, and the hosts that the allow-list misses."""
+    """The result of discovery apart from the wildcard samples in the targets: the state of each
+    chain by id, and the hosts missing from the allow-list."""
 
     chains: Mapping[str, ChainState] = field(default_factory=dict)
     unlisted: tuple[UnlistedHost, ...] = ()
 
 
 def summarize(statuses: Sequence[TargetStatus]) -> Summary:
-    """Count the results."""
+    """Count the targets by state."""
     return tally((status.target, status.state) for status in statuses)
 
 
 def clock_of(statuses: Sequence[TargetStatus]) -> ClockEstimate | None:
-    """Return what the answers say of this host's clock."""
+    """Return the estimate of this host's clock error from the responses."""
     newest = max((r.probe_result.started_at for r in statuses if r.probe_result), default=0.0)
     return estimate(((r.target.host, r.probe_result) for r in statuses), newest)
 
 
 def gateways_of(statuses: Sequence[TargetStatus]) -> tuple[Gateway, ...]:
-    """Return how the gateways stand, and which one a runner would pick."""
+    """Return the state of the gateways, with the one that a runner would pick."""
     gateways: tuple[Gateway, ...] = ()
     for status in statuses:
         if status.target.endpoint.gateway_entry:
@@ -44,5 +44,5 @@ def gateways_of(statuses: Sequence[TargetStatus]) -> tuple[Gateway, ...]:
 
 
 def redundant_groups_of(statuses: Sequence[TargetStatus]) -> tuple[RedundantGroup, ...]:
-    """Return how the redundant groups stand."""
+    """Return the state of the redundant groups."""
     return redundancy.rollup(((r.target, r.state) for r in statuses), (), 0.0)

@@ -1,4 +1,4 @@
-"""The lines that the daemon logs: one a change, with what broke, why, and what to do."""
+"""Log lines of the daemon: one per event, with the fault, its cause and the remediation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ log = structlog.get_logger(__name__)
 
 
 def log_event(event: Event) -> None:
-    """Say an event in a line."""
+    """Log an event as one line."""
     (log.warning if event.serious else log.info)(event.title, **event.facts)
 
 
 def identity_fields(found: Identity) -> dict[str, str]:
-    """Return what is known of an identity, as fields of a line."""
+    """Return the known parts of an identity as fields of a log line."""
     return {f.name: value for f in fields(Identity) if (value := getattr(found, f.name))}

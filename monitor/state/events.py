@@ -1,4 +1,4 @@
-"""What happens, as values: one event a change, and the place where it is told to who listens."""
+"""Events: one value per change, and the bus that delivers them to subscribers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Fact = str | int | float | None
 
 
 class EventKind(StrEnum):
-    """The kinds of event there are. Stable values: logs, MQTT and the page carry them."""
+    """The kind of an event. Stable values in logs, MQTT and the page."""
 
     TARGET_STATE = "target_state"
     INCIDENT_OPENED = "incident_opened"
@@ -35,9 +35,8 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change. ``at`` is Unix seconds, ``subject`` the id of what changed (a target's or
-    an incident's), ``title`` a few words. ``serious``: somebody should look. ``facts`` are
-    safe to print anywhere."""
+    """One change. ``at`` is Unix seconds, ``subject`` the id of the target or incident, ``title`` a
+    few words. ``serious``: an operator should act. ``facts`` are safe to print."""
 
     kind: EventKind
     at: float
@@ -51,25 +50,25 @@ Listener = Callable[[Event], None]
 
 
 class Events:
-    """Tells each event to every listener, in the order they came. A listener returns at once
-    and raises nothing: what takes time it does in a task of its own."""
+    """Delivers each event to every subscriber, in order. A subscriber returns at once and raises
+    nothing; slow work belongs in a task of its own."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
 
     def subscribe(self, listener: Listener) -> None:
-        """Have ``listener`` called with every event from now on."""
+        """Call ``listener`` with every event from now on."""
         self._listeners.append(listener)
 
     def publish(self, *events: Event) -> None:
-        """Tell events to everybody who listens."""
+        """Deliver events to all subscribers."""
         for event in events:
             for listener in self._listeners:
                 listener(event)
 
 
 def state_changed(status: TargetStatus, diagnosis: Diagnosis, now: float) -> Event:
-    """Return the event of a target that stands otherwise than before."""
+    """Return the event of a target whose state changed."""
     target, state = status.target, status.health.state
     facts: dict[str, Fact] = {"target": target.id, "group": target.group, "state": state.value}
     if status.health.flapping:
@@ -88,8 +87,7 @@ def state_changed(status: TargetStatus, diagnosis: Diagnosis, now: float) -> Eve
 def incidents_changed(
     before: tuple[Incident, ...], after: tuple[Incident, ...], now: float
 ) -> tuple[Event, ...]:
-    """Return the events of incidents that were opened, found to be something wider, worse or
-    else, and closed."""
+    """Return the events of incidents that opened, changed or closed."""
     old = {incident.id: incident for incident in before}
     new = {incident.id for incident in after}
     events = []
@@ -110,8 +108,8 @@ def _nature(incident: Incident) -> tuple[object, ...]:
 def redundant_groups_changed(
     before: tuple[RedundantGroup, ...], after: tuple[RedundantGroup, ...], now: float
 ) -> tuple[Event, ...]:
-    """Return the events of redundant groups that stand otherwise than before. That one is up
-    when it is first known is not told."""
+    """Return the events of redundant groups whose state changed. A group that is up when first seen
+    causes none."""
     old = {group.name: group.state for group in before}
     changed = [group for group in after if group.state is not old.get(group.name, State.UNKNOWN)]
     first = {group.name for group in changed if old.get(group.name) in {None, State.UNKNOWN}}
@@ -135,14 +133,15 @@ def _redundant_group_changed(group: RedundantGroup, now: float) -> Event:
 
 
 def incident_explained(incident: Incident, now: float) -> Event:
-    """Return the event of an incident whose sentence now rests on second looks too."""
+    """Return the event of an incident whose sentence now includes follow-up results."""
     return _opened(EventKind.INCIDENT_CHANGED, "incident explained", incident, now)
 
 
 def gateway_changed(before: str | None, gateways: tuple[Gateway, ...], now: float) -> Event:
-    """Return the event of runners that would pick another gateway than ``before``, or none.
+    """Return the event of a change of the gateway that a runner would pick, None for no gateway.
 
-    The facts hold every gateway's latency in seconds as ``latency_NAME``."""
+    The facts hold the latency of every gateway in seconds as ``latency_NAME``.
+    """
     after = next((gateway.name for gateway in gateways if gateway.preferred), None)
     facts: dict[str, Fact] = {"from": before, "to": after}
     for gateway in gateways:
@@ -154,7 +153,7 @@ def gateway_changed(before: str | None, gateways: tuple[Gateway, ...], now: floa
 
 
 def chain_changed(before: ChainState | None, after: ChainState, now: float) -> tuple[Event, ...]:
-    """Return the event of a discovery chain that broke, breaks elsewhere, or works again."""
+    """Return the event of a discovery chain that failed, fails at another step, or recovered."""
     was, broken = before.broken if before else None, after.broken
     if broken is None:
         mended = Event(EventKind.CHAIN_MENDED, now, after.chain, "discovery works again")
@@ -174,7 +173,7 @@ def chain_changed(before: ChainState | None, after: ChainState, now: float) -> t
 
 
 def unlisted_host_seen(host: UnlistedHost, now: float) -> Event:
-    """Return the event of a redirect to a host that no row covers, seen for the first time."""
+    """Return the event of the first redirect to a host that no row covers."""
     facts: dict[str, Fact] = {
         "host": host.host,
         "port": host.port,
@@ -187,8 +186,8 @@ def unlisted_host_seen(host: UnlistedHost, now: float) -> Event:
 
 
 def issuer_changed(status: TargetStatus, old: str, new: str, now: float) -> Event:
-    """Return the event of a target whose certificate comes from somebody who never issued one
-    for it before: its owner moved to another CA, or somebody opens TLS on the way."""
+    """Return the event of a certificate from an issuer not seen for this target before: its owner
+    changed the CA, or a middlebox intercepts TLS."""
     target, diagnosis = status.target, status.diagnosis
     inspector = diagnosis.evidence.get("inspected_by") if diagnosis else None
     intercepted = diagnosis is not None and diagnosis.cause is Cause.TLS_INTERCEPTED

@@ -1,4 +1,4 @@
-"""Keeps what is remembered on disk: one file, replaced as a whole, believed only if intact."""
+"""The history file: one file, replaced as a whole, discarded unless intact."""
 
 from __future__ import annotations
 
@@ -30,14 +30,13 @@ _OPEN_LIMIT = 10_000
 
 
 class HistoryError(Exception):
-    """A file of history can't be used; the message says why."""
+    """A history file is not usable; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What is kept. ``timelines``, ``issuers`` and ``usual``, the usual latencies of a target's
-    path
-    and whole as ``monitor.quality`` has them, are by what was probed: ``probe_key``."""
+    """The content of the history file. ``timelines``, ``issuers`` and ``usual`` (latency baselines)
+    are by ``probe_key``."""
 
     saved_at: float = 0.0
     timelines: Mapping[str, Timeline] = field(default_factory=dict)
@@ -47,7 +46,7 @@ class Remembered:
 
 
 def encode(remembered: Remembered) -> bytes:
-    """Return the content of a file that holds it."""
+    """Return the content of a history file."""
     document = {
         "saved_at": remembered.saved_at,
         "traces": {key: _timeline_out(timeline) for key, timeline in remembered.timelines.items()},
@@ -63,14 +62,14 @@ def encode(remembered: Remembered) -> bytes:
 
 
 def decode(data: bytes) -> Remembered:
-    """Return what a file's content holds.
+    """Return the history in a file's content.
 
     Raises:
-        HistoryError: if it is of another version, damaged, or not what ``encode`` writes.
+        HistoryError: if the version differs, it is damaged, or ``encode`` does not write it.
     """
     head, _, body = data.partition(b"\n")
     if not head.startswith(_MAGIC):
-        raise HistoryError("it is no history of this version")
+        raise HistoryError("the history is of another version")
     if head.removeprefix(_MAGIC) != hashlib.sha256(body).hexdigest().encode():
         raise HistoryError("its checksum is wrong")
     try:
@@ -87,10 +86,10 @@ def decode(data: bytes) -> Remembered:
 
 
 def load(directory: Path) -> Remembered | None:
-    """Return what was kept in ``directory``; None where nothing was.
+    """Return the history in ``directory``; None if there is none.
 
     Raises:
-        HistoryError: if there is a file, but it can't be read or used.
+        HistoryError: if the file is unreadable or not usable.
     """
     try:
         data = read_file(directory / NAME, SIZE_LIMIT)

@@ -1,4 +1,4 @@
-"""Remembers across restarts: loads the history when the daemon starts, saves it now and then."""
+"""The history across restarts: loaded when the daemon starts, saved regularly."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from monitor.state.history_file import NAME, HistoryError, Remembered, encode, l
 from monitor.state.store import StateStore
 
 SAVE_EVERY = 60.0
-"""Seconds between two savings: so much of the history a crash may cost."""
+"""Interval between saves: 60 s. A crash loses at most that much history."""
 
 REOPEN_WITHIN = 900.0
-"""An incident that was open goes on if the monitor was away for so many seconds at most;
-after a longer time nobody knows, and it has ended when the monitor did."""
+"""Longest absence of the monitor after which an open incident continues: 900 s. After a longer one
+it ended when the monitor stopped, because its end was not observed."""
 
 log = structlog.get_logger(__name__)
 
 
 class HistoryStore:
-    """The history of one monitor on disk. Nothing that goes wrong with the disk stops it."""
+    """The history of one monitor on disk. Disk errors never stop the monitor."""
 
     def __init__(self, directory: Path | None, store: StateStore, clock: Clock) -> None:
         self._directory = directory
@@ -41,7 +41,7 @@ class HistoryStore:
         self._usual: Mapping[str, tuple[bytes, bytes]] = {}
 
     def load(self) -> None:
-        """Load what was kept: the board gets its incidents, ``timeline_of`` its traces."""
+        """Load the history: incidents into the store, timelines for ``timeline_of``."""
         if self._directory is None:
             return
         try:
@@ -58,20 +58,20 @@ class HistoryStore:
             )
 
     def timeline_of(self, target: Target) -> Timeline:
-        """Return what was kept of a target that is probed as before; else an empty trace."""
+        """Return the saved timeline of a target whose probe did not change; else an empty one."""
         return self._timelines.get(probe_key(target), Timeline())
 
     def issuers_of(self, target: Target) -> tuple[str, ...]:
-        """Return the issuers that were kept of a target that is probed as before."""
+        """Return the saved issuers of a target whose probe did not change."""
         return self._issuers.get(probe_key(target), ())
 
     def quality_of(self, target: Target) -> Quality:
-        """Return what latency was usual of a target that is probed as before."""
+        """Return the saved latency baseline of a target whose probe did not change."""
         path, whole = self._usual.get(probe_key(target), (b"", b""))
         return Quality(Baseline(path), Baseline(whole))
 
     async def run(self) -> None:
-        """Save again and again, until cancelled."""
+        """Save regularly until cancelled."""
         if self._file is None:
             return
         while True:
@@ -98,15 +98,15 @@ class HistoryStore:
 
 
 def probe_key(target: Target) -> str:
-    """Return what tells two probes apart: a target that asks elsewhere has another history. A
-    wildcard's stand-in may have any path."""
+    """Return the key of a probe's history: a target with another destination has another history.
+    The path of a wildcard sample is not part of it."""
     endpoint = target.endpoint
     path = endpoint.wildcard or shown_path(target)
     return " ".join((target.id, endpoint.prober, f"{target.host}:{target.port}", path))
 
 
 def reopened(kept: Remembered, now: float) -> tuple[IncidentRecord, ...]:
-    """Return the chapters as they stand ``now``, after the time without a monitor."""
+    """Return the incident log as of ``now``, after the absence of the monitor."""
     if 0 <= now - kept.saved_at <= REOPEN_WITHIN:
         return kept.incident_log
     return tuple(

@@ -1,4 +1,4 @@
-"""How the monitor itself fares: its loop, its reloads, what it delivers and what it loses."""
+"""Metrics of the monitor itself: its loop, its reloads, what it delivers and loses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,40 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from monitor.common.histogram import Histogram
+
+
+class AbortReason(StrEnum):
+    """Reason why the page's server closed a connection: the phase whose deadline it exceeded, or
+    ``EVICTED`` if it made room for a newer one. Stable label values."""
+
+    SILENT = "silent"
+    HANDSHAKE = "handshake"
+    IDLE = "idle"
+    REQUEST = "request"
+    RESPONSE = "response"
+    EVICTED = "evicted"
+
+
+@dataclass(slots=True)
+class WebMetrics:
+    """Counts of the page's server."""
+
+    connections: int = 0
+    aborted: Counter[AbortReason] = field(default_factory=Counter)
+    accept_errors: int = 0
+    failed_logins: int = 0
+    refused_hosts: int = 0
+
+
+class Part(StrEnum):
+    """A part of the process that is retried while it does not work. Stable label values."""
+
+    LISTENER = "listener"
+    LOG = "log"
+    STATE = "state"
+    CONFIGURATION = "configuration"
+    FILES = "files"
+    IDENTITY = "identity"
 
 
 @dataclass(slots=True)
@@ -23,25 +57,33 @@ class SelfMetrics:
     last_reload_ok: bool = True
     last_reload_success_at: float = 0.0
     trust_ok: bool = True
+    web: WebMetrics = field(default_factory=WebMetrics)
+    log_lines_dropped: int = 0
+    problems: dict[Part, str] = field(default_factory=dict)
+    """Parts that do not work at the moment and are retried, each with the reason. Paths and
+    secrets have no place in it: /healthz shows it to everybody."""
 
 
 class Dropped(StrEnum):
-    """Why an event was not published: ``QUEUE_FULL`` made room for newer ones, ``CORRUPT``
-    was damaged on disk, ``REFUSED`` the broker would not take."""
+    """The reason why an event was not published: ``QUEUE_FULL`` made room for newer ones,
+    ``CORRUPT`` was damaged on disk, ``REFUSED`` was refused by the broker for its content,
+    ``OVERSIZE`` was larger than the broker accepts."""
 
     QUEUE_FULL = "queue_full"
     CORRUPT = "corrupt"
     REFUSED = "refused"
+    OVERSIZE = "oversize"
 
 
 @dataclass(slots=True)
 class MqttMetrics:
-    """How publishing to the MQTT broker goes. ``published`` counts what the broker took,
-    ``sessions`` connections that it accepted, ``conflicts`` those that it ended (or seems to
-    have) because another client came with the same id."""
+    """Metrics of MQTT publishing. ``published`` counts messages that the broker accepted,
+    ``refused`` those that it refused (they are sent again), ``sessions`` accepted connections,
+    ``conflicts`` those that it ended because another client used the same id."""
 
     connected: bool = False
     published: int = 0
+    refused: int = 0
     pending: int = 0
     sessions: int = 0
     conflicts: int = 0
@@ -49,7 +91,7 @@ class MqttMetrics:
 
 
 class DropReason(StrEnum):
-    """Why a sample never reached a remote-write destination. Stable label values."""
+    """The reason why a sample never reached a remote-write destination. Stable label values."""
 
     QUEUE_FULL = "queue_full"
     TOO_OLD = "too_old"
@@ -60,7 +102,7 @@ class DropReason(StrEnum):
 
 
 class RequestFailure(StrEnum):
-    """How a request of remote write failed. Stable label values."""
+    """The kind of failure of a remote-write request. Stable label values."""
 
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"
@@ -74,8 +116,8 @@ class RequestFailure(StrEnum):
 
 @dataclass(slots=True)
 class RemoteWriteMetrics:
-    """How one remote-write destination fares. Times are Unix seconds, the rest counts of
-    samples unless the name says otherwise."""
+    """Metrics of one remote-write destination. Times are Unix seconds, the rest counts of samples
+    unless the name shows otherwise."""
 
     pending: int = 0
     queued: int = 0

@@ -1,4 +1,4 @@
-"""What the monitor knows now: a record a target, what these tell together, and who it is."""
+"""The current state: one status per target, what follows from all of them, the identity."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from monitor.state.self_metrics import MqttMetrics, RemoteWriteMetrics, SelfMetr
 
 @dataclass(slots=True)
 class StateStore:
-    """The one place that the daemon writes and everything that is shown reads. ``incidents``
-    are those that are open, ``incident_log`` tell of these and of past ones. ``gateways`` are in
-    the catalogue's order, ``chains`` by id are the discovery chains in use, ``unlisted`` the
-    hosts that the allow-list misses. ``mqtt`` is None where no broker is configured,
-    ``writes`` are the remote-write destinations by name."""
+    """The single state: written by the daemon, read by every view and exporter. ``incidents`` are
+    the open ones; ``incident_log`` also has past ones. ``gateways`` are in catalog order,
+    ``chains`` are the discovery chains in use by id, ``unlisted`` the hosts missing from the
+    allow-list. ``mqtt`` is None without a broker; ``writes`` are the remote-write destinations by
+    name."""
 
     statuses: dict[str, TargetStatus] = field(default_factory=dict)
     self_metrics: SelfMetrics = field(default_factory=SelfMetrics)

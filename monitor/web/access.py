@@ -1,37 +1,52 @@
-"""Who may read: everybody, or who gives the configured password or token. Pure."""
+"""Access to the page: open, or by the configured password or token. Pure."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from enum import Enum
 from hmac import compare_digest
 
 from monitor.model.settings import WebSettings
 
-_OPEN = frozenset({"/healthz", "/readyz"})
-"""Orchestrators ask for these, and learn nothing but that the monitor runs."""
+HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
+"""Paths that need no credentials: orchestrators request them, and the answer reveals only
+whether the monitor works."""
 
 _METRICS = "/metrics"
 
 
-def admits(settings: WebSettings, path: str, authorization: str) -> bool:
-    """Whether a request for ``path`` with that Authorization header may be answered."""
-    if not challenges(settings) or path in _OPEN:
-        return True
+class Access(Enum):
+    """Outcome of the check of a request's credentials."""
+
+    OPEN = "open"
+    """No credentials are needed for this path."""
+    GRANTED = "granted"
+    MISSING = "missing"
+    WRONG = "wrong"
+
+
+def access(settings: WebSettings, path: str, authorization: str) -> Access:
+    """Return whether a request for ``path`` with that Authorization header may be answered."""
+    if not challenges(settings) or path in HEALTH_PATHS:
+        return Access.OPEN
     if path == _METRICS and settings.open_metrics:
-        return True
+        return Access.OPEN
     scheme, _, credentials = authorization.strip().partition(" ")
     match scheme.lower():
+        case "":
+            return Access.MISSING
         case "basic":
-            return _is_user(settings, credentials.strip())
+            right = _is_user(settings, credentials.strip())
         case "bearer":
-            return _is_token(settings, credentials.strip())
-    return False
+            right = _is_token(settings, credentials.strip())
+        case _:
+            right = False
+    return Access.GRANTED if right else Access.WRONG
 
 
 def challenges(settings: WebSettings) -> tuple[str, ...]:
-    """Return what to ask for (WWW-Authenticate, RFC 7617 and RFC 6750); empty where nothing
-    is needed."""
+    """Return the WWW-Authenticate challenges (RFC 7617, RFC 6750); none if access is open."""
     asked = []
     if settings.password is not None:
         asked.append('Basic realm="Egress Monitor", charset="UTF-8"')

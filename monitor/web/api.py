@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from monitor.health.quality import Quality
@@ -63,9 +63,13 @@ def targets_pieces(store: StateStore, now: float) -> Iterator[str]:
         "redundant_groups": [_redundant_group(group) for group in store.redundant_groups],
     }
     yield f'{encoded(head)[:-1]}, "targets": ['
-    for number, status in enumerate(statuses):
-        yield f"{', ' if number else ''}{encoded(status_view(status))}"
+    yield from _separated(map(status_view, statuses))
     yield "]}"
+
+
+def _separated(documents: Iterable[Json]) -> Iterator[str]:
+    for number, document in enumerate(documents):
+        yield f"{', ' if number else ''}{encoded(document)}"
 
 
 def encoded(document: Json) -> str:
@@ -97,15 +101,16 @@ def history_document(status: TargetStatus, now: float) -> Json:
     }
 
 
-def incidents_document(store: StateStore, now: float) -> Json:
-    """The open incidents, and past ones, the latest first."""
+def incidents_pieces(store: StateStore, now: float) -> Iterator[str]:
+    """Yield the open incidents and past ones, the latest first, as JSON in one piece per
+    incident: an incident may affect thousands of targets."""
     past = [c for c in reversed(store.incident_log) if c.ended_at is not None]
-    return {
-        "version": VERSION,
-        "generated_at": rounded(now),
-        "incidents": [incident_view(incident) for incident in store.incidents],
-        "past": [_incident_record_view(incident_record) for incident_record in past],
-    }
+    head: Json = {"version": VERSION, "generated_at": rounded(now)}
+    yield f'{encoded(head)[:-1]}, "incidents": ['
+    yield from _separated(incident_view(incident) for incident in store.incidents)
+    yield '], "past": ['
+    yield from _separated(_incident_record_view(record) for record in past)
+    yield "]}"
 
 
 def incident_document(incident_record: IncidentRecord) -> Json:
@@ -169,7 +174,8 @@ def quality_view(quality: Quality) -> Json:
 
 
 def health(store: StateStore, now: float) -> Condition:
-    """Whether probes are still being finished; a monitor with nothing to probe is well."""
+    """Whether probes are still being finished; a monitor with nothing to probe is well. What is
+    retried at the moment is listed and does not count: a restart would not help."""
     self_metrics, probed = store.self_metrics, _probed(store)
     shortest = min((r.target.interval + r.target.timeout for r in probed), default=0.0)
     patience = STALLED_AFTER * shortest
@@ -177,10 +183,13 @@ def health(store: StateStore, now: float) -> Condition:
     silence = max(0.0, now - last) if last and probed else 0.0
     ok = silence <= patience
     text = "ok" if ok else f"no probe was finished for {silence:.0f} s"
+    problems = {part.value: reason for part, reason in self_metrics.problems.items()}
+    text += "".join(f"; {part}: {reason}" for part, reason in problems.items())
     detail: Json = {
         "seconds_since_last_probe": rounded(silence),
         "seconds_allowed": rounded(patience),
         "probes_in_flight": self_metrics.in_flight,
+        "problems": problems,
     }
     return Condition(ok, text, detail)
 

@@ -1,24 +1,31 @@
-"""One client's connection: bounded in number and size, and curt with what is no request."""
+"""One client's connection: requests bounded in size, phases reported, terse answers to junk."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 from aiohttp import web
 
-IDLE_SECONDS = 75.0
-"""After so long without a whole request a connection is closed."""
-
-CONNECTIONS_LIMIT = 64
-"""With more clients at once the oldest one goes: descriptors are needed to probe with, and who
-holds connections open must not keep an orchestrator from asking how the monitor is."""
+from monitor.web.admission import ConnectionPhase
+from monitor.web.listener import Client
 
 REQUEST_LIMIT = 4096
+"""Maximum length of a request line, of a header field and of a body, in bytes."""
+
 HEADERS_LIMIT = 64
+"""Maximum number of header fields of a request."""
+
+WRITE_BUFFER = 32 * 1024
+"""Unsent bytes of a connection above which its response waits for the client."""
+
+_NEVER = 86_400.0
+"""Timeout of aiohttp's own idle timer: the listener enforces the deadlines, and aborts."""
+
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -30,30 +37,56 @@ log = structlog.get_logger(__name__)
 
 
 class Connection(web.RequestHandler):
-    """aiohttp's protocol, but it tells nothing about itself to who sends rubbish, and does
-    not let them fill the log."""
+    """aiohttp's protocol with the listener's deadlines. It reveals nothing to clients that send
+    junk, and does not let them fill the log."""
 
-    __slots__ = ("_server",)
+    __slots__ = ("_on_lost", "client")
 
-    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        loop: asyncio.AbstractEventLoop,
+        client: Client,
+        on_lost: Callable[[], None],
+    ) -> None:
         super().__init__(
             server,
             loop=loop,
             access_log=None,  # type: ignore[arg-type]  # documented as off
-            keepalive_timeout=IDLE_SECONDS,
+            keepalive_timeout=_NEVER,
             lingering_time=0.0,
             max_line_size=REQUEST_LIMIT,
             max_field_size=REQUEST_LIMIT,
             max_headers=HEADERS_LIMIT,
         )
-        self._server = server
+        self.client = client
+        self._on_lost = on_lost
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection; if there are too many now, end the one that was made first."""
+        """Limit the bytes that wait for a client that does not read."""
         super().connection_made(transport)
-        connections = self._server.connections
-        if len(connections) > CONNECTIONS_LIMIT:
-            connections[0].force_close()
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give the place of the connection back."""
+        super().connection_lost(exc)
+        self._on_lost()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse bytes; the deadline of a request starts with its first byte."""
+        if data and self.client.phase is ConnectionPhase.IDLE:
+            self.client.enter(ConnectionPhase.REQUEST, self._loop.time())
+        super().data_received(data)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Write the response; the connection is idle afterwards."""
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self.client.enter(ConnectionPhase.IDLE, self._loop.time())
 
     def handle_error(
         self,
@@ -62,11 +95,11 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what could not be read (4xx) or what a bug of ours broke (500)."""
+        """Answer a malformed request (4xx) or report a bug of the monitor (500)."""
         if status >= 500:
             log.error("request failed", path=request.path, exc_info=exc)
         else:
-            log.debug("not a request", error=type(exc).__name__)
+            log.debug("malformed request", error=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was already begun")
         text = "internal error\n" if status >= 500 else "bad request\n"

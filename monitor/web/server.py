@@ -1,34 +1,49 @@
-"""The HTTP server: a read-only view of the board. Nothing it serves can start a probe."""
+"""The HTTP server: a view of the store that cannot disturb probing.
+
+``serve`` accepts connections (listener.py), ``Guard`` checks each request (guard.py), ``Views``
+answers it (views.py).
+"""
 
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from monitor.model.settings import WebSettings
 from monitor.net.clock import Clock
+from monitor.state.self_metrics import WebMetrics
 from monitor.state.store import StateStore
-from monitor.web.access import admits, challenges
+from monitor.web.admission import connection_limit
 from monitor.web.certificate import ListenerCertificate
 from monitor.web.connection import REQUEST_LIMIT, SECURITY_HEADERS, Connection
+from monitor.web.guard import Guard
+from monitor.web.listener import Listener
 from monitor.web.sse import Streams
 from monitor.web.views import Views
 
 _SHUTDOWN_SECONDS = 1.0
-_HANDSHAKE_SECONDS = 5.0
+"""Time that responses in progress have at shutdown, in seconds."""
+
+_GUARD = web.AppKey("guard", Guard)
+_METRICS = web.AppKey("metrics", WebMetrics)
 
 
 def build_app(store: StateStore, clock: Clock, settings: WebSettings) -> web.Application:
-    """Make the application that shows ``store``: GET and HEAD of what is listed here, to who
-    may read it."""
-    app = web.Application(client_max_size=REQUEST_LIMIT, middlewares=[_guard(settings)])
+    """Make the application that shows ``store`` to clients that ``settings`` admit."""
+    metrics = store.self_metrics.web
+    guard = Guard(settings, metrics)
+    app = web.Application(client_max_size=REQUEST_LIMIT, middlewares=[_middleware(guard)])
+    app[_GUARD], app[_METRICS] = guard, metrics
     app.on_response_prepare.append(_secure)
     views, streams = Views(store, clock), Streams(store)
     app.on_shutdown.append(streams.close)
+    app.on_shutdown.append(views.close)
     app.router.add_get("/", views.overview)
     app.router.add_get("/targets/{id}", views.target_page)
     app.router.add_get("/incidents/{id}", views.incident_page)
@@ -46,10 +61,26 @@ def build_app(store: StateStore, clock: Clock, settings: WebSettings) -> web.App
     return app
 
 
+def use_settings(app: web.Application, settings: WebSettings) -> None:
+    """Apply changed credentials and allowed hosts at once; the rest of ``settings`` belongs to
+    the listener."""
+    app[_GUARD].use(settings)
+
+
+def needs_restart(old: WebSettings, new: WebSettings) -> bool:
+    """Report whether a change of the settings takes a new listener."""
+    return (old.host, old.port, old.cert_file, old.key_file) != (
+        new.host,
+        new.port,
+        new.cert_file,
+        new.key_file,
+    )
+
+
 def not_listening(settings: WebSettings, error: OSError) -> str:
-    """Say why ``serve`` can't listen; asyncio's own words repeat the address."""
-    reason = (error.strerror or str(error)).rpartition("): ")[2]
-    return f"can't listen on {settings.host}:{settings.port}: {reason}"
+    """Return the reason why ``serve`` cannot listen."""
+    reason = error.strerror or str(error)
+    return f"can't listen on {settings.host}:{settings.port}: {reason[:1].lower()}{reason[1:]}"
 
 
 @asynccontextmanager
@@ -57,46 +88,35 @@ async def serve(app: web.Application, settings: WebSettings) -> AsyncIterator[No
     """Serve ``app`` for the length of the block, and end within 2 s after it.
 
     Raises:
-        OSError: if it can't listen there, or its certificate can't be used.
+        OSError: if an address is not available, or the certificate is not usable.
     """
-    runner = web.AppRunner(app, shutdown_timeout=_SHUTDOWN_SECONDS)
-    await runner.setup()
-    try:
-        listener = await _listen(runner, settings)
-        try:
-            yield
-        finally:
-            listener.close()
-    finally:
-        await runner.cleanup()
-
-
-async def _listen(runner: web.AppRunner, settings: WebSettings) -> asyncio.Server:
-    server, loop = runner.server, asyncio.get_running_loop()
-    assert server is not None, "the runner is set up"
     certificate = None
     if settings.cert_file and settings.key_file:
         certificate = ListenerCertificate(settings.cert_file, settings.key_file)
-    return await loop.create_server(
-        lambda: Connection(server, loop),
-        settings.host,
-        settings.port,
-        ssl=certificate.context if certificate else None,
-        ssl_handshake_timeout=_HANDSHAKE_SECONDS if certificate else None,
-        reuse_address=True,
+    runner = web.AppRunner(app, shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    assert runner.server is not None, "the runner is set up"
+    listener = Listener(
+        partial(Connection, runner.server, asyncio.get_running_loop()),
+        limit=connection_limit(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+        metrics=app[_METRICS],
+        certificate=certificate,
     )
+    try:
+        await listener.listen(settings.host, settings.port)
+        yield
+    finally:
+        listener.stop_accepting()
+        await runner.cleanup()
+        await listener.close()
 
 
-def _guard(settings: WebSettings) -> Middleware:
-    asked = [("WWW-Authenticate", challenge) for challenge in challenges(settings)]
-
+def _middleware(guard: Guard) -> Middleware:
     @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if admits(settings, request.path, request.headers.get("Authorization", "")):
-            return await handler(request)
-        return web.Response(status=401, text="authentication required\n", headers=asked)
+    async def handle(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await guard.handle(request, handler)
 
-    return guard
+    return handle
 
 
 async def _secure(_: web.Request, response: web.StreamResponse) -> None:

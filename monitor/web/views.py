@@ -1,53 +1,66 @@
-"""The handlers: each reads the board as it is at that moment, and changes nothing."""
+"""Handlers of the server: each reads the store at that moment, and changes nothing."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 from aiohttp import web
 
-from monitor.export.metrics.exposition import negotiate, render_politely
+from monitor.common.content_negotiation import accepts_coding, preferred_type
+from monitor.export.metrics.exposition import exposition_pieces, negotiate
 from monitor.net.clock import Clock
 from monitor.present.json_view import VERSION
 from monitor.state.store import StateStore
 from monitor.web import api, pages
 from monitor.web.assets import ASSETS
+from monitor.web.documents import Documents
 
-WRITTEN_AT_ONCE = 2
-"""Pages and long documents that are written at a time: with thousands of targets one takes some
-megabytes, and a tenth of a second and more of the processor."""
-
-_COMPRESSED_ASIDE = 4096
 _FOREVER = "public, max-age=31536000, immutable"
+_HTML = "text/html; charset=utf-8"
+_JSON = "application/json; charset=utf-8"
+_CONDITION_TYPES = ("text/plain", "application/json")
 
 
 class Views:
-    """The handlers of one board."""
+    """The handlers of one store."""
 
     def __init__(self, store: StateStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._writing = asyncio.Semaphore(WRITTEN_AT_ONCE)
+        self._documents = Documents()
 
-    async def overview(self, request: web.Request) -> web.Response:
-        return await self._page(request, pages.overview_page(self._store, self._clock.time()))
+    async def close(self, _: web.Application) -> None:
+        """Cancel renderings in progress."""
+        await self._documents.close()
 
-    async def target_page(self, request: web.Request) -> web.Response:
-        now = self._clock.time()
-        status = self._store.statuses.get(request.match_info["id"])
-        if status is None:
-            missing = pages.missing_page(self._store, now, "There is no such target")
-            return await self._page(request, missing, 404)
-        return await self._page(request, pages.target_page(self._store, status, now))
+    async def overview(self, request: web.Request) -> web.StreamResponse:
+        return await self._page(
+            request, "overview", lambda: pages.overview_page(self._store, self._clock.time())
+        )
 
-    async def incident_page(self, request: web.Request) -> web.Response:
-        now = self._clock.time()
-        incident_record = api.incident_record_of(self._store, request.match_info["id"])
-        if incident_record is None:
-            sentence = "There is no such incident, or it is so long past that it was forgotten"
-            return await self._page(request, pages.missing_page(self._store, now, sentence), 404)
-        return await self._page(request, pages.incident_page(self._store, incident_record, now))
+    async def target_page(self, request: web.Request) -> web.StreamResponse:
+        name = request.match_info["id"]
+        if name not in self._store.statuses:
+            return await self._missing_page(request, "There is no such target")
+
+        def pieces() -> Iterable[str]:
+            status = self._store.statuses.get(name)
+            if status is None:  # It was removed since.
+                return ()
+            return pages.target_page(self._store, status, self._clock.time())
+
+        return await self._page(request, ("target", name), pieces)
+
+    async def incident_page(self, request: web.Request) -> web.StreamResponse:
+        record = api.incident_record_of(self._store, request.match_info["id"])
+        if record is None:
+            sentence = "There is no such incident, or it ended so long ago that it was forgotten"
+            return await self._missing_page(request, sentence)
+        return await self._page(
+            request,
+            ("incident", request.match_info["id"]),
+            lambda: pages.incident_page(self._store, record, self._clock.time()),
+        )
 
     async def asset(self, request: web.Request) -> web.Response:
         asset = ASSETS.get(request.match_info["name"])
@@ -59,12 +72,16 @@ class Views:
         response = web.Response(
             body=asset.content, content_type=asset.kind, charset="utf-8", headers=headers
         )
-        return _packed(request, response)
+        if accepts_coding(request.headers.get("Accept-Encoding", ""), "gzip"):
+            response.enable_compression(web.ContentCoding.gzip)
+        return response
 
-    async def metrics(self, request: web.Request) -> web.Response:
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
         form = negotiate(request.headers.get("Accept", ""))
-        body = await render_politely(self._store, form)
-        return _packed(request, _aside(body, form.value))
+        body = await self._documents.rendered(
+            ("metrics", form), form.value, lambda: exposition_pieces(self._store, form)
+        )
+        return await self._documents.respond(request, body)
 
     async def healthz(self, request: web.Request) -> web.Response:
         return _condition(request, api.health(self._store, self._clock.time()))
@@ -72,9 +89,10 @@ class Views:
     async def readyz(self, request: web.Request) -> web.Response:
         return _condition(request, api.readiness(self._store))
 
-    async def targets(self, request: web.Request) -> web.Response:
-        pieces = api.targets_pieces(self._store, self._clock.time())
-        return await self._politely(request, pieces, "application/json; charset=utf-8")
+    async def targets(self, request: web.Request) -> web.StreamResponse:
+        return await self._document(
+            request, "targets", lambda: api.targets_pieces(self._store, self._clock.time())
+        )
 
     async def target(self, request: web.Request) -> web.Response:
         status = self._store.statuses.get(request.match_info["id"])
@@ -94,49 +112,44 @@ class Views:
             return _missing("no such incident")
         return _json(api.incident_document(incident_record))
 
-    async def incidents(self, _: web.Request) -> web.Response:
-        return _json(api.incidents_document(self._store, self._clock.time()))
+    async def incidents(self, request: web.Request) -> web.StreamResponse:
+        return await self._document(
+            request, "incidents", lambda: api.incidents_pieces(self._store, self._clock.time())
+        )
 
     async def gateways(self, _: web.Request) -> web.Response:
         return _json(api.gateways_document(self._store, self._clock.time()))
 
     async def _page(
-        self, request: web.Request, pieces: Iterable[str], status: int = 200
-    ) -> web.Response:
-        return await self._politely(request, pieces, "text/html; charset=utf-8", status)
+        self,
+        request: web.Request,
+        key: Hashable,
+        pieces: Callable[[], Iterable[str]],
+        status: int = 200,
+    ) -> web.StreamResponse:
+        body = await self._documents.rendered(key, _HTML, pieces)
+        return await self._documents.respond(request, body, status=status)
 
-    async def _politely(
-        self, request: web.Request, pieces: Iterable[str], kind: str, status: int = 200
-    ) -> web.Response:
-        """Send pieces as one body; the event loop runs after each of them, for writing thousands
-        of targets at a stretch would show up as latency of the probes."""
-        made = []
-        async with self._writing:
-            for piece in pieces:
-                made.append(piece.encode("utf-8", "replace"))
-                await asyncio.sleep(0)
-        return _packed(request, _aside(b"".join(made), kind, status))
+    async def _missing_page(self, request: web.Request, sentence: str) -> web.StreamResponse:
+        return await self._page(
+            request,
+            ("missing", sentence),
+            lambda: pages.missing_page(self._store, self._clock.time(), sentence),
+            404,
+        )
 
-
-def _aside(body: bytes, kind: str, status: int = 200) -> web.Response:
-    """Make a response that, where it is compressed, is so in a thread: that, too, would be time
-    taken from the probes' clock."""
-    headers = {"Content-Type": kind}
-    return web.Response(
-        body=body, status=status, headers=headers, zlib_executor_size=_COMPRESSED_ASIDE
-    )
-
-
-def _packed(request: web.Request, response: web.Response) -> web.Response:
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
-        response.enable_compression(web.ContentCoding.gzip)
-    return response
+    async def _document(
+        self, request: web.Request, key: Hashable, pieces: Callable[[], Iterable[str]]
+    ) -> web.StreamResponse:
+        body = await self._documents.rendered(("api", key), _JSON, pieces)
+        return await self._documents.respond(request, body)
 
 
 def _condition(request: web.Request, condition: api.Condition) -> web.Response:
-    """Answer in plain text, or with the figures where JSON is asked for."""
+    """Answer in plain text, or with figures if the client prefers JSON."""
     status = 200 if condition.ok else 503
-    if "application/json" in request.headers.get("Accept", ""):
+    accept = request.headers.get("Accept", "")
+    if preferred_type(accept, _CONDITION_TYPES) == "application/json":
         return _json(condition.document, status)
     return web.Response(text=f"{condition.text}\n", status=status)
 

@@ -22,7 +22,7 @@ group = "g"
 host = "a.example"
 path = "/v/1/x"
 wildcard = "a.example/v/*/x"
-note = "Stand-in: n"
+note = "Wildcard sample: n"
 [[chain]]
 id = "c"
 [[chain.step]]

@@ -118,7 +118,7 @@ def test_a_stand_in_is_one_of_the_names_that_the_wildcard_covers() -> None:
         before, _, after = row.wildcard.partition("*")
         assert whole.startswith(before), row.id
         assert whole.endswith(after), row.id
-        assert row.note.startswith("Stand-in: "), row.id
+        assert row.note.startswith("Wildcard sample: "), row.id
 
 
 def test_the_numbers_of_the_requirement() -> None:

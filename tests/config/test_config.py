@@ -413,6 +413,15 @@ def test_the_page_s_password_and_token_come_from_files(tmp_path: Path):
     web = load(tmp_path, text).web
     assert (web.username, web.password, web.token) == ("me", Secret("hunter2"), Secret("t0ken"))
     assert web.open_metrics
+    assert (web.password_file, web.token_file) == (tmp_path / "password", tmp_path / "token")
+
+
+def test_names_of_the_page_are_dns_names(tmp_path: Path):
+    names = '["Monitor.Example.com", "*.corp.example", "*"]'
+    web = load(tmp_path, f"[web]\nallowed_hosts = {names}\n").web
+    assert web.allowed_hosts == ("monitor.example.com", "*.corp.example", "*")
+    wrong = problems(tmp_path, '[web]\nallowed_hosts = ["http://x/", "a.*.example"]\n')
+    assert set(wrong) == {"web.allowed_hosts[1]", "web.allowed_hosts[2]"}
 
 
 def test_half_an_authentication_and_half_a_certificate_are_mistakes(tmp_path: Path):

@@ -69,7 +69,7 @@ def test_any_damage_is_noticed(data):
 
 def test_another_version_is_not_believed():
     other = encode(remembered()).replace(b"history 1 ", b"history 2 ", 1)
-    with pytest.raises(HistoryError, match="no history of this version"):
+    with pytest.raises(HistoryError, match="history is of another version"):
         decode(other)
 
 

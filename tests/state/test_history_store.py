@@ -84,7 +84,7 @@ def test_a_damaged_file_is_ignored_and_said_once(tmp_path: Path):
         history_store.save()
     (line,) = logs
     assert (line["event"], line["log_level"]) == ("history ignored", "warning")
-    assert line["reason"] == "it is no history of this version"
+    assert line["reason"] == "the history is of another version"
     assert load(tmp_path) is not None
 
 

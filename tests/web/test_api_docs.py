@@ -65,7 +65,9 @@ def test_a_target_s_history() -> None:
 
 
 def test_incidents() -> None:
-    assert set(fields(api.incidents_document(BOARD, NOW))) == documented("/api/v1/incidents")
+    assert set(fields(json.loads("".join(api.incidents_pieces(BOARD, NOW))))) == documented(
+        "/api/v1/incidents"
+    )
     of_each = {f.removeprefix("incidents[].") for f in documented("/api/v1/incidents") if "[]" in f}
     for incident_record in (*BOARD.incident_log, IncidentRecord(BOARD.incidents[0])):
         assert set(fields(api.incident_document(incident_record))) == {

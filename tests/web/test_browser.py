@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -11,10 +14,12 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from monitor.health.machine import Health
 from monitor.model.causes import Cause
+from monitor.model.settings import WebSettings
 from monitor.model.state import State
-from tests.internet.process import program
+from monitor.web.server import build_app, serve
+from tests.internet.process import free_port, program, running
 from tests.stores import NOW, all_up, hostile_board, lost_egress, realistic_board, remembered
-from tests.web.serving import serving
+from tests.web.serving import StoppedClock, serving
 
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}
@@ -131,14 +136,83 @@ async def test_an_open_page_follows_and_leaves_the_reader_where_he_is() -> None:
         await check(page)
 
 
-async def test_it_says_when_it_is_no_longer_up_to_date() -> None:
+FAST = """
+(() => {
+  const real = performance.now.bind(performance);
+  performance.now = () => 10 * real();
+})();
+"""
+"""Makes a page's deadlines pass ten times as fast."""
+
+
+async def test_it_shows_since_when_it_is_not_up_to_date_and_recovers() -> None:
+    port = free_port()
+    settings = WebSettings("127.0.0.1", port)
     async with browser() as opened:
         context = await opened.new_context()
         page = await context.new_page()
-        async with serving(realistic_board()) as port:
+        await page.add_init_script(FAST)
+        async with serve(build_app(realistic_board(), StoppedClock(), settings), settings):
             await page.goto(f"http://127.0.0.1:{port}/")
             await expect(page.locator("#link")).to_have_text("Live")
-        await expect(page.locator("#link")).to_contain_text("Not up to date")
+            shown = await page.locator(".asof time").text_content()
+            await expect(page.locator("#stale")).to_be_hidden()
+        await expect(page.locator("#stale")).to_contain_text(f"Not updated since {shown}")
+        await expect(page).to_have_title(re.compile("^Not updated · "))
+        await check(page)
+        async with serve(build_app(realistic_board(), StoppedClock(), settings), settings):
+            await expect(page.locator("#stale")).to_be_hidden()
+            await expect(page.locator("#link")).to_contain_text("Live")
+
+
+@contextmanager
+def nginx(served: int, folder: Path, location: str = "") -> Iterator[int]:
+    """nginx with nothing but proxy_pass in front of the monitor; yields its port."""
+    port, config = free_port(), folder / "nginx.conf"
+    temporary = " ".join(
+        f"{kind}_temp_path {folder}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    config.write_text(
+        f"daemon off; pid {folder}/nginx.pid; events {{}}\n"
+        f"http {{ access_log off; {temporary}\n"
+        f"server {{ listen 127.0.0.1:{port}; location / {{ "
+        f"proxy_pass http://127.0.0.1:{served}; {location} }} }} }}\n"
+    )
+    command = [program("nginx"), "-e", str(folder / "error.log"), "-c", str(config)]
+    with running(command, folder / "nginx.log"):
+        yield port
+
+
+async def until_listening(port: int) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+
+
+# ``proxy_ignore_headers`` makes nginx buffer the events, as proxies do that do not know the header.
+@pytest.mark.parametrize(
+    ("location", "state"),
+    [("", "Live"), ("proxy_ignore_headers X-Accel-Buffering;", "Live, polling")],
+    ids=["plain", "buffered"],
+)
+async def test_behind_nginx_an_open_page_follows(location: str, state: str, tmp_path: Path) -> None:
+    store = all_up(remembered(realistic_board()))
+    async with serving(store) as served:
+        with nginx(served, tmp_path, location) as port:
+            await until_listening(port)
+            async with browser() as opened, page_of(opened, viewport=DESK) as page:
+                await page.add_init_script(FAST)
+                await page.goto(f"http://127.0.0.1:{port}/")
+                await expect(page.locator("#link")).to_have_text(state)
+                store.statuses["app-gitpod-io"].health = Health(State.DOWN, NOW, Cause.TCP_TIMEOUT)
+                headline = page.get_by_role("heading", level=1)
+                await expect(headline).to_have_text(f"1 of {len(store.statuses)} targets down")
+                await expect(page.locator("#stale")).to_be_hidden()
 
 
 async def test_without_a_script_everything_is_there_and_is_loaded_anew() -> None:

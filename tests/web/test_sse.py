@@ -13,7 +13,15 @@ from monitor.health.machine import Health
 from monitor.model.state import State
 from monitor.state.store import StateStore
 from monitor.web import sse as live
-from monitor.web.sse import BEAT, CHANGE, HEARTBEAT, RESULTS_EVERY, STREAMS_LIMIT, Watcher
+from monitor.web.sse import (
+    BEAT,
+    CHANGE,
+    HEARTBEAT,
+    OPENING,
+    RESULTS_INTERVAL,
+    STREAMS_LIMIT,
+    Watcher,
+)
 from tests.stores import realistic_board
 from tests.web.serving import client_of
 
@@ -28,9 +36,19 @@ def more_results(store: StateStore, name: str = "app-gitpod-io") -> None:
 def test_without_a_change_nothing_is_said_but_a_heartbeat() -> None:
     watcher = Watcher(realistic_board(), None, START)
     said = [watcher.next(START + second) for second in range(1, 46)]
-    assert [n for n, data in enumerate(said, 1) if data == BEAT] == [15, 30, 45]
+    assert [n for n, data in enumerate(said, 1) if data == BEAT] == [
+        5,
+        10,
+        15,
+        20,
+        25,
+        30,
+        35,
+        40,
+        45,
+    ]
     assert CHANGE not in said
-    assert HEARTBEAT == 15
+    assert HEARTBEAT == 5
 
 
 def test_a_change_of_state_is_told_at_once_and_once() -> None:
@@ -51,7 +69,7 @@ def test_a_burst_of_results_is_told_now_and_then() -> None:
         if watcher.next(START + second) == CHANGE:
             told.append(second)
     assert told == [5, 10, 15, 20]
-    assert RESULTS_EVERY == 5
+    assert RESULTS_INTERVAL == 5
 
 
 def test_of_thousands_of_targets_results_are_told_less_often() -> None:
@@ -83,7 +101,7 @@ async def test_an_open_page_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     store = realistic_board()
     async with client_of(store) as client, client.get("/events") as answer:
         assert answer.content_type == "text/event-stream"
-        assert await next_event(answer) == BEAT
+        assert await next_event(answer) == OPENING
         store.incidents = ()
         assert await next_event(answer) == CHANGE
 
@@ -115,7 +133,7 @@ async def test_a_stream_ends_after_its_life(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(live, "LIFETIME", 0.05)
     async with client_of(realistic_board()) as client, client.get("/events") as answer:
         async with asyncio.timeout(5):
-            assert await answer.read() == BEAT
+            assert await answer.read() == OPENING
 
 
 async def test_streams_end_at_once_when_the_server_does() -> None:

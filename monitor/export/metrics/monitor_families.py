@@ -14,7 +14,7 @@ from monitor.model.identity import Identity
 from monitor.model.incident import Incident
 from monitor.model.state import State
 from monitor.net.proxy.audit import REQUIRED_NO_PROXY
-from monitor.state.self_metrics import Dropped, MqttMetrics
+from monitor.state.self_metrics import AbortReason, Dropped, MqttMetrics, Part
 from monitor.state.store import StateStore
 
 G, N = Kind.GAUGE, Kind.COUNTER
@@ -35,6 +35,11 @@ _IDENTITY_LABELS = tuple(field.name for field in fields(Identity))
 
 def _identity(store: StateStore) -> Iterable[Sample]:
     yield tuple(getattr(store.identity, name) for name in _IDENTITY_LABELS), 1.0
+
+
+def _aborted(store: StateStore) -> Iterable[Sample]:
+    aborted = store.self_metrics.web.aborted
+    return [((reason.value,), float(aborted[reason])) for reason in AbortReason]
 
 
 def _build(_: StateStore) -> Iterable[Sample]:
@@ -94,6 +99,10 @@ def _chains_reached(store: StateStore) -> Iterable[Sample]:
 def _chains_broken(store: StateStore) -> Iterable[Sample]:
     broken = [chain.broken for chain in store.chains.values() if chain.broken]
     return [((b.chain, str(b.number), b.cause.value), 1.0) for b in broken]
+
+
+def _problems(store: StateStore) -> Iterable[Sample]:
+    return [((part.value,), float(part in store.self_metrics.problems)) for part in Part]
 
 
 MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
@@ -226,6 +235,19 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         lambda b: one(float(b.self_metrics.trust_ok)),
     ),
     MonitorFamily(
+        "egress_part_degraded",
+        G,
+        "Parts of the monitor that do not work and are retried: 1 while one does not.",
+        _problems,
+        ("part",),
+    ),
+    MonitorFamily(
+        "egress_log_lines_dropped",
+        N,
+        "Log lines dropped because standard output took nothing.",
+        lambda b: one(float(b.self_metrics.log_lines_dropped)),
+    ),
+    MonitorFamily(
         "egress_config_reloads",
         N,
         "Reloads of the configuration that were asked for.",
@@ -252,19 +274,25 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
     MonitorFamily(
         "egress_mqtt_client_id_conflicts",
         N,
-        "Connections lost because another client came with the same id, or as if so.",
+        "Connections that the MQTT broker ended because another client came with the same id.",
         _of_mqtt(lambda mqtt: mqtt.conflicts),
     ),
     MonitorFamily(
         "egress_mqtt_published",
         N,
-        "Messages that the MQTT broker took.",
+        "Messages that the MQTT broker accepted.",
         _of_mqtt(lambda mqtt: mqtt.published),
+    ),
+    MonitorFamily(
+        "egress_mqtt_refused",
+        N,
+        "Messages that the MQTT broker refused; they are sent again until it accepts them.",
+        _of_mqtt(lambda mqtt: mqtt.refused),
     ),
     MonitorFamily(
         "egress_mqtt_events_pending",
         G,
-        "Events that the MQTT broker has still to take.",
+        "Events that the MQTT broker has not accepted yet.",
         _of_mqtt(lambda mqtt: mqtt.pending),
     ),
     MonitorFamily(
@@ -273,6 +301,38 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         "Events that were not published, by reason.",
         _mqtt_dropped,
         ("reason",),
+    ),
+    MonitorFamily(
+        "egress_web_connections",
+        G,
+        "Open connections to the page, including unfinished TLS handshakes.",
+        lambda store: one(float(store.self_metrics.web.connections)),
+    ),
+    MonitorFamily(
+        "egress_web_connections_aborted",
+        N,
+        "Connections to the page closed by the monitor: the phase whose deadline they exceeded, "
+        "or evicted to make room for a newer one.",
+        _aborted,
+        ("reason",),
+    ),
+    MonitorFamily(
+        "egress_web_accept_errors",
+        N,
+        "Failures to accept a connection to the page, such as a lack of file descriptors.",
+        lambda store: one(float(store.self_metrics.web.accept_errors)),
+    ),
+    MonitorFamily(
+        "egress_web_failed_logins",
+        N,
+        "Requests for the page with wrong credentials.",
+        lambda store: one(float(store.self_metrics.web.failed_logins)),
+    ),
+    MonitorFamily(
+        "egress_web_refused_hosts",
+        N,
+        "Requests for the page by a host name that is not allowed.",
+        lambda store: one(float(store.self_metrics.web.refused_hosts)),
     ),
 )
 

@@ -1,9 +1,9 @@
-"""aiomqtt's client, ended for good however it goes wrong, and saying why in words.
+"""aiomqtt's client for one connection: bounded in what it reads, exact in what it reports.
 
-Imports aiomqtt, so it is itself imported only where a broker is configured. What it adds
-reaches into aiomqtt, which has no other way to it: a socket is closed when the broker never
-accepts the connection or sends what is no MQTT, a connection that is given up while a thread
-still opens it is not taken up, and a refusal of one message is told.
+Imports aiomqtt, so it is itself imported only when a broker is configured. aiomqtt 2 has no
+public way to what this needs, so it reaches into private members; ``PRIVATE_MEMBERS`` of the
+contract test lists them. aiomqtt would connect in a thread, which no deadline can end; here the
+transport is connected and awaited on the event loop, and handed to paho.
 """
 
 from __future__ import annotations
@@ -11,151 +11,332 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NoReturn, TypeVar
 
 import aiomqtt
-from aiomqtt import MqttCodeError, MqttError, ProtocolVersion, Will
+from aiomqtt import MqttError, ProtocolVersion, Will
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from monitor.common.sanitize import sanitize
+from monitor.export.mqtt.limits import BrokerLimits
+from monitor.export.mqtt.reasons import Reason, added_text
+from monitor.export.mqtt.transport import (
+    BoundedTransport,
+    TlsTransport,
+    Transport,
+    connect_tcp,
+    deadline,
+)
+from monitor.export.mqtt.websocket import WebSocketTransport
 from monitor.model.settings import MqttSettings, MqttVersion
 from monitor.net.sockets.trust_store import TrustStore
 
-CONNECT_TIMEOUT = 3.0
-"""Seconds for the TCP connection, and again for each read of the handshakes that follow."""
-
 REPLY_TIMEOUT = 10.0
-"""Seconds for the broker's answer to anything."""
+"""Limit of the broker's answer to CONNECT and to SUBSCRIBE: 10 s."""
+
+ACK_TIMEOUT = 120.0
+"""Limit of the acknowledgment of a message: 120 s. MQTT has none, and a busy broker may take long;
+after it the connection counts as broken."""
 
 GOODBYE_TIMEOUT = 1.0
-INCOMING_LIMIT = 1000
-"""Messages that wait to be looked at; what comes beyond is discarded."""
+"""Limit of an orderly disconnection: 1 s."""
 
-SESSION_TAKEN_OVER = 0x8E
-"""With this reason a broker ends a connection whose client id another one has come with (MQTT
-5.0 section 3.14.2.1)."""
+RECEIVE_LIMIT = 65_536
+"""Bytes of the largest packet that is read: 64 KiB. Announced in CONNECT as Maximum Packet Size
+(MQTT 5.0 section 3.1.2.11.4); a larger one ends the connection."""
 
-_UNSPECIFIED_ERROR = 0x80
+RECEIVE_MAXIMUM = 10
+"""Messages of QoS 1 and 2 that the broker may send at once (MQTT 5.0 section 3.1.2.11.3). None is
+expected: everything is subscribed to with QoS 0."""
+
+PACKETS_PER_TURN = 8
+"""Packets that are read before the event loop may do something else."""
+
+CLOSED = "the broker closed the connection"
+
+Answered = Callable[[Reason], None]
+T = TypeVar("T")
+
+_WITH_WILL = 0x04
+
 _VERSIONS = {MqttVersion.V5: ProtocolVersion.V5, MqttVersion.V311: ProtocolVersion.V311}
 _DECORATION = re.compile(r"^\[[^\]]*\] |^_ssl\.c:\d+: |\s*\(_ssl\.c:\d+\)$")
-CLOSED = "the broker closed the connection"
+
+
+class BrokerError(MqttError):
+    """The connection failed or ended. ``reason`` is what the broker said, if it said something;
+    ``closed``: the connection was closed without a word."""
+
+    def __init__(self, text: str, reason: Reason | None = None, *, closed: bool = False) -> None:
+        super().__init__(text)
+        self.reason = reason
+        self.closed = closed
 
 
 class _LastError(logging.Logger):
-    """Keeps the last error that paho logs: it tells no other way why a read failed."""
+    """Keeps the last error that paho logs: paho reports in no other way why a read failed."""
 
     text = ""
 
     def handle(self, record: logging.LogRecord) -> None:
-        self.text = record.getMessage()
+        _, found, text = record.getMessage().rpartition("on socket: ")
+        if found:
+            self.text = text
 
 
-class NamedContext(ssl.SSLContext):
-    """Checks the certificate against the broker's name, whatever address was dialled, and
-    knows the socket it was ``wrapped`` around: paho forgets it when the handshake fails."""
+def accept_all_reason_codes() -> None:
+    """Have paho accept each reason code in each packet. It takes a code that the standard does
+    not list for a packet as malformed, but brokers do send such codes: mosquitto 2.0 answers a
+    message that is too large with 0x95 in PUBACK."""
+    every = list(range(PacketTypes.CONNECT, PacketTypes.AUTH + 1))
+    names = {code: dict(listed) for code, listed in ReasonCode.names.items()}
+    for code in range(256):
+        listed = names.setdefault(code, {"Unknown reason": every})
+        taken = {packet for packets in listed.values() for packet in packets}
+        name = next(iter(listed))
+        listed[name] = [*listed[name], *(packet for packet in every if packet not in taken)]
+    ReasonCode.names = MappingProxyType(names)
 
-    server_name: str
-    wrapped: ssl.SSLSocket | None = None
 
-    def wrap_socket(self, sock: socket.socket, *args: Any, **kwargs: Any) -> ssl.SSLSocket:  # noqa: ANN401
-        kwargs["server_hostname"] = self.server_name
-        self.wrapped = super().wrap_socket(sock, *args, **kwargs)
-        return self.wrapped
+accept_all_reason_codes()
+
+
+async def connect_transport(
+    broker: MqttSettings, address: str, context: ssl.SSLContext | None
+) -> Transport:
+    """Connect to ``address``, with TLS and WebSocket as configured.
+
+    Raises:
+        OSError: if that failed, or took too long.
+    """
+    transport: Transport = await connect_tcp(address, broker.port)
+    try:
+        if context is not None:
+            secure = TlsTransport(transport, context, broker.host)
+            transport = secure
+            await secure.handshake()
+        if broker.websocket_path:
+            web = WebSocketTransport(transport)
+            transport = web
+            host = f"[{broker.host}]" if ":" in broker.host else broker.host
+            await web.handshake(f"{host}:{broker.port}", broker.websocket_path)
+    except BaseException:
+        transport.close()
+        raise
+    return transport
 
 
 class BrokerClient(aiomqtt.Client):
-    """A client for one connection; ``connected`` enters and leaves it."""
+    """A client for one connection over ``transport``; ``connected`` enters and leaves it."""
 
     def __init__(
         self,
         broker: MqttSettings,
-        address: str,
+        transport: Transport,
         client_id: str,
         *,
         will: Will,
-        context: NamedContext | None,
-        on_answer: Callable[[str], None],
+        on_retained: Callable[[str], None],
     ) -> None:
-        """``address`` is where ``broker`` is. ``on_answer`` is told of each message: "" when
-        the broker took it, else why not; MQTT 3.1.1 can't say that."""
+        """``on_retained`` is called with the topic of each retained message that comes."""
         self._log = _LastError(__name__, logging.ERROR)
-        modern = broker.version is MqttVersion.V5
+        self._modern = broker.version is MqttVersion.V5
+        self._password = broker.password.reveal() if broker.password else None
         super().__init__(
-            address,
+            broker.host,
             broker.port,
             identifier=client_id,
             protocol=_VERSIONS[broker.version],
-            clean_session=None if modern else True,
+            clean_session=None if self._modern else True,
             username=broker.username or None,
-            password=broker.password.reveal() if broker.password else None,
+            password=self._password,
             will=will,
             keepalive=int(broker.keepalive),
             timeout=REPLY_TIMEOUT,
-            max_queued_incoming_messages=INCOMING_LIMIT,
-            transport="websockets" if broker.websocket_path else "tcp",
-            websocket_path=broker.websocket_path or None,
-            websocket_headers={"Host": f"{broker.host}:{broker.port}"},
-            tls_context=context,
+            max_inflight_messages=0,  # ``publish`` respects the broker's Receive Maximum
+            properties=connect_properties() if self._modern else None,
             logger=self._log,
         )
-        self._client.connect_timeout = CONNECT_TIMEOUT
-        self._context = context
-        self._on_answer = on_answer
-        self._given_up = False
+        self.limits = BrokerLimits()
+        self._transport = BoundedTransport(transport, RECEIVE_LIMIT)
+        self._on_retained = on_retained
+        self._acks: dict[int, tuple[Answered, asyncio.Future[None]]] = {}
+        self._slots = asyncio.Semaphore(1)
+        self._reading: asyncio.Handle | None = None
 
     async def enter(self) -> None:
         """Connect.
 
         Raises:
-            MqttError: if the broker is not reached, or does not accept.
+            BrokerError: if the broker does not accept, or not in time.
         """
-        entering = asyncio.create_task(self.__aenter__())
-        try:
-            # aiomqtt does not look at an end that comes before the broker has accepted.
-            await asyncio.wait((entering, self._disconnected), return_when=asyncio.FIRST_COMPLETED)
-            if not entering.done():
-                raise MqttError(self._end()) from self._disconnected.exception()
-            entering.result()
-        finally:
-            entering.cancel()
+        self._client._create_socket = lambda: self._transport  # type: ignore[method-assign]  # noqa: SLF001
+        self._client_connect()
+        async with deadline(REPLY_TIMEOUT, "no CONNACK"):
+            await asyncio.wait(
+                (self._connected, self._disconnected), return_when=asyncio.FIRST_COMPLETED
+            )
+        for future in (self._connected, self._disconnected):
+            if future.done():
+                future.result()
+        self._slots = asyncio.Semaphore(self.limits.receive_maximum)
 
-    async def leave(self) -> None:
-        """Say goodbye, if the connection is still there, and close it."""
+    async def send(
+        self, topic: str, payload: bytes, qos: int, *, retain: bool, answered: Answered
+    ) -> None:
+        """Publish, and return when the broker has answered. ``answered`` is called with its
+        answer first, in any case if one comes. A message of QoS 0 has none: it counts as accepted
+        once it is written.
+
+        Raises:
+            MqttError: if the connection ended before the answer.
+            TimeoutError: if it took too long.
+        """
+        await self._slots.acquire()
+        try:
+            if self._disconnected.done():
+                self._disconnected.result()
+                raise BrokerError(CLOSED, closed=True)
+            info = self._client.publish(topic, payload, qos, retain)
+            if info.rc != 0:
+                raise BrokerError(self._end(), closed=True)
+        except BaseException:
+            self._slots.release()
+            raise
+        # The slot is free with the answer only, even if this call is cancelled before.
+        done = self._loop.create_future()
+        self._acks[info.mid] = (answered, done)
+        async with deadline(ACK_TIMEOUT, "no acknowledgment"):
+            await asyncio.shield(done)
+
+    async def ask(self, request: Coroutine[Any, Any, T]) -> T | None:
+        """Return what a request of aiomqtt returns, which does not look at the connection's end;
+        None if the broker does not answer it.
+
+        Raises:
+            MqttError: if the connection ended before the answer.
+        """
+        asking = asyncio.ensure_future(request)
+        try:
+            await asyncio.wait((asking, self._disconnected), return_when=asyncio.FIRST_COMPLETED)
+            if self._disconnected.done():
+                self._disconnected.result()
+            with suppress(MqttError):
+                return await asking
+            return None
+        finally:
+            asking.cancel()
+
+    async def ended(self) -> NoReturn:
+        """Wait for the connection's end.
+
+        Raises:
+            MqttError: then.
+        """
+        await asyncio.shield(self._disconnected)
+        raise BrokerError(CLOSED, closed=True)
+
+    async def leave(self, *, with_will: bool = False) -> None:
+        """Disconnect in an orderly way, if the connection is still there. ``with_will``: have
+        the broker publish the last will all the same (MQTT 5.0 section 3.14.2.1, 0x04); in
+        MQTT 3.1.1 that takes an end without DISCONNECT."""
+        if with_will and not self._modern:
+            return
+        reason = ReasonCode(PacketTypes.DISCONNECT, identifier=_WITH_WILL) if with_will else None
         with suppress(MqttError, TimeoutError):
             async with asyncio.timeout(GOODBYE_TIMEOUT):
-                await self.__aexit__(None, None, None)
+                if not self._disconnected.done() and self._client.disconnect(reason) == 0:
+                    await asyncio.shield(self._disconnected)
 
-    async def close(self) -> None:
-        """Leave nothing behind."""
-        self._given_up = True
-        await asyncio.sleep(0)  # what the connecting thread asked the loop for is done now
-        open_socket = self._client.socket()
-        if open_socket is not None and open_socket.fileno() != -1:
-            self._loop.remove_reader(open_socket.fileno())
-            self._loop.remove_writer(open_socket.fileno())
-            open_socket.close()
-        if self._context is not None and self._context.wrapped is not None:
-            self._context.wrapped.close()
+    def close(self) -> None:
+        """Leave no socket, no task and no watcher behind."""
+        descriptor = self._transport.fileno()
+        if descriptor != -1:
+            self._loop.remove_reader(descriptor)
+            self._loop.remove_writer(descriptor)
+            self._transport.close()
+        if self._reading is not None:
+            self._reading.cancel()
         if self._misc_task is not None:
             self._misc_task.cancel()
-        for future in (self._connected, self._disconnected):
+        waiting = (done for _, done in self._acks.values())
+        for future in (self._connected, self._disconnected, *waiting):
             if future.done() and not future.cancelled():
                 future.exception()  # it was looked at, and is not to be logged
 
     def _end(self) -> str:
-        """Say why the connection ended before the broker accepted it."""
-        return self._log.text.rpartition("on socket: ")[2] or CLOSED
+        """Return why the connection ended, as far as this side knows."""
+        return shown(self._log.text) or CLOSED
+
+    def _fail(self, error: BrokerError) -> None:
+        """Note the end of the connection, once, for each call that waits for something."""
+        if not self._disconnected.done():
+            self._disconnected.set_exception(error)
+        for _, done in self._acks.values():
+            if not done.done():
+                done.set_exception(error)
 
     def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401
-        """In the thread that connects: the socket is there."""
-        if self._given_up:
-            sock.close()
-            raise ConnectionAbortedError
-        super()._on_socket_open(client, userdata, sock)
+        self._loop.add_reader(sock.fileno(), self._read)
+        self._misc_task = self._loop.create_task(self._misc_loop())
+
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401
+        self._loop.add_writer(sock.fileno(), self._write)
+
+    def _on_socket_unregister_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401
+        if sock.fileno() != -1:
+            self._loop.remove_writer(sock.fileno())
+
+    def _read(self) -> None:
+        """Read some packets; more in the next turn of the event loop. While the broker does not
+        take what is to be written, nothing is read: else its requests would pile up as answers."""
+        self._reading = None
+        try:
+            for _ in range(PACKETS_PER_TURN):
+                before = self._transport.activity
+                if self._client.want_write():
+                    self._client.loop_write()
+                if not self._client.want_write():
+                    self._client.loop_read()
+                if len(self._client._in_messages) > RECEIVE_MAXIMUM:  # noqa: SLF001
+                    self._fail(BrokerError("the broker exceeds the Receive Maximum"))
+                    return
+                if self._transport.activity == before or self._client.socket() is None:
+                    return
+        except Exception as error:  # noqa: BLE001 - paho fails in many ways at what a peer sends
+            self._fail(BrokerError(shown(str(error)) or type(error).__name__))
+            return
+        # The kernel may have nothing more, and TLS still hold decrypted packets.
+        self._reading = self._loop.call_soon(self._read)
+
+    def _write(self) -> None:
+        try:
+            self._client.loop_write()
+        except Exception as error:  # noqa: BLE001 - as in _read
+            self._fail(BrokerError(shown(str(error)) or type(error).__name__))
+
+    def _on_connect(
+        self,
+        client: Any,  # noqa: ANN401
+        userdata: Any,  # noqa: ANN401
+        flags: Any,  # noqa: ANN401
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        if self._connected.done():
+            return
+        reason = self._reason(reason_code, properties)
+        if reason.is_failure:
+            self._connected.set_exception(BrokerError(str(reason), reason))
+            return
+        self.limits = announced(properties)
+        self._connected.set_result(None)
 
     def _on_disconnect(
         self,
@@ -163,11 +344,26 @@ class BrokerClient(aiomqtt.Client):
         userdata: Any,  # noqa: ANN401
         flags: Any,  # noqa: ANN401
         reason_code: ReasonCode,
-        properties: Any = None,  # noqa: ANN401
+        properties: Properties | None = None,
     ) -> None:
-        if not self._connected.done():
-            self._connected.set_exception(MqttError(self._end()))
-        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+        if flags.is_disconnect_packet_from_server:
+            reason = self._reason(reason_code, properties)
+            self._fail(BrokerError(str(reason), reason))
+        elif reason_code.value == 0:  # the end of ``leave``
+            if not self._disconnected.done():
+                self._disconnected.set_result(None)
+        elif reason_code.getName() == "Unspecified error":
+            self._fail(BrokerError(self._end(), closed=True))
+        else:
+            self._fail(BrokerError(_LOCAL_ENDS.get(reason_code.getName(), self._end())))
+
+    def _reason(self, code: ReasonCode, properties: Properties | None) -> Reason:
+        """Return a broker's reason with the texts that it adds (MQTT 5.0 sections 3.2.2.3.9,
+        3.2.2.3.16 and 3.14.2.2)."""
+        server = getattr(properties, "ServerReference", "")
+        texts = (getattr(properties, "ReasonString", ""), f"use {server}" if server else "")
+        added = "; ".join(text for text in texts if text)
+        return Reason(code.value, code.getName(), added_text(added, self._password))
 
     def _on_publish(
         self,
@@ -175,10 +371,45 @@ class BrokerClient(aiomqtt.Client):
         userdata: Any,  # noqa: ANN401
         mid: int,
         reason_code: ReasonCode,
-        properties: Any,  # noqa: ANN401
+        properties: Properties | None,
     ) -> None:
-        self._on_answer(str(reason_code).lower() if reason_code.is_failure else "")
-        super()._on_publish(client, userdata, mid, reason_code, properties)
+        if (waiting := self._acks.pop(mid, None)) is None:
+            return
+        answered, done = waiting
+        self._slots.release()
+        answered(self._reason(reason_code, properties))
+        if not done.done():
+            done.set_result(None)
+
+    def _on_message(self, client: Any, userdata: Any, message: Any) -> None:  # noqa: ANN401
+        with suppress(UnicodeDecodeError):
+            if message.retain and message.payload:
+                self._on_retained(message.topic)
+
+
+_LOCAL_ENDS = {
+    "Keep alive timeout": "the broker does not answer PINGREQ",
+    "Protocol error": "the broker violates the protocol",
+}
+
+
+def connect_properties() -> Properties:
+    """Return what CONNECT tells an MQTT 5 broker about this client's limits."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.MaximumPacketSize = RECEIVE_LIMIT
+    properties.ReceiveMaximum = RECEIVE_MAXIMUM
+    return properties
+
+
+def announced(properties: Properties | None) -> BrokerLimits:
+    """Return the limits in the properties of CONNACK (MQTT 5.0 section 3.2.2.3)."""
+    default = BrokerLimits()
+    return BrokerLimits(
+        receive_maximum=getattr(properties, "ReceiveMaximum", default.receive_maximum) or 1,
+        packet_size=getattr(properties, "MaximumPacketSize", default.packet_size),
+        qos=getattr(properties, "MaximumQoS", default.qos),
+        retain=bool(getattr(properties, "RetainAvailable", default.retain)),
+    )
 
 
 @asynccontextmanager
@@ -186,24 +417,24 @@ async def connected(client: BrokerClient) -> AsyncIterator[BrokerClient]:
     """Connect for the length of the block; whatever ends it, no socket and no task is left.
 
     Raises:
-        MqttError: if the broker is not reached, or does not accept.
+        MqttError: if the broker does not accept.
+        TimeoutError: if it does not answer.
     """
     try:
         await client.enter()
         yield client
         await client.leave()
     finally:
-        await client.close()
+        client.close()
 
 
-def tls_context(broker: MqttSettings, trust_store: TrustStore) -> NamedContext:
+def tls_context(broker: MqttSettings, trust_store: TrustStore) -> ssl.SSLContext:
     """Return the context for a broker; without a CA file of its own ``trust_store`` decides.
 
     Raises:
-        OSError: if a file can't be read, or is no PEM (any more).
+        OSError: if a file can't be read, or is not PEM (any more).
     """
-    context = NamedContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.server_name = broker.host
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if broker.ca_file is None:
         trust_store.add_roots(context)
     else:
@@ -213,25 +444,7 @@ def tls_context(broker: MqttSettings, trust_store: TrustStore) -> NamedContext:
     return context
 
 
-def is_taken_over(error: BaseException) -> bool:
-    """Whether the broker said that another client has come with the same id."""
-    return _reason_value(error) == SESSION_TAKEN_OVER
-
-
-def reason_of(error: BaseException) -> str:
-    """Say in words why a connection failed or ended: what the broker or the system says."""
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if _reason_value(error) == _UNSPECIFIED_ERROR:
-        return CLOSED
-    cause = error.__cause__ if isinstance(error.__cause__, OSError | MqttCodeError) else error
-    text = _DECORATION.sub("", str(cause)) or type(cause).__name__
-    shown = sanitize(text, 200, "")
-    return shown[:1].lower() + shown[1:]
-
-
-def _reason_value(error: BaseException) -> int | None:
-    for each in (error, error.__cause__):
-        if isinstance(each, MqttCodeError) and isinstance(each.rc, ReasonCode):
-            return each.rc.value
-    return None
+def shown(text: str) -> str:
+    """Return an error's text for the log, without OpenSSL's decoration."""
+    text = sanitize(_DECORATION.sub("", text), 200, "")
+    return text[:1].lower() + text[1:]

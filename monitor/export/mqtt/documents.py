@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import isfinite
 from urllib.parse import quote
 
 from monitor import __version__
+from monitor.export.mqtt.shorten import encode
 from monitor.health.status import TargetStatus
 from monitor.health.summary import tally
 from monitor.present.json_view import incident_view, rounded, summary_view, target_view
@@ -53,6 +53,11 @@ class Topics:
 
     def incident(self, incident_id: str) -> str:
         return f"{self.root}/incidents/{segment(incident_id)}"
+
+    def kind_of(self, topic: str) -> str:
+        """Return the filter that a topic belongs to: ``root/targets/#``, or the topic itself."""
+        kind, found, _ = topic.removeprefix(f"{self.root}/").partition("/")
+        return f"{self.root}/{kind}/#" if found else topic
 
     @property
     def of_subjects(self) -> tuple[str, ...]:
@@ -120,5 +125,4 @@ def _finite(facts: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 
 def _encoded(document: Mapping[str, object]) -> bytes:
-    """ASCII, in one line: a text that a server sent may hold what UTF-8 can't."""
-    return json.dumps({"version": VERSION, **document}, separators=(",", ":")).encode("ascii")
+    return encode({"version": VERSION, **document})

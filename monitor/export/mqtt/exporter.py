@@ -1,4 +1,4 @@
-"""Publishes to an MQTT broker: keeps events until it took them, and connects again for ever."""
+"""The MQTT exporter: keeps events until the broker accepted them, and reconnects without end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from monitor.export.mqtt.documents import event_document
+from monitor.export.mqtt.documents import Topics, event_document
+from monitor.export.mqtt.limits import Learned, forget, learn
+from monitor.export.mqtt.notices import Notices
+from monitor.export.mqtt.reasons import Code, Reason, remediation
 from monitor.export.mqtt.spool import EventSpool
 from monitor.model.settings import MqttSettings
 from monitor.net.clock import Clock
@@ -23,29 +26,26 @@ from monitor.state.store import StateStore
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-    from monitor.export.mqtt.session import SessionEndedError
+    from monitor.export.mqtt.session import SessionEndedError, SessionParts
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds that a first, and any later, failure is waited out at the most; half at the least."""
+"""Seconds before the next session: at most 1 s after a first failure, then twice as long each
+time, at most 60 s; at least half of that."""
 
 RIVAL_PAUSE = (60.0, 120.0)
-"""Seconds for which the field is left to another client with our client id."""
+"""Seconds before the next session after another client has taken over the client id."""
 
 LASTING = 30.0
-"""A session that lasted so many seconds was a success: what follows is a new trouble."""
-
-SHORT_SESSIONS = 3
-"""After so many sessions in a row that the broker accepted and soon ended, another client
-with our id is suspected: MQTT 3.1.1 has no way to say so."""
+"""Seconds after which a session counts as a success: the next failure is a first one."""
 
 SAVE_AFTER = 0.5
-"""Seconds after which an event that the broker did not take is on disk."""
+"""Seconds after which an event that the broker has not accepted is on disk."""
 
 log = structlog.get_logger(__name__)
 
 
 class MqttExporter:
-    """Publishes the board and its events for as long as ``configure`` has named a broker."""
+    """Publishes the state and its events for as long as ``configure`` has named a broker."""
 
     def __init__(
         self, store: StateStore, directory: Path | None, clock: Clock, random: Random
@@ -58,12 +58,12 @@ class MqttExporter:
         self._resolver: Resolver
         self._trust_store: TrustStore
         self._spool: EventSpool | None = None
-        self._self_metrics = MqttMetrics()
+        self._metrics = MqttMetrics()
         self._started = f"{int(clock.time() * 1000):x}"
         self._number = 0
         self._turn = -1
-        self._short_sessions = 0
-        self._said = ""
+        self._learned = Learned()
+        self._notices = Notices()
         self._changed = asyncio.Event()
         self._woken = asyncio.Event()
         self._closing = asyncio.Event()
@@ -77,11 +77,11 @@ class MqttExporter:
         if broker == self._broker:
             return
         self._broker = broker
-        self._store.mqtt = self._self_metrics if broker else None
+        self._learned = Learned()
+        self._notices.clear()
+        self._store.mqtt = self._metrics if broker else None
         if broker is not None and self._spool is None:
-            self._spool = EventSpool(
-                self._directory, broker.max_pending, self._self_metrics.dropped
-            )
+            self._spool = EventSpool(self._directory, broker.max_pending, self._metrics.dropped)
             self._spool.load()
             self._touch()
         elif broker is not None and self._spool is not None:
@@ -123,7 +123,7 @@ class MqttExporter:
 
     def _touch(self) -> None:
         """Take note that the spool has changed."""
-        self._self_metrics.pending = len(self._spool or ())
+        self._metrics.pending = len(self._spool or ())
         self._woken.set()
         self._unsaved.set()
 
@@ -152,56 +152,65 @@ class MqttExporter:
         """
         from monitor.export.mqtt.session import MqttSession, SessionEndedError  # noqa: PLC0415
 
-        session = MqttSession(
-            broker,
-            client_id_of(broker, self._store.identity.runner_id, socket.gethostname()),
-            store=self._store,
-            self_metrics=self._self_metrics,
-            spool=spool,
-            woken=self._woken,
-            closing=self._closing,
-            on_taken=self._touch,
-        )
+        client_id = client_id_of(broker, self._store.identity.runner_id, socket.gethostname())
+        loop = asyncio.get_running_loop()
+        self._learned = forget(self._learned, loop.time())
+        session = MqttSession(broker, client_id, self._parts(spool), self._learned)
         self._turn += 1
         try:
             await session.run(self._resolver, self._trust_store, self._turn)
         except SessionEndedError as ended:
-            self._judge(ended)
-            self._say(broker, ended)
-            if ended.rival or ended.lasted is None or ended.lasted < LASTING:
+            self._learned = learn(self._learned, ended.end, loop.time())
+            self._log_end(broker, client_id, ended)
+            if is_taken_over(ended) or ended.lasted is None or ended.lasted < LASTING:
                 raise
-            self._said = ""
+            self._notices.over("connection")
         except Exception as error:
             log.exception("MQTT session failed")
             raise SessionEndedError(f"unexpected {type(error).__name__}") from None
 
-    def _judge(self, ended: SessionEndedError) -> None:
-        """Suspect another client with our id where the broker can't tell."""
-        if ended.lasted is not None:
-            self._short_sessions = self._short_sessions + 1 if ended.lasted < LASTING else 0
-            ended.rival |= self._short_sessions >= SHORT_SESSIONS
-        self._self_metrics.conflicts += ended.rival
+    def _parts(self, spool: EventSpool) -> SessionParts:
+        from monitor.export.mqtt.session import SessionParts  # noqa: PLC0415
 
-    def _say(self, broker: MqttSettings, ended: SessionEndedError) -> None:
-        """Say why a session ended, once for as long as it is the same."""
-        what = "MQTT connection lost" if ended.lasted is not None else "MQTT broker not reached"
+        return SessionParts(
+            store=self._store,
+            metrics=self._metrics,
+            spool=spool,
+            notices=self._notices,
+            woken=self._woken,
+            closing=self._closing,
+            on_taken=self._touch,
+        )
+
+    def _log_end(self, broker: MqttSettings, client_id: str, ended: SessionEndedError) -> None:
+        """Log why a session ended, once for as long as the reason is the same."""
+        connected = ended.lasted is not None
+        event = "MQTT connection lost" if connected else "MQTT broker not reached"
+        if is_taken_over(ended):
+            self._metrics.conflicts += 1
+            event = "another client uses this monitor's MQTT client id"
         facts = {"broker": f"{broker.host}:{broker.port}", "reason": str(ended)}
-        if ended.rival:
-            what = "another client seems to use this monitor's MQTT client id"
-            facts["remediation"] = "give each monitor its own mqtt.client_id"
-        if self._said != what + facts["reason"]:
-            self._said = what + facts["reason"]
-            log.warning(what, **facts)
+        topics = f"{Topics.of(broker.topic_prefix, client_id).root}/#"
+        code = ended.reason.code if ended.reason else None
+        if text := remediation(code, topics, connected=connected):
+            facts["remediation"] = text
+        self._notices.once("connection", event, **facts)
 
     def _pause(self, state: RetryCallState) -> float:
         """Return the seconds to wait before the next session."""
         from tenacity import wait_exponential  # noqa: PLC0415
 
         ended = state.outcome.exception() if state.outcome else None
-        if getattr(ended, "rival", False):
+        if is_taken_over(ended):
             return self._random.uniform(*RIVAL_PAUSE)
         longest = wait_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE)(state)
         return self._random.uniform(longest / 2, longest)
+
+
+def is_taken_over(ended: BaseException | None) -> bool:
+    """Return whether the broker said that another client came with the same id."""
+    reason = getattr(ended, "reason", None)
+    return isinstance(reason, Reason) and reason.code == Code.SESSION_TAKEN_OVER
 
 
 def client_id_of(broker: MqttSettings, runner_id: str, host_name: str) -> str:

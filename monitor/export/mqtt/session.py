@@ -1,14 +1,14 @@
-"""One session with an MQTT broker: what there is to know first, then every change.
+"""One session with an MQTT broker: the current state first, then every change.
 
-Imports aiomqtt, so it is itself imported only where a broker is configured.
+Imports aiomqtt, so it is itself imported only when a broker is configured.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from itertools import islice
+from dataclasses import dataclass
 from typing import NoReturn
 
 import structlog
@@ -16,100 +16,115 @@ from aiomqtt import MqttError, Will
 
 from monitor.export.mqtt.client import (
     BrokerClient,
+    BrokerError,
+    connect_transport,
     connected,
-    is_taken_over,
-    reason_of,
+    shown,
     tls_context,
 )
-from monitor.export.mqtt.documents import Topics, offline, retained
+from monitor.export.mqtt.documents import Topics, offline
+from monitor.export.mqtt.limits import Learned, Phase, SessionEnd
+from monitor.export.mqtt.notices import Notices
+from monitor.export.mqtt.outlet import Outlet
+from monitor.export.mqtt.publisher import Publisher
+from monitor.export.mqtt.reasons import Reason
 from monitor.export.mqtt.spool import EventSpool
-from monitor.model.settings import MqttSettings
+from monitor.model.settings import MqttSettings, MqttVersion
 from monitor.net.sockets.trust_store import TrustStore
 from monitor.probes.context import Resolver
-from monitor.state.self_metrics import Dropped, MqttMetrics
+from monitor.state.self_metrics import MqttMetrics
 from monitor.state.store import StateStore
 
-WINDOW = 10
-"""Messages on their way at once: a broker may take as few (MQTT 5.0 receive maximum)."""
-
 PAUSE = 0.1
+"""Seconds in which changes are collected before they are published."""
+
 REFRESH = 10.0
-"""Seconds between two looks at the board when nothing happens: an incident that only grew is
+"""Seconds between two looks at the state when nothing happens: an incident that only grew is
 no event."""
 
 FAREWELL_TIMEOUT = 2.0
-LEFTOVERS_LIMIT = 10_000
+"""Limit of the last message, which takes the place of the last will: 2 s."""
 
 log = structlog.get_logger(__name__)
-
-Message = tuple[str, bytes, bool]
-"""Topic, payload, and whether it is retained."""
 
 
 class SessionEndedError(Exception):
     """The session is over, or never came about; the message says why. ``lasted`` is the
-    seconds since the broker accepted it, None where it never did. ``rival``: another client
-    has come with the same id."""
-
-    def __init__(self, reason: str, lasted: float | None = None, *, rival: bool = False) -> None:
-        super().__init__(reason)
-        self.lasted = lasted
-        self.rival = rival
-
-
-class MqttSession:
-    """Publishes the board and the spool's events through one connection. ``woken`` is set when
-    there is something new and before a cancellation, for which ``closing`` is set too.
-    ``on_taken`` is called when the broker took events."""
+    seconds since the broker accepted it, None if it never did; ``reason`` the broker's own."""
 
     def __init__(
         self,
-        broker: MqttSettings,
-        client_id: str,
+        text: str,
+        lasted: float | None = None,
         *,
-        store: StateStore,
-        self_metrics: MqttMetrics,
-        spool: EventSpool,
-        woken: asyncio.Event,
-        closing: asyncio.Event,
-        on_taken: Callable[[], None],
+        reason: Reason | None = None,
+        end: SessionEnd | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.lasted = lasted
+        self.reason = reason
+        self.end = end or SessionEnd(Phase.CONNECTING, code=reason.code if reason else None)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What a session works with. ``woken`` is set when there is something new and before a
+    cancellation, for which ``closing`` is set too. ``on_taken`` is called when the broker took
+    events."""
+
+    store: StateStore
+    metrics: MqttMetrics
+    spool: EventSpool
+    notices: Notices
+    woken: asyncio.Event
+    closing: asyncio.Event
+    on_taken: Callable[[], None]
+
+
+class MqttSession:
+    """Publishes the state and the spool's events through one connection."""
+
+    def __init__(
+        self, broker: MqttSettings, client_id: str, parts: SessionParts, learned: Learned
     ) -> None:
         self._broker = broker
         self._client_id = client_id
+        self._parts = parts
+        self._learned = learned
         self._topics = Topics.of(broker.topic_prefix, client_id)
-        self._store = store
-        self._self_metrics = self_metrics
-        self._spool = spool
-        self._woken = woken
-        self._closing = closing
-        self._on_taken = on_taken
-        self._sent: dict[str, bytes] = {}
+        self._outlet: Outlet | None = None
         self._began: float | None = None
-        self._said_refusal = False
+        self._phase = Phase.CONNECTING
 
     async def run(self, resolver: Resolver, trust_store: TrustStore, turn: int) -> NoReturn:
         """Connect to the broker's address whose ``turn`` it is and publish until it ends.
 
         Raises:
             SessionEndedError: whatever happened.
-            CancelledError: when told to stop; the monitor is offline then, and it was said.
+            CancelledError: when told to stop; the broker has the status "offline" then.
         """
-        loop = asyncio.get_running_loop()
         try:
             await self._connect_and_publish(resolver, trust_store, turn)
         except* (MqttError, OSError) as group:
-            error = _first(group)
-            lasted = None if self._began is None else loop.time() - self._began
-            ended = SessionEndedError(reason_of(error), lasted, rival=is_taken_over(error))
+            ended = self._ended(_first(group))
         finally:
-            self._self_metrics.connected = False
+            self._parts.metrics.connected = False
         self._stop_if_told()
         raise ended from None
+
+    def _ended(self, error: BaseException) -> SessionEndedError:
+        reason = error.reason if isinstance(error, BrokerError) else None
+        closed = isinstance(error, BrokerError) and error.closed
+        text = str(error) if isinstance(error, BrokerError) else _text(error)
+        if self._outlet is None or self._began is None:
+            return SessionEndedError(text, reason=reason)
+        end = self._outlet.end(reason, closed=closed)
+        lasted = asyncio.get_running_loop().time() - self._began
+        return SessionEndedError(text, lasted, reason=reason, end=end)
 
     async def _connect_and_publish(
         self, resolver: Resolver, trust_store: TrustStore, turn: int
     ) -> None:
-        will = Will(self._topics.status, offline("lost"), qos=1, retain=True)
         context = (
             await asyncio.to_thread(tls_context, self._broker, trust_store)
             if self._broker.tls
@@ -117,116 +132,108 @@ class MqttSession:
         )
         resolution = await resolver.resolve(self._broker.host)
         if resolution.failure is not None:
-            raise MqttError(f"{self._broker.host}: {resolution.failure.message}")
+            raise BrokerError(f"{self._broker.host}: {resolution.failure.message}")
         address = resolution.addresses[turn % len(resolution.addresses)]
+        transport = await connect_transport(self._broker, address, context)
+        publisher: Publisher | None = None
         client = BrokerClient(
             self._broker,
-            address,
+            transport,
             self._client_id,
-            will=will,
-            context=context,
-            on_answer=self._answered,
+            will=Will(
+                self._topics.status,
+                offline("lost"),
+                qos=self._learned.qos,
+                retain=self._learned.retain,
+            ),
+            on_retained=lambda topic: publisher.found(topic) if publisher else None,
         )
         async with connected(client):
-            self._accepted()
+            modern = self._broker.version is MqttVersion.V5
+            self._outlet = Outlet(client, self._learned, modern=modern)
+            publisher = Publisher(self._outlet, self._topics, self._parts)
+            self._accepted(self._outlet)
             try:
-                await self._publish_and_listen(client)
+                await self._publish_until_the_end(client, publisher, self._outlet)
             except asyncio.CancelledError:
-                await self._farewell(client)
+                await self._farewell(client, self._outlet)
                 raise
 
-    def _accepted(self) -> None:
+    def _accepted(self, outlet: Outlet) -> None:
         self._began = asyncio.get_running_loop().time()
-        self._self_metrics.connected = True
-        self._self_metrics.sessions += 1
+        self._parts.metrics.connected = True
+        self._parts.metrics.sessions += 1
         log.info("MQTT connected", broker=f"{self._broker.host}:{self._broker.port}")
+        if not outlet.retain:
+            self._parts.notices.once(
+                "retain",
+                "MQTT broker retains no messages",
+                effect="a subscriber learns a state only when it changes",
+            )
+        if outlet.qos == 0:
+            self._parts.notices.once(
+                "qos",
+                "MQTT broker accepts only QoS 0",
+                effect="events that are on their way when the connection ends are lost",
+            )
 
-    async def _publish_and_listen(self, client: BrokerClient) -> None:
+    async def _publish_until_the_end(
+        self, client: BrokerClient, publisher: Publisher, outlet: Outlet
+    ) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._find_leftovers(client))
-            await self._publish_changes(client)
+            group.create_task(client.ended())
+            subscribed = await self._subscribe(client, outlet)
+            while True:
+                self._stop_if_told()
+                self._parts.woken.clear()
+                await publisher.publish()
+                if subscribed:
+                    await client.ask(client.unsubscribe(list(self._topics.of_subjects)))
+                    subscribed = False
+                await asyncio.sleep(PAUSE)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(REFRESH, publisher.next_retry())):
+                        await self._parts.woken.wait()
 
-    async def _find_leftovers(self, client: BrokerClient) -> None:
-        """Learn what the broker still keeps of us from earlier; ends with the connection."""
-        async for message in client.messages:
-            topic = message.topic.value
-            ours = message.retain and topic.startswith(f"{self._topics.root}/")
-            if ours and len(self._sent) < LEFTOVERS_LIMIT:
-                self._sent.setdefault(topic, b"")
-                self._woken.set()
-
-    async def _publish_changes(self, client: BrokerClient) -> None:
-        with suppress(MqttError):  # who may only publish finds no leftovers
-            await client.subscribe([(topic, 0) for topic in self._topics.of_subjects])
-        subscribed = True
-        while True:
-            self._stop_if_told()
-            self._woken.clear()
-            await self._publish_store(client)
-            await self._publish_events(client)
-            if subscribed:
-                await client.unsubscribe(list(self._topics.of_subjects))
-                subscribed = False
-            await asyncio.sleep(PAUSE)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(REFRESH):
-                    await self._woken.wait()
+    async def _subscribe(self, client: BrokerClient, outlet: Outlet) -> bool:
+        """Ask for what the broker still retains of an earlier run; whether it was asked. A
+        client that may only publish goes on without."""
+        if not (self._learned.subscribe and outlet.retain):
+            return False
+        outlet.phase = Phase.SUBSCRIBING
+        await client.ask(client.subscribe([(topic, 0) for topic in self._topics.of_subjects]))
+        outlet.phase = Phase.IDLE
+        return True
 
     def _stop_if_told(self) -> None:
         """Be cancelled after all: ``asyncio.wait_for`` swallows that when its result comes at
         the same time, and a task group when a failure does (Python before 3.12 and 3.13)."""
-        if self._closing.is_set():
+        if self._parts.closing.is_set():
             raise asyncio.CancelledError
 
-    async def _publish_store(self, client: BrokerClient) -> None:
-        """Have the broker keep what the board says, and nothing else of ours."""
-        wanted = retained(self._store, self._topics)
-        changed = {t: payload for t, payload in wanted.items() if self._sent.get(t) != payload}
-        gone = dict.fromkeys(self._sent.keys() - wanted.keys(), b"")
-        await self._publish(client, [(t, p, True) for t, p in (changed | gone).items()])
-        self._sent.update(changed)
-        for topic in gone:
-            del self._sent[topic]
+    async def _farewell(self, client: BrokerClient, outlet: Outlet) -> None:
+        """Publish "stopped" in the place of the last will, which the broker discards at an
+        orderly disconnection; without an answer, have it publish the will."""
+        answers: list[Reason] = []
+        with suppress(MqttError, TimeoutError):
+            async with asyncio.timeout(FAREWELL_TIMEOUT):
+                await client.send(
+                    self._topics.status,
+                    offline("stopped"),
+                    outlet.qos,
+                    retain=outlet.retain,
+                    answered=answers.append,
+                )
+        stopped = bool(answers) and not answers[0].is_failure
+        self._parts.metrics.published += stopped
+        await client.leave(with_will=not stopped)
 
-    async def _publish_events(self, client: BrokerClient) -> None:
-        while entries := self._spool.first(WINDOW):
-            await self._publish(client, [(self._topics.events, p, False) for _, p in entries])
-            self._spool.done(entries[-1][0])
-            self._on_taken()
 
-    async def _publish(self, client: BrokerClient, messages: Iterable[Message]) -> None:
-        """Publish in order, some at a time, and wait until the broker took them."""
-        rest = iter(messages)
-        while batch := tuple(islice(rest, WINDOW)):
-            tasks = [asyncio.create_task(client.publish(t, p, 1, retain)) for t, p, retain in batch]
-            try:
-                await asyncio.gather(*tasks)
-            finally:
-                for task in tasks:
-                    task.cancel()
-
-    async def _farewell(self, client: BrokerClient) -> None:
-        """Take the place of the last will, which the broker forgets with an orderly goodbye."""
-        with suppress(MqttError):
-            await client.publish(
-                self._topics.status, offline("stopped"), 1, True, timeout=FAREWELL_TIMEOUT
-            )  # fmt: skip
-        await client.leave()
-
-    def _answered(self, reason: str) -> None:
-        """Count a message that the broker took, or refused for a reason."""
-        if not reason:
-            self._self_metrics.published += 1
-            return
-        self._self_metrics.dropped[Dropped.REFUSED] += 1
-        if not self._said_refusal:
-            self._said_refusal = True
-            log.warning(
-                "MQTT broker refuses messages",
-                reason=reason,
-                topics=f"{self._topics.root}/#",
-                remediation="allow this user to publish below these topics",
-            )
+def _text(error: BaseException) -> str:
+    """Return why no connection came about, or why it ended, in the system's words."""
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return "no answer in time"
+    return shown(str(error)) or type(error).__name__
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:

@@ -56,10 +56,14 @@ class EventSpool:
         """Return the oldest events, ``count`` at the most."""
         return tuple(islice(self._entries, count))
 
-    def done(self, place: int) -> None:
-        """Forget the events up to the one at ``place``."""
-        while self._entries and self._entries[0][0] <= place:
-            self._remove_first()
+    def discard(self, place: int) -> None:
+        """Remove the event at ``place``, if it is still there."""
+        for entry in self._entries:
+            if entry[0] == place:
+                self._entries.remove(entry)
+                self._bytes -= len(entry[1])
+            if entry[0] >= place:
+                return
 
     def _remove_first(self) -> None:
         _, document = self._entries.popleft()

@@ -19,6 +19,9 @@ _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 _LENGTH = re.compile(r"[0-9]+", re.ASCII)
 _LENGTH_LIMIT = 2**63 - 1
+FIELD_LINES_LIMIT = 4_000
+"""Field lines of one head or trailer section: at most 4,000, because each costs time and memory."""
+
 _NO_TRAILERS = frozenset({"transfer-encoding", "trailer", "content-length"})
 
 
@@ -100,15 +103,17 @@ def parse_fields(lines: list[bytes]) -> dict[str, tuple[str, ...]]:
     """
     if lines and lines[0][:1] in {b" ", b"\t"}:
         raise bad("a first field line that begins with a space")
-    fields: dict[str, tuple[str, ...]] = {}
+    if len(lines) > FIELD_LINES_LIMIT:
+        raise bad(f"more than {FIELD_LINES_LIMIT} field lines")
+    fields: dict[str, list[str]] = {}
     for line in _unfolded(lines):
         name, _, value = line.partition(b":")
         if not _NAME.fullmatch(name) or _BAD_VALUE.search(value):
             raise bad("a malformed field line")
         key = name.decode("ascii").lower()
         text = value.strip(b" \t").decode("latin-1")
-        fields[key] = (*fields[key], text) if key in fields else (text,)
-    return fields
+        fields.setdefault(key, []).append(text)
+    return {key: tuple(values) for key, values in fields.items()}
 
 
 def _unfolded(lines: list[bytes]) -> Iterable[bytes]:

@@ -10,7 +10,13 @@ from enum import Enum, auto
 from monitor.model.probe_result import FailureKind
 from monitor.net.errors import ExchangeError
 from monitor.net.http.chunked import ChunkedDecoder
-from monitor.net.http.fields import Head, bad, parse_fields, parse_status_line
+from monitor.net.http.fields import (
+    FIELD_LINES_LIMIT,
+    Head,
+    bad,
+    parse_fields,
+    parse_status_line,
+)
 from monitor.net.sockets.stream import Stream
 
 HEAD_LIMIT = 524_288
@@ -139,7 +145,7 @@ class ResponseParser:
             raise ExchangeError(
                 FailureKind.HTTP_FORMAT, "the peer speaks HTTP/2 without ALPN", "HTTP2"
             )
-        end = self._buffer.find(b"\n")
+        end = self._buffer.find(b"\n", self._scanned)
         if end >= 0:
             parse_status_line(bytes(self._buffer[:end]).removesuffix(b"\r"))
             self._status_line_read = True
@@ -153,6 +159,8 @@ class ResponseParser:
             raise bad(f"a head of more than {HEAD_LIMIT} bytes")
         if found is None:
             return None
+        if self._buffer.count(b"\n", 0, size) > FIELD_LINES_LIMIT + 2:
+            raise bad(f"more than {FIELD_LINES_LIMIT} field lines")
         raw = bytes(self._buffer[: found.start()])
         del self._buffer[:size]
         self._interim_bytes += size

@@ -19,12 +19,13 @@ _OPTIONS = {
 @dataclass(frozen=True, slots=True)
 class IcmpError:
     """An ICMP error that came back for what a socket sent. ``sender`` is the router or
-    host that sent it, "" where the kernel does not tell."""
+    host that sent it, "" if unknown. ``info`` is the MTU of a message that reports one."""
 
     errno: int
     type: int
     code: int
     sender: str
+    info: int = 0
 
 
 def keep_icmp_errors(sock: socket.socket, family: socket.AddressFamily, *, on: bool = True) -> None:
@@ -41,10 +42,10 @@ def read_icmp_error(sock: socket.socket) -> IcmpError | None:
         return None
     for level, kind, data in messages:
         if (level, kind) == _OPTIONS[sock.family] and len(data) >= _EXTENDED_ERROR.size:
-            number, origin, icmp_type, code, _, _ = _EXTENDED_ERROR.unpack_from(data)
+            number, origin, icmp_type, code, info, _ = _EXTENDED_ERROR.unpack_from(data)
             if origin in {_ORIGIN_ICMP, _ORIGIN_ICMP6}:
                 sender = _offender(data[_EXTENDED_ERROR.size :])
-                return IcmpError(number, icmp_type, code, sender)
+                return IcmpError(number, icmp_type, code, sender, info)
     return None
 
 

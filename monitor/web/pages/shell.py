@@ -52,6 +52,7 @@ def opening(
 <p class="where">{named}</p>
 <p class="asof"><span id="link" role="status"></span> As of {moment(now, now)}</p>
 </header>
+<p class="notice down" id="stale" role="alert" hidden><strong></strong><span></span></p>
 <main id="main">
 {_stalled(store, now)}"""
 

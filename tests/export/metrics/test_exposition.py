@@ -1,14 +1,19 @@
 """The exposition: valid in both formats, one moment, and short on the event loop."""
 
-import asyncio
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import cycle
 
 import pytest
+from prometheus_client import generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
+from prometheus_client.registry import Collector
 
-from monitor.export.metrics.exposition import Format, negotiate, render, render_politely, snapshot
+from monitor.export.metrics.exposition import Format, exposition_pieces, negotiate, render
 from monitor.export.metrics.families import families
 from monitor.model.causes import Cause
 from monitor.state.store import StateStore
@@ -58,6 +63,9 @@ def test_the_process_is_exported_too() -> None:
             Format.OPENMETRICS,
         ),
         ("text/plain, application/openmetrics-text; q=0", Format.TEXT),
+        ("text/plain;q=0.9, application/openmetrics-text;q=0.1", Format.TEXT),
+        ("application/openmetrics-text;q=0.5, text/plain;q=0", Format.OPENMETRICS),
+        ("application/openmetrics-text; q=0.0", Format.TEXT),
         ("application/openmetrics-text; version=abc", Format.OPENMETRICS),
         ("text/plain;version=abc", Format.TEXT),
         (";;;,,,=", Format.TEXT),
@@ -68,34 +76,41 @@ def test_the_format_is_the_scrapers_choice(accept: str, expected: Format) -> Non
 
 
 @pytest.mark.parametrize("form", Format)
-async def test_the_event_loop_runs_on_while_a_scrape_is_written(form: Format) -> None:
-    store = _with_targets(realistic_board(), 80)
-    turns = 0
-    scrape = asyncio.create_task(render_politely(store, form))
-    while not scrape.done():
-        turns += 1
-        await asyncio.sleep(0)
-    assert (await scrape).count(b"\n") > 3000
-    assert turns >= len(list(families(store)))
+@pytest.mark.parametrize("store", [realistic_board(), hostile_board(), StateStore()])
+def test_the_library_writes_the_same(store: StateStore, form: Format) -> None:
+    """prometheus_client is the oracle for the lines that are written here."""
+
+    class Registry(Collector):
+        def collect(self) -> Iterator[Metric]:
+            return families(store)
+
+    write = generate_latest if form is Format.TEXT else generate_openmetrics
+    expected = write(Registry())
+    found = b"\n".join(_without_process(render(store, form))) + b"\n"
+    assert sorted(found.splitlines()) == sorted(expected.splitlines())
 
 
-async def test_a_scrape_is_of_one_moment_though_the_board_changes() -> None:
+def test_a_piece_is_one_target_or_a_part_of_one_family() -> None:
+    store = _with_targets(realistic_board(), 1000)
+    pieces = list(exposition_pieces(store, Format.TEXT))
+    assert len(pieces) > 1000
+    assert max(map(len, pieces)) < 100_000
+
+
+def test_the_samples_of_one_target_belong_to_one_result() -> None:
     store = realistic_board()
-    scrape = asyncio.create_task(render_politely(store, Format.TEXT))
-    await asyncio.sleep(0)
-    expected = render(store)
+    before = render(store)
+    pieces = exposition_pieces(store, Format.TEXT)
+    next(pieces)
     status = next(iter(store.statuses.values()))
     status.probes += 1000
     status.durations.observe(1.0)
     status.failures[Cause.HTTP_STATUS] += 1
-    store.self_metrics.loop_lag.observe(1.0)
-    store.statuses = {}
-    assert _without_process(await scrape) == _without_process(expected)
-
-
-def test_a_snapshot_says_what_the_board_said() -> None:
-    store = realistic_board()
-    assert _without_process(render(snapshot(store))) == _without_process(render(store))
+    name = f'target="{status.target.id}"'.encode()
+    after = b"".join(pieces)
+    assert [line for line in after.splitlines() if name in line] == [
+        line for line in before.splitlines() if name in line
+    ]
 
 
 def _without_process(scrape: bytes) -> list[bytes]:
@@ -103,7 +118,7 @@ def _without_process(scrape: bytes) -> list[bytes]:
 
 
 def _with_targets(store: StateStore, count: int) -> StateStore:
-    for number, status in enumerate([*store.statuses.values(), *store.statuses.values()]):
+    for number, status in enumerate(cycle(list(store.statuses.values()))):
         if len(store.statuses) >= count:
             break
         endpoint = replace(status.target.endpoint, id=f"more-{number}")

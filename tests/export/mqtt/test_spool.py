@@ -32,11 +32,12 @@ def documents(of: EventSpool) -> list[bytes]:
     return [document for _, document in of.all()]
 
 
-def test_events_stay_in_order_until_they_are_done():
+def test_events_stay_in_order_until_they_are_discarded():
     made = filled()
     two = made.first(2)
     assert [document for _, document in two] == DOCUMENTS[:2]
-    made.done(two[-1][0])
+    for place, _ in two:
+        made.discard(place)
     assert documents(made) == DOCUMENTS[2:]
 
 
@@ -56,14 +57,15 @@ def test_what_made_room_while_it_was_being_sent_is_not_missed():
     sent = made.first(2)
     for document in (b"4", b"5", b"6"):
         made.put(document)
-    made.done(sent[-1][0])
+    for place, _ in sent:
+        made.discard(place)
     assert documents(made) == [DOCUMENTS[3], b"4", b"5", b"6"]
 
 
 def test_a_restart_brings_back_what_was_not_done(tmp_path: Path):
     before = filled(tmp_path)
     before.save(before.all())
-    before.done(0)
+    before.discard(0)
     before.save(before.all())
     after = spool(tmp_path)
     after.load()
@@ -82,6 +84,15 @@ def test_damaged_events_are_skipped_counted_and_gone_the_next_time(tmp_path: Pat
     assert logs[0]["event"] == "damaged MQTT events skipped"
     made.save(made.all())
     assert decode((tmp_path / NAME).read_bytes()) == ([DOCUMENTS[0], DOCUMENTS[2]], 0)
+
+
+def test_one_of_several_can_be_discarded_and_one_that_is_gone():
+    made = filled()
+    made.discard(1)
+    made.discard(1)
+    assert documents(made) == [DOCUMENTS[0], *DOCUMENTS[2:]]
+    made.put(b"4")
+    assert documents(made)[-1] == b"4"
 
 
 @given(st.binary(max_size=200))
@@ -107,6 +118,6 @@ def test_nothing_is_written_when_nothing_changed(tmp_path: Path):
     made = spool(tmp_path)
     made.load()
     made.put(DOCUMENTS[0])
-    made.done(0)
+    made.discard(0)
     made.save(made.all())
     assert not (tmp_path / NAME).exists()

@@ -1,0 +1,1 @@
+"""Path probes without privileges: hops, flows, and the hop that resets."""

@@ -1,0 +1,51 @@
+"""Address ranges have labels, AWS's by the file that AWS publishes."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+
+import pytest
+
+from monitor.net.path.ranges import AddressLabels, RangesError, aws_ranges
+
+FILE = json.dumps(
+    {
+        "prefixes": [
+            {"ip_prefix": "52.94.0.0/16", "region": "GLOBAL", "service": "AMAZON"},
+            {"ip_prefix": "52.94.5.0/24", "region": "eu-central-1", "service": "EC2"},
+        ],
+        "ipv6_prefixes": [{"ipv6_prefix": "2600:1f14::/36", "region": "us-west-2"}],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("address", "label"),
+    [
+        ("10.1.2.3", "private"),
+        ("172.31.0.1", "private"),
+        ("172.32.0.1", "public"),
+        ("192.168.1.1", "VPC"),
+        ("100.64.3.4", "carrier-grade NAT"),
+        ("169.254.169.254", "link-local"),
+        ("fe80::1%eth0", "link-local"),
+        ("fd00:ec2::254", "private"),
+        ("52.94.5.7", "AWS eu-central-1"),
+        ("52.94.6.7", "AWS GLOBAL"),
+        ("2600:1f14::1", "AWS us-west-2"),
+        ("198.51.100.1", "public"),
+        ("not an address", ""),
+    ],
+)
+def test_an_address_has_the_label_of_its_narrowest_range(address: str, label: str) -> None:
+    own = (ipaddress.ip_network("192.168.1.0/24"),)
+    assert AddressLabels(own, aws_ranges(FILE)).label(address) == label
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"prefixes": [1], "ipv6_prefixes": []}', "[" * 9999]
+)
+def test_another_file_is_refused(text: str) -> None:
+    with pytest.raises(RangesError, match="not a file of AWS"):
+        aws_ranges(text)
