@@ -17,8 +17,16 @@ REQUEST_LIMIT = 4096
 HEADERS_LIMIT = 64
 """Maximum number of header fields of a request."""
 
+HEAD_LIMIT = 32 * 1024
+"""Maximum number of bytes received before a request is complete."""
+
 WRITE_BUFFER = 32 * 1024
 """Unsent bytes of a connection above which its response waits for the client."""
+
+_HEAD_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nServer: egress-monitor\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
 
 _NEVER = 86_400.0
 """Timeout of aiohttp's own idle timer: the listener enforces the deadlines, and aborts."""
@@ -40,7 +48,7 @@ class Connection(web.RequestHandler):
     """aiohttp's protocol with the listener's deadlines. It reveals nothing to clients that send
     junk, and does not let them fill the log."""
 
-    __slots__ = ("_on_lost", "client")
+    __slots__ = ("_head", "_on_lost", "client")
 
     def __init__(
         self,
@@ -61,6 +69,7 @@ class Connection(web.RequestHandler):
         )
         self.client = client
         self._on_lost = on_lost
+        self._head = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Limit the bytes that wait for a client that does not read."""
@@ -77,6 +86,11 @@ class Connection(web.RequestHandler):
         """Parse bytes; the deadline of a request starts with its first byte."""
         if data and self.client.phase is ConnectionPhase.IDLE:
             self.client.enter(ConnectionPhase.REQUEST, self._loop.time())
+        self._head = self._head + len(data) if self.client.phase is ConnectionPhase.REQUEST else 0
+        if self._head > HEAD_LIMIT and self.transport is not None:
+            self.transport.write(_HEAD_TOO_LARGE)
+            self.force_close()
+            return
         super().data_received(data)
 
     async def finish_response(
@@ -96,6 +110,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer a malformed request (4xx) or report a bug of the monitor (500)."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # The client is gone; no answer can reach it.
         if status >= 500:
             log.error("request failed", path=request.path, exc_info=exc)
         else:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from asyncio import sslproto
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,6 +54,9 @@ memory limit, and a client that does not read fills the buffer."""
 
 RECEIVE_BUFFER = 16 * 1024
 """Kernel receive buffer of a connection, in bytes: the longest request fits."""
+
+TLS_READ_BUFFER = 16 * 1024
+"""Read buffer of a TLS connection, in bytes: one TLS record (RFC 8446, section 5.1)."""
 
 _TLS_HANDSHAKE = b"\x16"
 """First byte of a TLS connection: content type handshake (RFC 8446, section 5.1)."""
@@ -100,6 +104,10 @@ class Listener:
         self._limit = limit
         self._metrics = metrics
         self._certificate = certificate
+        if certificate is not None:
+            # asyncio allocates a read buffer of 256 KiB per TLS connection, in a reference cycle
+            # that outlives the connection until the next garbage collection. Requests are short.
+            sslproto.SSLProtocol.max_size = TLS_READ_BUFFER
         self._loop = asyncio.get_running_loop()
         self._listening: list[socket.socket] = []
         self._clients: set[Client] = set()

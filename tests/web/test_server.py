@@ -203,6 +203,13 @@ async def test_requests_have_a_limit() -> None:
         assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.0 400 "))
 
 
+async def test_a_head_has_a_limit_although_each_of_its_fields_is_short() -> None:
+    fields = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 4000) for number in range(60))
+    async with serving(realistic_board()) as port:
+        answer = await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n" + fields + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
 @pytest.mark.parametrize(
     "rubbish", [b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\nBad Header\r\n\r\n"]
 )
