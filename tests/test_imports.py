@@ -46,7 +46,7 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
     "incidents": ("common", "model", "diagnosis", "health", "catalog"),
     "state": ("common", "model", "diagnosis", "health", "incidents", "net", "net.proxy"),
     "config": ("common", "model", "catalog", "net.proxy"),
-    "present": (*_PURE, "state", "config"),
+    "present": (*_PURE, "state", "config", "net.path"),
     "scheduler": (*_NET, "probes", "diagnosis", "health", "incidents", "catalog", "state"),
     "discovery": (*_NET, "probes", "health", "catalog", "scheduler", "state"),
     "export": (),

@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 
 from monitor import __version__
-from monitor.cli.options import EVERY, Options
+from monitor.cli.options import EVERY, Options, TraceOptions
 from monitor.model.settings import ConfigError
 from monitor.present.formats import FirewallFormat, Format
 
@@ -28,6 +28,7 @@ _COMMANDS: Mapping[str, str] = {
     "check": "probe everything once; exit 0: all required reached, 1: not all, 2: wrong config",
     "endpoints": "list what is probed, what is switched off, and what stands for a wildcard",
     "validate": "say whether the configuration can be used; sends nothing",
+    "trace": "trace the hops to HOST on the port that fails; exit 0: it replies, 1: it does not",
     "healthcheck": "ask the monitor that runs on this machine whether it is well; exit 0 or 1",
 }
 _REPORTING = ("check", "endpoints", "validate")
@@ -91,6 +92,22 @@ def _options(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Optio
         firewall=FirewallFormat(request) if request else None,
         watch=getattr(arguments, "watch", False),
         every=getattr(arguments, "every", EVERY),
+        trace=_trace_options(arguments) if arguments.command == "trace" else None,
+    )
+
+
+def _trace_options(arguments: argparse.Namespace) -> TraceOptions:
+    host, port = arguments.destination
+    return TraceOptions(
+        host=host,
+        port=port or (4242 if arguments.udp else 443),
+        udp=arguments.udp,
+        proxy=arguments.proxy,
+        flows=arguments.flows,
+        live=arguments.live,
+        max_hops=arguments.max_hops,
+        timeout=arguments.timeout,
+        aws_ranges=Path(arguments.aws_ranges) if arguments.aws_ranges else None,
     )
 
 
@@ -148,8 +165,64 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
         )
     if name == "check":
         how.add_argument("--watch", action="store_true", help="keep a live view on the terminal")
+    if name == "trace":
+        _add_trace_options(command)
     if name == "healthcheck":
         command.add_argument("--port", type=_port, help="port (default: the configuration's)")
+
+
+def _add_trace_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "destination",
+        type=_destination,
+        metavar="HOST[:PORT]",
+        help="host name or IP address ([IPv6]:PORT); port 443 unless given, 4242 with --udp",
+    )
+    command.add_argument("--udp", action="store_true", help="send UDP (Nebula) instead of TCP")
+    command.add_argument("--proxy", action="store_true", help="trace to the configured proxy")
+    command.add_argument(
+        "--flows",
+        type=_flows,
+        default=0,
+        metavar="N",
+        help="also try N source ports twice: one bad path of several, or packet loss",
+    )
+    command.add_argument("--live", action="store_true", help="repeat and redraw until Ctrl-C")
+    command.add_argument("--max-hops", type=_hops, default=30, metavar="N", help="default: 30")
+    command.add_argument(
+        "--timeout", type=_seconds, default=1.0, metavar="SECONDS", help="per probe (default: 1)"
+    )
+    command.add_argument("--aws-ranges", metavar="FILE", help="AWS's ip-ranges.json, for labels")
+    command.add_argument(
+        "--json", dest="format", action="store_const", const="json", default="text"
+    )
+
+
+def _destination(text: str) -> tuple[str, int]:
+    """Split ``HOST[:PORT]``; an IPv6 address with a port is written in brackets."""
+    host, port = text, ""
+    if "/" in text:
+        raise argparse.ArgumentTypeError(f"{text} is not HOST or HOST:PORT")
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    if not host or any(character.isspace() for character in host):
+        raise argparse.ArgumentTypeError(f"{text} is not HOST or HOST:PORT")
+    return host, _port(port) if port else 0
+
+
+def _flows(text: str) -> int:
+    if text.isdecimal() and 2 <= int(text) <= 64:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is not a number of flows from 2 to 64")
+
+
+def _hops(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 64:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is not a number of hops from 1 to 64")
 
 
 def _port(text: str) -> int:

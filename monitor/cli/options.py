@@ -16,6 +16,23 @@ EVERY = 60.0
 
 
 @dataclass(frozen=True, slots=True)
+class TraceOptions:
+    """Arguments of ``trace``. ``flows`` is the number of source ports to try, 0 for none;
+    ``timeout`` is seconds per probe; ``aws_ranges`` is AWS's ip-ranges.json."""
+
+    host: str
+    port: int
+    udp: bool = False
+    proxy: bool = False
+    flows: int = 0
+    live: bool = False
+    max_hops: int = 30
+    probes: int = 3
+    timeout: float = 1.0
+    aws_ranges: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What the command line says. ``port`` is None where the configuration decides;
     ``firewall`` is None where no request to the firewall team is asked for."""
@@ -28,3 +45,4 @@ class Options:
     firewall: FirewallFormat | None = None
     watch: bool = False
     every: float = EVERY
+    trace: TraceOptions | None = None

@@ -18,6 +18,7 @@ from tests.lab.network import Namespace, sh
 
 NAMES = ("client", "r1", "r2", "r3", "server")
 SERVER_V4, SERVER_V6 = "192.0.2.14", "2001:db8:3::2"
+OTHER_V4, OTHER_V6 = "198.51.100.7", "2001:db8:ffff::7"
 ROUTERS_V4 = ("192.0.2.2", "192.0.2.6", "192.0.2.10")
 ROUTERS_V6 = ("2001:db8:0::2", "2001:db8:1::2", "2001:db8:2::2")
 
@@ -91,6 +92,9 @@ def _join(left: Namespace, right: Namespace, link: int) -> None:
 
 
 def _route(spaces: dict[str, Namespace]) -> None:
+    server = spaces["server"]
+    server.run(f"ip address add {OTHER_V4}/32 dev lo")
+    server.run(f"ip -6 address add {OTHER_V6}/128 dev lo nodad")
     for number, name in enumerate(NAMES):
         space = spaces[name]
         if number < len(NAMES) - 1:
