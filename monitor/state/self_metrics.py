@@ -97,8 +97,17 @@ class DropReason(StrEnum):
     TOO_OLD = "too_old"
     CORRUPT = "corrupt"
     REFUSED = "refused"
+    TOO_LARGE = "too_large"
     UNWRITTEN = "unwritten"
     OVERFLOW = "overflow"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The last drop for one reason: Unix seconds, and an explanation without secrets."""
+
+    at: float
+    explanation: str
 
 
 class RequestFailure(StrEnum):
@@ -117,13 +126,20 @@ class RequestFailure(StrEnum):
 @dataclass(slots=True)
 class RemoteWriteMetrics:
     """Metrics of one remote-write destination. Times are Unix seconds, the rest counts of samples
-    unless the name shows otherwise."""
+    unless the name shows otherwise. ``drops``: the last drop for each reason;
+    ``left_out``: metrics that the receiver rejects and that are not sent at present;
+    ``obstacle``: the response or failure that holds all samples up, "" if none does;
+    ``request_limit``: the samples that the next request may hold."""
 
     pending: int = 0
     queued: int = 0
     sent: int = 0
     retried: int = 0
     dropped: dict[DropReason, int] = field(default_factory=lambda: dict.fromkeys(DropReason, 0))
+    drops: dict[DropReason, Drop] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    obstacle: str = ""
+    request_limit: int = 0
     corrupt_records: int = 0
     queue_bytes: int = 0
     on_disk: bool = False

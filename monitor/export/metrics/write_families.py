@@ -9,9 +9,8 @@ G, N = Kind.GAUGE, Kind.COUNTER
 
 
 def _lost(self_metrics: RemoteWriteMetrics) -> float:
-    return float(
-        self_metrics.dropped[DropReason.REFUSED] + self_metrics.dropped[DropReason.UNWRITTEN]
-    )
+    reasons = (DropReason.REFUSED, DropReason.TOO_LARGE, DropReason.UNWRITTEN)
+    return float(sum(self_metrics.dropped[reason] for reason in reasons))
 
 
 WRITE_REQUESTS = "egress_remote_write_request_duration_seconds"
@@ -43,7 +42,7 @@ WRITE_FAMILIES: tuple[WriteFamily, ...] = (
     WriteFamily(
         "egress_remote_write_samples_failed",
         N,
-        "Samples that the receiver refused for good.",
+        "Samples that the receiver rejected for good.",
         lambda w: one(_lost(w)),
     ),
     WriteFamily(
@@ -56,9 +55,21 @@ WRITE_FAMILIES: tuple[WriteFamily, ...] = (
     WriteFamily(
         "egress_remote_write_requests_failed",
         N,
-        "Requests that failed, by how.",
+        "Requests that failed, by kind of failure.",
         lambda w: [((failure.value,), float(count)) for failure, count in w.failures.items()],
         ("failure",),
+    ),
+    WriteFamily(
+        "egress_remote_write_metrics_left_out",
+        G,
+        "Metrics of which the receiver rejects series that are not sent at present.",
+        lambda w: one(float(len(w.left_out))),
+    ),
+    WriteFamily(
+        "egress_remote_write_request_samples_limit",
+        G,
+        "Samples that the next request may hold, as learned from the receiver.",
+        lambda w: one(float(w.request_limit) or None),
     ),
     WriteFamily(
         "egress_remote_write_corrupt_records",
@@ -69,31 +80,31 @@ WRITE_FAMILIES: tuple[WriteFamily, ...] = (
     WriteFamily(
         "egress_remote_write_queue_bytes",
         G,
-        "What the queue takes on disk, or in memory where there is none.",
+        "Bytes of the queue on disk, or in memory if there is no disk.",
         lambda w: one(float(w.queue_bytes)),
     ),
     WriteFamily(
         "egress_remote_write_queue_on_disk",
         G,
-        "Whether the queue is on disk; 0: what waits in it is lost with this process.",
+        "Whether the queue is on disk; if 0, waiting samples are lost with this process.",
         lambda w: one(float(w.on_disk)),
     ),
     WriteFamily(
         "egress_remote_write_oldest_pending_timestamp_seconds",
         G,
-        "When the oldest sample was measured that waits, in Unix time; absent when none does.",
+        "Time of the oldest waiting sample, in Unix time; absent if none waits.",
         lambda w: one(w.oldest_pending_at or None),
     ),
     WriteFamily(
         "egress_remote_write_highest_sent_timestamp_seconds",
         G,
-        "When the newest sample was measured that the receiver accepted, in Unix time.",
+        "Time of the newest sample that the receiver accepted, in Unix time.",
         lambda w: one(w.newest_sent_at or None),
     ),
     WriteFamily(
         "egress_remote_write_protocol_info",
         G,
-        "The version of Remote-Write that is spoken: always 1.",
+        "Version of the Remote-Write protocol in use: always 1.",
         lambda w: [((w.version,), 1.0)] if w.version else [],
         ("version",),
     ),

@@ -1,4 +1,4 @@
-"""Who the monitor is to a receiver: the headers that prove it. Secrets are read from files."""
+"""Authentication at a receiver: its headers. Secrets are read from files."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ SERVICE = "aps"
 
 _SECRET_LIMIT = 16_384
 _DISCRIMINATING = 16
-"""So many characters are taken for the beginning of a secret."""
+"""Characters that are recognized as the beginning of a secret: 16."""
 
 _SHORTEST = 6
-"""Shorter values of headers and queries in the configuration are no secrets: a tenant's number."""
+"""Characters below which header and query values are not treated as secrets: a tenant's number."""
 
 
 class SecretError(Exception):
-    """A secret can't be had; the message says which and why, and nothing of it."""
+    """A secret is not available; the message names the file and the reason."""
 
 
 @dataclass(slots=True)
 class SecretFile:
-    """A secret in a file, read again when the file has changed."""
+    """A secret in a file, read again if the file changed."""
 
     path: Path
     _stamp: tuple[int, int, int] | None = None
     _value: str = field(default="", repr=False)
 
     def read(self) -> str:
-        """Return the secret without white space around it.
+        """Return the secret without surrounding whitespace.
 
         Raises:
-            SecretError: if there is none.
+            SecretError: if it is missing or invalid.
         """
         try:
             found = self.path.stat()
@@ -50,18 +50,18 @@ class SecretFile:
                     self._value = file.read(_SECRET_LIMIT).strip()
                 self._stamp = stamp
         except (OSError, UnicodeDecodeError):
-            raise SecretError(f"{self.path} can't be read") from None
+            raise SecretError(f"{self.path} cannot be read") from None
         if not self._value or not self._value.isprintable():
             raise SecretError(f"{self.path} does not hold one line of text")
         return self._value
 
     def known(self) -> str:
-        """Return what was read last."""
+        """Return the value read last."""
         return self._value
 
 
 class Auth:
-    """Proves to one destination who writes. ``aws`` is needed for signatures only."""
+    """Authentication at one destination. ``aws`` is needed for signatures only."""
 
     def __init__(self, settings: RemoteWriteSettings, aws: AwsCredentials | None) -> None:
         self._settings = settings
@@ -75,7 +75,7 @@ class Auth:
         """Return the headers that do not depend on the request. Reads files.
 
         Raises:
-            SecretError: if a secret can't be read.
+            SecretError: if a secret cannot be read.
         """
         headers = dict(self._settings.headers)
         headers |= {name: file.read() for name, file in self._headers.items()}
@@ -89,10 +89,10 @@ class Auth:
     async def signature(
         self, headers: Mapping[str, str], body: bytes, now: float
     ) -> dict[str, str]:
-        """Return the headers that sign a request; none where signatures are not wanted.
+        """Return the headers that sign a request; none if signatures are not configured.
 
         Raises:
-            NoCredentialsError: if there is nothing to sign with.
+            NoCredentialsError: if no credentials are available.
         """
         if self._aws is None:
             return {}
@@ -109,13 +109,12 @@ class Auth:
         return self._signature
 
     def denied(self) -> None:
-        """Take note that the receiver did not believe what was sent."""
+        """Note that the receiver denied access: credentials are loaded again."""
         if self._aws is not None:
             self._aws.forget()
 
     def redact(self, text: str) -> str:
-        """Take every secret out of what a receiver says, should it repeat one: whole, or cut
-        off where what was read of its answer ends."""
+        """Remove every secret from a response that repeats it, whole or cut off at the end."""
         for secret in sorted(set(self._secrets()), key=len, reverse=True):
             text = text.replace(secret, "***")
             if len(secret) > _DISCRIMINATING:
@@ -123,7 +122,7 @@ class Auth:
         return text
 
     def _secrets(self) -> Iterator[str]:
-        """Yield what was sent and nobody is to read: files, logins, headers, the query."""
+        """Yield the secrets that were sent: files, logins, headers, the query."""
         yield from (known for file in self._files() if (known := file.known()))
         if self._settings.username and self._password is not None:
             yield self._pair(self._password.known())

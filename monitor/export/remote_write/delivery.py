@@ -1,274 +1,269 @@
-"""Delivers samples to one receiver: encodes, sends, tries again, and settles what is refused."""
+"""Delivers samples to one receiver: sends, tries again, and settles each sample for good."""
 
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from random import Random
 
-import cramjam
 import structlog
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-from tenacity.wait import wait_exponential_jitter
 
-from monitor.export.remote_write.answer import Answer, Disposition, disposition
-from monitor.export.remote_write.auth import Auth, SecretError
-from monitor.export.remote_write.isolate import Isolation, Rows, count, halves
-from monitor.export.remote_write.protobuf import HEADERS, encode
-from monitor.export.remote_write.series import Family
-from monitor.export.remote_write.transport import Transport, UnreachableError
-from monitor.model.settings import RemoteWriteSettings, WriteVersion
-from monitor.net.aws.credentials import NoCredentialsError
+from monitor.export.remote_write.backoff import backoff
+from monitor.export.remote_write.drops import Drops
+from monitor.export.remote_write.exchange import Exchange, Outcome, Request
+from monitor.export.remote_write.isolation import Isolation
+from monitor.export.remote_write.quarantine import Quarantine
+from monitor.export.remote_write.request_size import RequestSize
+from monitor.export.remote_write.response import Disposition
+from monitor.export.remote_write.rows import Rows, count, take
+from monitor.model.settings import RemoteWriteSettings
 from monitor.net.clock import Clock
 from monitor.state.self_metrics import DropReason, RemoteWriteMetrics, RequestFailure
 
-LONGEST_WAIT = 10.0
-"""Seconds between two tries at the most, while a receiver is away."""
+CHANGE_EVERY = 30.0
+"""Seconds between two changes of the receiver's behavior that lead to new trials."""
 
-DENIED_WAIT, LONGEST_DENIED_WAIT = 60.0, 300.0
-"""Seconds until a receiver is tried again that wants nothing to do with us."""
+REMIND_EVERY = 300.0
+"""Seconds between two log lines on the same obstacle."""
 
-METADATA_EVERY = 60.0
-TEXT_SHOWN = 200
-"""Characters of what a receiver says that are repeated in the log."""
-
-SUSPECTS = 1000
-
-_UNTRIED = wait_exponential_jitter(multiplier=0.3, max=LONGEST_WAIT, jitter=1.0)
+STRIKES = {Disposition.TOO_LARGE: 2, Disposition.DENIED: 3, Disposition.RETRY: 6}
+"""Times that a request of one sample must fail while another sample passes before it is dropped:
+its content is the cause then, and waiting would hold up all that follows."""
 
 log = structlog.get_logger(__name__)
 
 
-class _TryAgainError(Exception):
-    """A request failed in a way that says nothing of its samples. ``wait``: seconds."""
-
-    def __init__(self, failure: RequestFailure, what: str, wait: float | None = None) -> None:
-        super().__init__(what)
-        self.failure = failure
-        self.wait = wait
-
-
-@dataclass(slots=True)
-class _Request:
-    """Rows to be sent, and the body that was made of them for a version."""
-
-    rows: Rows
-    samples: int
-    version: WriteVersion | None = None
-    body: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    disposition: Disposition
-    written: int | None
-
-
 class Delivery:
-    """The way to one receiver. ``limit`` is how many samples it takes at once; ``works``
-    whether the last request was answered for good. What takes long is done in ``thread``."""
+    """The way to one receiver. ``works``: whether the last request was judged; ``most``: the
+    number of samples that may be sent at once."""
 
     def __init__(
         self,
         settings: RemoteWriteSettings,
-        auth: Auth,
-        transport: Transport,
-        self_metrics: RemoteWriteMetrics,
+        exchange: Exchange,
+        metrics: RemoteWriteMetrics,
+        drops: Drops,
         *,
         clock: Clock,
-        thread: Executor,
+        random: Random | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.limit = settings.max_samples_per_send
         self.works = True
+        self.most = settings.max_samples_per_send
         self._settings = settings
-        self._auth = auth
-        self._transport = transport
-        self._self_metrics = self_metrics
+        self._exchange = exchange
+        self._metrics = metrics
+        self._drops = drops
         self._clock = clock
-        self._thread = thread
-        self._version = settings.protocol
-        self._confirmed = False
-        self._denials = 0
-        self._metadata_at = 0.0
-        self._suspects: dict[str, None] = {}
+        self._random = random or Random()  # noqa: S311 - jitter and samples, no secrets
+        self._sleep = sleep
+        self._size = RequestSize(self.most)
+        self._quarantine = Quarantine()
+        self._accepted: Rows = {}
+        self._failures = 0
+        self._doubtful = False
+        self._changed_at: float | None = None
+        self._warned: tuple[str, float] | None = None
+        exchange.on_change = self._on_change
 
     def open(self) -> None:
         """Begin; needs a running event loop."""
-        self._transport.open()
-        self._self_metrics.version = self._version.value
+        self._exchange.open()
+        self._metrics.request_limit = self._size.limit
 
     async def close(self) -> None:
-        """End every connection."""
-        await self._transport.close()
+        """Close all connections, and log drops that were not logged yet."""
+        self._drops.log_due(final=True)
+        await self._exchange.close()
 
     async def deliver(self, rows: Rows) -> None:
-        """Return when each sample has been accepted, or refused for good and counted. Series
-        that were refused lately are sent apart: they spoil no request of the others."""
-        suspects = {s: points for s, points in rows.items() if s.key in self._suspects}
-        others = {s: points for s, points in rows.items() if s not in suspects}
-        for part in (others, suspects):
-            if part:
-                await self._refine(part)
+        """Return when each sample was accepted, or dropped and counted."""
+        division = self._quarantine.divide(rows, self._clock.monotonic())
+        self._drops(DropReason.REFUSED, count(division.left_out))
+        for part in (division.clear, division.apart):
+            await self._send(part)
+        for name, part in division.due.items():
+            await self._retest(name, part)
+        self._metrics.left_out = self._quarantine.names()
+        self._drops.log_due()
 
     async def accepts(self, rows: Rows) -> bool:
-        """Send samples that are none of the measurements; whether they were accepted."""
-        return (await self._exchange(rows)).disposition is Disposition.ACCEPTED
+        """Send samples that are not measurements; return whether they were accepted."""
+        return (await self._verdict(Request(rows), {})).disposition is Disposition.ACCEPTED
 
-    async def _refine(self, rows: Rows) -> None:
-        outcome = await self._exchange(rows)
-        if outcome.disposition is Disposition.TOO_LARGE and count(rows) > 1:
-            self.limit = max(1, min(self.limit, count(rows) // 2))
-            for part in halves(rows):
-                await self._refine(part)
-            return
-        if outcome.disposition is Disposition.REFUSED and outcome.written is None:
-            await self._isolate(rows)
-            return
-        written = count(rows) if outcome.disposition is Disposition.ACCEPTED else 0
-        self._settled(rows, written if outcome.written is None else outcome.written, outcome)
+    async def _send(self, rows: Rows) -> None:
+        while rows:
+            part, rest = take(rows, self._size.limit)
+            outcome = await self._verdict(Request(part), rest)
+            if not outcome.judged:
+                continue  # smaller requests are tried
+            if _rejected_whole(outcome) and count(part) > 1:
+                await self._isolate(part, outcome.explanation, doubtful=self._doubtful)
+            else:
+                self._settle(part, outcome)
+                if _rejected_whole(outcome):
+                    self._quarantine.rejected(next(iter(part)).key, self._clock.monotonic())
+            rows = rest
 
-    async def _isolate(self, rows: Rows) -> None:
-        """Find out which samples are refused by a receiver that does not tell."""
+    async def _retest(self, name: str, rows: Rows) -> None:
+        """Send the samples of a series or metric that was left out for a while."""
+        outcome = await self._verdict(Request(rows), {})
+        if not outcome.judged:
+            await self._send(rows)  # in smaller requests
+            return
+        if not _rejected_whole(outcome):
+            self._settle(rows, outcome)
+            return
+        if len(rows) > 1:
+            isolation = await self._isolate(rows, outcome.explanation, doubtful=True)
+            if not isolation.everything:
+                return
+        else:
+            self._settle(rows, outcome)
+        self._quarantine.rejected(name, self._clock.monotonic())
+
+    async def _isolate(self, rows: Rows, explanation: str, *, doubtful: bool) -> Isolation:
+        """Send the parts of rows that were rejected together, and drop what is rejected."""
 
         async def send(part: Rows) -> int:
-            outcome = await self._exchange(part)
-            return count(part) if outcome.disposition is Disposition.ACCEPTED else 0
+            outcome = await self._verdict(Request(part), {}, divisible=False)
+            if outcome.written:
+                self._quarantine.accepted(part)
+            return outcome.written
 
-        isolation = Isolation(send)
-        written = await isolation.run(rows)
-        for series in rows:
-            if series.key not in isolation.refused:
-                self._suspects.pop(series.key, None)
-            elif len(self._suspects) < SUSPECTS:
-                self._suspects[series.key] = None
-        self._settled(rows, written, _Outcome(Disposition.REFUSED, written))
+        isolation = Isolation(send, self._random)
+        written, samples = await isolation.run(rows, doubtful=doubtful), count(rows)
+        now, metrics = self._clock.monotonic(), {series.metric for series in rows}
+        self._note_written(rows, written)
+        self._drops(DropReason.REFUSED, samples - written, explanation)
+        for name in isolation.rejected:
+            self._quarantine.rejected(name, now, whole_metric=name in metrics)
+        self._doubtful = isolation.everything and len(metrics) > 1
+        if written == samples:
+            self._size.failed(2 * isolation.largest, now)  # each part passes: it was the size
+            self._metrics.request_limit = self._size.limit
+        return isolation
 
-    def _settled(self, rows: Rows, written: int, outcome: _Outcome) -> None:
-        self_metrics, samples = self._self_metrics, count(rows)
-        written = min(written, samples)
-        self_metrics.sent += written
-        if written:
-            newest = max(at for points in rows.values() for at, _ in points)
-            self_metrics.newest_sent_at = max(self_metrics.newest_sent_at, newest / 1000)
-        if outcome.disposition is Disposition.ACCEPTED:
-            self_metrics.dropped[DropReason.UNWRITTEN] += samples - written
-            for series in rows:
-                self._suspects.pop(series.key, None)
-        else:
-            self_metrics.dropped[DropReason.REFUSED] += samples - written
+    async def _verdict(self, request: Request, spare: Rows, *, divisible: bool = True) -> Outcome:
+        """Send a request until the receiver judges its samples, or until a smaller request is
+        worth trying. ``spare``: samples to compare with if a single one fails."""
+        strikes = 0
+        while True:
+            outcome = await self._exchange.send(request, self._failures)
+            now = self._clock.monotonic()
+            if outcome.judged:
+                self._on_verdict(request, outcome, now)
+                return outcome
+            if request.samples > 1 and outcome.disposition is Disposition.TOO_LARGE:
+                self._shrink(request, now)
+                self._metrics.failures[RequestFailure.TOO_LARGE] += 1
+                return outcome
+            await self._wait(request, outcome)
+            if request.samples > 1:
+                if divisible and outcome.delivered and self._failures % 2 == 0:
+                    self._shrink(request, now)
+                    return outcome
+            elif outcome.delivered and await self._others_pass(spare):
+                strikes += 1
+            if strikes >= STRIKES.get(outcome.disposition, 1):
+                return self._struck_out(outcome)
 
-    async def _exchange(self, rows: Rows) -> _Outcome:
-        """Send rows until the receiver says something about them."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(_TryAgainError),
-            wait=self._wait,
-            before_sleep=self._before_waiting,
-        )
-        return await retrying(self._probe_result, _Request(rows, count(rows)))
+    async def _others_pass(self, spare: Rows) -> bool:
+        """Send a sample that was accepted before (a receiver takes the same sample twice), or
+        one of ``spare``; return whether it is accepted."""
+        rows = self._accepted or take(spare, 1)[0]
+        if not rows:
+            return False
+        outcome = await self._exchange.send(Request(rows))
+        return outcome.disposition is Disposition.ACCEPTED
 
-    async def _probe_result(self, request: _Request) -> _Outcome:
-        answer = await self._ask(request)
-        version = self._version
-        said = disposition(answer, version, confirmed=self._confirmed)
-        self._confirmed |= version is WriteVersion.V2 and answer.written is not None
-        if said is Disposition.UNSUPPORTED and version is WriteVersion.V2:
-            log.info("the receiver speaks Remote-Write 1.0 only", destination=self._settings.name)
-            self._version = WriteVersion.V1
-            self._self_metrics.version = self._version.value
-            return await self._probe_result(request)
-        text = self._auth.redact(answer.text)[:TEXT_SHOWN]
-        if said in {Disposition.DENIED, Disposition.UNSUPPORTED}:
-            self._auth.denied()
-            self._denials += 1
-            pause = min(DENIED_WAIT * 2 ** (self._denials - 1), LONGEST_DENIED_WAIT)
-            what = f"it answered {answer.status}: {text or 'nothing more'}"
-            raise _TryAgainError(RequestFailure.DENIED, what, pause)
-        if said is Disposition.LATER:
-            throttled = answer.status == 429
-            failure = RequestFailure.THROTTLED if throttled else RequestFailure.SERVER_ERROR
-            raise _TryAgainError(failure, f"it answered {answer.status}", answer.retry_after)
-        self._reached(said, answer, text)
-        return _Outcome(said, answer.written)
+    def _struck_out(self, outcome: Outcome) -> Outcome:
+        self._failures = 0
+        return replace(outcome, disposition=Disposition.REJECTED, written=0)
 
-    async def _ask(self, request: _Request) -> Answer:
-        """Send a request once.
+    def _shrink(self, request: Request, now: float) -> None:
+        self._size.failed(request.samples, now)
+        self._metrics.request_limit = self._size.limit
 
-        Raises:
-            _TryAgainError: if no answer came.
-        """
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        try:
-            headers = await loop.run_in_executor(self._thread, self._prepare, request)
-            headers |= await self._auth.signature(headers, request.body, self._clock.time())
-            began = loop.time()
-            return await self._transport.post(request.body, headers)
-        except (SecretError, NoCredentialsError) as error:
-            raise _TryAgainError(RequestFailure.NO_CREDENTIALS, str(error)) from None
-        except TimeoutError:
-            raise _TryAgainError(RequestFailure.TIMEOUT, "no answer in time") from None
-        except UnreachableError as error:
-            raise _TryAgainError(RequestFailure.UNREACHABLE, str(error)) from None
-        finally:
-            self._self_metrics.requests.observe(loop.time() - began)
-
-    def _prepare(self, request: _Request) -> dict[str, str]:
-        """Make the body and return the headers: what takes long, or reads files."""
-        self._transport.refresh()
-        version = self._version
-        if request.version is not version:
-            plain = encode(version, request.rows, self._families(request.rows))
-            request.body = bytes(cramjam.snappy.compress_raw(plain))
-            request.version = version
-        return {**HEADERS[version], **self._auth.plain()}
-
-    def _families(self, rows: Rows) -> dict[Family, None]:
-        """Return the families to be described: in 1.0 they are told apart, now and then."""
-        now = self._clock.monotonic()
-        if self._version is WriteVersion.V2 or 0 < now - self._metadata_at < METADATA_EVERY:
-            return {}
-        self._metadata_at = now
-        return dict.fromkeys(series.family for series in rows)
-
-    def _wait(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        usual = _UNTRIED(state)
-        if isinstance(error, _TryAgainError) and error.wait is not None:
-            return max(error.wait, usual)
-        return usual
-
-    def _before_waiting(self, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        request: _Request = state.args[0]
-        assert isinstance(error, _TryAgainError), "nothing else is tried again"
-        self._self_metrics.failures[error.failure] += 1
-        self._self_metrics.retried += request.samples
-        if self.works or error.failure is RequestFailure.DENIED:
-            log.warning(
-                "remote write is held up",
-                destination=self._settings.name,
-                url=self._settings.shown_url,
-                failure=error.failure.value,
-                reason=str(error),
-                next_try_in=round(state.next_action.sleep, 1) if state.next_action else None,
-            )
+    async def _wait(self, request: Request, outcome: Outcome) -> None:
+        """Wait before the next try, and log what holds the samples up."""
+        assert outcome.failure is not None, "a request that was accepted is not sent again"
+        self._failures += 1
+        self._metrics.failures[outcome.failure] += 1
+        self._metrics.retried += request.samples
+        denied = outcome.disposition is Disposition.DENIED
+        wait = max(backoff(self._failures, self._random, denied=denied), outcome.wait or 0.0)
+        self._warn(outcome, wait)
         self.works = False
+        await self._sleep(wait)
 
-    def _reached(self, said: Disposition, answer: Answer, text: str) -> None:
-        """Take note that the receiver has judged the samples of a request."""
-        self._denials = 0
-        if not self.works:
-            self.works = True
-            log.info("remote write goes on", destination=self._settings.name)
-        if said is Disposition.ACCEPTED:
+    def _warn(self, outcome: Outcome, wait: float) -> None:
+        now = self._clock.monotonic()
+        assert outcome.failure is not None, "only failures are logged"
+        failure = outcome.failure.value
+        known = self._warned is not None and self._warned[0] == failure
+        if known and self._warned is not None and now - self._warned[1] < REMIND_EVERY:
             return
-        large = said is Disposition.TOO_LARGE
-        self._self_metrics.failures[
-            RequestFailure.TOO_LARGE if large else RequestFailure.REFUSED
-        ] += 1
-        log.debug(
-            "samples refused",
+        self._warned = failure, now
+        self._metrics.obstacle = outcome.explanation
+        log.warning(
+            "remote write is held up",
             destination=self._settings.name,
-            status=answer.status,
-            reason=text,
+            url=self._settings.shown_url,
+            failure=failure,
+            explanation=outcome.explanation,
+            next_try_in=round(wait, 1),
         )
+
+    def _on_verdict(self, request: Request, outcome: Outcome, now: float) -> None:
+        """Note that the receiver judged the samples of a request."""
+        if outcome.failure is not None:
+            self._metrics.failures[outcome.failure] += 1
+        if self._failures:
+            self._on_change()
+        self._failures = 0
+        if not self.works:
+            self.works, self._warned, self._metrics.obstacle = True, None, ""
+            log.info("remote write works again", destination=self._settings.name)
+        self._size.passed(request.samples, now)
+        self._metrics.request_limit = self._size.limit
+
+    def _settle(self, rows: Rows, outcome: Outcome) -> None:
+        """Count the samples of a request that was judged as they were."""
+        samples = count(rows)
+        self._note_written(rows, outcome.written)
+        if outcome.disposition is Disposition.ACCEPTED:
+            self._accepted = dict([next((s, p[-1:]) for s, p in rows.items())])
+            self._quarantine.accepted(rows)
+            self._doubtful = False
+            text = f"{outcome.explanation}, but {outcome.written} of {samples} counted as written"
+            self._drops(DropReason.UNWRITTEN, samples - outcome.written, text)
+            return
+        large = outcome.failure is RequestFailure.TOO_LARGE
+        reason = DropReason.TOO_LARGE if large else DropReason.REFUSED
+        self._drops(reason, samples - outcome.written, outcome.explanation)
+
+    def _note_written(self, rows: Rows, written: int) -> None:
+        metrics = self._metrics
+        metrics.sent += written
+        if not written:
+            return
+        newest = max(at for points in rows.values() for at, _ in points) / 1000
+        ahead = metrics.newest_sent_at > self._clock.time()
+        metrics.newest_sent_at = newest if ahead else max(metrics.newest_sent_at, newest)
+
+    def _on_change(self) -> None:
+        """Try again what failed before: the receiver's behavior has changed."""
+        now = self._clock.monotonic()
+        if self._changed_at is not None and now - self._changed_at < CHANGE_EVERY:
+            return
+        self._changed_at = now
+        self._exchange.negotiation.disturbed(now)
+        self._quarantine.disturbed(now)
+        self._size.disturbed()
+        self._doubtful = False
+
+
+def _rejected_whole(outcome: Outcome) -> bool:
+    return outcome.disposition is Disposition.REJECTED and not outcome.written

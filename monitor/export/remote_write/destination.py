@@ -1,4 +1,4 @@
-"""One destination: what is offered goes into its queue, and from the queue to the receiver."""
+"""One destination: samples go into its queue, and from the queue to the receiver."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from monitor.export.remote_write.delivery import Delivery
+from monitor.export.remote_write.drops import Observer
 from monitor.export.remote_write.queue import Queue, Reader
 from monitor.export.remote_write.series import Batch, Family, Labels, MetricType, Point, Series
 from monitor.model.settings import RemoteWriteSettings, WriteOrder
 from monitor.net.clock import Clock
-from monitor.state.self_metrics import DropReason, RemoteWriteMetrics
+from monitor.state.self_metrics import DropReason
 
 BACKLOG_AGE = 30.0
-"""Seconds from which on what waits is a backlog."""
+"""Age in seconds from which waiting samples are a backlog."""
 
 SYNC_EVERY = 5.0
-"""Seconds between two times that the disk is made to hold what was written: what a loss of
-power may cost. The end of this process, however it comes, costs none of it."""
+"""Seconds between two syncs to disk: the samples that a power failure may cost. The end of
+this process, whatever its cause, costs none of them."""
 
 STAGED_POINTS = 100_000
-"""How many points wait in memory for a disk that is slow, or for the monitor's identity."""
+"""Samples that wait in memory for a slow disk, or for the identity of the monitor, at most."""
 
 WRITE_EVERY = 0.5
-"""Seconds for which points are gathered before they are written: what the end of this process,
-by SIGKILL say, may cost."""
+"""Seconds for which samples are gathered before they are written: the samples that the end of
+this process, for example by SIGKILL, may cost."""
 
 FINISH_SECONDS = 2.0
-"""How long the last sending may take when the monitor is told to stop."""
+"""Seconds for the last requests when the monitor is stopped."""
 
 ORDER_CHECK = Series(
     "egress_remote_write_order_check",
@@ -51,27 +52,30 @@ T = TypeVar("T")
 
 
 class Destination:
-    """The life of one destination. ``labels`` gives the external labels, or None while they
-    are not known: what is offered waits for them. The disk's work is done in ``thread``, one
-    thing at a time."""
+    """One destination. ``labels`` returns the external labels, or None while they are unknown:
+    samples wait for them. ``stale_markers`` returns a marker for each live series at a time
+    (Unix seconds). Disk work is done in ``thread``, one task at a time."""
 
     def __init__(
         self,
         settings: RemoteWriteSettings,
         queue: Queue,
         delivery: Delivery,
-        self_metrics: RemoteWriteMetrics,
+        drops: Observer,
         *,
         thread: Executor,
         clock: Clock,
         labels: Callable[[], Labels | None],
+        stale_markers: Callable[[float], list[Point]],
     ) -> None:
         self._settings = settings
         self._queue = queue
         self._delivery = delivery
-        self._self_metrics = self_metrics
+        self._drops = drops
         self._clock = clock
         self._labels = labels
+        self._stale_markers = stale_markers
+        self._written_labels: Labels | None = None
         self._staged: deque[list[Point]] = deque()
         self._staged_points = 0
         self._offered = asyncio.Event()
@@ -80,13 +84,13 @@ class Destination:
         self._patience = max(BACKLOG_AGE, 3 * settings.send_interval)
 
     def offer(self, points: list[Point]) -> None:
-        """Take points in. Returns at once."""
+        """Take in samples. Returns at once."""
         self._staged.append(points)
         self._staged_points += len(points)
         while self._staged_points > STAGED_POINTS:
             dropped = len(self._staged.popleft())
             self._staged_points -= dropped
-            self._self_metrics.dropped[DropReason.OVERFLOW] += dropped
+            self._drops(DropReason.OVERFLOW, dropped)
         self._offered.set()
 
     async def run(self) -> None:
@@ -100,7 +104,7 @@ class Destination:
             group.create_task(self._send(self._reader))
 
     async def finish(self, last: list[Point]) -> None:
-        """Put the last points into the queue, try once more to send, and close everything."""
+        """Queue the last samples, try once more to send, and close everything."""
         self.offer(last)
         if self._reader is not None:
             await self._write_staged(self._labels() or ())
@@ -110,13 +114,13 @@ class Destination:
                         await self._deliver(self._reader, batch)
             except TimeoutError:
                 log.info("not everything was sent", destination=self._settings.name)
-        # Always: the thread may have opened it after whoever waited was cancelled.
+        # In any case: the thread may have opened it after the task that waited was canceled.
         await self._aside(self._queue.close, self._clock.time())
         await self._delivery.close()
         self._thread.shutdown(wait=False)
 
     async def _write(self) -> None:
-        """Put what is offered into the queue."""
+        """Put the samples taken in into the queue."""
         while True:
             await self._offered.wait()
             await asyncio.sleep(WRITE_EVERY)
@@ -128,8 +132,14 @@ class Destination:
         points = [point for part in self._staged for point in part]
         self._staged.clear()
         self._staged_points = 0
-        if points:
-            await self._aside(self._queue.append, points, labels, self._clock.time())
+        if not points:
+            return
+        now, ended = self._clock.time(), self._written_labels
+        if ended is not None and ended != labels:
+            # The same series go on under other labels: under the old ones they end.
+            await self._aside(self._queue.append, self._stale_markers(now), ended, now)
+        self._written_labels = labels
+        await self._aside(self._queue.append, points, labels, now)
 
     async def _sync(self) -> None:
         while True:
@@ -139,8 +149,8 @@ class Destination:
             await self._aside(self._queue.sync, self._clock.time())
 
     async def _send(self, reader: Reader) -> None:
-        """Send what is in the queue, the oldest first; beside a backlog what is fresh, too,
-        where the receiver bears that."""
+        """Send the samples in the queue, oldest first; beside a backlog the fresh ones, too, if
+        the receiver accepts that."""
         asked = False
         while True:
             batch = await self._read(reader)
@@ -153,12 +163,12 @@ class Destination:
                 continue
             asked = old
             await self._deliver(reader, batch)
-            if not old and batch.latest and batch.count < self._delivery.limit:
+            if not old and batch.latest and batch.count < self._delivery.most:
                 await asyncio.sleep(self._settings.send_interval)
 
     async def _send_both(self, backlog: Reader, batch: Batch | None) -> Reader:
-        """Send the backlog in its order, and between its batches what is fresh; return the
-        reader that goes on when the backlog is done with."""
+        """Send the backlog in its order, and fresh samples between its batches; return the
+        reader that continues when the backlog is sent."""
         loop = asyncio.get_running_loop()
         fresh = await self._aside(self._queue.split, backlog, self._clock.time())
         due = loop.time()
@@ -172,7 +182,7 @@ class Destination:
         return fresh
 
     async def _send_fresh(self, backlog: Reader, fresh: Reader) -> Reader:
-        """Send what is fresh; what has grown old meanwhile becomes part of the backlog."""
+        """Send fresh samples; those that have grown old meanwhile become part of the backlog."""
         while batch := await self._read(fresh):
             if self._is_old(batch):
                 return await self._aside(self._queue.split, backlog, self._clock.time())
@@ -180,12 +190,12 @@ class Destination:
         return fresh
 
     async def _takes_fresh_first(self, batch: Batch) -> bool:
-        """Whether fresh samples may overtake the backlog, which begins with ``batch``.
+        """Return whether fresh samples may overtake the backlog, which begins with ``batch``.
 
-        A receiver that takes no series' samples out of order would refuse the whole backlog
-        after them. It is tried with a series that has no other use: a sample of the age of
-        the backlog, then one as much older again. No newer one is sent: that might by itself
-        close the receiver's door to the backlog.
+        A receiver that accepts the samples of a series only in order would reject the whole
+        backlog after them. It is tried with a series that has no other use: a sample of the age
+        of the backlog, then one as much older again. A newer one is not sent, because that alone
+        might make the receiver reject the backlog.
         """
         if self._settings.order is not WriteOrder.AUTO:
             return self._settings.order is WriteOrder.FRESH_FIRST
@@ -200,10 +210,10 @@ class Destination:
         return self._clock.time() - batch.oldest / 1000 > self._patience
 
     async def _read(self, reader: Reader) -> Batch | None:
-        return await self._aside(self._queue.read, reader, self._delivery.limit, self._clock.time())
+        return await self._aside(self._queue.read, reader, self._delivery.most, self._clock.time())
 
     async def _deliver(self, reader: Reader, batch: Batch) -> None:
-        """Have a batch delivered and leave the queue; a backlog's not faster than allowed."""
+        """Deliver a batch and remove it from the queue; a backlog not faster than allowed."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         await self._delivery.deliver(batch.series)
@@ -213,6 +223,6 @@ class Destination:
             await asyncio.sleep(max(0.0, due - loop.time()))
 
     async def _aside(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run what takes the disk's time in this destination's thread."""
+        """Run disk work in this destination's thread."""
         work = partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -29,7 +29,6 @@ HEADERS: Mapping[WriteVersion, Mapping[str, str]] = {
         "X-Prometheus-Remote-Write-Version": "2.0.0",
     },
 }
-WRITTEN_HEADER = "X-Prometheus-Remote-Write-Samples-Written"
 
 _double = struct.Struct("<d").pack
 

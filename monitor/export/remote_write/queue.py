@@ -1,7 +1,8 @@
 """The durable queue of one destination: a directory of segments, and a position in them.
 
-Everything here does I/O and is called by one thread at a time. Whatever goes wrong with the
-disk raises nothing: the queue goes on in memory, bounded, and tries the disk again in a while.
+All methods do I/O and are called by one thread at a time. A fault of the disk raises nothing:
+the queue continues in memory, bounded, and tries the disk again after a while. How long samples
+have waited is measured by the monotonic clock, so that a jump of the clock deletes nothing.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import errno
 import fcntl
 import math
 import os
+import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
 
 from monitor.common.state_file import make_directory, reason_of
+from monitor.export.remote_write.drops import Observer
 from monitor.export.remote_write.segment import (
     POINTS_A_RECORD,
     SEGMENT_BYTES,
@@ -36,7 +39,13 @@ from monitor.export.remote_write.series import Batch, Labels, Point, Series
 from monitor.state.self_metrics import DropReason, RemoteWriteMetrics
 
 MEMORY_BYTES = 4 * 1024 * 1024
-"""What is kept while there is no disk: with the full catalogue a good hour."""
+"""Bytes kept in memory while the disk is not available: over an hour with the full catalogue."""
+
+GRACE = 600.0
+"""Seconds for which samples found at the start are kept at least, whatever the clock shows."""
+
+SEGMENTS_PER_AGE = 24
+"""A new segment begins at least this many times within the age limit: whole segments expire."""
 
 _MEMORY_SEGMENT_BYTES = 256 * 1024
 _RETRY_DISK = 30.0
@@ -47,7 +56,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Bytes on disk, and seconds that a point is kept at most."""
+    """Bytes on disk, and seconds for which a sample is kept at most."""
 
     size: int
     age: float
@@ -55,8 +64,8 @@ class Bounds:
 
 @dataclass(slots=True)
 class Reader:
-    """A place in the queue: segment and offset. It reads what is before the segment ``end``
-    where that is given, and began at the segment ``first``."""
+    """A position in the queue: segment and offset. It reads up to the segment ``end`` if that is
+    given, and began at the segment ``first``."""
 
     number: int = 0
     offset: int = 0
@@ -68,15 +77,25 @@ class Reader:
 
 
 class Queue:
-    """Points are appended at its end and read in their order; what is committed leaves it."""
+    """Samples are appended at the end and read in order; they leave it when committed.
+    ``now`` is Unix seconds, ``monotonic`` returns seconds."""
 
     def __init__(
-        self, name: str, directory: Path | None, bounds: Bounds, self_metrics: RemoteWriteMetrics
+        self,
+        name: str,
+        directory: Path | None,
+        bounds: Bounds,
+        self_metrics: RemoteWriteMetrics,
+        *,
+        drops: Observer,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
         self._directory = directory
         self._bounds = bounds
         self._self_metrics = self_metrics
+        self._drops = drops
+        self._monotonic = monotonic
         self._segments: dict[int, Segment] = {}
         self._current: Segment = Segment(0)
         self._numbers: dict[str, int] = {}
@@ -87,21 +106,21 @@ class Queue:
         self._retry_disk_at = math.inf
 
     def open(self, now: float) -> Reader:
-        """Find what is there, begin a new segment behind it, and return the reader of all.
-        ``now`` is Unix seconds, here and everywhere."""
+        """Find the samples that are there, begin a new segment after them, and return the reader
+        of all."""
         if self._directory is None:
             log.warning(
                 "remote write is queued in memory only",
                 destination=self._name,
-                remediation="set state.directory: what is not sent yet is lost with a restart",
+                remediation="set state.directory: samples not sent yet are lost with a restart",
             )
         else:
             try:
-                self._take(self._directory)
+                self._take(self._directory, now)
             except OSError as error:
-                self._disk_failed(error, now)
+                self._disk_failed(error)
         self._begin_segment(now)
-        self._tell()
+        self._update_metrics()
         return self._reader
 
     def append(self, points: Sequence[Point], external: Labels, now: float) -> None:
@@ -109,19 +128,20 @@ class Queue:
         if external != self._external:
             self._external = external
             self._numbers.clear()
-        if now >= self._retry_disk_at:
+        if self._monotonic() >= self._retry_disk_at:
             self._return_to_disk(now)
         for start in range(0, len(points), POINTS_A_RECORD):
             self._append(points[start : start + POINTS_A_RECORD], now)
-        self._keep_within_bounds(now)
-        self._tell()
+        self._keep_within_bounds()
+        self._update_metrics()
 
     def read(self, reader: Reader, limit: int, now: float) -> Batch | None:
         """Return the next points, ``limit`` or up to a record more, all from one segment;
         None when there are none."""
+        self._drop_expired()
         while (segment := self._segment_of(reader)) is not None:
             try:
-                batch = self._read_segment(reader, segment, limit, now)
+                batch = self._read_segment(reader, segment, limit)
             except OSError as error:
                 self._lose(segment, error, now)
                 continue
@@ -182,17 +202,17 @@ class Queue:
             os.close(self._lock)
             self._lock = None
 
-    def _take(self, directory: Path) -> None:
-        """Take possession of the directory and of what is in it."""
+    def _take(self, directory: Path, now: float) -> None:
+        """Take possession of the directory and its segments."""
         make_directory(directory)
         self._lock = _locked(directory / "lock")
         reader = self._reader
         reader.number, reader.offset = self._saved = _read_position(directory / _POSITION)
         for path in sorted(directory.glob("*.seg")):
             if path.stem.isdecimal():
-                self._take_segment(FileSegment(int(path.stem), directory, new=False))
+                self._take_segment(FileSegment(int(path.stem), directory, new=False), now)
 
-    def _take_segment(self, segment: Segment) -> None:
+    def _take_segment(self, segment: Segment, now: float) -> None:
         if segment.number < self._reader.number:
             segment.delete()
             return
@@ -207,6 +227,9 @@ class Queue:
                 segment.noted(record.count, record.newest, record.newest)
             if (segment.number, record.end) <= (self._reader.number, self._reader.offset):
                 segment.consumed = segment.count
+        # The clock may be wrong at the start: nothing expires at once.
+        waited = min(now - segment.newest / 1000, self._bounds.age - GRACE)
+        segment.appended_at = self._monotonic() - max(0.0, waited)
 
     def _begin_segment(self, now: float) -> None:
         """Append to a new segment from now on. Its number is the time, so that it is later
@@ -219,12 +242,14 @@ class Queue:
             try:
                 self._current = FileSegment(number, self._directory, new=True)
             except OSError as error:
-                self._disk_failed(error, now)
+                self._disk_failed(error)
+        self._current.began_at = self._current.appended_at = self._monotonic()
         self._segments[number] = self._current
 
     def _append(self, points: Sequence[Point], now: float) -> None:
         limit = SEGMENT_BYTES if self._current.on_disk else _MEMORY_SEGMENT_BYTES
-        if self._current.size >= limit:
+        lasted = self._monotonic() - self._current.began_at
+        if self._current.size >= limit or lasted > self._bounds.age / SEGMENTS_PER_AGE:
             self._begin_segment(now)
         try:
             self._write(points)
@@ -233,6 +258,7 @@ class Queue:
             self._write(points)
         times = [at for _, at, _ in points]
         self._current.noted(len(points), min(times), max(times))
+        self._current.appended_at = self._monotonic()
         self._self_metrics.queued += len(points)
 
     def _write(self, points: Sequence[Point]) -> None:
@@ -245,10 +271,10 @@ class Queue:
         self._current.append(write_points(rows))
 
     def _leave_disk(self, error: OSError, now: float) -> None:
-        self._disk_failed(error, now)
+        self._disk_failed(error)
         self._begin_segment(now)
 
-    def _disk_failed(self, error: OSError, now: float) -> None:
+    def _disk_failed(self, error: OSError) -> None:
         if self._retry_disk_at == math.inf:
             log.error(
                 "remote write is queued in memory: the disk failed",
@@ -257,15 +283,15 @@ class Queue:
                 reason=reason_of(error),
                 remediation="free space there or make it writable; it is tried again by itself",
             )
-        self._retry_disk_at = now + _RETRY_DISK
+        self._retry_disk_at = self._monotonic() + _RETRY_DISK
 
     def _return_to_disk(self, now: float) -> None:
         """Write what was kept in memory to disk, and go on there, if it can be done."""
         assert self._directory is not None, "there is a disk to return to"
-        self._retry_disk_at = now + _RETRY_DISK
+        self._retry_disk_at = self._monotonic() + _RETRY_DISK
         try:
             if self._lock is None:
-                self._take(self._directory)
+                self._take(self._directory, now)
             for number, segment in sorted(self._segments.items()):
                 if not segment.on_disk:
                     self._segments[number] = _on_disk(segment, self._directory)
@@ -276,13 +302,19 @@ class Queue:
         if self._current.on_disk:
             log.info("remote write is queued on disk again", destination=self._name)
 
-    def _keep_within_bounds(self, now: float) -> None:
+    def _keep_within_bounds(self) -> None:
         self._keep_below(self._bounds.size, on_disk=True)
         self._keep_below(MEMORY_BYTES, on_disk=False)
-        cutoff = (now - self._bounds.age) * 1000
-        for segment in self._sealed():
-            if segment.newest < cutoff:
-                self._drop(segment, DropReason.TOO_OLD)
+        self._drop_expired()
+
+    def _drop_expired(self) -> None:
+        """Drop the segments of which all samples have waited too long."""
+        cutoff = self._monotonic() - self._bounds.age
+        expired = [s for s in self._sealed() if s.appended_at < cutoff]
+        for segment in expired:
+            self._drop(segment, DropReason.TOO_OLD)
+        if expired:
+            self._update_metrics()
 
     def _keep_below(self, size: int, *, on_disk: bool) -> None:
         kept = sum(s.size for s in self._segments.values() if s.on_disk is on_disk)
@@ -294,17 +326,17 @@ class Queue:
                 self._drop(segment, DropReason.QUEUE_FULL)
 
     def _sealed(self) -> list[Segment]:
-        """Return the segments that nothing is appended to, oldest first."""
+        """Return the segments that are complete, oldest first."""
         every = [self._segments[number] for number in sorted(self._segments)]
         return [segment for segment in every if segment is not self._current]
 
     def _drop(self, segment: Segment, reason: DropReason) -> None:
-        self._self_metrics.dropped[reason] += segment.count - segment.consumed
+        self._drops(reason, segment.count - segment.consumed)
         del self._segments[segment.number]
         segment.delete()
 
     def _lose(self, segment: Segment, error: OSError, now: float) -> None:
-        """Give a segment up that can't be read any more."""
+        """Give up a segment that cannot be read any more."""
         if segment is self._current:
             self._leave_disk(error, now)
         self._self_metrics.corrupt_records += 1
@@ -319,21 +351,18 @@ class Queue:
             reader.number, reader.offset = number, 0
         return self._segments[number]
 
-    def _read_segment(self, reader: Reader, segment: Segment, limit: int, now: float) -> Batch:
+    def _read_segment(self, reader: Reader, segment: Segment, limit: int) -> Batch:
         latest = segment is self._current
         batch = Batch(end=(segment.number, reader.offset), latest=latest)
-        cutoff = (now - self._bounds.age) * 1000
         for record in self._records(reader, segment):
             batch.end = (segment.number, record.end)
-            if record.newest < cutoff:
-                self._lost(segment, record.count, DropReason.TOO_OLD)
-                continue
             try:
                 points = read_points(record, reader.series)
             except ValueError:
                 points = []
                 self._self_metrics.corrupt_records += 1
-            self._lost(segment, record.count - len(points), DropReason.CORRUPT)
+            segment.consumed += record.count - len(points)
+            self._drops(DropReason.CORRUPT, record.count - len(points))
             batch.add(points)
             if batch.count >= limit:
                 break
@@ -357,10 +386,6 @@ class Queue:
             elif end > reader.offset:
                 yield replace(record, end=end)
 
-    def _lost(self, segment: Segment, count: int, reason: DropReason) -> None:
-        segment.consumed += count
-        self._self_metrics.dropped[reason] += count
-
     def _move(self, reader: Reader, end: tuple[int, int]) -> None:
         """Put a reader behind what it has done with, and remove the segments before it."""
         reader.number, reader.offset = end
@@ -368,9 +393,9 @@ class Queue:
             if reader.first <= segment.number < reader.number:
                 del self._segments[segment.number]
                 segment.delete()
-        self._tell()
+        self._update_metrics()
 
-    def _tell(self) -> None:
+    def _update_metrics(self) -> None:
         segments = self._segments.values()
         self_metrics = self._self_metrics
         self_metrics.pending = sum(s.count - s.consumed for s in segments)
@@ -391,6 +416,7 @@ def _on_disk(segment: Segment, directory: Path) -> Segment:
         raise
     copy.noted(segment.count, segment.oldest, segment.newest)
     copy.consumed = segment.consumed
+    copy.began_at, copy.appended_at = segment.began_at, segment.appended_at
     copy.seal()
     return copy
 

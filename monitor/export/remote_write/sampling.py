@@ -1,8 +1,8 @@
-"""Takes samples of the board: each target's when it was probed, the monitor's own now and then.
+"""Takes samples of the state store: of a target when it was probed, of the monitor regularly.
 
 A target's series change when it is probed; they are sampled once a probe, with the time at
-which that probe ended. A target that is not probed for a while is sampled again as it stands:
-a receiver of Prometheus' kind forgets a series that has had no sample for five minutes.
+which that probe ended. A target that is not probed for a while is sampled again, because a
+Prometheus-compatible receiver forgets a series without a sample for five minutes.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from monitor.model.probe_result import ProbeResult
 from monitor.state.store import StateStore
 
 OWN_EVERY = 15.0
-"""Seconds between two samples of the monitor's own series."""
+"""Seconds between two samples of the monitor's own series: 15."""
 
 AGAIN_AFTER = 60.0
 """Seconds after which a target that was not probed is sampled again."""
 
 TARGETS_AT_ONCE = 32
-"""How many targets are sampled at a stretch: the event loop waits meanwhile."""
+"""Targets sampled in one go, during which the event loop waits: 32."""
 
 _STEP_BACK = 1000
-"""Milliseconds by which a sample may be older than the one before it without the clock having
-been set back: a probe's result is taken in a little after the probe ended."""
+"""Milliseconds by which a sample may be older than the one before it although the clock was not
+set back: the result of a probe is processed a little after the probe ended."""
 
 _TYPES = {
     "counter": MetricType.COUNTER,
@@ -42,7 +42,7 @@ _TYPES = {
 
 @dataclass(slots=True)
 class _Sampled:
-    """What was last sampled of a target, or of the monitor: its series, and when."""
+    """The last sample of a target, or of the monitor: its series and time."""
 
     series: dict[str, Series] = field(default_factory=dict)
     at: int = 0
@@ -51,7 +51,8 @@ class _Sampled:
 
 
 class Sampler:
-    """Remembers what was sampled, to know what is due and which series have ended."""
+    """Remembers what was sampled, to know what is due and which series have ended.
+    ``correction``: seconds to add to the times of probes while the clock is wrong."""
 
     def __init__(self) -> None:
         self._targets: dict[str, _Sampled] = {}
@@ -59,9 +60,10 @@ class Sampler:
         self._everything = False
         self._families: dict[str, Family] = {}
         self._process = ProcessCollector(registry=None)
+        self.correction = 0.0
 
     def everything_is_due(self) -> None:
-        """Sample everything the next time, for somebody who has had nothing yet."""
+        """Sample everything the next time, because a destination was added."""
         self._everything = True
 
     def sample(self, store: StateStore, now: float) -> Iterator[list[Point]]:
@@ -76,17 +78,16 @@ class Sampler:
         if everything or not 0 <= moment - self._own.at < OWN_EVERY * 1000:
             yield self._sample_own(store, moment)
 
-    def sample_record(self, status: TargetStatus, now: float) -> list[Point]:
-        """Return what is due of one target at ``now``: each probe that it is called after is
+    def sample_target(self, status: TargetStatus, now: float) -> list[Point]:
+        """Return what is due of one target at ``now``, which is called after each probe: each is
         sampled, however soon the next one follows."""
         moment = int(now * 1000)
         return self._sample_targets([status], moment) if self._is_due(status, moment) else []
 
-    def end(self, now: float) -> list[Point]:
-        """Return the markers that every series has ended."""
+    def stale_markers(self, now: float) -> list[Point]:
+        """Return a marker that it has ended for each series."""
         moment = int(now * 1000)
         everything = [*self._targets.values(), self._own]
-        self._targets, self._own = {}, _Sampled()
         return [point for sampled in everything for point in _ended(sampled, moment)]
 
     def _is_due(self, status: TargetStatus, moment: int) -> bool:
@@ -107,7 +108,9 @@ class Sampler:
             new = (
                 status.probe_result is not sampled.probe_result and status.probe_result is not None
             )
-            at = _ended_at(status.probe_result, moment) if new and status.probe_result else moment
+            at = moment
+            if new and status.probe_result is not None:
+                at = _ended_at(status.probe_result, moment, int(self.correction * 1000))
             sampled.probe_result, sampled.health = status.probe_result, status.health
             points += _changed(sampled, values.get(name, {}), _behind(sampled.at, at))
         return points
@@ -136,20 +139,23 @@ class Sampler:
         return self._families[metric.name]
 
 
-def _ended_at(probe_result: ProbeResult, moment: int) -> int:
-    return min(int((probe_result.started_at + probe_result.duration) * 1000), moment)
+def _ended_at(probe_result: ProbeResult, moment: int, correction: int) -> int:
+    ended = int((probe_result.started_at + probe_result.duration) * 1000)
+    # The clock may have jumped before or after the probe: the nearer time is the true one.
+    nearest = min(ended, ended + correction, key=lambda at: abs(moment - at))
+    return min(nearest, moment)
 
 
 def _behind(last: int, at: int) -> int:
-    """Return ``at``, or a moment behind the last sample where that is a little later: a series
-    has one value a millisecond. A clock that was set back is believed."""
+    """Return ``at``, or the millisecond after the last sample if that is a little later: a series
+    has one value per millisecond. A clock that was set back further is followed."""
     return last + 1 if last - _STEP_BACK < at <= last else at
 
 
 def _changed(
     sampled: _Sampled, values: Mapping[str, tuple[Family, float]], at: int
 ) -> Iterator[Point]:
-    """Yield the values, and the ends of the series that have none any more."""
+    """Yield the values, and stale markers for the series that have no value any more."""
     gone = [series for key, series in sampled.series.items() if key not in values]
     old = sampled.series
     sampled.series = {

@@ -2,8 +2,8 @@
 
 A record is a header and a payload, deflated. The header holds a mark, the payload's length,
 the record's kind, how many points it holds, their newest time, and a CRC-32 of all that and
-the payload. A segment says itself which series its points are of, so that it can be lost or
-dropped without harm to others. After damage reading goes on at the next intact record.
+the payload. A segment names the series of its samples itself, so that it can be lost or dropped
+without harm to others. After damage, reading continues at the next intact record.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _HEADER_BYTES = _HEAD.size + _CRC.size
 
 
 class Kind(IntEnum):
-    """What a record holds."""
+    """The content of a record."""
 
     SERIES = 1
     POINTS = 2
@@ -45,8 +45,8 @@ _KINDS = frozenset(Kind)
 
 @dataclass(frozen=True, slots=True)
 class SegmentRecord:
-    """An intact record. ``end`` is the offset behind it; ``damage`` says whether something
-    between the record before and this one was not readable."""
+    """An intact record. ``end``: the offset after it; ``damage``: whether something between the
+    previous record and this one was not readable."""
 
     kind: Kind
     count: int
@@ -178,8 +178,9 @@ def _points_format(count: int) -> str:
 
 
 class Segment:
-    """A segment in memory. ``count`` points are in it, ``consumed`` of them are done with;
-    ``oldest`` and ``newest`` are their times in milliseconds."""
+    """A segment in memory. ``count``: its samples, of which ``consumed`` are settled; ``oldest``
+    and ``newest``: their times in milliseconds; ``began_at`` and ``appended_at``: the monotonic
+    seconds when it began and when something was last appended."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -188,6 +189,8 @@ class Segment:
         self.consumed = 0
         self.oldest = 0
         self.newest = 0
+        self.began_at = 0.0
+        self.appended_at = 0.0
         self._data = bytearray()
 
     def append(self, record: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The words of remote write: series, points, and the marker that a series has ended. Pure."""
+"""Series, samples, and the marker that a series has ended. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from enum import IntEnum
 
 STALE_BITS = struct.pack("<Q", 0x7FF0000000000002)
 STALE: float = struct.unpack("<d", STALE_BITS)[0]
-"""The one NaN that means "this series has ended" (Remote-Write specification, "Stale
-Markers"). Only its bits tell it from other NaNs: never compute with it."""
+"""The NaN that means "this series has ended" (Remote-Write specification, "Stale Markers").
+Only its bits distinguish it from other NaNs: never compute with it."""
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -19,7 +19,7 @@ _SEPARATOR = "\0"
 
 
 class MetricType(IntEnum):
-    """Types by their number, which is the same in both versions' messages."""
+    """Types by their number, which is the same in the messages of both versions."""
 
     UNKNOWN = 0
     COUNTER = 1
@@ -29,8 +29,8 @@ class MetricType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What is said of all series of a metric. ``name`` is as in a TYPE line of the text
-    format: a counter's ends in ``_total``."""
+    """Name, type and help text of a metric. ``name`` is as in a TYPE line of the text format:
+    that of a counter ends in ``_total``."""
 
     name: str
     type: MetricType
@@ -47,6 +47,11 @@ class Series:
     family: Family
     external: Labels = ()
 
+    @property
+    def metric(self) -> str:
+        """The name of the metric."""
+        return self.key.partition(_SEPARATOR)[0]
+
     def labels(self) -> Labels:
         """Return every label, sorted by name, none with an empty value."""
         name, *rest = self.key.split(_SEPARATOR)
@@ -56,7 +61,7 @@ class Series:
 
 
 Point = tuple[Series, int, float]
-"""A series, when it had a value (milliseconds of Unix time), and the value."""
+"""A sample: series, time (Unix milliseconds) and value."""
 
 Timed = tuple[int, float]
 
@@ -76,9 +81,9 @@ def is_stale(value: float) -> bool:
 
 @dataclass(slots=True)
 class Batch:
-    """What is sent together: each series' points in the order of time. ``end`` is where the
-    queue goes on behind it: a segment's number and an offset in it; ``latest`` whether that
-    segment is the one that is still appended to."""
+    """Samples read together, in order of time per series. ``end``: the position of the queue
+    after it, a segment's number and an offset; ``latest``: whether that segment is the one that
+    is still appended to."""
 
     series: dict[Series, list[Timed]] = field(default_factory=dict)
     count: int = 0

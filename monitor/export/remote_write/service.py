@@ -1,4 +1,4 @@
-"""Remote write as a whole: samples the board, and keeps a destination for each configured."""
+"""Remote write as a whole: samples the state store and runs the configured destinations."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from monitor.export.remote_write.clock_guard import SteadyClock
+from monitor.export.remote_write.drops import Drops
 from monitor.export.remote_write.queue import Bounds, Queue
 from monitor.export.remote_write.sampling import Sampler
 from monitor.export.remote_write.series import Labels, Point
@@ -29,12 +31,14 @@ if TYPE_CHECKING:
     from monitor.net.aws.credentials import AwsCredentials
 
 SAMPLE_EVERY = 1.0
-"""Seconds between two looks at what is due beside the results of probes."""
+"""Seconds between two rounds of samples that are due without a result of a probe."""
 
 IDENTITY_WITHIN = 15.0
-"""Seconds for which samples wait, in memory, for what metadata services tell."""
+"""Seconds for which samples wait in memory for the identity from metadata services."""
 
 START_AGAIN_AFTER = 30.0
+"""Seconds until a destination that failed, or could not start, is started again."""
+
 EXTERNAL = (
     "region",
     "availability_zone",
@@ -50,7 +54,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """Everything that a destination is made of: where it differs, it is made anew."""
+    """The settings of a destination, which is replaced if they differ."""
 
     settings: RemoteWriteSettings
     proxy: ProxySettings
@@ -64,11 +68,11 @@ class _Running:
 
 
 class RemoteWrite:
-    """Writes the board to every destination that ``apply`` named last."""
+    """Writes the state store to the destinations that ``apply`` named last."""
 
     def __init__(self, store: StateStore, clock: Clock, environ: Mapping[str, str]) -> None:
         self._store = store
-        self._clock = clock
+        self._clock = SteadyClock(clock)
         self._environ = environ
         self._sampler = Sampler()
         self._settings: Settings | None = None
@@ -79,7 +83,7 @@ class RemoteWrite:
         self._host = socket.gethostname()
 
     def apply(self, settings: Settings, probe_context: ProbeContext) -> None:
-        """Write where ``settings`` say from now on, with the probes' own ``probe_context``."""
+        """Write to the destinations in ``settings`` from now on, with the ``probe_context``."""
         self._settings = settings
         self._probe_context = probe_context
         self._changed.set()
@@ -92,7 +96,7 @@ class RemoteWrite:
         """Take in the result of a probe. Returns at once."""
         if self._running:
             with _no_harm_to_probing():
-                self._offer(self._sampler.sample_record(status, self._clock.time()))
+                self._offer(self._sampler.sample_target(status, self._now()))
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -104,11 +108,11 @@ class RemoteWrite:
                 await self._reconcile(group)
 
     async def finish(self) -> None:
-        """Sample a last time, say that every series has ended, and close every destination."""
+        """Sample a last time, mark every series as ended, and close every destination."""
         self.identity_is_known()
         now = self._clock.time()
         last = [point for part in self._sampler.sample(self._store, now) for point in part]
-        last += self._sampler.end(now + 0.001)
+        last += self._sampler.stale_markers(now + 0.001)
         await asyncio.gather(*(self._stop(name, last) for name in list(self._running)))
 
     async def _sample_forever(self) -> None:
@@ -117,16 +121,21 @@ class RemoteWrite:
             if not self._running:
                 continue
             with _no_harm_to_probing():
-                for points in self._sampler.sample(self._store, self._clock.time()):
+                for points in self._sampler.sample(self._store, self._now()):
                     self._offer(points)
                     await asyncio.sleep(0)
+
+    def _now(self) -> float:
+        now = self._clock.time()
+        self._sampler.correction = self._clock.correction
+        return now
 
     def _offer(self, points: list[Point]) -> None:
         for running in self._running.values():
             running.destination.offer(points)
 
     async def _reconcile(self, group: asyncio.TaskGroup) -> None:
-        """Stop what is not wanted any more, start what is new; the rest goes on."""
+        """Stop destinations that are gone or changed, start new ones; the others go on."""
         assert self._settings is not None, "apply was called"
         settings = self._settings
         wanted = {
@@ -134,11 +143,17 @@ class RemoteWrite:
             for destination in settings.remote_write
         }
         for name, running in list(self._running.items()):
-            if wanted.get(name) != running.plan:
-                await self._stop(name, [])
+            if (plan := wanted.get(name)) != running.plan:
+                await self._stop(name, self._last_samples(running.plan, plan))
         for name, plan in wanted.items():
             if name not in self._running:
                 self._start(group, plan)
+
+    def _last_samples(self, before: _Plan, after: _Plan | None) -> list[Point]:
+        """Return stale markers if the series of a destination end under their labels."""
+        if after is not None and after.settings.external_labels == before.settings.external_labels:
+            return []
+        return self._sampler.stale_markers(self._now())
 
     def _start(self, group: asyncio.TaskGroup, plan: _Plan) -> None:
         self_metrics = self._store.writes.setdefault(plan.settings.name, RemoteWriteMetrics())
@@ -146,17 +161,19 @@ class RemoteWrite:
             destination = self._make(plan, self_metrics)
         except (OSError, ValueError) as error:
             log.error(
-                "remote write can't start",
+                "remote write cannot start",
                 destination=plan.settings.name,
                 reason=str(error),
+                next_try_in=START_AGAIN_AFTER,
             )
+            asyncio.get_running_loop().call_later(START_AGAIN_AFTER, self._changed.set)
             return
         task = group.create_task(self._live(plan.settings.name, destination))
         self._running[plan.settings.name] = _Running(plan, destination, task)
         self._sampler.everything_is_due()
 
     async def _live(self, name: str, destination: Destination) -> None:
-        """Run a destination; a bug in it must not stop the probing."""
+        """Run a destination; a bug in it must not stop probing."""
         while True:
             try:
                 await destination.run()
@@ -175,13 +192,14 @@ class RemoteWrite:
         """Make a destination.
 
         Raises:
-            OSError: if a certificate or key can't be used.
-            ValueError: if a proxy's URL can't be read.
+            OSError: if a certificate or key cannot be used.
+            ValueError: if the URL of the proxy is invalid.
         """
-        # Imported here: they take a megabyte or two that most monitors do without.
+        # Imported here: they take a megabyte or two that most monitors do not need.
         from monitor.export.remote_write.auth import Auth  # noqa: PLC0415
         from monitor.export.remote_write.delivery import Delivery  # noqa: PLC0415
         from monitor.export.remote_write.destination import Destination  # noqa: PLC0415
+        from monitor.export.remote_write.exchange import Exchange  # noqa: PLC0415
         from monitor.export.remote_write.transport import Transport  # noqa: PLC0415
 
         assert self._settings is not None, "apply was called"
@@ -194,16 +212,24 @@ class RemoteWrite:
             self._clock,
         )
         aws = self._aws() if settings.sigv4_region else None
-        # One thread for all that takes long: each thread has a heap of its own, of megabytes.
+        # One thread for all slow work: each thread has a heap of its own, of megabytes.
         thread = ThreadPoolExecutor(1, f"remote-write-{settings.name}")
-        auth = Auth(settings, aws)
-        delivery = Delivery(
+        auth, drops = Auth(settings, aws), Drops(settings.name, self_metrics, self._clock)
+        exchange = Exchange(
             settings, auth, transport, self_metrics, clock=self._clock, thread=thread
         )
+        delivery = Delivery(settings, exchange, self_metrics, drops, clock=self._clock)
         state = self._settings.state.directory
         directory = state / "remote-write" / settings.name if state else None
         bounds = Bounds(settings.queue_size, settings.queue_age)
-        queue = Queue(settings.name, directory, bounds, self_metrics)
+        queue = Queue(
+            settings.name,
+            directory,
+            bounds,
+            self_metrics,
+            drops=drops,
+            monotonic=self._clock.monotonic,
+        )
 
         def labels() -> Labels | None:
             if self._clock.monotonic() < self._labels_by:
@@ -211,7 +237,14 @@ class RemoteWrite:
             return external_labels(self._store.identity, self._host, settings)
 
         return Destination(
-            settings, queue, delivery, self_metrics, thread=thread, clock=self._clock, labels=labels
+            settings,
+            queue,
+            delivery,
+            drops,
+            thread=thread,
+            clock=self._clock,
+            labels=labels,
+            stale_markers=self._sampler.stale_markers,
         )
 
     def _given(self) -> ProbeContext:
@@ -234,7 +267,7 @@ class RemoteWrite:
 
 @contextmanager
 def _no_harm_to_probing() -> Iterator[None]:
-    """Keep a bug in sampling from whoever called it: it costs samples, and is said."""
+    """Keep a bug in sampling from the caller: it costs samples, and is logged."""
     try:
         yield
     except Exception:
@@ -242,7 +275,7 @@ def _no_harm_to_probing() -> Iterator[None]:
 
 
 def external_labels(identity: Identity, host: str, settings: RemoteWriteSettings) -> Labels:
-    """Return the labels of every series: who the monitor is, as far as that is known."""
+    """Return the labels of every series: the identity of the monitor, as far as it is known."""
     found = {"job": "egress-monitor", "instance": host}
     found |= {name: getattr(identity, name) for name in EXTERNAL}
     found |= dict(settings.external_labels)

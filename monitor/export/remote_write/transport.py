@@ -1,4 +1,4 @@
-"""Carries one request to a receiver and its answer back: TLS, proxy, bounds."""
+"""The connection to one receiver: TLS, proxy, and the bounds of a response."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from yarl import URL
 
 from monitor import __version__
 from monitor.common.sanitize import sanitize
-from monitor.export.remote_write.answer import Answer, parse_retry_after, parse_written
-from monitor.export.remote_write.protobuf import WRITTEN_HEADER
+from monitor.export.remote_write.response import Response, parse_retry_after, parse_written
 from monitor.model.settings import RemoteWriteSettings
 from monitor.net.clock import Clock
 from monitor.net.proxy.rules import Proxy, ProxyChooser, parse_proxy
@@ -22,16 +21,33 @@ from monitor.net.sockets.trust_store import TrustStore
 from monitor.probes.context import Resolver
 
 USER_AGENT = f"egress-monitor/{__version__}"
-_TEXT_LIMIT = 2048
+TEXT_LIMIT = 2048
+"""Bytes of a response's body that are read; the connection is closed if there are more."""
+
+TEXT_SECONDS = 2.0
+"""Seconds that a body may take after its headers: the status alone decides."""
+
+HEADERS_LIMIT = 128
+"""Header fields of a response; one with more is refused. Lines are at most 8,190 bytes."""
+
+READ_BUFFER = 16_384
+"""Bytes of a response that are buffered before reading from the socket pauses."""
+
 _IDLE = 60.0
+_SERVER_LIMIT = 100
 
 
-class UnreachableError(Exception):
-    """No answer came; the message says why in a few words, without secrets."""
+class TransportError(Exception):
+    """No response came; the message gives the reason without secrets. ``delivered``: whether a
+    connection existed, so that the request may have been processed."""
+
+    def __init__(self, reason: str, *, delivered: bool = False) -> None:
+        super().__init__(reason)
+        self.delivered = delivered
 
 
 class Transport:
-    """The connections to one destination. To be entered before it is used."""
+    """The connections to one destination. ``open`` is called before the first request."""
 
     def __init__(
         self,
@@ -41,11 +57,11 @@ class Transport:
         proxies: ProxyChooser,
         clock: Clock,
     ) -> None:
-        """Make it ready. ``trust_store`` and ``resolver`` give those of the probes at that moment.
+        """Prepare the connections. ``trust_store`` and ``resolver`` return those of the probes.
 
         Raises:
-            OSError: if a certificate or key can't be used.
-            ValueError: if the proxy's URL can't be read.
+            OSError: if a certificate or key cannot be used.
+            ValueError: if the URL of the proxy is invalid.
         """
         self._url = URL(settings.url, encoded=True)
         self._timeout = settings.timeout
@@ -64,26 +80,28 @@ class Transport:
         self._session = aiohttp.ClientSession(
             connector=connector,
             auto_decompress=False,
+            max_headers=HEADERS_LIMIT,
+            read_bufsize=READ_BUFFER,
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Accept-Encoding",),
         )
 
     async def close(self) -> None:
-        """End every connection."""
+        """Close all connections."""
         if self._session is not None:
             await self._session.close()
 
-    async def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Send a body and return the answer.
+    async def post(self, body: bytes, headers: Mapping[str, str]) -> Response:
+        """Send a body and return the response.
 
         Raises:
             TimeoutError: if it does not come in time.
-            UnreachableError: if none can come.
+            TransportError: if the connection fails, or the response is not valid HTTP.
         """
-        assert self._session is not None, "it is open"
+        assert self._session is not None, "open was called"
         login = self._proxy.authorization if self._proxy else None
         to_proxy = {"Proxy-Authorization": login} if login else {}
-        # Through a tunnel the receiver would get it; without one only the request reaches him.
+        # Only the CONNECT request of a tunnel goes to the proxy; without a tunnel, every request.
         tunnel = self._url.scheme == "https"
         plain = {"User-Agent": USER_AGENT, **headers}
         try:
@@ -97,23 +115,16 @@ class Transport:
                     ssl=self._context(),
                     proxy=_proxy_url(self._proxy),
                     proxy_headers=to_proxy if tunnel else None,
-                ) as answer,
+                ) as response,
             ):
-                return await self._read(answer)
-        except aiohttp.ClientHttpProxyError as error:
-            raise UnreachableError(f"the proxy answered {error.status}") from None
-        except aiohttp.ClientConnectorCertificateError:
-            raise UnreachableError("its certificate is not trusted") from None
-        except aiohttp.ClientConnectorError as error:
-            reason = error.os_error.strerror or type(error.os_error).__name__
-            raise UnreachableError(sanitize(reason, replacement=" ").lower()) from None
+                return await self._read(response)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, TimeoutError):
                 raise
-            raise UnreachableError(type(error).__name__) from None
+            raise _described(error) from None
 
     def refresh(self) -> None:
-        """Look whether a certificate or key of the destination's own has changed: reads files."""
+        """Load the destination's own certificate and key again if the files changed."""
         if self._own is not None:
             self._own.refresh()
 
@@ -124,26 +135,67 @@ class Transport:
             return True
         return self._own.context if self._own is not None else self._trust_store().context()
 
-    async def _read(self, answer: aiohttp.ClientResponse) -> Answer:
-        text = bytearray()
-        async for chunk in answer.content.iter_any():
-            text += chunk
-            if len(text) >= _TEXT_LIMIT:
-                answer.close()  # the rest is not worth the connection
-                break
-        said = text[:_TEXT_LIMIT].decode("utf-8", "replace").strip()
-        return Answer(
-            status=answer.status,
-            written=parse_written(answer.headers.get(WRITTEN_HEADER)),
-            retry_after=parse_retry_after(answer.headers.get("Retry-After"), self._clock.time()),
-            text=sanitize(said, replacement=" "),
-            page=bool(text) and answer.content_type == "text/html",
+    async def _read(self, response: aiohttp.ClientResponse) -> Response:
+        text = await _text_of(response)
+        written, counted = parse_written(response.headers)
+        return Response(
+            status=response.status,
+            written=written,
+            counted=counted,
+            retry_after=parse_retry_after(response.headers.get("Retry-After"), self._clock.time()),
+            text=sanitize(text, replacement=" "),
+            page=bool(text) and response.content_type == "text/html",
+            location=_location(response.headers.get("Location", ""), self._url),
+            server=sanitize(response.headers.get("Server", ""), _SERVER_LIMIT),
         )
 
 
+async def _text_of(response: aiohttp.ClientResponse) -> str:
+    """Return the beginning of a body. A body that is too long, too slow or cut off does not
+    matter: the status has been received."""
+    text = bytearray()
+    try:
+        async with asyncio.timeout(TEXT_SECONDS):
+            async for chunk in response.content.iter_any():
+                text += chunk
+                if len(text) >= TEXT_LIMIT:
+                    response.close()
+                    break
+    except (aiohttp.ClientError, OSError, ValueError):
+        response.close()
+    return text[:TEXT_LIMIT].decode("utf-8", "replace").strip()
+
+
+def _location(text: str, base: URL) -> str:
+    """Return the absolute URL of a Location header without query and userinfo."""
+    if not text:
+        return ""
+    try:
+        url = base.join(URL(text))
+        return sanitize(f"{url.scheme}://{url.host_port_subcomponent or ''}{url.path}", TEXT_LIMIT)
+    except ValueError:
+        return ""
+
+
+def _described(error: Exception) -> TransportError:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return TransportError(f"the proxy responded {error.status}")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return TransportError("its certificate is not trusted")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        reason = error.os_error.strerror or type(error.os_error).__name__
+        return TransportError(sanitize(reason, replacement=" ").lower())
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return TransportError("it closed the connection without a response", delivered=True)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return TransportError("its response is not valid HTTP", delivered=True)
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return TransportError(sanitize(str(reason), replacement=" ").lower(), delivered=True)
+
+
 class _Names(AbstractResolver):
-    """Resolves as the probes do. The C library's resolver would hold a thread for as long as
-    the name servers are silent."""
+    """Resolves names as the probes do. The C library's resolver would hold a thread for as long
+    as the name servers are silent."""
 
     def __init__(self, resolver: Callable[[], Resolver]) -> None:
         self._resolver = resolver
@@ -153,7 +205,7 @@ class _Names(AbstractResolver):
     ) -> list[ResolveResult]:
         resolution = await self._resolver().resolve(host)
         if resolution.failure is not None or not resolution.addresses:
-            raise OSError(None, "its name can't be resolved")
+            raise OSError(None, "its name cannot be resolved")
         return [
             ResolveResult(
                 hostname=host,
@@ -176,7 +228,7 @@ def _family(address: str) -> socket.AddressFamily:
 
 
 class _OwnContext:
-    """The context of a destination that has CAs or a certificate of its own."""
+    """The TLS context of a destination with its own CAs or client certificate."""
 
     def __init__(
         self, settings: RemoteWriteSettings, trust_store: Callable[[], TrustStore]
@@ -187,13 +239,13 @@ class _OwnContext:
         self.context = self._make()
 
     def refresh(self) -> None:
-        """Take the files anew if they have changed; what can't be used changes nothing."""
+        """Load the files again if they changed; files that cannot be used change nothing."""
         try:
             if (state := self._state()) != self._seen:
                 self.context = self._make()
                 self._seen = state
         except OSError:
-            return  # a file that is being replaced: the next request looks again
+            return  # a file is being replaced: the next request tries again
 
     def _state(self) -> list[tuple[int, int]]:
         settings = self._settings

@@ -8,10 +8,8 @@ from monitor.health.gateways import Gateway
 from monitor.model.state import State
 from monitor.present.discovery_view import discovery_lines
 from monitor.state.store import StateStore
-from monitor.web.pages.parts import lasted, millis, prose, state_words, table, target_link, text
-
-_BEHIND = 300.0
-"""Seconds after which samples that wait to be written are worth a word."""
+from monitor.web.pages.parts import millis, prose, state_words, table, target_link, text
+from monitor.web.pages.remote_write import remote_write_lines
 
 
 def worth_a_follow_up(store: StateStore, now: float) -> str:
@@ -45,9 +43,7 @@ def _lines(store: StateStore, now: float) -> Iterator[str]:
     if store.mqtt is not None and not store.mqtt.connected:
         yield f"The MQTT broker is not connected; messages that wait for it: {store.mqtt.pending}."
     for name, writes in store.writes.items():
-        if writes.oldest_pending_at and now - writes.oldest_pending_at > _BEHIND:
-            waited = lasted(now - writes.oldest_pending_at)
-            yield f"Remote write {name} is {waited} behind; {writes.pending} samples wait for it."
+        yield from remote_write_lines(name, writes, now)
     for warning in store.proxies.warnings:
         yield f"{warning[:1].upper()}{warning[1:]}."
     yield from discovery_lines(store.chains, store.unlisted)

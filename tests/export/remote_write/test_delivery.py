@@ -1,100 +1,32 @@
-"""One receiver's whole protocol, over HTTP: the cases of Prometheus' compliance suite."""
+"""Delivery to a receiver over HTTP: retries, versions, sizes, rejections, and what is logged."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-import ssl
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-from monitor.export.remote_write import delivery as module
-from monitor.export.remote_write.auth import Auth
-from monitor.export.remote_write.delivery import Delivery
-from monitor.export.remote_write.isolate import Rows
-from monitor.export.remote_write.series import STALE, Batch, Series, is_stale
-from monitor.export.remote_write.transport import Transport
-from monitor.model.secret import Secret
-from monitor.model.settings import RemoteWriteSettings, WriteVersion
-from monitor.net.aws.credentials import AwsCredentials
-from monitor.net.clock import SystemClock
-from monitor.net.proxy.rules import NoProxy, ProxyChooser, parse_proxy
-from monitor.state.self_metrics import DropReason, RemoteWriteMetrics, RequestFailure
+from monitor.export.remote_write.backoff import LONGEST_DENIED_WAIT, LONGEST_WAIT
+from monitor.export.remote_write.negotiation import FIRST_PAUSE, LEAST_PAUSE
+from monitor.export.remote_write.quarantine import PAUSE
+from monitor.export.remote_write.rows import Rows, count
+from monitor.export.remote_write.series import Series
+from monitor.model.settings import WriteVersion
+from monitor.state.self_metrics import DropReason, RequestFailure
+from tests.export.remote_write.delivering import VirtualClock, delivering, fails, some
 from tests.export.remote_write.points import FAMILY, MOMENT, points, series
-from tests.internet.ca import Authority
 from tests.internet.process import free_port
-from tests.internet.receiver import V1, V2, Receiver, Request, receiver
-from tests.probes.support import make_probe_context
+from tests.internet.receiver import V1, V2, Message, Receiver, Request, receiver
 
-DIRECT = ProxyChooser(None, None, NoProxy(""))
-TOOLS = make_probe_context(table={"receiver.test": ("127.0.0.1",)})
+NO_DROPS = dict.fromkeys(DropReason, 0)
+Rule = Callable[[Request], web.Response | None]
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Wait as long as is due, but in no time; returns how long each wait would have been."""
-    waits: list[float] = []
-    sleep = asyncio.sleep
-
-    async def at_once(seconds: float) -> None:
-        waits.append(seconds)
-        await sleep(0)
-
-    original = module.AsyncRetrying
-    monkeypatch.setattr(module, "AsyncRetrying", lambda **kw: original(sleep=at_once, **kw))
-    return waits
+delivering_1 = partial(delivering, protocol=WriteVersion.V1)
 
 
-@asynccontextmanager
-async def delivering(
-    url: str, proxies: ProxyChooser = DIRECT, aws: AwsCredentials | None = None, **changes: object
-) -> AsyncIterator[tuple[Delivery, RemoteWriteMetrics]]:
-    settings = replace(RemoteWriteSettings("test", url, url.partition("?")[0]), **changes)  # type: ignore[arg-type]
-    self_metrics = RemoteWriteMetrics()
-    transport = Transport(
-        settings, lambda: TOOLS.trust_store, lambda: TOOLS.resolver, proxies, SystemClock()
-    )
-    with ThreadPoolExecutor(1) as thread:
-        auth = Auth(settings, aws)
-        delivery = Delivery(
-            settings, auth, transport, self_metrics, clock=SystemClock(), thread=thread
-        )
-        delivery.open()
-        try:
-            yield delivery, self_metrics
-        finally:
-            await delivery.close()
-
-
-speaking_1 = partial(delivering, protocol=WriteVersion.V1)
-
-
-def some(number: int = 3, each: int = 1) -> Rows:
-    batch = Batch()
-    batch.add(points(number, each=each))
-    return batch.series
-
-
-async def fails(
-    delivery: Delivery, self_metrics: RemoteWriteMetrics, failure: RequestFailure
-) -> None:
-    """Deliver until it has failed so three times, and give up."""
-    task = asyncio.create_task(delivery.deliver(some()))
-    while self_metrics.failures[failure] < 3:  # noqa: ASYNC110 - nothing tells of it
-        await asyncio.sleep(0.01)
-    task.cancel()
-    await asyncio.wait([task])
-
-
-def answering(*answers: web.Response | int) -> Callable[[Request], web.Response | None]:
+def answering(*answers: web.Response | int) -> Rule:
     """A rule that gives these answers in turn and then leaves it to the receiver."""
     left = list(answers)
 
@@ -105,345 +37,460 @@ def answering(*answers: web.Response | int) -> Callable[[Request], web.Response 
     return rule
 
 
-async def test_2_is_spoken_with_a_receiver_that_does() -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
-        await delivery.deliver(some())
-    (request,) = receives.requests
-    assert request.headers["Content-Type"] == V2
-    assert request.headers["Content-Encoding"] == "snappy"
-    assert request.headers["X-Prometheus-Remote-Write-Version"] == "2.0.0"
-    assert re.fullmatch(r"egress-monitor/[\d.]+", request.headers["User-Agent"])
-    assert (self_metrics.sent, self_metrics.version) == (3, "2.0")
-    assert self_metrics.newest_sent_at == MOMENT / 1000
-    row = request.message.rows[0]
-    assert (row.type, row.help) == (FAMILY.type, FAMILY.help)
+def rejecting(
+    bad: Callable[[Message], bool], text: str = "invalid", *, counts: bool = True
+) -> Rule:
+    """A rule that rejects a whole request that holds something bad."""
+
+    def rule(request: Request) -> web.Response | None:
+        if not bad(request.message):
+            return None
+        v2 = request.headers["Content-Type"] == V2
+        headers = {"X-Prometheus-Remote-Write-Samples-Written": "0"} if counts and v2 else {}
+        return web.Response(status=400, text=text, headers=headers)
+
+    return rule
 
 
-async def test_1_is_spoken_where_it_is_configured() -> None:
-    async with receiver() as (receives, url), speaking_1(url) as (delivery, _):
+def named(name: str) -> Callable[[Message], bool]:
+    return lambda message: name in {row.name for row in message.rows}
+
+
+def versions(receives: Receiver) -> list[str]:
+    return ["2.0" if r.headers["Content-Type"] == V2 else "1.0" for r in receives.requests]
+
+
+def catalogue(targets: int, at: int = MOMENT) -> Rows:
+    """Rows of 20 metrics of each target."""
+    return {
+        Series(f"m{metric}\0target\0t{target}", FAMILY): [(at, 1.0)]
+        for target in range(targets)
+        for metric in range(20)
+    }
+
+
+# Retries
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 429, 408])
+async def test_a_passing_failure_is_retried_with_growing_waits_and_loses_nothing(
+    status: int,
+) -> None:
+    clock = VirtualClock()
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
+        receives.rule = answering(*[status] * 6)
+        await delivery.deliver(some(100))
+    assert len({row.name for row in receives.accepted}) == len(receives.accepted) == 100
+    assert len(clock.waits) == 6
+    assert clock.waits[4] > clock.waits[0]
+    assert max(clock.waits) <= LONGEST_WAIT
+    failure = RequestFailure.THROTTLED if status == 429 else RequestFailure.SERVER_ERROR
+    assert (metrics.failures[failure], metrics.sent, metrics.dropped) == (6, 100, NO_DROPS)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("42", 42.0), ("Fri, 15 Jan 2027 08:00:42 GMT", 42.0), ("9999", 300.0)]
+)
+async def test_retry_after_is_honored_in_both_forms(value: str, seconds: float) -> None:
+    clock = VirtualClock()
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, _):
+        receives.rule = answering(web.Response(status=503, headers={"Retry-After": value}))
         await delivery.deliver(some())
+    assert clock.waits == [seconds]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 406, 407, 410, 418, 451])
+async def test_a_denial_keeps_the_samples_and_is_retried_within_half_a_minute(status: int) -> None:
+    clock = VirtualClock()
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
+        receives.rule = answering(*[status] * 12)
         await delivery.deliver(some())
-    first, second = receives.requests
-    assert first.headers["Content-Type"] == V1
-    assert first.headers["X-Prometheus-Remote-Write-Version"] == "0.1.0"
-    assert first.message.families, "metadata come with the first request"
-    assert not second.message.families, "and not with every one"
+    assert max(clock.waits) <= LONGEST_DENIED_WAIT
+    assert min(clock.waits) >= 3.0
+    assert (metrics.sent, metrics.dropped) == (3, NO_DROPS)
+    assert metrics.failures[RequestFailure.DENIED] >= 4
+
+
+async def test_a_receiver_that_is_not_there_is_waited_for() -> None:
+    async with delivering(f"http://127.0.0.1:{free_port()}/") as (delivery, metrics):
+        await fails(delivery, metrics, RequestFailure.UNREACHABLE)
+        assert not delivery.works
+        assert metrics.obstacle
+    assert metrics.dropped == NO_DROPS
+
+
+async def test_a_redirect_is_reported_without_its_secrets(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    moved = {"Location": "https://me:hunter2@new.example/api/v1/push?token=hunter3"}
+    async with receiver() as (receives, url), delivering(url) as (delivery, metrics):
+        receives.rule = answering(web.Response(status=308, headers=moved))
+        await delivery.deliver(some())
+    out = capsys.readouterr().out
+    assert "set url to https://new.example/api/v1/push" in out
+    assert "hunter" not in out
+    assert metrics.sent == 3
+
+
+# Versions
 
 
 @pytest.mark.parametrize("silently", [False, True], ids=["415", "no count"])
-async def test_a_receiver_of_1_gets_1_and_keeps_getting_it(silently: bool) -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
+async def test_a_receiver_of_1_gets_1_until_the_pause_is_over(silently: bool) -> None:
+    clock = VirtualClock()
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
         receives.counts = False
         receives.versions = {V1, V2} if silently else {V1}
+        for _ in range(3):
+            await delivery.deliver(some())
+        assert versions(receives) == ["2.0", "1.0", "1.0", "1.0"]
+        clock.now += FIRST_PAUSE
+        await delivery.deliver(some())
+        assert versions(receives)[4:] == ["2.0", "1.0"]
+    assert (metrics.sent, metrics.version) == (12, "1.0")
+
+
+async def test_a_receiver_that_is_upgraded_gets_2() -> None:
+    clock = VirtualClock()
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
+        receives.versions = {V1}
+        await delivery.deliver(some())
+        receives.versions = {V1, V2}
+        receives.server = "upgraded"  # another process answers
+        await delivery.deliver(some())
+        clock.now += LEAST_PAUSE
+        await delivery.deliver(some())
+    assert versions(receives) == ["2.0", "1.0", "1.0", "2.0"]
+    assert metrics.version == "2.0"
+
+
+@pytest.mark.parametrize("response", ["415", "400", "no count"])
+async def test_a_receiver_that_is_rolled_back_gets_1_at_once(response: str) -> None:
+    clock = VirtualClock()
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
+        await delivery.deliver(some())
+
+        def old(request: Request) -> web.Response | None:
+            if request.headers["Content-Type"] == V1:
+                return None
+            return web.Response(status={"415": 415, "400": 400, "no count": 204}[response])
+
+        receives.rule = old
         await delivery.deliver(some())
         await delivery.deliver(some())
-    kinds = [request.headers["Content-Type"] for request in receives.requests]
-    assert kinds == [V2, V1, V1]
-    assert (self_metrics.sent, self_metrics.version) == (6, "1.0")
+    assert versions(receives) == ["2.0", "2.0", "1.0", "1.0"]
+    assert clock.waits == []
+    assert (metrics.sent, metrics.dropped) == (9, NO_DROPS)
 
 
-async def test_there_is_no_fallback_after_a_success() -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
+async def test_a_receiver_replaced_by_one_of_2_only_gets_2_at_once() -> None:
+    async with receiver() as (receives, url), delivering_1(url) as (delivery, metrics):
         await delivery.deliver(some())
-        receives.rule = answering(receives.written(0, 400))
+        receives.versions = {V2}
         await delivery.deliver(some())
-    assert [r.headers["Content-Type"] for r in receives.requests] == [V2, V2]
-    assert self_metrics.dropped[DropReason.REFUSED] == 3
+    assert versions(receives) == ["1.0", "1.0", "2.0"]
+    assert metrics.sent == 6
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
-async def test_what_may_pass_is_tried_again_with_growing_waits(
-    status: int, quick: list[float]
-) -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
-        receives.rule = answering(*[status] * 6)
+async def test_a_receiver_that_fails_on_2_and_never_says_why_gets_1() -> None:
+    async with receiver() as (receives, url), delivering(url) as (delivery, metrics):
+        receives.rule = lambda r: (
+            web.Response(status=500) if r.headers["Content-Type"] == V2 else None
+        )
         await delivery.deliver(some())
-    assert len(receives.accepted) == 3
-    assert len(quick) == 6
-    assert quick[5] > quick[0]
-    assert max(quick) <= module.LONGEST_WAIT
-    assert len(set(quick)) == 6, "with jitter"
-    throttled = status == 429
-    failure = RequestFailure.THROTTLED if throttled else RequestFailure.SERVER_ERROR
-    assert (self_metrics.failures[failure], self_metrics.retried, self_metrics.sent) == (6, 18, 3)
+    assert (metrics.sent, metrics.version) == (3, "1.0")
 
 
-async def test_retry_after_is_honoured(quick: list[float]) -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, _):
-        receives.rule = answering(web.Response(status=503, headers={"Retry-After": "42"}))
+async def test_counts_of_a_receiver_of_1_mean_nothing() -> None:
+    headers = {
+        f"X-Prometheus-Remote-Write-{kind}-Written": "0" for kind in ("Samples", "Histograms")
+    }
+
+    def rule(request: Request) -> web.Response:
+        v1 = request.headers["Content-Type"] == V1
+        return web.Response(status=204, headers=headers) if v1 else web.Response(status=415)
+
+    async with receiver() as (receives, url), delivering(url) as (delivery, metrics):
+        receives.rule = rule
         await delivery.deliver(some())
-    assert quick == [42.0]
+    assert (metrics.sent, metrics.dropped) == (3, NO_DROPS)
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 407, 302])
-async def test_a_denial_keeps_the_samples_and_waits_long(status: int, quick: list[float]) -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
-        receives.rule = answering(status, status, status, status)
-        await delivery.deliver(some())
-    assert quick == [60.0, 120.0, 240.0, 300.0]
-    assert self_metrics.sent == 3
-    assert self_metrics.failures[RequestFailure.DENIED] == 4
-
-
-async def test_a_filters_page_is_no_receivers_success(quick: list[float]) -> None:
+async def test_a_page_of_a_filter_is_not_a_success() -> None:
     page = web.Response(text="<h1>Blocked</h1>", content_type="text/html")
-    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
+    clock = VirtualClock()
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
         receives.rule = answering(page)
         await delivery.deliver(some())
-    assert quick == [60.0]
-    assert len(receives.accepted) == self_metrics.sent == 3
+    assert len(clock.waits) == 1
+    assert len(receives.accepted) == metrics.sent == 3
+
+
+async def test_a_text_in_place_of_counts_is_doubted_but_not_forever() -> None:
+    clock = VirtualClock()
+
+    def silent(request: Request) -> web.Response:
+        return web.Response(text="ok")
+
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
+        await delivery.deliver(some())
+        receives.rule = silent
+        await delivery.deliver(some())
+    assert sum(clock.waits) < 60
+    assert len(clock.waits) == 2
+    assert (metrics.sent, metrics.version) == (6, "1.0")
+
+
+# Sizes
+
+
+async def test_a_large_request_is_sent_in_parts_and_requests_grow_again() -> None:
+    clock = VirtualClock()
+    limit = 30
+
+    def rule(request: Request) -> web.Response | None:
+        return web.Response(status=413) if request.message.count > limit else None
+
+    async with (
+        receiver() as (receives, url),
+        delivering(url, clock, max_samples_per_send=100) as (delivery, metrics),
+    ):
+        receives.rule = rule
+        await delivery.deliver(some(100))
+        assert metrics.request_limit <= 30
+        assert len(receives.accepted) == metrics.sent == 100
+        limit = 1000
+        for _ in range(5):
+            clock.now += 10
+            await delivery.deliver(some(100))
+    assert receives.requests[-1].message.count == 100
+    assert metrics.dropped == NO_DROPS
+
+
+async def test_15_seconds_of_413_lose_nothing_and_cost_few_requests() -> None:
+    clock = VirtualClock()
+    started = clock.now
+
+    def rule(_: Request) -> web.Response | None:
+        return web.Response(status=413) if clock.now < started + 15 else None
+
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
+        receives.rule = rule
+        for batch in range(12):
+            await delivery.deliver(dict(catalogue(52, MOMENT + batch * 5000)))
+            if batch == 0:
+                assert len(receives.requests) <= 60
+            clock.now = max(clock.now, started + 5 * (batch + 1))
+        assert receives.requests[-1].message.count == 1040
+        assert clock.now <= started + 75
+    assert (metrics.sent, metrics.dropped) == (12 * 1040, NO_DROPS)
+
+
+async def test_one_sample_that_is_too_large_is_dropped_and_its_neighbors_arrive() -> None:
+    def rule(request: Request) -> web.Response | None:
+        return web.Response(status=413) if named("m42")(request.message) else None
+
+    async with receiver() as (receives, url), delivering(url) as (delivery, metrics):
+        receives.rule = rule
+        await delivery.deliver(some(100))
+    assert {row.name for row in receives.accepted} == {f"m{n}" for n in range(100)} - {"m42"}
+    assert metrics.dropped[DropReason.TOO_LARGE] == 1
+
+
+async def test_a_batch_larger_than_the_receivers_burst_gets_through() -> None:
+    clock = VirtualClock()
+
+    def rule(request: Request) -> web.Response | None:
+        return web.Response(status=429, text="burst") if request.message.count > 100 else None
+
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
+        receives.rule = rule
+        await delivery.deliver(some(1000))
+    assert (metrics.sent, metrics.dropped) == (1000, NO_DROPS)
+    assert sum(clock.waits) < 120
+
+
+async def test_a_path_that_loses_large_requests_lets_small_ones_through() -> None:
+    async with receiver() as (receives, url), delivering(url) as (delivery, metrics):
+        receives.cut = lambda message: message.count > 50
+        await delivery.deliver(some(400))
+    assert (metrics.sent, metrics.dropped) == (400, NO_DROPS)
+    assert metrics.failures[RequestFailure.UNREACHABLE] > 0
+
+
+async def test_a_rejection_for_the_number_of_samples_loses_nothing() -> None:
+    async with receiver() as (receives, url), delivering(url) as (delivery, metrics):
+        receives.rule = rejecting(lambda message: message.count > 200, "too many samples")
+        await delivery.deliver(some(1000))
+        before = len(receives.requests)
+        await delivery.deliver(some(1000))
+        assert len(receives.requests) - before <= 10
+    assert (metrics.sent, metrics.dropped) == (2000, NO_DROPS)
+
+
+# Rejections
 
 
 @pytest.mark.parametrize("status", [400, 409, 422])
-async def test_a_refused_sample_is_not_sent_again(status: int, quick: list[float]) -> None:
-    async with receiver() as (receives, url), speaking_1(url) as (delivery, self_metrics):
+async def test_a_rejected_sample_is_not_sent_again(status: int) -> None:
+    clock = VirtualClock()
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
         receives.rule = lambda _: web.Response(status=status)
         await delivery.deliver(some(1))
-    assert len(receives.requests) == 1
-    assert quick == []
-    assert (self_metrics.sent, self_metrics.dropped[DropReason.REFUSED]) == (0, 1)
+    assert versions(receives) == ["2.0", "1.0"], "once in each version"
+    assert clock.waits == []
+    assert (metrics.sent, metrics.dropped[DropReason.REFUSED]) == (0, 1)
 
 
-async def test_one_series_out_of_order_costs_no_other_and_goes_apart_from_then_on() -> None:
-    def rule(request: Request) -> web.Response | None:
-        names = {row.name for row in request.message.rows}
-        return web.Response(status=400, text="out of order") if "m42" in names else None
-
-    async with receiver() as (receives, url), speaking_1(url) as (delivery, self_metrics):
-        receives.rule = rule
+@pytest.mark.parametrize("version", list(WriteVersion))
+async def test_one_bad_series_costs_itself_only_and_is_left_out_for_a_while(
+    version: WriteVersion,
+) -> None:
+    clock = VirtualClock()
+    async with (
+        receiver() as (receives, url),
+        delivering(url, clock, protocol=version) as (delivery, metrics),
+    ):
+        receives.rule = rejecting(named("m42"), "out of order")
         await delivery.deliver(some(100))
-        assert len(receives.accepted) == self_metrics.sent == 99
-        assert self_metrics.dropped[DropReason.REFUSED] == 1
-        before = len(receives.requests)
-        await delivery.deliver(some(100))
-        assert len(receives.requests) - before == 2
+        assert (metrics.sent, metrics.dropped[DropReason.REFUSED]) == (99, 1)
+        for requests in (2, 1):  # apart once more, then not at all
+            before = len(receives.requests)
+            await delivery.deliver(some(100))
+            assert len(receives.requests) - before <= requests + 1
+        assert metrics.left_out == ["m42"]
         receives.rule = lambda _: None
+        clock.now += PAUSE
         await delivery.deliver(some(100))
+        assert metrics.left_out == []
         before = len(receives.requests)
         await delivery.deliver(some(100))
-        assert len(receives.requests) - before == 1, "it is trusted again"
+        assert len(receives.requests) - before == 1, "it is sent with the others again"
 
 
-async def test_a_receiver_that_counts_is_believed_about_a_partial_write() -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
+async def test_a_metric_rejected_on_all_targets_costs_few_requests_and_no_good_sample() -> None:
+    clock = VirtualClock()
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
+        receives.rule = rejecting(named("m7"), "unknown metric m7")
+        for batch in range(20):
+            await delivery.deliver(catalogue(52, MOMENT + batch * 5000))
+            clock.now += 5
+            if batch == 0:
+                assert len(receives.requests) <= 40
+        assert metrics.left_out == ["m7"]
+    assert metrics.sent == 20 * 19 * 52
+    assert metrics.dropped[DropReason.REFUSED] == 20 * 52
+    assert len(receives.requests) <= 20 + 60
+
+
+async def test_if_everything_is_rejected_each_batch_costs_few_requests() -> None:
+    async with receiver() as (receives, url), delivering(url) as (delivery, metrics):
+        receives.rule = rejecting(lambda _: True, "no")
+        await delivery.deliver(catalogue(52))
+        first = len(receives.requests)
+        for batch in range(1, 11):
+            await delivery.deliver(catalogue(52, MOMENT + batch * 5000))
+        assert first <= 25
+        assert len(receives.requests) - first <= 45
+        receives.rule = lambda _: None
+        await delivery.deliver(catalogue(52, MOMENT + 60_000))
+    assert metrics.sent == 1040, "it flows again with the first batch"
+
+
+async def test_a_partial_write_follows_the_counts() -> None:
+    async with receiver() as (receives, url), delivering(url) as (delivery, metrics):
         receives.rule = answering(receives.written(7, 400), receives.written(8))
         await delivery.deliver(some(10))
         await delivery.deliver(some(10))
     assert len(receives.requests) == 2
-    assert self_metrics.sent == 15
-    assert self_metrics.dropped[DropReason.REFUSED] == 3
-    assert self_metrics.dropped[DropReason.UNWRITTEN] == 2
+    assert metrics.sent == 15
+    assert metrics.dropped[DropReason.REFUSED] == 3
+    assert metrics.dropped[DropReason.UNWRITTEN] == 2
 
 
-async def test_too_large_a_request_is_sent_in_parts() -> None:
+@pytest.mark.parametrize("value", ["", "-1", "x", "9" * 40, "1e3", "٣"])
+async def test_a_success_with_malformed_counts_is_a_success(value: str) -> None:
+    headers = {"X-Prometheus-Remote-Write-Samples-Written": value}
+    async with receiver() as (receives, url), delivering(url) as (delivery, metrics):
+        receives.rule = lambda _: web.Response(status=204, headers=headers)
+        await delivery.deliver(some())
+    assert (metrics.sent, metrics.version, metrics.dropped) == (3, "2.0", NO_DROPS)
+
+
+@pytest.mark.parametrize("status", [500, 403])
+async def test_a_sample_that_fails_alone_does_not_hold_up_the_others_forever(status: int) -> None:
+    clock = VirtualClock()
+
     def rule(request: Request) -> web.Response | None:
-        return web.Response(status=413) if request.message.count > 30 else None
+        return web.Response(status=status) if named("m3")(request.message) else None
 
-    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
         receives.rule = rule
-        await delivery.deliver(some(100))
-        assert delivery.limit <= 50
-    assert len(receives.accepted) == self_metrics.sent == 100
+        await delivery.deliver(some(10))
+    assert {row.name for row in receives.accepted} == {f"m{n}" for n in range(10)} - {"m3"}
+    assert metrics.dropped[DropReason.REFUSED] == 1
+    assert sum(clock.waits) < 300
 
 
-async def test_stale_markers_odd_times_and_long_names_arrive() -> None:
-    long = Series("x" * 1000 + "\0label\0" + "ü" * 5000, FAMILY)
-    rows: Rows = {series(): [(0, 1.0), (MOMENT * 2, STALE)], long: [(-5, 1e308)]}
-    async with receiver() as (receives, url), delivering(url) as (delivery, _):
-        await delivery.deliver(rows)
-    first, second = receives.accepted
-    assert [at for at, _ in first.samples] == [0, MOMENT * 2]
-    assert is_stale(first.values[1])
-    assert second.samples[0][0] == -5
+async def test_an_outage_drops_nothing_however_long_it_lasts() -> None:
+    clock = VirtualClock()
+    until = clock.now + 6 * 3600
+
+    def rule(_: Request) -> web.Response | None:
+        return web.Response(status=503) if clock.now < until else None
+
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
+        await delivery.deliver(some(10))
+        receives.rule = rule
+        await delivery.deliver({s: [(at + 1, v) for at, v in p] for s, p in some(10).items()})
+        assert clock.now - until <= LONGEST_WAIT
+    assert metrics.dropped == NO_DROPS
+    assert metrics.sent == 20
 
 
-@pytest.mark.parametrize("body", [b"", b"x" * 5_000_000, b"\xff\x00<"])
-async def test_whatever_a_body_holds_it_is_bounded_and_harmless(
-    body: bytes, quick: list[float]
+# The log
+
+
+async def test_drops_are_logged_once_a_minute_with_the_receivers_words(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async with receiver() as (receives, url), delivering(url) as (delivery, self_metrics):
-        receives.rule = answering(web.Response(status=500, body=body))
-        await delivery.deliver(some())
-    assert (len(quick), self_metrics.sent) == (1, 3)
-
-
-async def test_a_receiver_that_is_not_there_is_waited_for(quick: list[float]) -> None:
-    async with delivering(f"http://127.0.0.1:{free_port()}/") as (delivery, self_metrics):
-        await fails(delivery, self_metrics, RequestFailure.UNREACHABLE)
-        assert not delivery.works
-    assert self_metrics.dropped == dict.fromkeys(DropReason, 0)
-
-
-async def test_names_are_resolved_as_the_probes_do() -> None:
-    async with receiver() as (receives, url):
-        named = url.replace("127.0.0.1", "receiver.test")
-        async with delivering(named) as (delivery, self_metrics):
-            await delivery.deliver(some())
-        assert self_metrics.sent == 3
-        assert receives.requests[0].headers["Host"].startswith("receiver.test:")
-    async with delivering("http://nowhere.test/") as (delivery, self_metrics):
-        await fails(delivery, self_metrics, RequestFailure.UNREACHABLE)
-
-
-async def test_a_receiver_that_says_nothing_is_given_up_in_time() -> None:
-    ended = asyncio.Event()
-
-    async def silent(_: web.Request) -> web.Response:
-        await ended.wait()
-        return web.Response()
-
-    app = web.Application()
-    app.router.add_post("/", silent)
-    async with TestServer(app) as server:
-        async with delivering(str(server.make_url("/")), timeout=0.05) as (delivery, self_metrics):
-            await fails(delivery, self_metrics, RequestFailure.TIMEOUT)
-        ended.set()
-
-
-async def test_a_token_is_read_again_when_its_file_changes_and_never_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    token = tmp_path / "token"
-    token.write_text("hunter2\n")
-    async with receiver() as (receives, url), delivering(url, bearer_token_file=token) as (d, _):
-        receives.rule = answering(web.Response(status=401, text="you sent Bearer hunter2"))
-        task = asyncio.create_task(d.deliver(some()))
-        await task
-        token.write_text("hunter3 \n")
-        await d.deliver(some())
-    assert [r.headers["Authorization"] for r in receives.requests] == [
-        "Bearer hunter2",
-        "Bearer hunter2",
-        "Bearer hunter3",
-    ]
-    assert "hunter2" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("before", [0, 190, 1990])
-async def test_a_receiver_that_repeats_what_it_was_sent_gets_no_secret_into_the_log(
-    before: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "password").write_text("hunter2")
-    (tmp_path / "key").write_text("canary-" * 400)
-    changes = {
-        "username": "me",
-        "password_file": tmp_path / "password",
-        "headers": (("X-Static", "canary-static"),),
-        "header_files": (("X-Key", tmp_path / "key"),),
-    }
-    denied: list[int] = []
-
-    def repeat(request: Request) -> web.Response | None:
-        denied.append(len(denied))
-        names = ("X-Key", "X-Static", "Authorization")
-        sent = [request.path, *(request.headers[name] for name in names)]
-        text = "-" * before + " ".join(sent[len(denied) % 4 :])
-        return web.Response(status=403, text=text) if len(denied) <= 4 else None
-
-    async with receiver() as (receives, url):
-        receives.rule = repeat
-        async with delivering(f"{url}?token=canary%2Dquery", **changes) as (d, _):
-            await d.deliver(some())
+    clock = VirtualClock()
+    async with receiver() as (receives, url), delivering(url, clock) as (delivery, metrics):
+        receives.rule = lambda _: web.Response(status=422, text="Could not\x1b[2J decode")
+        for _ in range(24):
+            await delivery.deliver(some(5))
+            clock.now += 5
     out = capsys.readouterr().out
-    assert out.count("it answered 403") == 4
-    assert not [word for word in ("canary", "hunter2", "bWU6aHVudGVyMg") if word in out]
+    assert 2 <= out.count("remote write dropped samples") <= 4
+    assert "422: Could not [2J decode" in out
+    assert "\x1b" not in out
+    logged = sum(int(part.split()[0]) for part in out.split("samples=")[1:])
+    assert logged == metrics.dropped[DropReason.REFUSED] == 120
+    assert metrics.drops[DropReason.REFUSED].explanation == "422: Could not [2J decode"
 
 
-async def test_a_secret_that_is_missing_holds_up_and_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+async def test_an_obstacle_is_logged_once_and_its_end_too(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    token = tmp_path / "token"
-    async with (
-        receiver() as (_, url),
-        delivering(url, bearer_token_file=token) as (d, self_metrics),
-    ):
-        await fails(d, self_metrics, RequestFailure.NO_CREDENTIALS)
-        token.write_text("now")
-        await d.deliver(some())
-    assert self_metrics.sent == 3
-    assert f"{token} can't be read" in capsys.readouterr().out
-
-
-async def test_user_password_headers_and_query_are_sent(tmp_path: Path) -> None:
-    file = tmp_path / "secret"
-    file.write_text("pässword")
-    changes = {
-        "username": "me",
-        "password_file": file,
-        "headers": (("X-Scope-OrgID", "a"),),
-        "header_files": (("X-Key", tmp_path / "key"),),
-    }
-    (tmp_path / "key").write_text("k3y")
-    async with receiver() as (receives, url), delivering(f"{url}?a=b%20c", **changes) as (d, _):
-        await d.deliver(some())
-    (request,) = receives.requests
-    assert request.headers["Authorization"] == "Basic bWU6cMOkc3N3b3Jk"
-    assert (request.headers["X-Scope-OrgID"], request.headers["X-Key"]) == ("a", "k3y")
-    assert request.path.endswith("?a=b%20c")
-
-
-async def test_requests_are_signed_for_amazon_managed_prometheus() -> None:
-    import aiohttp
-
-    environ = {
-        "AWS_ACCESS_KEY_ID": "AKID",
-        "AWS_SECRET_ACCESS_KEY": "s3cr3t",
-        "AWS_SESSION_TOKEN": "t0ken",
-    }
-    clock = SystemClock()
-    aws = AwsCredentials(
-        environ, "http://127.0.0.1:1", open_session=aiohttp.ClientSession, time=clock.time
-    )
-    changes = {"sigv4_region": "eu-central-1"}
-    async with receiver() as (receives, url), delivering(url, aws=aws, **changes) as (d, _):
-        await d.deliver(some())
-    headers = receives.requests[0].headers
-    assert re.fullmatch(
-        r"AWS4-HMAC-SHA256 Credential=AKID/\d{8}/eu-central-1/aps/aws4_request, "
-        r"SignedHeaders=content-encoding;content-type;host;x-amz-date;x-amz-security-token;"
-        r"x-prometheus-remote-write-version, Signature=[0-9a-f]{64}",
-        headers["Authorization"],
-    )
-    assert headers["X-Amz-Security-Token"] == "t0ken"
-
-
-async def test_a_client_certificate_is_shown_and_only_its_own_ca_is_trusted(tmp_path: Path) -> None:
-    authority, other = Authority(tmp_path), Authority(tmp_path, "Other CA")
-    served, client = authority.issue("127.0.0.1"), authority.issue("monitor")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.file))
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(served.chain, served.key)
-    received = Receiver()
-    app = web.Application()
-    app.router.add_post("/", received.handle)
-    server = TestServer(app, scheme="https")
-    await server.start_server(ssl=context)
-    url = f"https://127.0.0.1:{server.port}/"
-    files = {"cert_file": client.chain, "key_file": client.key}
-    async with delivering(url, ca_file=authority.file, **files) as (delivery, self_metrics):
+    async with receiver() as (receives, url), delivering(url) as (delivery, metrics):
+        receives.rule = answering(
+            *[web.Response(status=429, text="limit is 5/s") for _ in range(5)]
+        )
         await delivery.deliver(some())
-        assert self_metrics.sent == 3
-    async with delivering(url, ca_file=other.file, **files) as (delivery, self_metrics):
-        await fails(delivery, self_metrics, RequestFailure.UNREACHABLE)
-    await server.close()
+        assert metrics.obstacle == ""
+    out = capsys.readouterr().out
+    assert out.count("remote write is held up") == 1
+    assert "429: limit is 5/s" in out
+    assert out.count("remote write works again") == 1
 
 
-async def test_the_proxy_is_taken_and_told_who_asks() -> None:
-    seen: list[str | None] = []
+async def test_a_clock_that_was_ahead_does_not_freeze_the_newest_sample() -> None:
+    async with receiver() as (_, url), delivering(url) as (delivery, metrics):
+        await delivery.deliver({series(): [(MOMENT + 90_000_000, 1.0)]})
+        await delivery.deliver({series(): [(MOMENT, 1.0)]})
+    assert metrics.newest_sent_at == MOMENT / 1000
 
-    async def handle(request: web.Request) -> web.Response:
-        seen.append(request.headers.get("Proxy-Authorization"))
-        seen.append(request.raw_path)
-        return web.Response(status=204, headers={"X-Prometheus-Remote-Write-Samples-Written": "3"})
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handle)
-    async with TestServer(app) as server:
-        proxy = parse_proxy(f"http://127.0.0.1:{server.port}")
-        assert proxy is not None
-        proxy = replace(proxy, username="u", password=Secret("p"))
-        chooser = ProxyChooser(proxy, None, NoProxy(""))
-        async with delivering("http://metrics.example/x", chooser) as (delivery, self_metrics):
-            await delivery.deliver(some())
-    assert seen == ["Basic dTpw", "http://metrics.example/x"]
-    assert self_metrics.sent == 3
+def test_the_batches_here_are_what_they_seem() -> None:
+    assert count(catalogue(52)) == 1040
+    assert len(points(3)) == 3

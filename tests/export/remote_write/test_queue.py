@@ -10,8 +10,10 @@ import pytest
 
 from monitor.export.remote_write import queue as module
 from monitor.export.remote_write import segment as segment_module
-from monitor.export.remote_write.queue import Bounds, Queue, Reader
+from monitor.export.remote_write.drops import Drops
+from monitor.export.remote_write.queue import GRACE, Bounds, Queue, Reader
 from monitor.export.remote_write.series import STALE, Point, is_stale
+from monitor.net.clock import SystemClock
 from monitor.state.self_metrics import DropReason, RemoteWriteMetrics
 from tests.export.remote_write.points import MOMENT, NOW, points, series
 
@@ -24,7 +26,16 @@ class Held:
 
     def __init__(self, directory: Path | None, bounds: Bounds = BOUNDS, now: float = NOW) -> None:
         self.self_metrics = RemoteWriteMetrics()
-        self.queue = Queue("test", directory, bounds, self.self_metrics)
+        self.elapsed = 0.0
+        drops = Drops("test", self.self_metrics, SystemClock())
+        self.queue = Queue(
+            "test",
+            directory,
+            bounds,
+            self.self_metrics,
+            drops=drops,
+            monotonic=lambda: self.elapsed,
+        )
         self.reader: Reader = self.queue.open(now)
 
     def append(self, some: list[Point], now: float = NOW) -> None:
@@ -130,16 +141,46 @@ def test_it_drops_the_oldest_beyond_its_size_and_counts_them(
     assert max(at for _, at, _ in kept) == MOMENT + 199, "the newest stay"
 
 
-def test_it_drops_what_is_too_old(tmp_path: Path) -> None:
+def test_it_drops_what_waited_too_long(tmp_path: Path) -> None:
     held = Held(tmp_path, Bounds(BOUNDS.size, 3600.0))
-    held.append(points(5))
-    held.queue.split(Reader(), NOW + 1)
-    held.append(points(5, at=MOMENT + 3_000_000), now=NOW + 3000)
-    held.append(points(5, at=MOMENT + 4_000_000), now=NOW + 4000)
+    for elapsed in (0.0, 3000.0, 4000.0):
+        held.elapsed = elapsed
+        held.append(points(5, at=MOMENT + int(1000 * elapsed)))
     assert held.self_metrics.dropped[DropReason.TOO_OLD] == 5
-    assert len(held.drain(now=NOW + 7000)) == 5, "and what has become so before it is sent"
+    held.elapsed = 7000.0
+    assert len(held.drain()) == 5, "and what has waited too long before it is sent"
     assert held.self_metrics.dropped[DropReason.TOO_OLD] == 10
     assert held.self_metrics.pending == 0
+
+
+@pytest.mark.parametrize("jump", [25 * 3600.0, -25 * 3600.0, 400 * 86_400.0])
+def test_a_jump_of_the_clock_deletes_nothing(tmp_path: Path, jump: float) -> None:
+    held = Held(tmp_path)
+    held.append(points(5))
+    held.queue.split(Reader(), NOW + 1)
+    held.append(points(5, at=MOMENT + 2000), now=NOW + jump)
+    held.queue.split(Reader(), NOW + jump)
+    held.append(points(5, at=MOMENT + 4000), now=NOW + 4)
+    held.queue.close(NOW + 5)
+    again = Held(tmp_path, now=NOW + jump)
+    again.append(points(5, at=MOMENT + 6000), now=NOW + jump)
+    assert len(again.drain(now=NOW + jump)) == 20
+    assert again.self_metrics.dropped == held.self_metrics.dropped == dict.fromkeys(DropReason, 0)
+
+
+def test_what_is_found_at_the_start_expires_when_the_clock_has_had_time_to_be_set(
+    tmp_path: Path,
+) -> None:
+    held = Held(tmp_path)
+    held.append(points(5))
+    held.queue.close(NOW)
+    again = Held(tmp_path, now=NOW + 2 * 86_400)
+    again.elapsed = GRACE - 1
+    again.append(points(1, at=MOMENT + 1))
+    assert again.self_metrics.pending == 6
+    again.elapsed = GRACE + 1
+    again.append(points(1, at=MOMENT + 2))
+    assert again.self_metrics.dropped[DropReason.TOO_OLD] == 5
 
 
 def test_what_comes_from_now_on_can_be_read_beside_the_backlog(tmp_path: Path) -> None:
@@ -259,8 +300,10 @@ def test_a_full_disk_means_memory_until_it_has_room_again(
 
         patched.setattr(segment_module.os, "write", full)
         held.append(points(3, at=MOMENT + 1))
+        held.elapsed = 60.0
         held.append(points(3, at=MOMENT + 2), now=NOW + 60)
         assert not held.self_metrics.on_disk
+    held.elapsed = 120.0
     held.append(points(3, at=MOMENT + 3), now=NOW + 120)
     assert held.self_metrics.on_disk
     held.queue.close(NOW)
@@ -288,6 +331,7 @@ def test_a_directory_that_cannot_be_made_is_memory(tmp_path: Path) -> None:
     assert not held.self_metrics.on_disk
     held.append(points(2))
     (tmp_path / "file").unlink()
+    held.elapsed = 60.0
     held.append(points(2, at=MOMENT + 1), now=NOW + 60)
     assert held.self_metrics.on_disk
     assert len(held.drain()) == 4
