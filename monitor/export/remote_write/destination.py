@@ -81,6 +81,7 @@ class Destination:
         self._offered = asyncio.Event()
         self._thread = thread
         self._reader: Reader | None = None
+        self._fresh: Reader | None = None
         self._patience = max(BACKLOG_AGE, 3 * settings.send_interval)
 
     def offer(self, points: list[Point]) -> None:
@@ -98,6 +99,9 @@ class Destination:
         if self._reader is None:
             self._reader = await self._aside(self._queue.open, self._clock.time())
             self._delivery.open()
+        if self._fresh is not None:
+            # Continue after a failure between backlog and fresh samples: in one order again.
+            self._reader.end, self._fresh = None, None
         async with asyncio.TaskGroup() as group:
             group.create_task(self._write())
             group.create_task(self._sync())
@@ -110,14 +114,19 @@ class Destination:
             await self._write_staged(self._labels() or ())
             try:
                 async with asyncio.timeout(FINISH_SECONDS):
-                    while self._delivery.works and (batch := await self._read(self._reader)):
-                        await self._deliver(self._reader, batch)
+                    await self._send_rest(self._reader)
+                    if self._fresh is not None:
+                        await self._send_rest(self._fresh)
             except TimeoutError:
                 log.info("not everything was sent", destination=self._settings.name)
         # In any case: the thread may have opened it after the task that waited was canceled.
         await self._aside(self._queue.close, self._clock.time())
         await self._delivery.close()
         self._thread.shutdown(wait=False)
+
+    async def _send_rest(self, reader: Reader) -> None:
+        while self._delivery.works and (batch := await self._read(reader)):
+            await self._deliver(reader, batch)
 
     async def _write(self) -> None:
         """Put the samples taken in into the queue."""
@@ -170,15 +179,16 @@ class Destination:
         """Send the backlog in its order, and fresh samples between its batches; return the
         reader that continues when the backlog is sent."""
         loop = asyncio.get_running_loop()
-        fresh = await self._aside(self._queue.split, backlog, self._clock.time())
+        fresh = self._fresh = await self._aside(self._queue.split, backlog, self._clock.time())
         due = loop.time()
         while batch is not None:
             await self._deliver(backlog, batch)
             if loop.time() >= due:
-                fresh = await self._send_fresh(backlog, fresh)
+                fresh = self._fresh = await self._send_fresh(backlog, fresh)
                 due = loop.time() + self._settings.send_interval
             batch = await self._read(backlog)
         await self._aside(self._queue.join, fresh)
+        self._fresh = None
         return fresh
 
     async def _send_fresh(self, backlog: Reader, fresh: Reader) -> Reader:
