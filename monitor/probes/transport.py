@@ -1,4 +1,4 @@
-"""The way to a target's bytes: TCP, through the proxy if there is one, TLS if it is secure."""
+"""The transport of a probe: TCP, the tunnel of a proxy if there is one, TLS if it is secure."""
 
 from __future__ import annotations
 
@@ -22,17 +22,24 @@ from monitor.probes.measure import ProbeConnection
 async def open_transport(
     conn: ProbeConnection, *, secure: bool, tunnel: bool = True, alpn: Sequence[str] = ()
 ) -> AsyncIterator[Stream]:
-    """Open the way to the target for the length of the block, timing each step.
+    """Open the connection to the target for the length of the block, timing each step.
 
     Without ``tunnel`` a proxy is spoken to as such (plain HTTP, RFC 9112 section 3.2.2).
-    A certificate that is not trusted fails the measurement, but a second look without
-    verification tells whose it is.
+    A certificate that is not trusted fails the measurement; a follow-up without verification
+    shows whose it is.
     """
     async with conn.dialled() as tcp:
         stream = await _through_proxy(conn, tcp, tunnel=tunnel)
-        if secure:
-            stream = await _secured(conn, stream, alpn)
-        yield stream
+        yield await _secured(conn, stream, alpn) if secure else stream
+
+
+@asynccontextmanager
+async def open_tls(conn: ProbeConnection) -> AsyncIterator[TlsStream]:
+    """Open a TLS connection without an application protocol for the length of the block;
+    ``certificate_requested`` is known of it."""
+    async with conn.dialled() as tcp:
+        stream = await _through_proxy(conn, tcp, tunnel=True)
+        yield await _secured(conn, stream, watched=True)
 
 
 async def _through_proxy(conn: ProbeConnection, tcp: TcpStream, *, tunnel: bool) -> Stream:
@@ -54,7 +61,7 @@ async def _secured_to(tcp: TcpStream, proxy: Proxy, probe_context: ProbeContext)
     Raises:
         ExchangeError: PROXY_TLS.
     """
-    stream = TlsStream(tcp, probe_context.trust_store.context(), proxy.host)
+    stream = TlsStream(tcp, probe_context.trust_store.probe_context(), proxy.host)
     try:
         await stream.handshake()
         verify_as_go(stream.tls, proxy.host)
@@ -82,9 +89,11 @@ async def _connect_through(stream: Stream, proxy: Proxy, host: str, port: int) -
         )
 
 
-async def _secured(conn: ProbeConnection, carrier: Stream, alpn: Sequence[str]) -> Stream:
+async def _secured(
+    conn: ProbeConnection, carrier: Stream, alpn: Sequence[str] = (), *, watched: bool = False
+) -> TlsStream:
     store = conn.probe_context.trust_store
-    stream = TlsStream(carrier, store.context(alpn=alpn), conn.target.host)
+    stream = TlsStream(carrier, store.probe_context(alpn=alpn, watched=watched), conn.target.host)
     try:
         with conn.stopwatch.phase(Phase.TLS):
             await stream.handshake()
@@ -104,8 +113,8 @@ async def _secured(conn: ProbeConnection, carrier: Stream, alpn: Sequence[str]) 
 
 
 async def _follow_up_without_verification(conn: ProbeConnection, verify_error: str) -> None:
-    """Shake hands once more, trusting anybody: OpenSSL keeps no chain that it refused."""
-    context = conn.probe_context.trust_store.context(verify=False)
+    """Shake hands once more and accept every peer: OpenSSL keeps no chain that it refused."""
+    context = conn.probe_context.trust_store.probe_context(verify=False)
     look = ProbeConnection(
         conn.target,
         conn.probe_context,

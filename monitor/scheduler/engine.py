@@ -50,7 +50,7 @@ def make_probe_context(
     clock = clock or SystemClock()
     random = random or Random()  # noqa: S311 - ids against stray answers, not secrets
     trust_store = TrustStore.from_settings(settings.tls)
-    trust_store.context()
+    trust_store.probe_context()
     return ProbeContext(
         clock=clock,
         random=random,

@@ -51,7 +51,7 @@ def tls_error(error: ssl.SSLError, flight: bytes = b"") -> Exception:
         code = str(error.verify_code)
         return ExchangeError(FailureKind.TLS_VERIFY, error.verify_message or "not verified", code)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return EOFError()
+        return _end(flight)
     if flight and flight[0] not in _CONTENT_TYPES:
         return _plaintext(flight)
     number = alert_of_reason(error.reason, str(error))
@@ -68,6 +68,13 @@ def tls_error(error: ssl.SSLError, flight: bytes = b"") -> Exception:
         return ExchangeError(FailureKind.TLS_CLIENT_CERTIFICATE, message, str(number))
     message = f"the peer sent TLS alert {name} ({number})"
     return ExchangeError(FailureKind.TLS_ALERT, message, str(number))
+
+
+def _end(flight: bytes) -> Exception:
+    if (_HANDSHAKE, _CERTIFICATE_REQUEST) not in _plain_messages(flight):
+        return EOFError()
+    message = "the server asked for a client certificate, got none, and closed the connection"
+    return ExchangeError(FailureKind.TLS_CLIENT_CERTIFICATE, message, "0")
 
 
 def _plaintext(flight: bytes) -> ExchangeError:

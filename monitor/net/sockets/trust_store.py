@@ -11,8 +11,10 @@ import ssl
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from monitor.model.settings import TlsSettings
+from monitor.net.sockets.client_certificate import watch_certificate_requests
 
 PUBLIC_CAS = (
     Path("/usr/share/ca-certificates/mozilla"),
@@ -40,6 +42,15 @@ _VERIFY_PARTIAL_CHAIN = 0x80000
 """X509_V_FLAG_PARTIAL_CHAIN: every certificate in the store is an anchor, as in Go."""
 
 State = tuple[tuple[int, int, int] | None, ...]
+
+
+class _Key(NamedTuple):
+    """What contexts differ by."""
+
+    go: bool = True
+    verify: bool = True
+    alpn: tuple[str, ...] = ()
+    watched: bool = False
 
 
 def go_context() -> ssl.SSLContext:
@@ -79,7 +90,7 @@ class TrustStore:
         self._ca_file = ca_file
         self._system_store = system_store
         self._public = _digests(tuple(public_cas))
-        self._contexts: dict[tuple[bool, tuple[str, ...]], ssl.SSLContext] = {}
+        self._contexts: dict[_Key, ssl.SSLContext] = {}
         self._seen = self._state()
 
     @classmethod
@@ -87,15 +98,31 @@ class TrustStore:
         """Trust as ``[tls]`` says."""
         return cls(settings.ca_file, system_store=settings.system_store)
 
-    def context(self, *, verify: bool = True, alpn: Sequence[str] = ()) -> ssl.SSLContext:
-        """Return the context for a handshake; with ``verify`` off any peer is accepted.
+    def context(self) -> ssl.SSLContext:
+        """Return the context for clients that are not probes: it checks host names itself.
 
         Raises:
             OSError: if the CA file can't be read any more.
         """
-        key = (verify, tuple(alpn))
+        return self._context(_Key(go=False))
+
+    def probe_context(
+        self, *, verify: bool = True, alpn: Sequence[str] = (), watched: bool = False
+    ) -> ssl.SSLContext:
+        """Return the context for a probe's handshake, which has Go's parameters.
+
+        It does not check host names: call ``tls.verify_as_go`` after the handshake. Without
+        ``verify`` every peer is accepted. With ``watched``, ``certificate_requested`` returns
+        whether the server asked for a client certificate.
+
+        Raises:
+            OSError: if the CA file can't be read any more.
+        """
+        return self._context(_Key(verify=verify, alpn=tuple(alpn), watched=watched))
+
+    def _context(self, key: _Key) -> ssl.SSLContext:
         if key not in self._contexts:
-            self._contexts[key] = self._make(verify=verify, alpn=alpn)
+            self._contexts[key] = self._make(key)
         return self._contexts[key]
 
     def is_public(self, sha256: str) -> bool | None:
@@ -132,19 +159,18 @@ class TrustStore:
         self._seen = state
         self.check()
         try:
-            self._contexts = {
-                (verify, alpn): self._make(verify=verify, alpn=alpn)
-                for verify, alpn in tuple(self._contexts)
-            }
+            self._contexts = {key: self._make(key) for key in tuple(self._contexts)}
         except OSError as error:
             raise TrustError(f"what is trusted can't be read: {error}") from None
         return True
 
-    def _make(self, *, verify: bool, alpn: Sequence[str]) -> ssl.SSLContext:
-        context = go_context()
-        if alpn:
-            context.set_alpn_protocols(list(alpn))
-        if not verify:
+    def _make(self, key: _Key) -> ssl.SSLContext:
+        context = go_context() if key.go else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if key.alpn:
+            context.set_alpn_protocols(list(key.alpn))
+        if key.watched:
+            watch_certificate_requests(context)
+        if not key.verify:
             context.verify_mode = ssl.CERT_NONE
             return context
         self.add_roots(context)

@@ -45,7 +45,7 @@ def trusting(roots: Sequence[bytes]) -> TrustStore:
         file = Path(folder) / "roots"
         file.write_text(pem(roots))
         store = TrustStore(file, system_store=False)
-        store.context()
+        store.probe_context()
     return store
 
 

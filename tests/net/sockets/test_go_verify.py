@@ -19,7 +19,7 @@ def accepted(shown: Shown) -> bool:
     """Whether the monitor's client accepts what the server shows."""
     server, store = server_context(shown.chain, shown.key), trusting(shown.roots)
     try:
-        tls = shake_hands(store.context(), server, shown.host)
+        tls = shake_hands(store.probe_context(), server, shown.host)
         verify_as_go(tls, shown.host)
     except (ssl.SSLError, ExchangeError):
         return False

@@ -92,7 +92,7 @@ def test_a_handshake_failure_after_a_certificate_request_is_a_client_certificate
 def test_the_verified_chain_and_extra_certificates_are_told_apart():
     extra = next(shown for shown in chains() if shown.name == "negative-serial-of-an-extra")
     server = server_context(extra.chain, extra.key)
-    tls = shake_hands(trusting(extra.roots).context(), server, extra.host)
+    tls = shake_hands(trusting(extra.roots).probe_context(), server, extra.host)
     verify_as_go(tls, extra.host)
     facts = tls_facts(tls)
     assert [c.subject for c in facts.verified_chain] == [
@@ -105,7 +105,7 @@ def test_the_verified_chain_and_extra_certificates_are_told_apart():
 
 
 def test_a_client_that_does_not_verify_has_no_verified_chain():
-    context = trusting(GOOD.roots).context(verify=False)
+    context = trusting(GOOD.roots).probe_context(verify=False)
     tls = shake_hands(context, server_context(GOOD.chain, GOOD.key), "other.test")
     verify_as_go(tls, "other.test")
     facts = tls_facts(tls, verify_error="not for that name")

@@ -27,7 +27,7 @@ def swapped(file: Path, content: bytes) -> None:
 
 
 def subjects(trust_store: TrustStore, *alpn: str) -> list[object]:
-    certificates = trust_store.context(alpn=alpn).get_ca_certs()
+    certificates = trust_store.probe_context(alpn=alpn).get_ca_certs()
     return [dict(rdn[0] for rdn in c["subject"])["commonName"] for c in certificates]  # type: ignore[union-attr,misc]
 
 
@@ -114,3 +114,12 @@ def test_a_ca_of_the_distribution_is_public_and_one_that_was_added_is_not(
 def test_what_this_distribution_ships_is_public():
     file = next(PUBLIC_CAS[0].glob("*.crt"))
     assert TrustStore().is_public(digest(file.read_text()))
+
+
+def test_clients_that_are_not_probes_check_the_host_name(authorities: tuple[Authority, Authority]):
+    trust_store = TrustStore(authorities[0].file, system_store=False)
+    context = trust_store.context()
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert trust_store.context() is context
+    assert context is not trust_store.probe_context()
