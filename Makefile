@@ -5,7 +5,7 @@ CONFIG ?= config.toml
 IMAGE ?= egress-monitor
 BIN := .venv/bin
 
-.PHONY: help venv demo run test lint types format lab lab-fault lab-report lab-calm bench dashboards reference oracles lock image clean dev packages
+.PHONY: help venv demo run test lint types format lab lab-fault lab-report lab-calm bench dashboards reference oracles lock image clean dev packages peers
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ clean: ## Remove everything that was made here
 
 dev:
 	@scripts/venv dev
+
+peers: ## Build the Go programs that tests run as peers (where go is installed)
+	@scripts/peers $(ARGS)
 
 packages:
 	@scripts/install-packages $$(scripts/test-packages) || \

@@ -22,6 +22,14 @@ def program(name: str) -> str:
     return path
 
 
+def peer(name: str) -> str:
+    """Return the path of a Go program that ``make peers`` built; skips the test without it."""
+    path = Path(__file__).parents[2] / ".cache" / "peers" / name
+    if not path.exists():
+        pytest.skip(f"{name} of the pinned version is not there (`make peers` builds it, with go)")
+    return str(path)
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
     """Return a port that nothing listens on now."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind) as probe:
