@@ -77,11 +77,11 @@ def _failure(answers: Answers, resolution: Resolution) -> Failure | None:
     for answer in answers:
         failure = answer_failure(answer)
         if failure is not None:
-            return replace(failure, phase=_slot_offset(answer, failure))
+            return replace(failure, phase=_phase_of(answer, failure))
     return replace(resolution.failure, phase=Phase.EXCHANGE) if resolution.failure else None
 
 
-def _slot_offset(answer: DnsAnswer, failure: Failure) -> Phase:
+def _phase_of(answer: DnsAnswer, failure: Failure) -> Phase:
     """A truncated answer shows that UDP works: what failed then is a TCP connection."""
     of_the_path = failure.kind in {FailureKind.TIMEOUT, FailureKind.OS_ERROR}
     return Phase.CONNECT if of_the_path and answer.transport == "tcp" else Phase.EXCHANGE

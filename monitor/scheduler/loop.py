@@ -27,7 +27,8 @@ from monitor.scheduler.corroborate import corroborating_targets
 from monitor.scheduler.engine import Engine
 from monitor.scheduler.incident_tracker import IncidentTracker
 from monitor.scheduler.pipeline import Pipeline
-from monitor.scheduler.schedule import Schedule, next_slot, slot_offset, slots_between
+from monitor.scheduler.schedule import Schedule, next_slot, slots_between
+from monitor.scheduler.spacing import Spacing
 from monitor.state.events import (
     Events,
 )
@@ -83,6 +84,7 @@ class ProbeLoop:
             store, events, clock, on_state=self._incidents.take_in, on_result=on_result
         )
         self._schedule = Schedule()
+        self._spacing = Spacing()
         self._changed = asyncio.Event()
         self._respread: set[str] = set()
         self._quick: set[str] = set()
@@ -95,6 +97,7 @@ class ProbeLoop:
         """Replace the targets in the store and the schedule. A target whose probe did not change
         keeps its status."""
         now = asyncio.get_running_loop().time()
+        self._spacing.place(targets)
         old = self._store.statuses
         statuses: dict[str, TargetStatus] = {}
         for target in targets:
@@ -148,7 +151,7 @@ class ProbeLoop:
             self._respread.discard(target_id)
             return False
         self._respread.add(target_id)
-        self._schedule.set(target_id, now + slot_offset(target_id, RAMP))
+        self._schedule.set(target_id, now + self._spacing.fraction(target_id) * RAMP)
         return True
 
     async def _probe(self, target_id: str, planned: float) -> None:
@@ -169,7 +172,7 @@ class ProbeLoop:
         current = self._store.statuses.get(target_id)
         if current is not status or current.target is not target:
             return  # a reload replaced it meanwhile, and put the new one on the agenda
-        phase = slot_offset(target_id, target.interval)
+        phase = self._offset(target)
         status.skipped += slots_between(planned, loop.time(), target.interval, phase)
         before = self._pipeline.process(status, probe_result, diagnosis)
         self._follow_up(status, before)
@@ -223,7 +226,7 @@ class ProbeLoop:
         """Put a target back into the schedule: in its next slot, or soon if its failure is
         unconfirmed or began before another target recovered."""
         target, health = status.target, status.health
-        due = next_slot(now, target.interval, slot_offset(target.id, target.interval))
+        due = next_slot(now, target.interval, self._offset(target))
         unconfirmed = 0 < health.failures_in_row < self._pipeline.policy.down_after
         outdated = health.failures_in_row > 0 and self._recovered_at >= begun
         if unconfirmed or outdated:
@@ -238,7 +241,12 @@ class ProbeLoop:
 
     def _start(self, target: Target, now: float) -> None:
         if not target.missing_values:
-            self._schedule.set(target.id, now + slot_offset(target.id, min(RAMP, target.interval)))
+            ramp = min(RAMP, target.interval)
+            self._schedule.set(target.id, now + self._spacing.fraction(target.id) * ramp)
+
+    def _offset(self, target: Target) -> float:
+        """Return the offset of the target's slots within its interval, in seconds."""
+        return self._spacing.fraction(target.id) * target.interval
 
 
 def _took(status: TargetStatus) -> float:

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 import math
 from dataclasses import dataclass, field
-
-
-def slot_offset(target_id: str, interval: float) -> float:
-    """Return the target's offset within its interval, in seconds: the same in every process, and
-    evenly spread over many targets."""
-    digest = hashlib.blake2b(target_id.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64 * interval
 
 
 def next_slot(now: float, interval: float, phase: float) -> float:

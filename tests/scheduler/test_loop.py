@@ -14,17 +14,17 @@ from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.net.clock import SystemClock
 from monitor.scheduler.engine import Engine
-from monitor.scheduler.loop import RAMP, ProbeLoop
-from monitor.scheduler.schedule import slot_offset
+from monitor.scheduler.loop import ProbeLoop
+from monitor.scheduler.spacing import preferred_fraction
 from monitor.state.events import Events
 from monitor.state.history_store import HistoryStore
 from monitor.state.store import StateStore
 from tests.probe_results import probe_result, target
 from tests.probes.support import make_probe_context
 
-DEAR = next(name for n in range(9999) if slot_offset(name := f"ami-{n}", RAMP) < 0.05)
-CHEAP = next(name for n in range(9999) if slot_offset(name := f"cheap-{n}", RAMP) < 0.3)
-OTHER = next(name for n in range(9999) if slot_offset(name := f"other-{n}", RAMP) > 4.5)
+DEAR = next(name for n in range(9999) if preferred_fraction(name := f"ami-{n}") < 0.01)
+CHEAP = next(name for n in range(9999) if preferred_fraction(name := f"cheap-{n}") < 0.06)
+OTHER = next(name for n in range(9999) if preferred_fraction(name := f"other-{n}") > 0.9)
 """Ids whose first probe comes at once, and late: sooner only for the sake of another target."""
 
 

@@ -9,7 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from monitor.common.rate_limit import MinInterval, TokenBucket
-from monitor.scheduler.schedule import Schedule, next_slot, slot_offset, slots_between
+from monitor.scheduler.schedule import Schedule, next_slot, slots_between
+from monitor.scheduler.spacing import preferred_fraction
 
 intervals = st.floats(0.5, 3600)
 times = st.floats(0, 1e7)
@@ -17,7 +18,7 @@ times = st.floats(0, 1e7)
 
 @given(st.text(), intervals, times)
 def test_the_next_slot_is_ahead_by_one_interval_at_the_most(name: str, interval: float, now: float):
-    slot = next_slot(now, interval, slot_offset(name, interval))
+    slot = next_slot(now, interval, preferred_fraction(name) * interval)
     assert now < slot <= now + interval + 1e-6
 
 
@@ -25,7 +26,7 @@ def test_the_next_slot_is_ahead_by_one_interval_at_the_most(name: str, interval:
 def test_slots_do_not_drift_with_how_long_probes_take(
     name: str, interval: float, now: float, count: int
 ):
-    phase = slot_offset(name, interval)
+    phase = preferred_fraction(name) * interval
     first = next_slot(now, interval, phase)
     slot = first
     for _ in range(count):
@@ -37,21 +38,13 @@ def test_slots_do_not_drift_with_how_long_probes_take(
 def test_what_a_stall_missed_is_counted_and_not_made_up_for(
     name: str, interval: float, now: float, stall: float
 ):
-    phase = slot_offset(name, interval)
+    phase = preferred_fraction(name) * interval
     slot = next_slot(now, interval, phase)
     later = slot + stall
     missed = slots_between(slot, later, interval, phase)
     assert missed == pytest.approx(math.floor(stall / interval + 1e-6), abs=1)
     assert slots_between(slot, slot, interval, phase) == 0
     assert next_slot(later, interval, phase) > later
-
-
-def test_a_hundred_targets_are_spread_over_the_interval():
-    phases = sorted(slot_offset(f"target-{n}", 30.0) for n in range(100))
-    per_second = [sum(second <= p < second + 1 for p in phases) for second in range(30)]
-    assert max(per_second) <= 10
-    assert sum(count > 0 for count in per_second) >= 25
-    assert slot_offset("target-1", 30.0) == slot_offset("target-1", 30.0)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcde"), st.floats(0, 100)), max_size=40), times)
