@@ -102,7 +102,7 @@ def tls_text(
 ) -> tuple[str, str] | None:
     """Return the templates of sentence and remediation of a TLS failure; None if those of the
     cause's record say it already."""
-    if failure.kind in {K.TLS_ALERT, K.TLS_CLIENT_CERTIFICATE}:
+    if failure.kind is K.TLS_ALERT:
         told = alert(_number(failure))
         return told.sentence, told.remediation
     verify = failure.kind is K.TLS_VERIFY and cause not in _RECORD_SAYS_IT
