@@ -282,6 +282,7 @@ _RULES: tuple[Rule, ...] = (
     (_kind(K.DNS_FORMAT), C.DNS_SERVFAIL),
     (_kind(K.TLS_VERIFY), _verify_cause),
     (_kind(K.TLS_REJECTED_BY_GO), C.TLS_REJECTED_BY_GO),
+    (_kind(K.TLS_CLIENT_CERTIFICATE), C.TLS_CLIENT_CERTIFICATE_REQUIRED),
     (_kind(K.TLS_ALERT, K.TLS_CLIENT_CERTIFICATE), lambda case: alert_cause(case.failure)),
     (_kind(K.TLS_PLAINTEXT), C.TLS_NOT_SPOKEN),
     (_kind(K.TLS_PROTOCOL), C.TLS_PROTOCOL),

@@ -864,6 +864,30 @@ class Cause(StrEnum):
         ),
     )
 
+    TLS_CLIENT_CERTIFICATE_REQUIRED = (
+        "tls_client_certificate_required",
+        CauseRecord(
+            section=Section.TLS,
+            cause_class=CauseClass.CONTENT,
+            sentence="{host} requires a client certificate (mutual TLS), and the runner has none.",
+            remediation=(
+                "Ask the owner of {host} not to require client certificates from this network; if "
+                'that is intended, probe the endpoint with protocol = "tcp".'
+            ),
+            symptom=(
+                "the server asks for a certificate of the client and refuses to go on without one: "
+                "alert 116 in TLS 1.3, alert 40 or a closed connection in TLS 1.2. The path is "
+                "fine."
+            ),
+            confirm=(
+                "`openssl s_client -connect HOST:443 -servername HOST </dev/null`: "
+                '"Acceptable client certificate CA names" is listed, and an alert ends it.'
+            ),
+            fix="the endpoint's owner; the runner presents no client certificates.",
+            request="nothing: no filter is the reason.",
+        ),
+    )
+
     TLS_NOT_SPOKEN = (
         "tls_not_spoken",
         CauseRecord(
