@@ -39,7 +39,7 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
     "net.dns": ("common", "model", "net", "net.sockets"),
     "net.path": ("common", "model", "net", "net.sockets"),
     "net.http": ("common", "model", "net", "net.sockets"),
-    "diagnosis": ("common", "model", "net.aws", "net.sockets"),
+    "diagnosis": ("common", "model", "net.aws", "net.dns", "net.sockets"),
     "probes": _NET,
     "health": ("common", "model", "diagnosis"),
     "catalog": ("common", "model", "diagnosis"),

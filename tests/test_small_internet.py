@@ -140,7 +140,7 @@ def test_the_end_of_each_server_turns_exactly_its_targets_down(internet: Interne
         named = everything.keys() - {"instance-metadata"}
         shown, _ = wait_for(
             internet,
-            lambda s: down(s) == named and causes(s) <= {"dns_timeout", "udp_port_unreachable"},
+            lambda s: down(s) == named and causes(s) <= {"dns_unreachable", "udp_port_unreachable"},
             12,
             "all names' down",
         )

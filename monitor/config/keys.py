@@ -104,8 +104,8 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
         ),
         "dns": (
             Key("servers", list_of(v.SERVER), "Name servers; else /etc/resolv.conf's.", "[]"),
-            Key("timeout", v.DURATION, "For one question to one server.", '"2s"'),
-            Key("attempts", v.COUNT, "Rounds through the servers.", "2"),
+            Key("timeout", v.DURATION, "Per question and server; else resolv.conf's, else 2s."),
+            Key("attempts", v.COUNT, "Passes over the servers; else resolv.conf's, else 2."),
             Key("use_hosts_file", v.BOOLEAN, "Whether /etc/hosts is honoured.", "true"),
             Key("probe_servers", v.BOOLEAN, "Whether each server is a target too.", "true"),
         ),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from monitor.common import identifiers
+from monitor.common.host_name import is_host_name, to_ascii
 from monitor.config.kinds import BadValueError, repeated
 from monitor.model.target import ProxyChoice, ProxyUse
 
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _ALIASES = (".gitpod.remote", ".gitpod.environment")
 
 
@@ -40,11 +39,10 @@ def parse_host(text: str) -> str:
     if identifiers.is_address(name):
         return str(ipaddress.ip_address(name))
     try:
-        ascii_name = name.encode("idna").decode() if not name.isascii() else name
-    except UnicodeError:
+        ascii_name = to_ascii(name)
+    except ValueError:
         ascii_name = ""
-    labels = ascii_name.split(".")
-    if len(ascii_name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+    if not is_host_name(ascii_name):
         raise BadValueError(
             f"{repeated(text)} is no host name", "write a name such as git.example.com"
         )

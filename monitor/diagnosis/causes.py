@@ -1,4 +1,4 @@
-"""From what was seen in one attempt to exactly one cause: a table of rules, read in order."""
+"""From what was seen in one probe to exactly one cause: a table of rules, read in order."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from monitor.diagnosis.evidence import clean, evidence_of, failed_connection
+from monitor.diagnosis.lookups import lookup_used_the_time, unanswered
 from monitor.diagnosis.proxy_path import hypothesis
 from monitor.diagnosis.texts import explain
 from monitor.diagnosis.tls_rules import alert_cause, inspector, verify_cause
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
-from monitor.model.endpoint import Source
+from monitor.model.endpoint import Protocol, Source
 from monitor.model.probe_result import (
     Connection,
     Failure,
@@ -23,7 +24,8 @@ from monitor.model.probe_result import (
     Phase,
     ProbeResult,
 )
-from monitor.model.target import Addresses, Target
+from monitor.model.target import Target
+from monitor.net.sockets.address_selection import is_link_local_v6
 
 C = Cause
 K = FailureKind
@@ -47,6 +49,14 @@ class Case:
     @property
     def http(self) -> HttpFacts | None:
         return self.connection.http if self.connection else None
+
+    @property
+    def to_name_server(self) -> bool:
+        """Whether the failing exchange was one with a name server: a lookup, or its probe."""
+        if self.failure.phase is Phase.RESOLVE:
+            return True
+        exchange = self.failure.phase is Phase.EXCHANGE
+        return exchange and self.target.endpoint.protocol is Protocol.DNS
 
     @property
     def to_proxy(self) -> bool:
@@ -87,11 +97,7 @@ def diagnose(target: Target, probe_result: ProbeResult) -> Diagnosis:
 def _cause(target: Target, probe_result: ProbeResult) -> Cause | None:
     failure = probe_result.failure
     if failure is None:
-        offset = probe_result.clock_offset
-        if offset is not None and abs(offset) > CLOCK_TOLERANCE:
-            return C.CLOCK_SKEW
-        every = target.addresses is Addresses.ALL
-        return C.ADDRESS_FAILED if every and probe_result.failed else None
+        return _degraded_cause(probe_result)
     case = Case(target, probe_result, failure, failed_connection(probe_result))
     return next(
         (cause(case) if callable(cause) else cause for applies, cause in _RULES if applies(case)),
@@ -99,20 +105,43 @@ def _cause(target: Target, probe_result: ProbeResult) -> Cause | None:
     )
 
 
+def _degraded_cause(probe_result: ProbeResult) -> Cause | None:
+    """Return what is wrong although the endpoint was reached; None if nothing is."""
+    offset = probe_result.clock_offset
+    if offset is not None and abs(offset) > CLOCK_TOLERANCE:
+        return C.CLOCK_SKEW
+    if probe_result.failed:
+        return C.ADDRESS_FAILED
+    return C.DNS_PARTIAL if unanswered(probe_result.resolution) else None
+
+
 def _errno_cause(case: Case) -> Cause:
-    """What the kernel's error says wherever it happens, else what the phase says."""
-    number = case.failure.errno or 0
+    """Return what an error of the kernel means: by phase, origin and number.
+
+    An error that an ICMP message caused came from the network. Without one the kernel of this
+    host decided by itself, unless the number is that of an answer (a reset, a timeout).
+    """
+    failure, number = case.failure, case.failure.errno or 0
     if number in LOCAL_ERRNOS:
         return LOCAL_ERRNOS[number]
-    if case.failure.icmp is not None and case.failure.icmp in _PROHIBITED:
+    if case.to_name_server:
+        return C.DNS_TIMEOUT if number == errno.ETIMEDOUT else C.DNS_UNREACHABLE
+    if number in _HOST_ERRNOS and failure.icmp is None:
+        return _host_cause(case, number)
+    return _network_cause(case, number)
+
+
+def _network_cause(case: Case, number: int) -> Cause:
+    """Return the cause of an error that may have come from the network."""
+    failure = case.failure
+    if failure.icmp is not None and failure.icmp in _PROHIBITED:
         return C.ADMIN_PROHIBITED
     if case.to_proxy:
         return C.PROXY_UNREACHABLE
-    if number == errno.ECONNREFUSED and case.failure.phase in _DATAGRAM_REFUSED:
-        return _DATAGRAM_REFUSED[case.failure.phase]
-    if number in _ROUTE_ERRNOS:
-        return _ROUTE_ERRNOS[number]
-    return _BROKEN.get(case.failure.phase, C.TCP_RESET)
+    if number == errno.ECONNREFUSED and failure.phase is Phase.EXCHANGE:
+        return C.UDP_PORT_UNREACHABLE
+    broken = _BROKEN.get(failure.phase, C.TCP_RESET) if number in _BROKEN_ERRNOS else C.LOCAL_ERROR
+    return _ROUTE_ERRNOS.get(number, broken)
 
 
 LOCAL_ERRNOS: Mapping[int, Cause] = MappingProxyType(
@@ -125,6 +154,26 @@ LOCAL_ERRNOS: Mapping[int, Cause] = MappingProxyType(
         errno.ENOMEM: C.LOCAL_RESOURCE_EXHAUSTED,
     }
 )
+"""Errors of a host that has no means left, whatever it wants to reach. EADDRNOTAVAIL is one if
+the host has an address of the family; else the failure is NO_SOURCE."""
+
+_HOST_ERRNOS = frozenset({errno.EINVAL, errno.EACCES, errno.EPERM, errno.ENODEV})
+
+
+def _host_cause(case: Case, number: int) -> Cause:
+    """Return the cause of an error that the kernel gives before anything is sent: EINVAL for a
+    blackhole route or a link-local address without a zone, EACCES for a prohibit route
+    (ip-route(8)), EPERM for a packet filter on this host."""
+    address = case.connection.address if case.connection else ""
+    if number == errno.EPERM:
+        return C.LOCAL_FIREWALL
+    if number == errno.EACCES:
+        return C.LOCAL_ROUTE_DISCARDS
+    if is_link_local_v6(address):
+        return C.ADDRESS_NEEDS_ZONE
+    return C.LOCAL_ROUTE_DISCARDS if number == errno.EINVAL else C.LOCAL_ERROR
+
+
 _ROUTE_ERRNOS: Mapping[int, Cause] = MappingProxyType(
     {
         errno.ENETUNREACH: C.NETWORK_UNREACHABLE,
@@ -137,10 +186,10 @@ _ROUTE_ERRNOS: Mapping[int, Cause] = MappingProxyType(
         errno.ETIMEDOUT: C.TCP_TIMEOUT,
     }
 )
-_DATAGRAM_REFUSED: Mapping[Phase, Cause] = MappingProxyType(
-    {Phase.EXCHANGE: C.UDP_PORT_UNREACHABLE, Phase.RESOLVE: C.DNS_TIMEOUT}
+_BROKEN_ERRNOS = frozenset(
+    {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.EPROTO}
 )
-"""A host that says its UDP port is closed: for a name server, one that does not answer."""
+"""Errors by which the kernel says that a peer ended the connection."""
 
 _PROHIBITED = frozenset({(3, 9), (3, 10), (3, 13), (1, 1)})
 """ICMP (type, code) of administrative prohibition: RFC 1122 3.2.2.1, RFC 1812 5.2.7.1, and
@@ -150,11 +199,11 @@ _BROKEN: Mapping[Phase, Cause] = MappingProxyType(
     {
         Phase.TLS: C.TLS_RESET_ON_HELLO,
         Phase.PROXY: C.PROXY_UPSTREAM_FAILED,
-        Phase.RESOLVE: C.DNS_TIMEOUT,
+        Phase.RESOLVE: C.DNS_UNREACHABLE,
         Phase.EXCHANGE: C.UDP_NO_REPLY,
     }
 )
-"""What a connection that is reset or closed means by phase; elsewhere tcp_reset."""
+"""The meaning of a connection that is reset or closed by phase; elsewhere tcp_reset."""
 
 _TIMEOUTS: Mapping[Phase, Cause] = MappingProxyType(
     {
@@ -173,10 +222,15 @@ _TIMEOUTS: Mapping[Phase, Cause] = MappingProxyType(
 
 
 def _timeout_cause(case: Case) -> Cause:
+    """Return the cause of a timeout: that of the phase which used the time, not of the last."""
+    if case.to_name_server:
+        return C.DNS_TIMEOUT
+    if case.failure.phase is not Phase.RESOLVE and lookup_used_the_time(
+        case.connection, case.target.timeout
+    ):
+        return C.DNS_SLOW
     if case.to_proxy:
         return C.PROXY_UNREACHABLE
-    if case.failure.phase is Phase.EXCHANGE and case.target.endpoint.prober == "dns":
-        return C.DNS_TIMEOUT
     return _TIMEOUTS[case.failure.phase]
 
 
@@ -253,7 +307,17 @@ def _closed_cause(case: Case) -> Cause:
     return _BROKEN.get(case.failure.phase, C.TCP_RESET)
 
 
-_DNS_KINDS = frozenset({K.DNS_RCODE, K.DNS_NODATA, K.DNS_SINKHOLE, K.DNS_FORMAT})
+_DNS_KINDS = frozenset(
+    {
+        K.DNS_RCODE,
+        K.DNS_NODATA,
+        K.DNS_SINKHOLE,
+        K.DNS_FORMAT,
+        K.DNS_ALIAS,
+        K.HOSTS_SINKHOLE,
+        K.NO_FAMILY,
+    }
+)
 
 
 def _is_of_the_proxy(case: Case) -> bool:
@@ -263,6 +327,23 @@ def _is_of_the_proxy(case: Case) -> bool:
         return True
     rubbish = failure.kind is K.HTTP_FORMAT and failure.phase is Phase.PROXY
     return rubbish or failure.kind is K.PROXY_TLS
+
+
+def _ntp_cause(case: Case) -> Cause:
+    unsynchronized = case.failure.code == "UNSYNCHRONIZED"
+    return C.NTP_UNSYNCHRONIZED if unsynchronized else C.NTP_REFUSED
+
+
+def _metadata_cause(case: Case) -> Cause:
+    """By the statuses that the EC2 user guide documents ("Use the Instance Metadata Service",
+    query throttling and error codes); any other one is not an answer of instance metadata."""
+    statuses = {
+        "400": C.IMDS_REJECTED,
+        "401": C.IMDS_REJECTED,
+        "429": C.IMDS_THROTTLED,
+        "503": C.IMDS_THROTTLED,
+    }
+    return statuses.get(case.failure.code or "", C.IMDS_FOREIGN)
 
 
 def _kind(*kinds: FailureKind) -> Callable[[Case], bool]:
@@ -280,6 +361,13 @@ _RULES: tuple[Rule, ...] = (
     (_kind(K.DNS_NODATA), C.DNS_NODATA),
     (_kind(K.DNS_SINKHOLE), C.DNS_SINKHOLED),
     (_kind(K.DNS_FORMAT), C.DNS_SERVFAIL),
+    (_kind(K.DNS_ALIAS), C.DNS_ALIAS_BROKEN),
+    (_kind(K.DNS_LAME), C.DNS_LAME),
+    (_kind(K.DNS_EDNS), C.DNS_EDNS_REFUSED),
+    (_kind(K.HOSTS_SINKHOLE), C.HOSTS_FILE_SINKHOLED),
+    (_kind(K.NO_FAMILY), C.NO_ADDRESS_OF_FAMILY),
+    (_kind(K.NO_SOURCE), C.LOCAL_ADDRESS_MISSING),
+    (_kind(K.NTP_REFUSED), _ntp_cause),
     (_kind(K.TLS_VERIFY), _verify_cause),
     (_kind(K.TLS_REJECTED_BY_GO), C.TLS_REJECTED_BY_GO),
     (_kind(K.TLS_CLIENT_CERTIFICATE), C.TLS_CLIENT_CERTIFICATE_REQUIRED),
@@ -296,6 +384,8 @@ _RULES: tuple[Rule, ...] = (
     (_kind(K.IMDS_HOP_LIMIT), C.IMDS_HOP_LIMIT),
     (_kind(K.IMDS_DISABLED), C.IMDS_DISABLED),
     (_kind(K.IMDS_V1_ONLY), C.IMDS_V1_ONLY),
+    (_kind(K.IMDS_STATUS), _metadata_cause),
+    (_kind(K.IMDS_FOREIGN), C.IMDS_FOREIGN),
     (_kind(K.ENDPOINT_POLICY), C.VPC_ENDPOINT_DENIED),
     (_kind(K.AWS_CREDENTIALS), C.AWS_NO_CREDENTIALS),
     (_kind(K.AWS_PERMISSION), C.AWS_PERMISSION_DENIED),

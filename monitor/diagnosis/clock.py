@@ -27,6 +27,10 @@ _SAME = 5.0
 """Seconds within which two sites that may both be off a little still agree."""
 
 
+_SAME_NTP = 1.0
+"""Difference up to which two time servers agree: 1 s beyond their uncertainties."""
+
+
 class ClockSource(StrEnum):
     """Who told the time."""
 
@@ -55,8 +59,13 @@ Answers = Iterable[tuple[str, ProbeResult | None]]
 
 
 def estimate(answers: Answers, now: float) -> ClockEstimate | None:
-    """Return what the answers say of this host's clock: by NTP where a time server answered,
-    else by Date headers. None where too few answer. ``now`` is Unix seconds."""
+    """Return what the answers say of this host's clock; None if too few answer. ``now`` is Unix
+    seconds.
+
+    Time servers are more precise than Date headers, but one of them may be wrong: those that
+    agree with the dates of unrelated sites count, else the majority (RFC 5905 section 11.2.1).
+    Without either, the uncertainty covers the disagreement.
+    """
     recent = [
         (host, probe_result)
         for host, probe_result in answers
@@ -64,7 +73,7 @@ def estimate(answers: Answers, now: float) -> ClockEstimate | None:
         and probe_result.ok
         and abs(now - probe_result.started_at) <= RECENT
     ]
-    return _by_ntp([probe_result for _, probe_result in recent]) or _by_dates(recent)
+    return _combined(_ntp_offsets(recent), _by_dates(recent))
 
 
 def site_of(host: str) -> str:
@@ -73,13 +82,64 @@ def site_of(host: str) -> str:
     return ".".join(host.lower().split(".")[-2:])
 
 
-def _by_ntp(attempts: Sequence[ProbeResult]) -> ClockEstimate | None:
-    told = [a for a in attempts if a.clock_offset is not None and a.primary and a.primary.rtt]
-    if not told:
-        return None
-    offset = median(a.clock_offset for a in told if a.clock_offset is not None)
-    uncertainty = max(a.primary.rtt / 2 for a in told if a.primary and a.primary.rtt)
-    return ClockEstimate(ClockSource.NTP, offset, uncertainty, len(told))
+def _ntp_offsets(answers: Iterable[tuple[str, ProbeResult]]) -> list[tuple[float, float]]:
+    """Return offset and uncertainty (seconds) of each time server, sorted by offset."""
+    return sorted(
+        (a.clock_offset, a.primary.rtt / 2)
+        for _, a in answers
+        if a.clock_offset is not None and a.primary and a.primary.rtt
+    )
+
+
+def _combined(
+    servers: Sequence[tuple[float, float]], dates: ClockEstimate | None
+) -> ClockEstimate | None:
+    """Choose among time servers that disagree, and between them and the dates of sites."""
+    if not servers:
+        return dates
+    groups = _groups(servers)
+    largest = max(groups, key=len)
+    if dates is not None:
+        agreeing = [g for g in groups if abs(_middle(g) - dates.offset) <= _SAME]
+        if agreeing:
+            return _of_servers(max(agreeing, key=len))
+        return dates if dates.sites > len(largest) else _of_servers(largest)
+    if len(largest) * 2 > len(servers):
+        return _of_servers(largest)
+    return _of_servers(servers)
+
+
+def _groups(servers: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """Part servers, sorted by offset, where neighbors differ by more than ``_SAME_NTP`` beyond
+    their uncertainties."""
+    groups = [[servers[0]]]
+    for offset, uncertainty in servers[1:]:
+        before, of_before = groups[-1][-1]
+        if offset - before > _SAME_NTP + uncertainty + of_before:
+            groups.append([])
+        groups[-1].append((offset, uncertainty))
+    return groups
+
+
+def _middle(servers: Sequence[tuple[float, float]]) -> float:
+    return median(offset for offset, _ in servers)
+
+
+def _of_servers(servers: Sequence[tuple[float, float]]) -> ClockEstimate:
+    middle = _middle(servers)
+    spread = max(abs(offset - middle) for offset, _ in servers)
+    uncertainty = max(uncertainty for _, uncertainty in servers) + spread
+    return ClockEstimate(ClockSource.NTP, middle, uncertainty, len(servers))
+
+
+def confirms(probe_result: ProbeResult | None, told: ClockEstimate | None) -> bool:
+    """Return whether a time server's offset is one that the whole evidence shares: a server
+    that all others contradict (a falseticker) says nothing about this host's clock."""
+    offset = probe_result.clock_offset if probe_result is not None else None
+    if offset is None or told is None:
+        return True
+    certain = abs(told.offset) - told.uncertainty > _SAME
+    return certain and abs(offset - told.offset) <= told.uncertainty + _SAME
 
 
 def _by_dates(answers: Iterable[tuple[str, ProbeResult]]) -> ClockEstimate | None:

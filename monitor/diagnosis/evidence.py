@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from monitor.common.sanitize import sanitize
+from monitor.diagnosis.lookups import remarks
 from monitor.diagnosis.proxy_path import outcome
 from monitor.model.probe_result import Connection, Failure, ProbeResult
 
@@ -77,6 +78,8 @@ def _connection(connection: Connection) -> Iterator[tuple[str, str]]:
 
 
 def _dns(probe_result: ProbeResult) -> Iterator[tuple[str, str]]:
+    if probe_result.resolution is not None:
+        yield from remarks(probe_result.resolution)
     if probe_result.resolution is None or probe_result.failure is None:
         return
     for number, answer in enumerate(probe_result.resolution.answers[-4:]):

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monitor.diagnosis.evidence import clean, failed_connection
+from monitor.diagnosis.lookups import family_of_type, other_type, unanswered
 from monitor.diagnosis.tls_rules import certificate_words, tls_text
 from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import FailureKind, ProbeResult
+from monitor.model.probe_result import FailureKind, Phase, ProbeResult
 from monitor.model.target import Target
 from monitor.net.sockets.address_policy import denial_reason
 
@@ -50,6 +51,7 @@ def _words(target: Target, probe_result: ProbeResult) -> Mapping[str, str]:
     resolution = probe_result.resolution
     servers = dict.fromkeys(a.server for a in resolution.answers) if resolution else {}
     offset = probe_result.clock_offset or 0.0
+    missing = unanswered(resolution)
     return {
         "host": target.host,
         "port": str(target.port),
@@ -66,8 +68,39 @@ def _words(target: Target, probe_result: ProbeResult) -> Mapping[str, str]:
         "dead": _dead(probe_result),
         "failed": str(len(probe_result.failed)),
         "tried": str(len(probe_result.connections)),
-        "offset": f"{abs(offset):.1f} s {'behind' if offset > 0 else 'ahead'}",
+        "difference": f"{abs(offset):.1f} s",
+        "ahead": "ahead of this one" if offset > 0 else "behind this one",
+        "lookup": f"{probe_result.phases.get(Phase.RESOLVE, 0.0):.1f} s",
+        "phase": _PHASES.get(failure.phase, failure.phase.value) if failure else "",
+        "reporter": _reporter(probe_result),
+        "unanswered": missing,
+        "answered": other_type(missing),
+        "family": _family(probe_result, missing),
     }
+
+
+_PHASES: Mapping[Phase, str] = {
+    Phase.RESOLVE: "the lookup",
+    Phase.CONNECT: "connecting",
+    Phase.PROXY: "the proxy",
+    Phase.TLS: "the TLS handshake",
+    Phase.FIRST_BYTE: "the first byte of the response",
+    Phase.TRANSFER: "the rest of the response",
+    Phase.EXCHANGE: "the exchange",
+}
+
+
+def _reporter(probe_result: ProbeResult) -> str:
+    """Return who says that a host cannot be reached: the error of a router comes by ICMP."""
+    failure = probe_result.failure
+    return "A router" if failure is not None and failure.icmp is not None else "This host itself"
+
+
+def _family(probe_result: ProbeResult, missing: str) -> str:
+    if missing:
+        return family_of_type(missing)
+    connection = probe_result.primary
+    return "IPv6" if connection is not None and ":" in connection.address else "IPv4"
 
 
 def _is_refused(target: Target, probe_result: ProbeResult) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from monitor.diagnosis.causes import LOCAL_ERRNOS
-from monitor.diagnosis.clock import ClockSource, agrees, estimate, in_words, site_of
+from monitor.diagnosis.clock import ClockSource, agrees, confirms, estimate, in_words, site_of
 from monitor.diagnosis.issuers import issuer_of, leaf_of
 from monitor.health.status import TargetStatus
 from monitor.incidents.hypothesis import Hypothesis
@@ -21,8 +21,26 @@ from monitor.model.state import State
 
 C = Cause
 
-HOST_CAUSES = frozenset({C.LOCAL_PORT_EXHAUSTED, C.LOCAL_RESOURCE_EXHAUSTED, C.INTERNAL_ERROR})
-RESOLVER_CAUSES = frozenset({C.DNS_TIMEOUT, C.DNS_SERVFAIL, C.DNS_REFUSED})
+HOST_CAUSES = frozenset(
+    {
+        C.LOCAL_PORT_EXHAUSTED,
+        C.LOCAL_RESOURCE_EXHAUSTED,
+        C.LOCAL_ADDRESS_MISSING,
+        C.INTERNAL_ERROR,
+    }
+)
+RESOLVER_CAUSES = frozenset(
+    {
+        C.DNS_TIMEOUT,
+        C.DNS_UNREACHABLE,
+        C.DNS_SLOW,
+        C.DNS_PARTIAL,
+        C.DNS_SERVFAIL,
+        C.DNS_REFUSED,
+        C.DNS_EDNS_REFUSED,
+        C.DNS_LAME,
+    }
+)
 ANSWER_CAUSES = frozenset({C.DNS_NXDOMAIN, C.DNS_NODATA, C.DNS_SINKHOLED})
 """Causes that are an answer: wrong for all names, it is the resolver's fault."""
 
@@ -39,6 +57,7 @@ PATH_CAUSES = frozenset(
         C.NETWORK_UNREACHABLE,
         C.HOST_UNREACHABLE,
         C.ADMIN_PROHIBITED,
+        C.LOCAL_FIREWALL,
         C.TCP_TIMEOUT,
         C.TCP_REFUSED,
         C.UDP_NO_REPLY,
@@ -86,10 +105,11 @@ def _host(failing: Sequence[TargetStatus], every: Sequence[TargetStatus]) -> Ite
 def _clock(failing: Sequence[TargetStatus], every: Sequence[TargetStatus]) -> Iterable[Hypothesis]:
     """This host's clock is wrong when a time server says so, or unrelated sites do: by the
     dates of their answers, or by certificates that are all not valid yet or no longer."""
-    told = [s for s in failing if s.cause is C.CLOCK_SKEW]
     refused, at_least = _invalid_now(failing)
     newest = max((s.probe_result.started_at for s in every if s.probe_result), default=0.0)
     by_dates = estimate(((s.target.host, s.probe_result) for s in every), newest)
+    skewed = [s for s in failing if s.cause is C.CLOCK_SKEW]
+    told = [s for s in skewed if confirms(s.probe_result, by_dates)]
     dated: list[TargetStatus] = []
     said = at_least
     if by_dates and by_dates.source is ClockSource.DATE and by_dates.skewed:

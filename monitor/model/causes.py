@@ -259,6 +259,196 @@ class Cause(StrEnum):
         ),
     )
 
+    DNS_UNREACHABLE = (
+        "dns_unreachable",
+        CauseRecord(
+            section=Section.RESOLUTION,
+            cause_class=CauseClass.RESOLVER,
+            sentence=(
+                "The name server cannot be reached ({servers}): {error}. {name} was not looked up."
+            ),
+            remediation=(
+                "Check the route from this host to that name server (`ip route get`) and the DHCP "
+                "option set that names it; security groups and network ACLs do not filter the VPC "
+                "resolver."
+            ),
+            symptom=(
+                "this host cannot send to its name server, or a router or host rejects it. Nothing "
+                "is known about the endpoint itself."
+            ),
+            confirm=(
+                "`cat /etc/resolv.conf`; `ip route get SERVER`; `dig HOST @SERVER +time=2 +tries=1`"
+                " reports the same error."
+            ),
+            fix=(
+                "correct the DHCP option set or resolv.conf; add the route to the server; start the"
+                " server. In a VPC use the resolver at the base address plus two, or "
+                "169.254.169.253."
+            ),
+            request="UDP and TCP 53 from the subnet to `SERVER`, if it lies behind their firewall.",
+            ask=Ask.OPEN,
+        ),
+    )
+
+    DNS_SLOW = (
+        "dns_slow",
+        CauseRecord(
+            section=Section.RESOLUTION,
+            cause_class=CauseClass.RESOLVER,
+            sentence=(
+                "Looking up {name} took {lookup} of the {timeout} that a probe may take; {phase} "
+                "had the rest."
+            ),
+            remediation=(
+                "Find out why the name server takes so long: its upstream, its load, or a record "
+                "type it does not answer."
+            ),
+            symptom=(
+                "the lookup succeeded but used most of the time, and the step after it did not end "
+                "in what was left."
+            ),
+            confirm=(
+                "`dig HOST A @SERVER` and `dig HOST AAAA @SERVER`: read the query time of each."
+            ),
+            fix=(
+                "repair the slow upstream or use another server; a server that never answers AAAA "
+                "has to answer it (RFC 4074)."
+            ),
+            request="nothing, unless the name server is theirs.",
+        ),
+    )
+
+    DNS_PARTIAL = (
+        "dns_partial",
+        CauseRecord(
+            section=Section.RESOLUTION,
+            cause_class=CauseClass.RESOLVER,
+            severity=Severity.DEGRADED,
+            sentence=(
+                "{servers} answers {answered} for {name}, but not {unanswered}: {family} addresses "
+                "are never found, and a Go client waits up to 10 s for every lookup."
+            ),
+            remediation=(
+                "Have the name server answer every record type (RFC 4074), or take it out of the "
+                "list; a firewall that drops {unanswered} questions has the same effect."
+            ),
+            symptom=(
+                "one of the two questions (A for IPv4, AAAA for IPv6) is answered and the other one"
+                " is never answered."
+            ),
+            confirm="`dig HOST A @SERVER` answers, `dig HOST AAAA @SERVER +time=2` does not.",
+            fix="repair or replace that name server or the DNS proxy in front of it.",
+            request="to let questions of type AAAA to `SERVER` pass.",
+        ),
+    )
+
+    DNS_EDNS_REFUSED = (
+        "dns_edns_refused",
+        CauseRecord(
+            section=Section.RESOLUTION,
+            cause_class=CauseClass.RESOLVER,
+            sentence=(
+                "{servers} answers {code} to every question with EDNS, which the runner's Go "
+                "resolver always sends: {name} does not resolve for it."
+            ),
+            remediation=(
+                "Update or replace that forwarder so that it accepts EDNS (RFC 6891); programs that"
+                " use glibc still resolve."
+            ),
+            symptom=(
+                "an old forwarder answers NOTIMP or BADVERS to an OPT record and answers without "
+                "one. glibc does not send EDNS by default, Go does and gives up."
+            ),
+            confirm="`dig HOST @SERVER` fails, `dig HOST @SERVER +noedns` answers.",
+            fix="update the forwarder, or use the VPC resolver.",
+            request="to update the DNS proxy on their device.",
+        ),
+    )
+
+    DNS_LAME = (
+        "dns_lame",
+        CauseRecord(
+            section=Section.RESOLUTION,
+            cause_class=CauseClass.RESOLVER,
+            sentence=(
+                "{servers} does not resolve names for this host: it answers without data and offers"
+                " no recursion."
+            ),
+            remediation=(
+                "Use a resolver that allows recursion for this subnet, or allow it on that server."
+            ),
+            symptom=(
+                "a lame referral: the server is not a resolver for this client and not an authority"
+                " for the name. Go and glibc go on to the next server."
+            ),
+            confirm="`dig HOST @SERVER`: status NOERROR, no answer, and no `ra` among the flags.",
+            fix=(
+                "put a recursive resolver into the DHCP option set; allow recursion for the subnet."
+            ),
+            request="to allow recursive queries from the subnet on `SERVER`.",
+        ),
+    )
+
+    DNS_ALIAS_BROKEN = (
+        "dns_alias_broken",
+        CauseRecord(
+            section=Section.RESOLUTION,
+            cause_class=CauseClass.CONTENT,
+            sentence="{name} exists, but {error}.",
+            remediation=(
+                "Have the owner of the zone of {name} correct its CNAME record; no rule of a "
+                "firewall changes this."
+            ),
+            symptom=(
+                "the name is an alias (CNAME) of a name that does not exist or has no address, or "
+                "its aliases form a loop."
+            ),
+            confirm=(
+                "`dig HOST @SERVER`: follow the CNAME records; the status is about the last name "
+                "(RFC 6604)."
+            ),
+            fix="correct or remove the CNAME record in its zone.",
+            request="nothing: it is the zone's owner who corrects it.",
+        ),
+    )
+
+    HOSTS_FILE_SINKHOLED = (
+        "hosts_file_sinkholed",
+        CauseRecord(
+            section=Section.RESOLUTION,
+            cause_class=CauseClass.HOST,
+            sentence=(
+                "/etc/hosts of this host gives {code} for {name}, which is not the address of a "
+                "public service. No name server was asked."
+            ),
+            remediation="Remove the line for {name} from /etc/hosts.",
+            symptom="the hosts file of this host answers for the name, as ad-blocking lists do.",
+            confirm="`getent hosts HOST`; `grep HOST /etc/hosts`.",
+            fix="remove the line; in a container look at `extraHosts` or `--add-host`.",
+            request="nothing: it is this host.",
+        ),
+    )
+
+    NO_ADDRESS_OF_FAMILY = (
+        "no_address_of_family",
+        CauseRecord(
+            section=Section.RESOLUTION,
+            cause_class=CauseClass.HOST,
+            sentence="{error}; addresses of the other family are not used.",
+            remediation=(
+                'Probe both families (address_family = "auto"), or give {name} an address of that '
+                "family."
+            ),
+            symptom=(
+                "`address_family` restricts the probes to one family, and the name has no address "
+                "of it."
+            ),
+            confirm="`dig HOST A` and `dig HOST AAAA`.",
+            fix="change `address_family`, or add the record.",
+            request="nothing: it is this host.",
+        ),
+    )
+
     NETWORK_UNREACHABLE = (
         "network_unreachable",
         CauseRecord(
@@ -289,9 +479,10 @@ class Cause(StrEnum):
         CauseRecord(
             section=Section.ROUTE,
             cause_class=CauseClass.PATH,
-            sentence="A router says that {host} ({address}) can't be reached.",
+            sentence="{reporter} reports that {host} ({address}) cannot be reached.",
             remediation=(
-                "Follow the route from the subnet to {address}: a gateway on it has no next hop."
+                "Follow the route from the subnet to {address} (`ip route get {address}`, `ip "
+                "neigh`): a hop on it does not answer or has no next hop."
             ),
             symptom=(
                 "a router on the way, or the neighbour table, says that the host can't be reached."
@@ -386,6 +577,123 @@ class Cause(StrEnum):
                 "raise the task's `nofile` (`ulimits` in the task definition) or its memory; "
                 "find the leak."
             ),
+            request="nothing: it is this host.",
+        ),
+    )
+
+    LOCAL_ROUTE_DISCARDS = (
+        "local_route_discards",
+        CauseRecord(
+            section=Section.ROUTE,
+            cause_class=CauseClass.HOST,
+            sentence=(
+                "A route of this host discards what goes to {host} ({address}): {error}. Nothing "
+                "was sent."
+            ),
+            remediation=(
+                "Run `ip route get {address}` and remove the blackhole, prohibit or unreachable "
+                "route that it shows."
+            ),
+            symptom=(
+                "the kernel refuses before anything is sent, because its routing table has a route "
+                "of type blackhole, prohibit or unreachable for the address."
+            ),
+            confirm=(
+                "`ip route get ADDRESS` reports the error; `ip route show table all | grep -E "
+                "'blackhole|prohibit|unreachable'` shows the route."
+            ),
+            fix=(
+                "remove that route, or have the program stop that installs it (VPN client, "
+                "container network, routing daemon)."
+            ),
+            request="nothing: it is this host.",
+        ),
+    )
+
+    LOCAL_FIREWALL = (
+        "local_firewall",
+        CauseRecord(
+            section=Section.ROUTE,
+            cause_class=CauseClass.PATH,
+            sentence=(
+                "This host itself does not allow {transport} {port} to {host} ({address}): {error}."
+                " Nothing was sent."
+            ),
+            remediation=(
+                "Look at `nft list ruleset` (output chain), `iptables -S OUTPUT` and the policies "
+                "of the container runtime (eBPF, seccomp, LSM)."
+            ),
+            symptom=(
+                "the kernel of this host refuses to send (EPERM): a packet filter or a policy on "
+                "this host, not a firewall on the path."
+            ),
+            confirm=(
+                "`nft list ruleset`; `iptables -S OUTPUT`; a counter of the rule that matches rises"
+                " with each probe."
+            ),
+            fix="remove or change that rule.",
+            request="nothing: it is this host.",
+        ),
+    )
+
+    LOCAL_ADDRESS_MISSING = (
+        "local_address_missing",
+        CauseRecord(
+            section=Section.ROUTE,
+            cause_class=CauseClass.HOST,
+            sentence="This host has no {family} address to reach {host} ({address}) from: {error}.",
+            remediation=(
+                "Give the interface a {family} address, or probe the other family only "
+                "(address_family)."
+            ),
+            symptom=(
+                "the kernel has no source address of that family. Source ports are not the reason."
+            ),
+            confirm="`ip address show scope global`; `sysctl net.ipv6.conf.all.disable_ipv6`.",
+            fix="assign the address (subnet, network interface), or leave the family out.",
+            request="nothing: it is this host.",
+        ),
+    )
+
+    ADDRESS_NEEDS_ZONE = (
+        "address_needs_zone",
+        CauseRecord(
+            section=Section.ROUTE,
+            cause_class=CauseClass.HOST,
+            sentence=(
+                "{host} has the link-local address {address}, which cannot be reached without a "
+                "zone (an interface)."
+            ),
+            remediation=(
+                "Remove that address from DNS or write it with its zone (`fe80::1%eth0`) if it is "
+                "right."
+            ),
+            symptom=(
+                "a link-local IPv6 address is valid on one link only (RFC 4007); the kernel refuses"
+                " to guess which."
+            ),
+            confirm="`dig HOST AAAA`: an address in fe80::/10.",
+            fix="remove the record, or give the address with a zone in the configuration.",
+            request="nothing: it is this host.",
+        ),
+    )
+
+    LOCAL_ERROR = (
+        "local_error",
+        CauseRecord(
+            section=Section.ROUTE,
+            cause_class=CauseClass.HOST,
+            sentence=(
+                "The kernel of this host reports an error for {host} ({address}) during {phase}: "
+                "{error}."
+            ),
+            remediation=(
+                "Look at this host (`dmesg`, `ip address`, `ip route get {address}`): no answer of "
+                "the endpoint is behind this."
+            ),
+            symptom="an error of this host that no answer from the network explains.",
+            confirm="`dmesg`; `ip -s link`; `strace -f -e trace=network curl https://HOST/`.",
+            fix="what the error says; report an error that is not explained here.",
             request="nothing: it is this host.",
         ),
     )
@@ -1150,6 +1458,125 @@ class Cause(StrEnum):
         ),
     )
 
+    NTP_REFUSED = (
+        "ntp_refused",
+        CauseRecord(
+            section=Section.UDP,
+            cause_class=CauseClass.CONTENT,
+            sentence=(
+                "{host} answers on UDP {port} but gives no time: it refuses this client ({code})."
+            ),
+            remediation=(
+                "Ask it less often if it says RATE; else have its owner allow this address, or use "
+                "169.254.169.123 (Amazon Time Sync)."
+            ),
+            symptom=(
+                "the time server sent a kiss-o'-death packet (RFC 5905 section 7.4): RATE, DENY, "
+                "RSTR or another code. The path works."
+            ),
+            confirm="`chronyc sources -v`; `ntpdate -q HOST`: a kiss code or stratum 0.",
+            fix=(
+                "RATE: poll less often, and find other clients behind the same NAT address. DENY, "
+                "RSTR: the owner's access list."
+            ),
+            request="nothing: the datagrams pass.",
+        ),
+    )
+
+    NTP_UNSYNCHRONIZED = (
+        "ntp_unsynchronized",
+        CauseRecord(
+            section=Section.UDP,
+            cause_class=CauseClass.CONTENT,
+            sentence="{host} answers on UDP {port} but has no time itself (not synchronized).",
+            remediation=(
+                "Have its owner repair its time sources, or use 169.254.169.123 (Amazon Time Sync)."
+            ),
+            symptom=(
+                "the time server answers with stratum 16 or the alarm flag: it is not synchronized."
+                " The path works."
+            ),
+            confirm="`ntpdate -q HOST` shows stratum 16.",
+            fix="repair the server's own sources; use another server until then.",
+            request="nothing: the datagrams pass.",
+        ),
+    )
+
+    IMDS_THROTTLED = (
+        "imds_throttled",
+        CauseRecord(
+            section=Section.AWS,
+            cause_class=CauseClass.HOST,
+            severity=Severity.DEGRADED,
+            sentence=(
+                "Instance metadata limits the rate of requests from this instance: too many are "
+                "made (status {code})."
+            ),
+            remediation=(
+                "Find the program on this instance that asks so often (agents that poll "
+                "credentials, pods without a cache); clients have to wait and retry."
+            ),
+            symptom=(
+                "instance metadata answers 429 or 503: it throttles each instance (EC2 user guide, "
+                "query throttling)."
+            ),
+            confirm=(
+                "`tcpdump -ni any host 169.254.169.254`; on the host `ss -tnp dst 169.254.169.254` "
+                "shows which programs ask."
+            ),
+            fix="cache credentials and metadata in that program; use exponential backoff.",
+            request="nothing.",
+        ),
+    )
+
+    IMDS_REJECTED = (
+        "imds_rejected",
+        CauseRecord(
+            section=Section.AWS,
+            cause_class=CauseClass.HOST,
+            sentence="Instance metadata rejects the request (status {code}).",
+            remediation=(
+                "Check what stands between this process and 169.254.169.254 (kube2iam, kiam, a "
+                "proxy that removes headers): 400 means that the PUT arrived damaged, 401 that the "
+                "token did."
+            ),
+            symptom=(
+                "instance metadata answers 400 to the token request or 401 to a request with a "
+                "token: headers were changed on the way, or the token is not its own."
+            ),
+            confirm=(
+                "`curl -si -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "
+                "http://169.254.169.254/latest/api/token`."
+            ),
+            fix="remove the proxy from the way: 169.254.169.254 belongs into NO_PROXY.",
+            request="nothing.",
+        ),
+    )
+
+    IMDS_FOREIGN = (
+        "imds_foreign",
+        CauseRecord(
+            section=Section.AWS,
+            cause_class=CauseClass.HOST,
+            sentence="Something else answers at {host}, not instance metadata: {error}.",
+            remediation=(
+                "Find the proxy, portal or emulator that answers there: 169.254.169.254 has to be "
+                "in NO_PROXY, and nothing may redirect it (`iptables -t nat -S`, `nft list "
+                "ruleset`)."
+            ),
+            symptom=(
+                "the answer is one that instance metadata never gives: a redirect, a web page, "
+                "another status."
+            ),
+            confirm=(
+                "`curl -sv http://169.254.169.254/latest/meta-data/` and read the headers; `ip "
+                "route get 169.254.169.254`."
+            ),
+            fix="remove the redirection, or correct AWS_EC2_METADATA_SERVICE_ENDPOINT.",
+            request="whether their device answers for 169.254.169.254.",
+        ),
+    )
+
     IMDS_HOP_LIMIT = (
         "imds_hop_limit",
         CauseRecord(
@@ -1335,12 +1762,12 @@ class Cause(StrEnum):
             sentence="{host} fails at {failed} of {tried} addresses on {transport} {port}: {dead}.",
             remediation=(
                 "Allow {host} by name or by all of its addresses in security group, network "
-                "ACL and firewall; if those are allowed, tell its owner: clients that pick "
-                "one of these fail."
+                "ACL and firewall; if those are allowed, tell its owner: clients lose time at "
+                "these before they try the next one."
             ),
             symptom=(
-                'with `addresses = "all"`, some addresses of a name fail while others work: '
-                "one client in so many is hit."
+                "some addresses of a name fail while others work. Clients try the next address, "
+                "as the probe does, but lose time at each one that fails."
             ),
             confirm=(
                 "`dig +short HOST`; for each address `curl -sv -o /dev/null --connect-to "
@@ -1357,8 +1784,14 @@ class Cause(StrEnum):
             section=Section.OTHER,
             cause_class=CauseClass.HOST,
             severity=Severity.DEGRADED,
-            sentence="This host's clock is {offset} of {host}.",
-            remediation="Set the clock (`chronyc makestep`) and allow NTP to 169.254.169.123.",
+            sentence=(
+                "The clocks of {host} and of this host differ by {difference}: that of {host} is "
+                "{ahead}."
+            ),
+            remediation=(
+                "Compare with a third clock (`chronyc sources`): if others agree with {host}, set "
+                "the clock here (`chronyc makestep`); if not, that server is wrong."
+            ),
             symptom=(
                 "this host's clock and the endpoint's differ by more than 5 s. AWS refuses "
                 "signatures that are 5 minutes off."

@@ -42,6 +42,12 @@ class FailureKind(StrEnum):
     DNS_NODATA = "dns_nodata"  # NOERROR with no address; code: none
     DNS_SINKHOLE = "dns_sinkhole"  # an answer that cannot be right; code: the address
     DNS_FORMAT = "dns_format"  # an answer that is not a valid DNS message; code: none
+    DNS_ALIAS = "dns_alias"  # the aliases of a name lead nowhere; code: their end, "" for a loop
+    DNS_LAME = "dns_lame"  # a server that cannot resolve (lame referral); code: none
+    DNS_EDNS = "dns_edns"  # a server that refuses EDNS, as Go sends it; code: the rcode
+    NO_SOURCE = "no_source"  # this host has no source address of the family; errno is set
+    HOSTS_SINKHOLE = "hosts_sinkhole"  # the same by /etc/hosts; code: the address
+    NO_FAMILY = "no_family"  # no address of the families that are probed; code: those it has
     TLS_VERIFY = "tls_verify"  # code: OpenSSL's X509_V_ERR number
     TLS_REJECTED_BY_GO = "tls_rejected_by_go"  # OpenSSL accepts the chain; code: "x509"
     TLS_PROTOCOL = "tls_protocol"  # code: OpenSSL's reason, "UNSUPPORTED_PROTOCOL"
@@ -55,10 +61,13 @@ class FailureKind(StrEnum):
     HTTP_FORMAT = "http_format"  # not HTTP/1.x, or past a bound; code: none
     HTTP_TRUNCATED = "http_truncated"  # fewer body bytes than announced; code: none
     UDP_FORMAT = "udp_format"  # a datagram that is not the protocol's; code: none
+    NTP_REFUSED = "ntp_refused"  # an answer without time; code: kiss code, UNSYNCHRONIZED
     CLOCK_SKEW = "clock_skew"  # code: offset in seconds, "+12.3"
     IMDS_HOP_LIMIT = "imds_hop_limit"  # the token never came, yet a GET was answered
     IMDS_DISABLED = "imds_disabled"  # code: the status, 403
     IMDS_V1_ONLY = "imds_v1_only"  # code: the status of the token request
+    IMDS_STATUS = "imds_status"  # another status; code: it
+    IMDS_FOREIGN = "imds_foreign"  # an answer that instance metadata never gives; code: none
     ENDPOINT_POLICY = "endpoint_policy"  # AWS names a VPC endpoint's policy; code: the status
     AWS_CREDENTIALS = "aws_credentials"  # none, or AWS refuses them; code: AWS's error code
     AWS_PERMISSION = "aws_permission"  # the role may not ask; code: AWS's error code
@@ -84,10 +93,13 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class DnsAnswer:
-    """The response of one name server to one query.
+    """The answer of one name server to one question.
 
-    ``rcode`` is None if no valid response arrived (``failure`` gives the reason). ``seconds`` is
-    the time from query to response, ``transport`` "udp" or "tcp".
+    ``rcode`` is None if no valid response came (``failure`` has the reason). ``seconds`` is
+    from the question sent to the response received, ``transport`` "udp" or "tcp". ``name`` is
+    the name that was asked for, ``aliases`` the names that its aliases lead to, in order.
+    ``extended`` holds Extended DNS Errors as (code, text) pairs (RFC 8914). ``edns_refused`` is
+    the rcode by which the server refused EDNS, "" if it did not.
     """
 
     server: str
@@ -97,6 +109,17 @@ class DnsAnswer:
     seconds: float
     transport: str = "udp"
     failure: Failure | None = None
+    name: str = ""
+    aliases: tuple[str, ...] = ()
+    extended: tuple[tuple[int, str], ...] = ()
+    edns_refused: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether Go's resolver asks no further server: the name has records, has none of
+        this type, or does not exist."""
+        kept = self.failure is None or self.failure.kind is FailureKind.DNS_ALIAS
+        return kept and self.rcode in {"NOERROR", "NXDOMAIN"}
 
 
 class ResolutionSource(StrEnum):
@@ -110,13 +133,18 @@ class ResolutionSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The addresses of a host (IPv4 first, in the order received) and every response on the way."""
+    """A host's addresses (IPv4 first, in the order given) and every answer on the way.
+
+    ``name`` is the absolute name that the addresses are of: not ``host`` if a search domain
+    was appended.
+    """
 
     host: str
     source: ResolutionSource
     addresses: tuple[str, ...]
     answers: tuple[DnsAnswer, ...] = ()
     failure: Failure | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,9 +280,9 @@ class ProbeResult:
 
     @property
     def primary(self) -> Connection | None:
-        """The connection that represents the probe: the first that worked, else the first."""
-        working = (c for c in self.connections if c.failure is None)
-        return next(working, next(iter(self.connections), None))
+        """The connection that counts: the first with the outcome of the whole measurement."""
+        alike = (c for c in self.connections if c.failure == self.failure)
+        return next(alike, next(iter(self.connections), None))
 
     @property
     def failed(self) -> tuple[Connection, ...]:

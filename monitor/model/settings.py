@@ -86,12 +86,13 @@ class TargetSettings:
 
 @dataclass(frozen=True, slots=True)
 class DnsSettings:
-    """``servers``: ``address`` or ``address:port`` (``[v6]:port``); if empty, those of
-    /etc/resolv.conf. ``timeout`` is seconds per query and server."""
+    """``servers``: ``address`` or ``address:port`` (``[v6]:port``); empty means those of
+    /etc/resolv.conf. ``timeout`` is seconds for one question to one server, ``attempts`` the
+    passes over the list of servers; None means what /etc/resolv.conf says, else 2 s and 2."""
 
     servers: tuple[str, ...] = ()
-    timeout: float = 2.0
-    attempts: int = 2
+    timeout: float | None = None
+    attempts: int | None = None
     use_hosts_file: bool = True
     probe_servers: bool = True
 

@@ -25,10 +25,20 @@ class Resolver(Protocol):
         """The name servers in use, as ``address:port``."""
         ...
 
-    async def resolve(self, host: str, within: float | None = None) -> Resolution:
-        """Resolve A and AAAA, within so many seconds if given. Never raises for a failed
-        lookup (see ``.failure``); the caller's ``asyncio.timeout`` is let through, but
-        loses the answers that came."""
+    @property
+    def use_tcp(self) -> bool:
+        """Whether the name servers are asked by TCP at once."""
+        ...
+
+    async def resolve(
+        self,
+        host: str,
+        within: float | None = None,
+        families: FamilyChoice = FamilyChoice.AUTO,
+    ) -> Resolution:
+        """Resolve the addresses of the families that are probed, ``within`` seconds if given.
+        Never raises for a failed lookup (see ``.failure``); the caller's ``asyncio.timeout``
+        works, but loses the answers that came."""
         ...
 
 

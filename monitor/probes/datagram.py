@@ -52,8 +52,21 @@ async def ask(
 
     Raises:
         OSError: a local error, or what an ICMP error means.
-        ExchangeError: UDP_FORMAT, if there is no end of what is no reply.
+        TimeoutError: after ``conn.dial_by``, if another address is to be tried then.
+        ExchangeError: UDP_FORMAT, if there is no end of what is not a reply.
     """
+    if conn.dial_by is None:
+        return await _ask(conn, bits, encode, token_of)
+    async with asyncio.timeout_at(conn.dial_by):
+        return await _ask(conn, bits, encode, token_of)
+
+
+async def _ask(
+    conn: ProbeConnection,
+    bits: int,
+    encode: Callable[[int], bytes],
+    token_of: Callable[[bytes], int | None],
+) -> Reply:
     sock = UdpSocket(conn.address, conn.port)
     try:
         with conn.stopwatch.phase(Phase.EXCHANGE):
@@ -75,7 +88,9 @@ async def _until_answered(
     encode: Callable[[int], bytes],
     token_of: Callable[[bytes], int | None],
 ) -> Reply:
-    pause = max(_SPACING, conn.target.timeout / (RESENDS + 2))
+    now = asyncio.get_running_loop().time()
+    limit = conn.target.timeout if conn.dial_by is None else conn.dial_by - now
+    pause = max(_SPACING, limit / (RESENDS + 2))
     sent_at: dict[int, float] = {}
     conn.resends = 0
     while True:

@@ -80,7 +80,7 @@ def _headers_with_token(head: Head, body: bytes) -> Mapping[str, str]:
     """Return the headers of the next request, from the answer to the PUT.
 
     Raises:
-        ExchangeError: IMDS_DISABLED, IMDS_V1_ONLY, HTTP_STATUS or HTTP_FORMAT.
+        ExchangeError: IMDS_DISABLED, IMDS_V1_ONLY, IMDS_STATUS or IMDS_FOREIGN.
     """
     if head.status in {404, 405, 501}:
         raise ExchangeError(FailureKind.IMDS_V1_ONLY, "tokens are not supported", str(head.status))
@@ -89,27 +89,29 @@ def _headers_with_token(head: Head, body: bytes) -> Mapping[str, str]:
     try:
         return token_headers(body)
     except ValueError as error:
-        raise ExchangeError(FailureKind.HTTP_FORMAT, str(error)) from None
+        raise ExchangeError(FailureKind.IMDS_FOREIGN, str(error)) from None
 
 
 def _check_document(body: bytes) -> None:
-    """Anything may answer 200 to anything; the document is what only the service sends.
+    """Check the identity document: anything may answer 200 to anything.
 
     Raises:
-        ExchangeError: HTTP_FORMAT.
+        ExchangeError: IMDS_FOREIGN.
     """
     try:
         json_object(body)
     except ValueError as error:
-        message = f"the identity document can't be read: {error}"
-        raise ExchangeError(FailureKind.HTTP_FORMAT, message) from None
+        message = f"the identity document cannot be read: {error}"
+        raise ExchangeError(FailureKind.IMDS_FOREIGN, message) from None
 
 
 def _status(status: int) -> ExchangeError:
     if status == 403:
         return ExchangeError(FailureKind.IMDS_DISABLED, "instance metadata is disabled", "403")
-    message = f"instance metadata answered {status}"
-    return ExchangeError(FailureKind.HTTP_STATUS, message, str(status))
+    message = (
+        f"it answered {status}, a redirect" if 300 <= status < 400 else f"it answered {status}"
+    )
+    return ExchangeError(FailureKind.IMDS_STATUS, message, str(status))
 
 
 async def _follow_up_without_token(conn: ProbeConnection) -> None:

@@ -1,4 +1,4 @@
-"""NTP: does the time service answer, and how far is our clock from its."""
+"""NTP prober: whether the time service answers, and the difference between the clocks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from monitor.probes.measure import ProbeConnection, measure
 async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
     """Ask once (again if that is lost) and compare clocks.
 
-    A clock that is off is no failure of the endpoint: it is told as ``clock_offset``. A
-    server that declines (RFC 5905 section 7.4, kiss-o'-death) or has no time itself is one,
-    and it is not asked again in this attempt.
+    A clock that is off is not a failure of the endpoint: it is the result's ``clock_offset``. A
+    server that declines (RFC 5905 section 7.4, kiss-o'-death) or has no time itself is one, and
+    it is not asked again in this probe.
     """
     return await measure(target, probe_context, _exchange, first=Phase.EXCHANGE)
 
@@ -26,7 +26,7 @@ async def _exchange(conn: ProbeConnection) -> None:
     answer = decode_answer(reply.packet)
     if answer.refusal:
         raise ExchangeError(
-            FailureKind.UDP_FORMAT,
+            FailureKind.NTP_REFUSED,
             f"the time server gives no time: {answer.refusal}",
             answer.refusal,
         )

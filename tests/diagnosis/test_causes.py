@@ -35,8 +35,8 @@ NOT_YET_PROBED = {
     C.SLOW,
 }
 
-PARTIAL = {C.ADDRESS_FAILED}
-"""Causes of attempts that have not failed: tests/probes/test_addresses.py."""
+PARTIAL = {C.ADDRESS_FAILED, C.DNS_PARTIAL}
+"""Causes of probes that have not failed: tests/probes/test_addresses.py, test_lookups.py."""
 
 
 def target(protocol: Protocol = Protocol.HTTPS, prober: str | None = None) -> Target:
@@ -54,6 +54,8 @@ def probe_result(
     page: bytes | None = None,
     proxy: str | None = None,
     offset: float | None = None,
+    address: str = "192.0.2.9",
+    lookup: float = 0.0,
 ) -> ProbeResult:
     tls = None
     if issuer:
@@ -61,7 +63,9 @@ def probe_result(
         chain = (replace(leaf, names_issuer_url=aia),)
         tls = TlsFacts(None, None, None, False, "no", chain)
     http = HttpFacts("1.1", 403, {}, None, len(page), page) if page is not None else None
-    connection = Connection("192.0.2.9", 443, Family.IPV4, {}, failure, tls=tls, http=http)
+    family = Family.IPV6 if ":" in address else Family.IPV4
+    phases = {P.RESOLVE: lookup, P.FIRST_BYTE: 3.0} if lookup else {}
+    connection = Connection(address, 443, family, phases, failure, tls=tls, http=http)
     return ProbeResult("t", 0.0, 1.0, None, (connection,), failure, proxy, offset)
 
 
@@ -75,8 +79,19 @@ def kind(phase: Phase, what: FailureKind, code: str | None = None) -> Failure:
 
 CASES = [
     (kind(P.RESOLVE, K.TIMEOUT), {}, C.DNS_TIMEOUT),
-    (os_error(P.RESOLVE, errno.ECONNREFUSED), {}, C.DNS_TIMEOUT),
-    (os_error(P.RESOLVE, errno.ENETUNREACH), {}, C.NETWORK_UNREACHABLE),
+    (os_error(P.RESOLVE, errno.ECONNREFUSED), {}, C.DNS_UNREACHABLE),
+    (os_error(P.RESOLVE, errno.ENETUNREACH), {}, C.DNS_UNREACHABLE),
+    (os_error(P.RESOLVE, errno.EACCES), {}, C.DNS_UNREACHABLE),
+    (os_error(P.RESOLVE, errno.EHOSTUNREACH, (3, 13)), {}, C.DNS_UNREACHABLE),
+    (os_error(P.RESOLVE, errno.ENETUNREACH), {"proxy": "p:1"}, C.DNS_UNREACHABLE),
+    (os_error(P.RESOLVE, errno.ETIMEDOUT), {}, C.DNS_TIMEOUT),
+    (os_error(P.RESOLVE, errno.EMFILE), {}, C.LOCAL_RESOURCE_EXHAUSTED),
+    (kind(P.RESOLVE, K.DNS_ALIAS, "gone.example"), {}, C.DNS_ALIAS_BROKEN),
+    (kind(P.RESOLVE, K.DNS_ALIAS, "gone.example"), {"proxy": "p:1"}, C.PROXY_UNREACHABLE),
+    (kind(P.RESOLVE, K.DNS_LAME), {}, C.DNS_LAME),
+    (kind(P.RESOLVE, K.DNS_EDNS, "NOTIMP"), {}, C.DNS_EDNS_REFUSED),
+    (kind(P.RESOLVE, K.HOSTS_SINKHOLE, "0.0.0.0"), {}, C.HOSTS_FILE_SINKHOLED),
+    (kind(P.RESOLVE, K.NO_FAMILY, "ipv6"), {}, C.NO_ADDRESS_OF_FAMILY),
     (kind(P.RESOLVE, K.DNS_RCODE, "NXDOMAIN"), {}, C.DNS_NXDOMAIN),
     (kind(P.RESOLVE, K.DNS_RCODE, "SERVFAIL"), {}, C.DNS_SERVFAIL),
     (kind(P.RESOLVE, K.DNS_RCODE, "NOTIMP"), {}, C.DNS_SERVFAIL),
@@ -90,7 +105,22 @@ CASES = [
     (os_error(P.CONNECT, errno.ENETUNREACH), {}, C.NETWORK_UNREACHABLE),
     (os_error(P.CONNECT, errno.EHOSTUNREACH), {}, C.HOST_UNREACHABLE),
     (os_error(P.CONNECT, errno.EHOSTUNREACH, (3, 13)), {}, C.ADMIN_PROHIBITED),
-    (os_error(P.CONNECT, errno.EACCES), {}, C.ADMIN_PROHIBITED),
+    (os_error(P.CONNECT, errno.EHOSTUNREACH, (1, 1)), {}, C.ADMIN_PROHIBITED),
+    (os_error(P.CONNECT, errno.EACCES, (1, 1)), {}, C.ADMIN_PROHIBITED),
+    (os_error(P.CONNECT, errno.EACCES), {}, C.LOCAL_ROUTE_DISCARDS),
+    (os_error(P.CONNECT, errno.EINVAL), {}, C.LOCAL_ROUTE_DISCARDS),
+    (os_error(P.EXCHANGE, errno.EINVAL), {}, C.LOCAL_ROUTE_DISCARDS),
+    (os_error(P.CONNECT, errno.EINVAL), {"address": "fe80::1"}, C.ADDRESS_NEEDS_ZONE),
+    (os_error(P.CONNECT, errno.EPERM), {}, C.LOCAL_FIREWALL),
+    (os_error(P.EXCHANGE, errno.EPERM), {}, C.LOCAL_FIREWALL),
+    (os_error(P.CONNECT, errno.ENODEV), {}, C.LOCAL_ERROR),
+    (os_error(P.CONNECT, errno.ENOTSOCK), {}, C.LOCAL_ERROR),
+    (os_error(P.FIRST_BYTE, errno.EIO), {}, C.LOCAL_ERROR),
+    (os_error(P.TLS, errno.EPIPE), {}, C.TLS_RESET_ON_HELLO),
+    (kind(P.CONNECT, K.NO_SOURCE), {}, C.LOCAL_ADDRESS_MISSING),
+    (kind(P.CONNECT, K.TIMEOUT), {"lookup": 9.5}, C.DNS_SLOW),
+    (kind(P.FIRST_BYTE, K.TIMEOUT), {"lookup": 6.0}, C.DNS_SLOW),
+    (kind(P.FIRST_BYTE, K.TIMEOUT), {"lookup": 2.0}, C.HTTP_TIMEOUT),
     (os_error(P.CONNECT, errno.EADDRNOTAVAIL), {}, C.LOCAL_PORT_EXHAUSTED),
     (os_error(P.CONNECT, errno.EMFILE), {}, C.LOCAL_RESOURCE_EXHAUSTED),
     (os_error(P.FIRST_BYTE, errno.ECONNRESET), {}, C.TCP_RESET),
@@ -145,6 +175,14 @@ CASES = [
     (kind(P.EXCHANGE, K.UDP_FORMAT), {}, C.UDP_NO_REPLY),
     (os_error(P.EXCHANGE, errno.ECONNREFUSED), {}, C.UDP_PORT_UNREACHABLE),
     (os_error(P.EXCHANGE, errno.EPROTO, (12, 0)), {}, C.UDP_NO_REPLY),
+    (kind(P.EXCHANGE, K.NTP_REFUSED, "RATE"), {}, C.NTP_REFUSED),
+    (kind(P.EXCHANGE, K.NTP_REFUSED, "UNSYNCHRONIZED"), {}, C.NTP_UNSYNCHRONIZED),
+    (kind(P.TOKEN, K.IMDS_STATUS, "302"), {}, C.IMDS_FOREIGN),
+    (kind(P.TOKEN, K.IMDS_STATUS, "400"), {}, C.IMDS_REJECTED),
+    (kind(P.IDENTITY, K.IMDS_STATUS, "401"), {}, C.IMDS_REJECTED),
+    (kind(P.TOKEN, K.IMDS_STATUS, "429"), {}, C.IMDS_THROTTLED),
+    (kind(P.IDENTITY, K.IMDS_STATUS, "503"), {}, C.IMDS_THROTTLED),
+    (kind(P.IDENTITY, K.IMDS_FOREIGN), {}, C.IMDS_FOREIGN),
     (kind(P.TOKEN, K.TIMEOUT), {}, C.HTTP_TIMEOUT),
     (kind(P.TOKEN, K.IMDS_HOP_LIMIT), {}, C.IMDS_HOP_LIMIT),
     (kind(P.TOKEN, K.IMDS_DISABLED, "403"), {}, C.IMDS_DISABLED),

@@ -15,6 +15,7 @@ from monitor.diagnosis.clock import (
     SITES,
     ClockEstimate,
     ClockSource,
+    confirms,
     estimate,
     in_words,
     site_of,
@@ -91,9 +92,42 @@ def test_who_is_not_verified_and_what_is_old_does_not_count():
     assert estimate(answers(60.0, 60.0, 60.0), NOW - RECENT - 1) is None
 
 
-def test_a_time_server_knows_better():
-    told = estimate([*answers(60.0, 60.0, 60.0), ("ntp.test", by_time_server(0.004))], NOW)
+def test_a_time_server_is_more_precise_than_the_dates_that_agree_with_it():
+    told = estimate([*answers(1.0, 0.4, 0.6), ("ntp.test", by_time_server(0.004))], NOW)
     assert told == ClockEstimate(ClockSource.NTP, 0.004, 0.01, 1)
+
+
+@pytest.mark.parametrize("servers", [(3600.0,), (3600.0, 0.01), (3600.0, 3600.1, 0.01)])
+def test_three_sites_outvote_a_time_server_that_is_wrong(servers: tuple[float, ...]):
+    by_servers = [(f"ntp{n}.test", by_time_server(offset)) for n, offset in enumerate(servers)]
+    told = estimate([*answers(0.4, 0.5, 0.6), *by_servers], NOW)
+    assert told is not None
+    assert abs(told.offset) <= 1.0
+
+
+def test_the_majority_of_time_servers_decides():
+    offsets = (0.01, 3600.0, 0.02, -0.01)
+    told = estimate([(f"n{n}.test", by_time_server(o)) for n, o in enumerate(offsets)], NOW)
+    assert told is not None
+    assert (told.sites, abs(told.offset) < 0.1) == (3, True)
+
+
+def test_two_time_servers_that_disagree_tell_nothing():
+    """RFC 5905 section 11.2.1: it takes three to find the one that is wrong."""
+    said = [("one.test", by_time_server(0.0)), ("two.test", by_time_server(3600.0))]
+    told = estimate(said, NOW)
+    assert told is not None
+    assert abs(told.offset) <= told.uncertainty
+    assert not told.skewed
+    assert not any(confirms(result, told) for _, result in said)
+
+
+def test_time_servers_that_agree_show_a_wrong_clock():
+    said = [("one.test", by_time_server(3600.0)), ("two.test", by_time_server(3600.1))]
+    told = estimate(said, NOW)
+    assert told is not None
+    assert told.skewed
+    assert all(confirms(result, told) for _, result in said)
 
 
 def test_unrelated_is_what_shares_no_more_than_a_registry():

@@ -23,8 +23,14 @@ class TableResolver:
     def __init__(self, table: Mapping[str, tuple[str, ...]]) -> None:
         self._table = table
         self.servers = ()
+        self.use_tcp = False
 
-    async def resolve(self, host: str, within: float | None = None) -> Resolution:
+    async def resolve(
+        self,
+        host: str,
+        within: float | None = None,
+        families: FamilyChoice = FamilyChoice.AUTO,
+    ) -> Resolution:
         if host[0].isdigit():
             return Resolution(host, ResolutionSource.LITERAL, (host,))
         addresses = self._table.get(host, ())

@@ -19,7 +19,7 @@ from monitor.model.probe_result import ProbeResult
 from monitor.model.settings import FamilyChoice, ScheduleSettings
 from monitor.model.target import Addresses, Target
 from monitor.probes import prober
-from monitor.probes.measure import ADDRESSES_LIMIT, choose
+from monitor.probes.lanes import ADDRESSES_LIMIT, by_turns, lanes_of
 from monitor.scheduler.engine import Engine
 from tests.internet.ca import Authority
 from tests.internet.nginx import Site, nginx
@@ -135,7 +135,7 @@ ADDRESSES = st.lists(
 
 @given(ADDRESSES)
 def test_the_number_of_addresses_is_bounded_and_no_family_is_crowded_out(addresses: list[str]):
-    chosen = choose(tuple(addresses), FamilyChoice.BOTH, every=True)
+    chosen = by_turns(lanes_of(addresses, FamilyChoice.BOTH, lambda address: address))
     assert len(chosen) == min(len(addresses), ADDRESSES_LIMIT)
     assert len(set(chosen)) == len(chosen)
     assert {":" in a for a in chosen} == {":" in a for a in addresses}

@@ -150,7 +150,7 @@ async def test_rubbish_is_a_failing_name_server():
 
 async def test_a_closed_port():
     probe_result, cause = await probe(("127.0.0.1", free_port(socket.SOCK_DGRAM)), "both.test")
-    assert cause is Cause.UDP_PORT_UNREACHABLE
+    assert cause is Cause.DNS_UNREACHABLE
     assert probe_result.duration < 2
 
 

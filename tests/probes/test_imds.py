@@ -91,7 +91,7 @@ async def test_a_token_that_is_none_is_not_sent_on(body: bytes):
         target, probe_result = await probe(port)
     assert probe_result.failure is not None
     assert probe_result.failure.phase is Phase.TOKEN
-    assert diagnose(target, probe_result).cause is Cause.HTTP_PROTOCOL
+    assert diagnose(target, probe_result).cause is Cause.IMDS_FOREIGN
 
 
 @pytest.mark.parametrize("body", [b"login-here", b"[]", b"[" * 60_000])
@@ -100,7 +100,7 @@ async def test_a_page_in_the_place_of_the_document_is_no_success(body: bytes):
         target, probe_result = await probe(port)
     assert probe_result.failure is not None
     assert probe_result.failure.phase is Phase.IDENTITY
-    assert diagnose(target, probe_result).cause is Cause.HTTP_PROTOCOL
+    assert diagnose(target, probe_result).cause is Cause.IMDS_FOREIGN
 
 
 def pages(body: bytes) -> Habit:
@@ -125,7 +125,7 @@ async def test_a_refusal_of_a_good_token_is_told_with_its_status():
         target, probe_result = await probe(port)
     assert probe_result.failure is not None
     assert (probe_result.failure.phase, probe_result.failure.code) == (Phase.IDENTITY, "401")
-    assert diagnose(target, probe_result).cause is Cause.HTTP_STATUS
+    assert diagnose(target, probe_result).cause is Cause.IMDS_REJECTED
 
 
 def test_the_service_runs_as_a_program_of_its_own(tmp_path: Path):

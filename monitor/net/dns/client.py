@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from random import Random
 
 from monitor.model.probe_result import DnsAnswer, Failure, FailureKind, Phase
@@ -17,15 +21,17 @@ from monitor.net.dns.message import (
     normal_name,
 )
 from monitor.net.errors import ExchangeError, failure_of
-from monitor.net.sockets.stream import TcpStream, family_of
-from monitor.net.sockets.udp import UdpSocket
+from monitor.net.sockets.socket_address import family_of
+from monitor.net.sockets.stream import TcpStream
+from monitor.net.sockets.udp import LARGEST_DATAGRAM, UdpSocket
 
 Server = tuple[str, int]
 """The address (an IP literal) and port of a name server."""
 
-_ALIAS_LIMIT = 8
 _STRAY_LIMIT = 64
-_WITHOUT_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
+_REPEATED_WITHOUT_EDNS = frozenset({"FORMERR", "NOTIMP", "BADVERS"})
+_BEFORE_EDNS = "FORMERR"
+_ADDRESS_TYPES = frozenset({QType.A, QType.AAAA})
 
 
 def parse_server(text: str) -> Server:
@@ -54,8 +60,47 @@ def format_server(server: Server) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+class TimeLimit:
+    """Time limits of a question that may be tightened while the question is under way.
+
+    ``when`` is the event-loop time at which the whole lookup ends, ``each`` the seconds for one
+    exchange with one server.
+    """
+
+    __slots__ = ("_scope", "_started", "each", "when")
+
+    def __init__(self, each: float, when: float = math.inf) -> None:
+        self.each, self.when = each, when
+        self._scope: asyncio.Timeout | None = None
+        self._started = 0.0
+
+    def tighten(self, each: float, when: float) -> None:
+        """Lower both limits; never raises them."""
+        self.each, self.when = min(self.each, each), min(self.when, when)
+        if self._scope is not None and not self._scope.expired():
+            self._scope.reschedule(self._end())
+
+    @asynccontextmanager
+    async def exchange(self) -> AsyncIterator[None]:
+        """Bound one exchange.
+
+        Raises:
+            TimeoutError: at the end of the block, if it was cut off.
+        """
+        self._started = asyncio.get_running_loop().time()
+        self._scope = asyncio.timeout_at(self._end())
+        try:
+            async with self._scope:
+                yield
+        finally:
+            self._scope = None
+
+    def _end(self) -> float:
+        return min(self._started + self.each, self.when)
+
+
 class DnsClient:
-    """Asks, and remembers nothing: every answer is a measurement.
+    """Exchanges messages with name servers, and caches nothing: every answer is a measurement.
 
     Each question has a socket of its own, so a source port of the kernel's choice, and a
     random id (RFC 5452). One socket for A and AAAA would also run into the race of Linux
@@ -71,41 +116,92 @@ class DnsClient:
         server: Server,
         name: str,
         qtype: QType,
+        limit: TimeLimit,
         *,
-        timeout: float,  # noqa: ASYNC109 - the answer has to tell of it, not an exception
         over_tcp: bool = False,
     ) -> DnsAnswer:
-        """Put a question to a server and wait ``timeout`` seconds at the most.
+        """Ask one server one question, as Go's resolver does (``exchange`` and ``checkHeader``
+        in net/dnsclient_unix.go).
 
-        It is asked by UDP, and by TCP when that answer is truncated (RFC 7766 section 5)
-        or with ``over_tcp`` at once. A failed exchange is told in the answer. By UDP the
-        answer's ``seconds`` run until the kernel got it.
+        The question goes by UDP, and by TCP if that response is truncated (RFC 7766 section 5)
+        or with ``over_tcp`` at once. A failed exchange is a ``failure`` in the answer. With UDP
+        the answer's ``seconds`` end when the kernel received the response.
         """
         started = self._clock.monotonic()
-        question = _Rival(self._clock, self._random, server, qtype, over_tcp=over_tcp)
+        question = _Question(self._clock, self._random, server, qtype, over_tcp=over_tcp)
         message: Message | None = None
-        addresses: tuple[str, ...] = ()
         failure: Failure | None = None
         try:
-            async with asyncio.timeout(timeout):
-                message, addresses = await question.follow(name)
+            async with limit.exchange():
+                message = await question.exchange(name)
         except (OSError, EOFError, ExchangeError) as error:
-            failure = failure_of(error, Phase.RESOLVE)
-        return DnsAnswer(
+            message = question.refusal  # an answer says more than the silence after it
+            failure = None if message else _failed(error, question)
+        answer = DnsAnswer(
             server=format_server(server),
             qtype=qtype.name,
             rcode=message.rcode if message else None,
-            addresses=addresses,
+            addresses=(),
             seconds=question.seconds if message else self._clock.monotonic() - started,
             transport=question.transport,
             failure=failure,
+            name=name,
+            edns_refused=question.edns_refused,
         )
+        return _read(answer, message, qtype) if message else answer
 
 
-class _Rival:
-    """One question on its way: its exchanges one by one, and the time they took."""
+def _failed(error: Exception, question: _Question) -> Failure:
+    failure = failure_of(error, Phase.RESOLVE)
+    if question.transport == "tcp" and failure.kind is not FailureKind.DNS_FORMAT:
+        return replace(failure, message=f"{failure.message} (by TCP)")
+    return failure
 
-    __slots__ = ("_clock", "_qtype", "_random", "_server", "seconds", "transport")
+
+def _read(answer: DnsAnswer, message: Message, qtype: QType) -> DnsAnswer:
+    """Fill in what a response says."""
+    aliases, loops = alias_chain(message, answer.name)
+    addresses = addresses_in(message, qtype)
+    failure = None
+    if answer.edns_refused and answer.edns_refused != _BEFORE_EDNS:
+        addresses = ()
+        failure = _failure(FailureKind.DNS_EDNS, answer.edns_refused, _EDNS)
+    elif message.lame:
+        failure = _failure(FailureKind.DNS_LAME, None, _LAME)
+    elif loops and not addresses:
+        failure = _failure(FailureKind.DNS_ALIAS, "", "its aliases form a loop")
+    elif message.damaged and not addresses and message.rcode == "NOERROR":
+        failure = _failure(FailureKind.DNS_FORMAT, None, message.damaged)
+    return replace(
+        answer,
+        addresses=addresses,
+        failure=failure,
+        aliases=aliases,
+        extended=message.extended,
+    )
+
+
+_EDNS = "it refuses EDNS, which Go's resolver always sends, and answers without EDNS"
+_LAME = "it offers no recursion and is no authority for the name (lame referral)"
+
+
+def _failure(kind: FailureKind, code: str | None, message: str) -> Failure:
+    return Failure(Phase.RESOLVE, kind, message, code=code)
+
+
+class _Question:
+    """One question to one server: its exchanges, and the time that they took."""
+
+    __slots__ = (
+        "_clock",
+        "_qtype",
+        "_random",
+        "_server",
+        "edns_refused",
+        "refusal",
+        "seconds",
+        "transport",
+    )
 
     def __init__(
         self, clock: Clock, random: Random, server: Server, qtype: QType, *, over_tcp: bool
@@ -116,25 +212,23 @@ class _Rival:
         self._qtype = qtype
         self.transport = "tcp" if over_tcp else "udp"
         self.seconds = 0.0
+        self.edns_refused = ""
+        self.refusal: Message | None = None
 
-    async def follow(self, name: str) -> tuple[Message, tuple[str, ...]]:
-        """Ask for ``name``, then for where its aliases lead, until that is known."""
-        for _ in range(_ALIAS_LIMIT):
-            message = await self._exchange(name)
-            addresses, end = follow_aliases(message, name, self._qtype)
-            moved = end != normal_name(name)
-            if addresses or message.negative or message.rcode != "NOERROR" or not moved or not end:
-                return message, addresses
-            name = end
-        raise ExchangeError(FailureKind.DNS_FORMAT, "the aliases of the name never end")
+    async def exchange(self, name: str) -> Message:
+        """Exchange one message for another.
 
-    async def _exchange(self, name: str) -> Message:
-        """Exchange one message for another. A server that does not know EDNS gets the
-        question without (RFC 6891 section 7)."""
+        A server that answers FORMERR, NOTIMP or BADVERS is asked again without EDNS
+        (RFC 6891 section 7). Go does not do that; ``edns_refused`` then holds the rcode.
+        """
         message = await self._transact(name, edns=True)
-        if message.rcode in _WITHOUT_EDNS:
-            message = await self._transact(name, edns=False)
-        return message
+        if message.rcode not in _REPEATED_WITHOUT_EDNS:
+            return message
+        self.refusal = message
+        plain = await self._transact(name, edns=False)
+        if plain.rcode not in _REPEATED_WITHOUT_EDNS:
+            self.edns_refused = message.rcode
+        return plain
 
     async def _transact(self, name: str, *, edns: bool) -> Message:
         message_id = self._random.getrandbits(16)
@@ -151,7 +245,7 @@ class _Rival:
         return await self._over_tcp(query, expected)
 
     async def _over_udp(self, query: bytes, expected: tuple[int, str, QType]) -> Message:
-        sock = UdpSocket(*self._server)
+        sock = UdpSocket(*self._server, LARGEST_DATAGRAM)
         try:
             sent_at = sock.send(query)
             for _ in range(_STRAY_LIMIT):
@@ -206,12 +300,35 @@ def matching(data: bytes, message_id: int, name: str, qtype: QType) -> Message |
     return None
 
 
-def follow_aliases(message: Message, name: str, qtype: QType) -> tuple[tuple[str, ...], str]:
-    """Follow ``name``'s aliases within an answer; returns the addresses at their end, if
-    it has any, and the name of that end."""
-    aliases = {r.name: r.value for r in message.answers if r.rtype == QType.CNAME}
-    end = normal_name(name)
-    for _ in range(len(aliases)):
-        end = aliases.get(end, end)
-    found = (r.value for r in message.answers if r.rtype == qtype and r.name == end and r.value)
-    return tuple(dict.fromkeys(found)) if message.rcode == "NOERROR" else (), end
+def alias_chain(message: Message, name: str) -> tuple[tuple[str, ...], bool]:
+    """Follow the aliases of ``name`` within a response; returns the names they lead to, in
+    order, and whether they form a loop."""
+    aliases = {r.name: r.value for r in message.answers if r.rtype == QType.CNAME and r.value}
+    if not aliases:
+        return (), False
+    chain: list[str] = []
+    seen = {end := normal_name(name)}
+    while (following := aliases.get(end)) is not None:
+        if following in seen:
+            return tuple(chain), True
+        chain.append(following)
+        seen.add(end := following)
+    return tuple(chain), False
+
+
+def addresses_in(message: Message, qtype: QType) -> tuple[str, ...]:
+    """Return the addresses that Go takes from a response, each once.
+
+    Go trusts its resolver to answer for the canonical name (RFC 1034 section 4.3.1): if the
+    response holds one record of the type asked for, every A and AAAA record in it counts,
+    whatever its name (``goLookupIPCNAMEOrder`` in net/dnsclient_unix.go).
+    """
+    if message.rcode != "NOERROR" or not any(r.rtype == qtype for r in message.answers):
+        return ()
+    found = (r.value for r in message.answers if r.rtype in _ADDRESS_TYPES and r.value)
+    return tuple([_unmapped(address) for address in dict.fromkeys(found)])
+
+
+def _unmapped(address: str) -> str:
+    """Return the IPv4 address that an IPv4-mapped one stands for (RFC 4291 section 2.5.5.2)."""
+    return address.removeprefix("::ffff:") if "." in address else address

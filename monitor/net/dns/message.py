@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from socket import AF_INET, AF_INET6, inet_ntop
@@ -12,13 +13,18 @@ UDP_PAYLOAD = 1232
 """The EDNS buffer size that is announced, in bytes: fits any path without fragments."""
 
 _HEADER = struct.Struct("!HHHHHH")
-_RIVAL = struct.Struct("!HH")
+_QUESTION = struct.Struct("!HH")
 _RECORD = struct.Struct("!HHIH")
 _CLASS_IN = 1
 _FLAG_RESPONSE, _FLAG_TRUNCATED, _FLAG_RECURSION = 0x8000, 0x0200, 0x0100
+_FLAG_AUTHORITATIVE, _FLAG_RECURSION_AVAILABLE = 0x0400, 0x0080
+_OPTION = struct.Struct("!HH")
+_EXTENDED_ERROR = 15  # EDNS option code of RFC 8914 section 2
+_EXTENDED_ERRORS_LIMIT = 4
+_EXTENDED_TEXT_LIMIT = 256
 _NAME_LIMIT = 255
 _POINTER_LIMIT = 127  # a name of 255 bytes has no more labels than that
-_RECORD_LIMIT = 256
+_RECORD_LIMIT = 512
 
 
 class QType(IntEnum):
@@ -42,6 +48,9 @@ RCODES = {
 }
 
 
+_SHORT = "the message is cut short"
+
+
 class DnsFormatError(ValueError):
     """A message is no DNS message, or goes past a bound."""
 
@@ -59,11 +68,16 @@ class ResourceRecord:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What of an answer matters. Names are lower-case, without the last dot.
+    """The parts of a DNS response that a stub resolver uses. Names are lower-case, without the
+    final dot.
 
-    ``rcode`` is the name of the code, or ``RCODE23`` for one without. ``negative`` tells
-    that the authority section holds an SOA: what the answer lacks does not exist
-    (RFC 2308 section 2).
+    ``rcode`` is the name of the code, or ``RCODE23`` for a code without a name. ``negative``:
+    the authority section holds an SOA record, so what the response lacks does not exist
+    (RFC 2308 section 2). ``lame``: the server neither resolves recursively nor is an authority
+    for the name, and returned nothing (RFC 1034 section 4.3.1; Go treats it as a failed
+    server). ``extended`` holds the Extended DNS Errors as (code, text) pairs (RFC 8914).
+    ``damaged`` is the format error at which reading the answers ended, "" if there is none:
+    like Go, a client may use the records before it.
     """
 
     id: int
@@ -72,6 +86,9 @@ class Message:
     question: tuple[str, int] | None
     answers: tuple[ResourceRecord, ...]
     negative: bool = False
+    lame: bool = False
+    extended: tuple[tuple[int, str], ...] = ()
+    damaged: str = ""
 
 
 def normal_name(name: str) -> str:
@@ -87,7 +104,7 @@ def encode_query(message_id: int, name: str, qtype: QType, *, edns: bool = True)
         DnsFormatError: if ``name`` is no host name that fits DNS.
     """
     header = _HEADER.pack(message_id, _FLAG_RECURSION, 1, 0, 0, int(edns))
-    query = header + encode_name(name) + _RIVAL.pack(qtype, _CLASS_IN)
+    query = header + encode_name(name) + _QUESTION.pack(qtype, _CLASS_IN)
     return query + b"\0" + _RECORD.pack(QType.OPT, UDP_PAYLOAD, 0, 0) if edns else query
 
 
@@ -110,73 +127,103 @@ def encode_name(name: str) -> bytes:
 
 
 def decode(data: bytes) -> Message:
-    """Read an answer (RFC 1035 section 4.1). Of a truncated one the records that are whole.
+    """Decode a response (RFC 1035 section 4.1), at most 512 records per section.
 
     Raises:
-        DnsFormatError: if it is no response that can be read, or has over 256 records.
+        DnsFormatError: if it is not a response, or its header or question cannot be read.
     """
     try:
         return _decode(data)
     except (struct.error, IndexError):
-        raise DnsFormatError("the message is cut short") from None
+        raise DnsFormatError(_SHORT) from None
 
 
 def _decode(data: bytes) -> Message:
     message_id, flags, questions, answers, authorities, extras = _HEADER.unpack_from(data)
     if not flags & _FLAG_RESPONSE:
-        raise DnsFormatError("the message is no response")
-    if questions > 1 or answers + authorities + extras > _RECORD_LIMIT:
-        raise DnsFormatError("the message holds too many records")
+        raise DnsFormatError("the message is not a response")
+    if questions > 1:
+        raise DnsFormatError("the message holds more than one question")
     reader = _Reader(data, _HEADER.size)
     question = reader.question() if questions else None
-    truncated = bool(flags & _FLAG_TRUNCATED)
-    try:
-        reader.records(answers, authorities, extras)
-    except (DnsFormatError, struct.error, IndexError):
-        if not truncated:
-            raise
+    damaged = reader.sections(answers, authorities, extras)
     rcode = flags & 0x000F | reader.extended_rcode << 4
+    unserved = not flags & (_FLAG_AUTHORITATIVE | _FLAG_RECURSION_AVAILABLE)
     return Message(
         id=message_id,
         rcode=RCODES.get(rcode, f"RCODE{rcode}"),
-        truncated=truncated,
+        truncated=bool(flags & _FLAG_TRUNCATED),
         question=question,
         answers=tuple(reader.answers),
         negative=reader.negative,
+        lame=unserved and not rcode and not answers and not extras,
+        extended=tuple(reader.extended),
+        damaged=damaged,
     )
 
 
 class _Reader:
     """Goes through a message, and keeps what it found when the message breaks off."""
 
-    __slots__ = ("_data", "_position", "answers", "extended_rcode", "negative")
+    __slots__ = ("_data", "_position", "answers", "extended", "extended_rcode", "negative")
 
     def __init__(self, data: bytes, position: int) -> None:
         self._data = data
         self._position = position
         self.answers: list[ResourceRecord] = []
+        self.extended: list[tuple[int, str]] = []
         self.extended_rcode = 0
         self.negative = False
 
     def question(self) -> tuple[str, int]:
         name, position = decode_name(self._data, self._position)
-        qtype, qclass = _RIVAL.unpack_from(self._data, position)
+        qtype, qclass = _QUESTION.unpack_from(self._data, position)
         if qclass != _CLASS_IN:
             raise DnsFormatError("the question is not of class IN")
-        self._position = position + _RIVAL.size
+        self._position = position + _QUESTION.size
         return name, qtype
 
-    def records(self, answers: int, authorities: int, extras: int) -> None:
-        for _ in range(answers):
+    def sections(self, answers: int, authorities: int, extras: int) -> str:
+        """Read the sections behind the question; returns the format error in the answers.
+
+        An error behind them costs what stands there and nothing else: Go does not look there.
+        """
+        try:
+            self._answers(answers)
+        except (DnsFormatError, struct.error, IndexError) as error:
+            return str(error) if isinstance(error, DnsFormatError) else _SHORT
+        with suppress(DnsFormatError, struct.error, IndexError):
+            self._others(authorities, extras)
+        return ""
+
+    def _answers(self, count: int) -> None:
+        for _ in range(min(count, _RECORD_LIMIT)):
             name, rtype, rclass, ttl, start = self._record()
             value = _value(self._data, start, self._position, rtype) if rclass == _CLASS_IN else ""
             self.answers.append(ResourceRecord(name, rtype, ttl if ttl < 1 << 31 else 0, value))
+        for _ in range(_RECORD_LIMIT, count):
+            self._record()
+
+    def _others(self, authorities: int, extras: int) -> None:
         for _ in range(authorities):
             self.negative |= self._record()[1] == QType.SOA
         for _ in range(extras):
-            _, rtype, _, ttl, _ = self._record()
+            _, rtype, _, ttl, start = self._record()
             if rtype == QType.OPT:
                 self.extended_rcode = ttl >> 24  # RFC 6891 section 6.1.3
+                self._options(start, self._position)
+
+    def _options(self, position: int, end: int) -> None:
+        """Read the Extended DNS Errors among the EDNS options (RFC 6891 section 6.1.2). An
+        option that does not fit its record ends the list: the response itself stays valid."""
+        while position + _OPTION.size <= end and len(self.extended) < _EXTENDED_ERRORS_LIMIT:
+            code, length = _OPTION.unpack_from(self._data, position)
+            position += _OPTION.size
+            value = self._data[position : min(position + length, end)]
+            position += length
+            if code == _EXTENDED_ERROR and len(value) == length >= 2:
+                text = value[2 : 2 + _EXTENDED_TEXT_LIMIT].decode("utf-8", "replace")
+                self.extended.append((int.from_bytes(value[:2], "big"), text.rstrip("\0")))
 
     def _record(self) -> tuple[str, int, int, int, int]:
         """Step over a record; returns name, type, class, TTL and where its data starts."""

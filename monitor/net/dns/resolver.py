@@ -1,12 +1,15 @@
-"""Turns host names into addresses, and keeps every name server's answer as evidence."""
+"""Resolves host names as Go's resolver does, and keeps every answer as evidence."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import itertools
 import math
+import socket
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from random import Random
 
@@ -18,25 +21,51 @@ from monitor.model.probe_result import (
     Resolution,
     ResolutionSource,
 )
-from monitor.model.settings import DnsSettings
+from monitor.model.settings import DnsSettings, FamilyChoice
 from monitor.net.clock import Clock
-from monitor.net.dns.client import DnsClient, Server, format_server, parse_server
-from monitor.net.dns.hosts import WatchedFile, parse_hosts, parse_resolv_conf
+from monitor.net.dns.client import DnsClient, Server, TimeLimit, format_server, parse_server
+from monitor.net.dns.hosts import ResolvConf, WatchedFile, parse_hosts, parse_resolv_conf
 from monitor.net.dns.message import QType, normal_name
 
 HOSTS_FILE = Path("/etc/hosts")
 RESOLV_CONF = Path("/etc/resolv.conf")
 
+DNS_PORT = 53
+
+DEFAULT_TIMEOUT = 2.0
+"""Limit of one question to one server: 2 s, unless the configuration or resolv.conf sets one.
+Go's default of 5 s is longer than a probe takes."""
+
+DEFAULT_ATTEMPTS = 2
+"""Passes over the list of name servers: 2, as in Go and glibc."""
+
+_SHARE_FOR_OTHER_FAMILY = 1 / 3
+"""Share of a lookup's time that a silent question gets if the other one has addresses: the rest
+is for reaching them."""
+
+_GRACE_FOR_OTHER_FAMILY = 0.3
+"""Time for the second of two answers after the first one: 300 ms at least."""
+
 Answers = tuple[DnsAnswer, ...]
 
 
-class DnsResolver:
-    """Resolves as the host does, but for two things: search domains are not used (every
-    name is taken as fully qualified), and nothing is cached (every lookup measures).
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Servers and limits of one lookup."""
 
-    A and AAAA are asked of the first server at once. A server that is silent or broken, or
-    answers anything but NOERROR or NXDOMAIN, hands on to the next one. Both files are read
-    again when they change; without any server it is the host's own port 53.
+    servers: tuple[Server, ...]
+    conf: ResolvConf
+    timeout: float
+    attempts: int
+
+
+class DnsResolver:
+    """Resolves as Go does (net/dnsclient_unix.go), without a cache: every lookup measures.
+
+    A and AAAA are asked at the same time, each of one server after another until one answers
+    NOERROR or NXDOMAIN. The search list, ``ndots``, ``rotate``, ``use-vc``, ``single-request``,
+    ``timeout`` and ``attempts`` of resolv.conf are followed if its servers are used. Both files
+    are read again when they change.
     """
 
     def __init__(
@@ -45,27 +74,30 @@ class DnsResolver:
         random: Random,
         servers: Sequence[Server] = (),
         *,
-        timeout: float = 2.0,
-        attempts: int = 2,
+        timeout: float | None = None,
+        attempts: int | None = None,
         hosts_file: Path | None = HOSTS_FILE,
         resolv_conf: Path = RESOLV_CONF,
     ) -> None:
         """``servers`` empty means those of ``resolv_conf``; ``timeout`` is seconds for one
-        question to one server, ``attempts`` how often the list of servers is gone through."""
+        question to one server, ``attempts`` the passes over the list of servers; None means
+        what ``resolv_conf`` says, else the defaults."""
         self._client = DnsClient(clock, random)
-        self._clock = clock
         self._configured = tuple(servers)
         self._timeout = timeout
         self._attempts = attempts
+        self.port = DNS_PORT
+        self._rotation = itertools.count()
         self._hosts = WatchedFile(hosts_file, parse_hosts) if hosts_file else None
-        self._resolv_conf = WatchedFile(resolv_conf, parse_resolv_conf)
+        parse = partial(parse_resolv_conf, hostname=socket.gethostname())
+        self._resolv_conf = WatchedFile(resolv_conf, parse)
 
     @classmethod
     def from_settings(cls, settings: DnsSettings, clock: Clock, random: Random) -> DnsResolver:
         """Resolve as ``[dns]`` says.
 
         Raises:
-            ValueError: if a server is none (see ``parse_server``).
+            ValueError: if a server is not valid (see ``parse_server``).
         """
         return cls(
             clock,
@@ -79,116 +111,204 @@ class DnsResolver:
     @property
     def servers(self) -> tuple[str, ...]:
         """The name servers in use, as ``address:port``."""
-        return tuple(format_server(server) for server in self._current())
+        return tuple(format_server(server) for server in self._plan().servers)
 
-    def _current(self) -> tuple[Server, ...]:
-        return self._configured or tuple((host, 53) for host in self._resolv_conf.read())
+    @property
+    def use_tcp(self) -> bool:
+        """Whether questions go by TCP at once (``options use-vc``)."""
+        return self._plan().conf.use_tcp
 
-    async def resolve(self, host: str, within: float | None = None) -> Resolution:
-        """Resolve A and AAAA of ``host``; a failed lookup is told in the result.
+    def _plan(self) -> _Plan:
+        conf = ResolvConf() if self._configured else self._resolv_conf.read()
+        return _Plan(
+            servers=self._configured or tuple([(host, self.port) for host in conf.servers]),
+            conf=conf,
+            timeout=self._timeout or conf.timeout or DEFAULT_TIMEOUT,
+            attempts=self._attempts or conf.attempts or DEFAULT_ATTEMPTS,
+        )
 
-        With ``within`` (seconds) the lookup ends by then, and its answers are kept; a
-        deadline of the caller's own loses them.
+    async def resolve(
+        self,
+        host: str,
+        within: float | None = None,
+        families: FamilyChoice = FamilyChoice.AUTO,
+    ) -> Resolution:
+        """Resolve the addresses of ``host``; a failed lookup is a ``failure`` in the result.
+
+        With ``within`` (seconds) the lookup ends by then and its answers are kept; a deadline
+        of the caller's own loses them. If one family only is probed, only its record type is
+        asked for, as Go does for "tcp4" and "tcp6".
         """
         if _is_literal(host):
             return Resolution(host, ResolutionSource.LITERAL, (host,))
         known = self._hosts.read().get(normal_name(host)) if self._hosts else None
         if known:
             addresses, failure = judge_addresses(known, allow_loopback=True)
+            if failure is not None:
+                failure = replace(failure, kind=FailureKind.HOSTS_SINKHOLE, message=_HOSTS)
             return Resolution(host, ResolutionSource.HOSTS, addresses, (), failure)
-        return await self._resolve_by_dns(host, math.inf if within is None else within)
+        return await self._resolve_by_dns(host, math.inf if within is None else within, families)
 
-    async def _resolve_by_dns(self, host: str, within: float) -> Resolution:
-        deadline = self._clock.monotonic() + within
-        servers = self._current()
-        rounds: list[Answers] = []
-        for server in servers * self._attempts:
-            timeout = min(self._timeout, deadline - self._clock.monotonic())
-            if rounds and timeout <= 0:
+    async def _resolve_by_dns(self, host: str, within: float, families: FamilyChoice) -> Resolution:
+        plan, loop = self._plan(), asyncio.get_running_loop()
+        deadline = loop.time() + within
+        found: list[tuple[str, tuple[Answers, ...]]] = []
+        for name in plan.conf.candidates(host):
+            lanes = await self._ask_each(plan, name, types_of(families), deadline)
+            found.append((name, lanes))
+            if any(lane[-1].addresses for lane in lanes) or loop.time() >= deadline:
                 break
-            rounds.append(await self._ask_both(server, host, timeout))
-            if _is_final(rounds[-1]):
-                break
-        return judge(host, rounds, allow_loopback=on_loopback(servers))
+        resolution = judge(host, found, allow_loopback=on_loopback(plan.servers))
+        return _of_family(resolution, families)
 
-    async def _ask_both(self, server: Server, host: str, timeout: float) -> Answers:  # noqa: ASYNC109 - of each question
+    async def _ask_each(
+        self, plan: _Plan, name: str, qtypes: Sequence[QType], deadline: float
+    ) -> tuple[Answers, ...]:
+        """Ask for each record type; returns the answers to each question in order."""
+        begun = asyncio.get_running_loop().time()
+        limits = [TimeLimit(plan.timeout, deadline) for _ in qtypes]
+        if len(qtypes) == 1 or plan.conf.single_request:
+            return tuple(
+                [
+                    await self._ask(plan, name, qtype, limit)
+                    for qtype, limit in zip(qtypes, limits, strict=True)
+                ]
+            )
+
+        async def lane(qtype: QType, limit: TimeLimit, other: TimeLimit) -> Answers:
+            answers = await self._ask(plan, name, qtype, limit)
+            if answers[-1].addresses:
+                self._hurry(other, begun, deadline)
+            return answers
+
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._client.ask(server, host, qtype, timeout=timeout))
-                for qtype in (QType.A, QType.AAAA)
+                group.create_task(lane(qtype, limit, other))
+                for qtype, limit, other in zip(qtypes, limits, reversed(limits), strict=True)
             ]
         return tuple([task.result() for task in tasks])
 
+    def _hurry(self, other: TimeLimit, begun: float, deadline: float) -> None:
+        """Leave the other question two tries within its share of the time: Go would wait for
+        it as long as for every question, but a probe has less time than that."""
+        share = min(other.each, (deadline - begun) * _SHARE_FOR_OTHER_FAMILY)
+        ends = max(begun + share, asyncio.get_running_loop().time() + _GRACE_FOR_OTHER_FAMILY)
+        other.tighten(max(share / 2, _GRACE_FOR_OTHER_FAMILY / 2), ends)
 
-def _is_final(answers: Answers) -> bool:
-    """Whether no other server needs to be asked: the name has IPv4 addresses, does not
-    exist, or every question was answered."""
-    rcodes = {answer.rcode for answer in answers}
-    return bool(answers[0].addresses) or "NXDOMAIN" in rcodes or rcodes == {"NOERROR"}
+    async def _ask(self, plan: _Plan, name: str, qtype: QType, limit: TimeLimit) -> Answers:
+        """Ask one question of one server after another (``tryOneName`` of Go)."""
+        first = next(self._rotation) % len(plan.servers) if plan.conf.rotate else 0
+        servers = plan.servers[first:] + plan.servers[:first]
+        loop, answers = asyncio.get_running_loop(), list[DnsAnswer]()
+        for server in servers * plan.attempts:
+            if answers and loop.time() >= limit.when:
+                break
+            ask = self._client.ask(server, name, qtype, limit, over_tcp=plan.conf.use_tcp)
+            answers.append(await ask)
+            if answers[-1].is_final:
+                break
+        return tuple(answers)
 
 
-def judge(host: str, rounds: Sequence[Answers], *, allow_loopback: bool) -> Resolution:
-    """Make one result of the answers of all servers, in the order they were asked.
+_HOSTS = "/etc/hosts gives an address that is not that of a public service"
 
-    The last round with addresses decides; without any the last one that a server answered
-    (SERVFAIL tells more than the silence of another server), else the last.
+
+def _of_family(resolution: Resolution, families: FamilyChoice) -> Resolution:
+    """Say of a name without an address that only one family was asked for."""
+    failure = resolution.failure
+    if failure is None or failure.kind is not FailureKind.DNS_NODATA:
+        return resolution
+    if families not in _FAMILY_WORDS:
+        return resolution
+    message = f"{resolution.host} has no {_FAMILY_WORDS[families]}"
+    failure = replace(failure, kind=FailureKind.NO_FAMILY, message=message, code=families.value)
+    return replace(resolution, failure=failure)
+
+
+_FAMILY_WORDS = {
+    FamilyChoice.IPV4: "IPv4 address (A record)",
+    FamilyChoice.IPV6: "IPv6 address (AAAA record)",
+}
+
+
+def types_of(families: FamilyChoice) -> tuple[QType, ...]:
+    """Return the record types to ask for, that of the preferred question first."""
+    if families is FamilyChoice.IPV4:
+        return (QType.A,)
+    return (QType.AAAA,) if families is FamilyChoice.IPV6 else (QType.A, QType.AAAA)
+
+
+def judge(
+    host: str, found: Sequence[tuple[str, tuple[Answers, ...]]], *, allow_loopback: bool
+) -> Resolution:
+    """Make one result of the answers for each candidate name, by question.
+
+    The last candidate decides if it has addresses; if none has any, the name as it was given
+    does, which is what Go reports as well.
     """
-    answers = tuple([answer for each in rounds for answer in each])
-    decisive = next(
-        (
-            each
-            for has in (_has_addresses, _has_rcode)
-            for each in reversed(rounds)
-            if any(map(has, each))
-        ),
-        rounds[-1],
+    answers = tuple([answer for _, lanes in found for lane in lanes for answer in lane])
+    name, lanes = found[-1]
+    usable, failure = judge_addresses(
+        [address for lane in lanes for address in lane[-1].addresses],
+        allow_loopback=allow_loopback,
     )
-    found = tuple([address for answer in decisive for address in answer.addresses])
-    usable, failure = judge_addresses(found, allow_loopback=allow_loopback)
-    if not found:
-        failure = _first_failure(decisive)
-    return Resolution(host, ResolutionSource.DNS, usable, answers, failure)
+    if not usable and failure is None:
+        name, lanes = next((each for each in found if each[0] == normal_name(host)), found[-1])
+        failure = _first_failure([_most_telling(lane) for lane in lanes])
+    return Resolution(host, ResolutionSource.DNS, usable, answers, failure, name)
 
 
-def _has_addresses(answer: DnsAnswer) -> bool:
-    return bool(answer.addresses)
-
-
-def _has_rcode(answer: DnsAnswer) -> bool:
-    return answer.rcode is not None
+def _most_telling(lane: Answers) -> DnsAnswer:
+    """Return the last answer that a server gave, else the last silence: SERVFAIL of one server
+    says more than the silence of another."""
+    return next((answer for answer in reversed(lane) if answer.rcode is not None), lane[-1])
 
 
 def judge_addresses(
     found: Sequence[str], *, allow_loopback: bool
 ) -> tuple[tuple[str, ...], Failure | None]:
     """Return the addresses that can be right, IPv4 first and each once, and DNS_SINKHOLE
-    when only others were given."""
+    if only others were given."""
     ordered = sorted(dict.fromkeys(found), key=lambda address: ":" in address)
     usable = tuple([a for a in ordered if not is_sinkhole(a, allow_loopback=allow_loopback)])
     if usable or not ordered:
         return usable, None
-    message = f"the answer {ordered[0]} can't be the address of a public service"
+    message = f"the answer {ordered[0]} cannot be the address of a public service"
     return (), Failure(Phase.RESOLVE, FailureKind.DNS_SINKHOLE, message, code=ordered[0])
 
 
-def _first_failure(answers: Answers) -> Failure:
-    """Tell why there is no address: what the first answer that failed says."""
+def _first_failure(answers: Sequence[DnsAnswer]) -> Failure:
+    """Return the failure of the first question that failed; NODATA if none did."""
     failures = (answer_failure(answer) for answer in answers)
-    nodata = Failure(Phase.RESOLVE, FailureKind.DNS_NODATA, "the name has no address")
-    return next((failure for failure in failures if failure), nodata)
+    if failure := next((failure for failure in failures if failure), None):
+        return failure
+    aliased = next((answer for answer in answers if answer.aliases), None)
+    if aliased is not None:
+        return _alias_failure(aliased, "has no address")
+    return Failure(Phase.RESOLVE, FailureKind.DNS_NODATA, "the name has no address")
 
 
 def answer_failure(answer: DnsAnswer) -> Failure | None:
-    """Return how a name server failed to answer; None when it said NOERROR."""
+    """Return how a name server failed to answer; None if it answered NOERROR."""
     if answer.failure is not None or answer.rcode == "NOERROR":
         return answer.failure
-    message = f"{answer.server} answered {answer.rcode}"
+    if answer.rcode == "NXDOMAIN" and answer.aliases:
+        return _alias_failure(answer, "does not exist")
+    message = f"{answer.server} answered {answer.rcode} for {answer.qtype}"
     return Failure(Phase.RESOLVE, FailureKind.DNS_RCODE, message, code=answer.rcode)
+
+
+def _alias_failure(answer: DnsAnswer, lack: str) -> Failure:
+    """A failure of the last name of an alias chain: with aliases in the response its rcode is
+    about that name (RFC 6604 section 3)."""
+    end = answer.aliases[-1]
+    message = f"it is an alias of {end}, which {lack}"
+    return Failure(Phase.RESOLVE, FailureKind.DNS_ALIAS, message, code=end)
 
 
 @lru_cache(maxsize=512)
 def is_sinkhole(address: str, *, allow_loopback: bool = False) -> bool:
-    """Whether an address can't be that of a service elsewhere: unspecified, loopback,
+    """Return whether an address cannot be that of a service elsewhere: unspecified, loopback,
     multicast, or the broadcast address (RFC 6890)."""
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
@@ -199,7 +319,7 @@ def is_sinkhole(address: str, *, allow_loopback: bool = False) -> bool:
 
 
 def on_loopback(servers: Sequence[Server]) -> bool:
-    """Whether a name server runs on this very host: loopback answers can be right then."""
+    """Return whether a name server runs on this host: loopback answers can be right then."""
     return any(ipaddress.ip_address(host).is_loopback for host, _ in servers)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from monitor.model.path import HopReply, ReplyKind, Transport
 from monitor.net.sockets.icmp import IcmpError, keep_icmp_errors, read_icmp_error
-from monitor.net.sockets.stream import family_of
+from monitor.net.sockets.socket_address import family_of
 
 _IPV6_UNICAST_HOPS = 16  # Linux include/uapi/linux/in6.h
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)

@@ -17,7 +17,7 @@ from enum import StrEnum
 from monitor.model.path import ReplyKind, ResetHop
 from monitor.net.path.hop import Destination, probe_hop
 from monitor.net.sockets.icmp import keep_icmp_errors
-from monitor.net.sockets.stream import family_of
+from monitor.net.sockets.socket_address import family_of
 
 _IPV6_UNICAST_HOPS = 16
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)

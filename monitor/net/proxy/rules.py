@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from monitor import __version__
+from monitor.common.host_name import to_ascii
 from monitor.model.secret import Secret
 from monitor.model.settings import ProxyMode, ProxySettings
 
@@ -275,12 +276,12 @@ def _address(host: str) -> IpAddress | None:
 
 
 def _ascii(name: str) -> str:
-    """Write an internationalised name as it stands in DNS; what is none stays as it is."""
+    """Return the ASCII form of an internationalized name; an invalid one stays as it is."""
     if name.isascii():
         return name
     try:
-        return name.encode("idna").decode()
-    except UnicodeError:
+        return to_ascii(name)
+    except ValueError:
         return name
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from monitor.model.probe_result import FailureKind, TcpFacts
 from monitor.net.errors import ExchangeError, IcmpOSError
 from monitor.net.sockets.icmp import keep_icmp_errors, read_icmp_error
+from monitor.net.sockets.socket_address import socket_address
 from monitor.net.sockets.tcp_info import tcp_facts
 from monitor.net.sockets.time_slice import TimeSlice
 from monitor.net.sockets.tls import tls_error
@@ -66,11 +67,6 @@ class Stream(Protocol):
         ...
 
 
-def family_of(address: str) -> socket.AddressFamily:
-    """Return the socket family of an IP literal."""
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
-
-
 class TcpStream:
     """A TCP connection. ``sent`` and ``received`` count its payload bytes.
 
@@ -105,7 +101,7 @@ class TcpStream:
         sock = self._sock
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         keep_icmp_errors(sock, self._family)
-        number = sock.connect_ex((address, port))
+        number = sock.connect_ex(socket_address(address, port))
         if number == errno.EINPROGRESS:
             await self._writable()
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -177,6 +173,15 @@ class TcpStream:
 
     async def flush(self) -> None:
         """Do nothing: all data is sent at once."""
+
+    @property
+    def connected_to_itself(self) -> bool:
+        """Whether both ends of the connection are this socket: TCP's simultaneous open
+        (RFC 9293 section 3.5), which is possible where nothing listens."""
+        try:
+            return bool(self._sock.getsockname() == self._sock.getpeername())
+        except OSError:
+            return False
 
     def facts(self) -> TcpFacts | None:
         """Return the kernel's statistics of the connection so far."""

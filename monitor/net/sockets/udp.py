@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import struct
@@ -10,21 +11,25 @@ import time
 
 from monitor.net.errors import IcmpOSError
 from monitor.net.sockets.icmp import keep_icmp_errors, read_icmp_error
-from monitor.net.sockets.stream import family_of
+from monitor.net.sockets.socket_address import family_of, require_source, socket_address
 from monitor.net.sockets.time_slice import TimeSlice
 
 _SO_TIMESTAMPNS = 35  # Linux include/uapi/asm-generic/socket.h
 _TIMESPEC = struct.Struct("@qq")
 _DATAGRAM_LIMIT = 2048
+LARGEST_DATAGRAM = 65_535
+"""Size of the largest datagram in bytes: 65,535."""
+
+_buffer = memoryview(bytearray(LARGEST_DATAGRAM))  # shared: it is filled and copied at once
 
 
 class UdpSocket:
     """Datagrams to and from one peer; the kernel drops those from any other sender."""
 
-    __slots__ = ("_loop", "_sock", "_time_slice", "received", "sent")
+    __slots__ = ("_loop", "_sock", "_space", "_time_slice", "received", "sent")
 
-    def __init__(self, address: str, port: int) -> None:
-        """Connect to an IP literal, which sends nothing.
+    def __init__(self, address: str, port: int, limit: int = _DATAGRAM_LIMIT) -> None:
+        """Connect to an IP literal, which sends nothing. Datagrams are cut at ``limit`` bytes.
 
         Raises:
             OSError: if there is no route, or no socket is available.
@@ -33,14 +38,17 @@ class UdpSocket:
         kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
         family = family_of(address)
         self._sock = socket.socket(family, kind)
+        self._space = _buffer[:limit]
         self._time_slice = TimeSlice(self._loop)
         self.sent = self.received = 0
         try:
             keep_icmp_errors(self._sock, family)
             self._sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-            self._sock.connect((address, port))
-        except OSError:
+            self._sock.connect(socket_address(address, port))
+        except OSError as error:
             self._sock.close()
+            if error.errno == errno.EADDRNOTAVAIL:
+                require_source(address)
             raise
 
     def send(self, data: bytes) -> float:
@@ -67,14 +75,14 @@ class UdpSocket:
             await self._time_slice.pause()
         while True:
             try:
-                data, extra, _, _ = self._sock.recvmsg(_DATAGRAM_LIMIT, 128)
+                length, extra, _, _ = self._sock.recvmsg_into([self._space], 128)
             except BlockingIOError:
                 await self._readable()
                 continue
             except OSError as error:
                 raise self._with_icmp_cause(error) from None
-            self.received += len(data)
-            return data, _arrival(extra)
+            self.received += length
+            return bytes(self._space[:length]), _arrival(extra)
 
     async def _readable(self) -> None:
         ready: asyncio.Future[None] = self._loop.create_future()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.net.dns.hosts import WatchedFile, parse_hosts, parse_resolv_conf
+from monitor.net.dns.hosts import ResolvConf, WatchedFile, parse_hosts, parse_resolv_conf
 
 
 def test_hosts_gives_names_their_addresses_in_order():
@@ -48,13 +48,57 @@ def test_hosts_gives_names_their_addresses_in_order():
     ],
 )
 def test_resolv_conf_gives_the_name_servers(text: str, servers: tuple[str, ...]):
-    assert parse_resolv_conf(text) == servers
+    assert parse_resolv_conf(text).servers == servers
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ResolvConf()),
+        ("domain corp.test.", ResolvConf(search=("corp.test",))),
+        ("search a.test b.test\ndomain c.test", ResolvConf(search=("c.test",))),
+        ("search . a.test", ResolvConf(search=("a.test",))),
+        ("options ndots:3 timeout:1 attempts:4", ResolvConf(ndots=3, timeout=1.0, attempts=4)),
+        ("options ndots:99 timeout:0 attempts:0", ResolvConf(ndots=15, timeout=1.0, attempts=1)),
+        ("options ndots:-1 timeout:x", ResolvConf(ndots=0, timeout=1.0)),
+        ("options rotate use-vc edns0 trust-ad", ResolvConf(rotate=True, use_tcp=True)),
+        ("options tcp single-request-reopen", ResolvConf(use_tcp=True, single_request=True)),
+        ("#options rotate\n;search a.test\nsortlist 10.0.0.0", ResolvConf()),
+    ],
+)
+def test_options_are_read_as_go_reads_them(text: str, expected: ResolvConf):
+    assert parse_resolv_conf(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("ndots", "name", "names"),
+    [
+        (1, "gitlab", ("gitlab.a.test", "gitlab.b.test", "gitlab")),
+        (1, "git.lab", ("git.lab", "git.lab.a.test", "git.lab.b.test")),
+        (2, "git.lab", ("git.lab.a.test", "git.lab.b.test", "git.lab")),
+        (0, "gitlab", ("gitlab", "gitlab.a.test", "gitlab.b.test")),
+        (1, "gitlab.", ("gitlab",)),
+        (1, "a" * 250, ("a" * 250,)),
+    ],
+)
+def test_names_are_searched_as_go_searches_them(ndots: int, name: str, names: tuple[str, ...]):
+    conf = ResolvConf(search=("a.test", "b.test"), ndots=ndots)
+    assert conf.candidates(name) == names
+
+
+def test_the_domain_of_the_host_is_searched_if_no_other_is_given():
+    assert parse_resolv_conf("", "runner.corp.test").search == ("corp.test",)
+    assert parse_resolv_conf("search a.test", "runner.corp.test").search == ("a.test",)
+    assert parse_resolv_conf("", "runner").search == ()
 
 
 @given(st.text())
 def test_any_text_can_be_read(text: str):
     assert all(parse_hosts(text).values())
-    assert 1 <= len(parse_resolv_conf(text)) <= 3
+    conf = parse_resolv_conf(text)
+    assert 1 <= len(conf.servers) <= 3
+    assert 0 <= conf.ndots <= 15
+    assert conf.candidates("a.example")
 
 
 def test_a_file_is_read_again_when_it_changes_only(tmp_path: Path):
@@ -62,7 +106,7 @@ def test_a_file_is_read_again_when_it_changes_only(tmp_path: Path):
 
     def parse(text: str) -> tuple[str, ...]:
         reads.append(text)
-        return parse_resolv_conf(text)
+        return parse_resolv_conf(text).servers
 
     path = tmp_path / "resolv.conf"
     file = WatchedFile(path, parse)

@@ -121,9 +121,15 @@ def test_every_cut_of_an_answer_is_noticed():
     answer.answer.append(dns.rrset.from_text("example.com.", 60, "IN", "A", "192.0.2.1"))
     conn = answer.to_wire()
     assert len(decode(conn).answers) == 1
+    behind_the_question = 12 + 13 + 4
     for length in range(len(conn)):
-        with pytest.raises(DnsFormatError):
-            decode(conn[:length])
+        if length < behind_the_question:
+            with pytest.raises(DnsFormatError):
+                decode(conn[:length])
+        elif length < len(conn) - 11:  # the OPT record at the end may be cut
+            assert decode(conn[:length]).damaged == "the message is cut short" or (
+                "cut short" in decode(conn[:length]).damaged
+            )
 
 
 def test_a_truncated_answer_gives_the_records_that_are_whole():
@@ -149,8 +155,9 @@ def test_a_truncated_answer_gives_the_records_that_are_whole():
 )
 def test_a_name_that_breaks_the_rules_is_none(name: bytes):
     record = struct.pack("!HHIH", QType.A, 1, 60, 4) + bytes(4)
-    with pytest.raises(DnsFormatError):
-        decode(HEADER + name + record)
+    message = decode(HEADER + name + record)
+    assert message.damaged
+    assert message.answers == ()
 
 
 @pytest.mark.parametrize("conn", [b"\xc0\x00", b"\xc0\x02\1a\0", b"\1a\xc0\x00"])
@@ -171,32 +178,35 @@ def test_the_longest_name_is_one():
 
 
 def test_a_message_of_pointers_takes_no_time():
-    """Each of 256 records points to the end of the longest chain that fits before it."""
+    """Each of 512 records points to the end of the longest chain that fits before it."""
     links = b"".join(struct.pack("!H", 0xC000 | max(22 + 2 * i, 23)) for i in range(8000))
     first = struct.pack("!BHHIH", 0, 99, 1, 0, len(links) + 1) + b"\0" + links
     link = struct.pack("!H", 0xC000 | (len(HEADER) + len(first) - 2))
     record = link + struct.pack("!HHIH", 99, 1, 0, 0)
-    bomb = struct.pack("!HHHHHH", 7, 0x8180, 0, 256, 0, 0) + first + record * 255
-    with pytest.raises(DnsFormatError, match="compression pointer"):
-        decode(bomb)
+    bomb = struct.pack("!HHHHHH", 7, 0x8180, 0, 512, 0, 0) + first + record * 511
+    assert "compression pointer" in decode(bomb).damaged
 
 
-@pytest.mark.parametrize(
-    ("counts", "why"),
-    [
-        ((2, 0, 0, 0), "too many"),
-        ((0, 65535, 65535, 65535), "too many"),
-        ((0, 200, 0, 57), "too many"),
-        ((1, 0, 0, 0), "cut short"),
-    ],
-)
-def test_counts_are_bounded(counts: tuple[int, int, int, int], why: str):
-    with pytest.raises(DnsFormatError, match=why):
-        decode(struct.pack("!HHHHHH", 7, 0x8180, *counts) + bytes(4))
+def test_counts_are_bounded():
+    with pytest.raises(DnsFormatError, match="more than one question"):
+        decode(struct.pack("!HHHHHH", 7, 0x8180, 2, 0, 0, 0) + bytes(4))
+    with pytest.raises(DnsFormatError, match="cut short"):
+        decode(struct.pack("!HHHHHH", 7, 0x8180, 1, 0, 0, 0) + bytes(4))
+    record = b"\1a\0" + struct.pack("!HHIH", QType.A, 1, 60, 4) + bytes(4)
+    many = decode(struct.pack("!HHHHHH", 7, 0x8180, 0, 600, 0, 0) + record * 600)
+    assert (len(many.answers), many.damaged) == (512, "")
+
+
+@given(st.binary(max_size=80))
+def test_any_edns_options_can_be_read(options: bytes):
+    opt = b"\0" + struct.pack("!HHIH", QType.OPT, 1232, 0, len(options)) + options
+    message = decode(struct.pack("!HHHHHH", 7, 0x8180, 0, 0, 0, 1) + opt)
+    assert len(message.extended) <= 4
+    assert all(len(text) <= 256 for _, text in message.extended)
 
 
 def test_a_question_is_no_answer():
-    with pytest.raises(DnsFormatError, match="no response"):
+    with pytest.raises(DnsFormatError, match="not a response"):
         decode(encode_query(1, "example.com", QType.A))
 
 
@@ -208,8 +218,9 @@ def test_another_class_is_not_looked_into():
 @pytest.mark.parametrize(("rtype", "size"), [(QType.A, 5), (QType.AAAA, 4), (QType.CNAME, 3)])
 def test_a_value_of_a_wrong_length_is_none(rtype: QType, size: int):
     record = b"\1a\0" + struct.pack("!HHIH", rtype, 1, 60, size) + bytes(size)
-    with pytest.raises(DnsFormatError):
-        decode(HEADER + record)
+    message = decode(HEADER + record)
+    assert message.damaged
+    assert message.answers == ()
 
 
 def test_a_ttl_with_the_top_bit_is_zero():

@@ -1,0 +1,1 @@
+"""Host names outside ASCII: the name that Go's net/http dials for each."""
