@@ -47,15 +47,19 @@ def save(folder: Path, process: subprocess.Popen[bytes], client_id: str) -> None
 @dataclass
 class Subscriber:
     """What a client got: ``live`` messages in order, the ``retained`` ones that it found by
-    topic, and what of both is the last on each topic, ``now``."""
+    topic, and what of both is the last on each topic, ``now``. ``redelivered`` are documents that
+    the broker sent again because it missed this client's acknowledgment (DUP)."""
 
     live: list[tuple[str, Any]] = field(default_factory=list)
     retained: dict[str, Any] = field(default_factory=dict)
     now: dict[str, Any] = field(default_factory=dict)
+    redelivered: list[Any] = field(default_factory=list)
     news: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
 
     def take(self, message: paho.MQTTMessage) -> None:
         document = json.loads(message.payload) if message.payload else None
+        if message.dup:
+            self.redelivered.append(document)
         if message.retain:
             self.retained[message.topic] = document
         else:

@@ -58,6 +58,11 @@ expected: everything is subscribed to with QoS 0."""
 PACKETS_PER_TURN = 8
 """Packets that are read before the event loop may do something else."""
 
+READS_AT_ONCE, READS_PER_SECOND = 100_000, 2_000
+"""Reads of the socket after which a connection ends as a flood: 100,000, and 2,000 more for each
+second. A packet takes about three; a broker has to send acknowledgments and what it retains of
+an earlier run."""
+
 CLOSED = "the broker closed the connection"
 
 Answered = Callable[[Reason], None]
@@ -169,6 +174,7 @@ class BrokerClient(aiomqtt.Client):
         self._acks: dict[int, tuple[Answered, asyncio.Future[None]]] = {}
         self._slots = asyncio.Semaphore(1)
         self._reading: asyncio.Handle | None = None
+        self._began = self._loop.time()
 
     async def enter(self) -> None:
         """Connect.
@@ -182,9 +188,8 @@ class BrokerClient(aiomqtt.Client):
             await asyncio.wait(
                 (self._connected, self._disconnected), return_when=asyncio.FIRST_COMPLETED
             )
-        for future in (self._connected, self._disconnected):
-            if future.done():
-                future.result()
+        # If the connection ended right after CONNACK, the next call reports that.
+        (self._connected if self._connected.done() else self._disconnected).result()
         self._slots = asyncio.Semaphore(self.limits.receive_maximum)
 
     async def send(
@@ -283,7 +288,7 @@ class BrokerClient(aiomqtt.Client):
                 done.set_exception(error)
 
     def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401
-        self._loop.add_reader(sock.fileno(), self._read)
+        self._loop.add_reader(sock.fileno(), self._readable)
         self._misc_task = self._loop.create_task(self._misc_loop())
 
     def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401
@@ -292,6 +297,10 @@ class BrokerClient(aiomqtt.Client):
     def _on_socket_unregister_write(self, client: Any, userdata: Any, sock: Any) -> None:  # noqa: ANN401
         if sock.fileno() != -1:
             self._loop.remove_writer(sock.fileno())
+
+    def _readable(self) -> None:
+        if self._reading is None:  # else the next turn reads anyway
+            self._read()
 
     def _read(self) -> None:
         """Read some packets; more in the next turn of the event loop. While the broker does not
@@ -304,8 +313,8 @@ class BrokerClient(aiomqtt.Client):
                     self._client.loop_write()
                 if not self._client.want_write():
                     self._client.loop_read()
-                if len(self._client._in_messages) > RECEIVE_MAXIMUM:  # noqa: SLF001
-                    self._fail(BrokerError("the broker exceeds the Receive Maximum"))
+                if violation := self._violation():
+                    self._fail(BrokerError(violation))
                     return
                 if self._transport.activity == before or self._client.socket() is None:
                     return
@@ -314,6 +323,15 @@ class BrokerClient(aiomqtt.Client):
             return
         # The kernel may have nothing more, and TLS still hold decrypted packets.
         self._reading = self._loop.call_soon(self._read)
+
+    def _violation(self) -> str:
+        """Return how the broker sends more than it may; "" if it does not."""
+        if len(self._client._in_messages) > RECEIVE_MAXIMUM:  # noqa: SLF001
+            return "the broker exceeds the Receive Maximum"
+        seconds = self._loop.time() - self._began
+        if self._transport.activity > READS_AT_ONCE + READS_PER_SECOND * seconds:
+            return "the broker floods the connection"
+        return ""
 
     def _write(self) -> None:
         try:

@@ -18,7 +18,7 @@ from monitor.export.mqtt.limits import (
     SessionEnd,
     publish_size,
 )
-from monitor.export.mqtt.reasons import Code, Reason
+from monitor.export.mqtt.reasons import Reason
 from monitor.export.mqtt.shorten import shortened
 
 WINDOW = 10
@@ -70,6 +70,16 @@ class Outlet:
         self.packet_size = max(self._took, size // 2, SMALLEST_SUSPECT)
         return size > self.packet_size
 
+    def prefix(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Return the first messages, as many as may be on their way at once. One that is larger
+        than all that the broker has acknowledged goes alone: if it is refused or ends the
+        connection, then for its size, and no later message overtakes it."""
+        known = max(self._took, SMALLEST_SUSPECT)
+        for count, message in enumerate(messages[: self.window]):
+            if self.size(message.topic, message.payload) > known:
+                return messages[: count or 1]
+        return messages[: self.window]
+
     async def send(self, messages: Sequence[Message]) -> None:
         """Publish in order, some at a time, and return when the broker has answered all.
 
@@ -77,8 +87,8 @@ class Outlet:
             MqttError: if the connection ended.
             TimeoutError: if an answer took too long.
         """
-        for start in range(0, len(messages), self.window):
-            batch = messages[start : start + self.window]
+        while batch := self.prefix(messages):
+            messages = messages[len(batch) :]
             self.phase = Phase.PUBLISHING
             tasks = [asyncio.create_task(self._send_one(message)) for message in batch]
             try:
@@ -117,8 +127,3 @@ class Outlet:
             took=self._took,
             took_retained=self._took_retained,
         )
-
-
-def is_about_the_message(reason: Reason) -> bool:
-    """Return whether an answer refuses this message whenever it is sent."""
-    return reason.code == Code.PAYLOAD_INVALID

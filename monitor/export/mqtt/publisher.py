@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0
 """Seconds until refused messages are sent again: 1 s, then twice as long each time, up to 30 s."""
 
+BACKLOG = 50
+"""Waiting events above which several are sent at once, as many round trips would take long."""
+
 SUSPECT_AFTER = 5
 """Refusals of the oldest event by an unspecific reason after which the next one is tried."""
+
+ABOUT_THE_MESSAGE = frozenset({Code.PAYLOAD_INVALID, Code.PACKET_TOO_LARGE})
+"""Codes that refuse this message whenever it is sent."""
 
 LEFTOVERS_LIMIT = 10_000
 """Topics of an earlier run that are cleared."""
@@ -44,6 +50,30 @@ class Backoff:
         self.refusals, self.at = 0, 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An event, by its place in the spool, that the broker refused as ``payload``."""
+
+    place: int
+    payload: bytes
+    reason: Reason
+
+
+@dataclass(slots=True)
+class Suspect:
+    """An event that is refused again and again. ``overtaken``: the broker accepted an event after
+    it; ``latest`` is the place of the latest event that was accepted."""
+
+    place: int = -1
+    refusals: int = 0
+    overtaken: bool = False
+    latest: int = -1
+
+    def note_accepted(self, place: int) -> None:
+        self.latest = max(self.latest, place)
+        self.overtaken |= place > self.place >= 0
+
+
 class Publisher:
     """Has the broker keep the current state and take every event, once."""
 
@@ -55,6 +85,7 @@ class Publisher:
         self._refused: set[str] = set()
         self._state_retry = Backoff()
         self._event_retry = Backoff()
+        self._suspect = Suspect()
 
     def found(self, topic: str) -> None:
         """Note a retained message of an earlier run; it is cleared unless it is still true."""
@@ -119,7 +150,7 @@ class Publisher:
             return
         else:
             self._refuse(topic, reason)
-            if reason.code not in {Code.PAYLOAD_INVALID, Code.PACKET_TOO_LARGE}:
+            if reason.code not in ABOUT_THE_MESSAGE:
                 self._refused.add(topic)
                 return
         if document:
@@ -128,24 +159,24 @@ class Publisher:
             self._sent.pop(topic, None)
 
     async def _publish_events(self) -> None:
-        """Send the oldest events first. After a refusal one at a time: so order is kept when
-        the broker starts to take them again."""
+        """Send the oldest events first, one at a time unless many wait: if the broker refuses one,
+        none behind it is on its way, so order is kept when it accepts them again."""
         loop = asyncio.get_running_loop()
         while loop.time() >= self._event_retry.at:
-            count = 1 if self._event_retry.refusals else self._outlet.window
-            refused: list[tuple[Entry, Reason]] = []
-            entries = self._parts.spool.first(count)
-            messages = [m for entry in entries if (m := self._event_message(entry, refused))]
-            await self._outlet.send(messages)
+            entries = self._parts.spool.first(self._outlet.window)
             if not entries:
                 return
-            if not refused:
-                self._event_retry.accepted()
-            elif not self._resolved(refused):
+            refused: list[Refusal] = []
+            messages = [m for entry in entries if (m := self._event_message(entry, refused))]
+            many = len(self._parts.spool) > BACKLOG and not self._event_retry.refusals
+            await self._outlet.send(self._outlet.prefix(messages) if many else messages[:1])
+            if left := [each for each in refused if not self._resolved(each)]:
                 self._event_retry.refused(loop.time())
-                await self._try_the_next(*refused[0])
+                await self._judge_the_oldest(left[0])
+            else:
+                self._event_retry.accepted()
 
-    def _event_message(self, entry: Entry, refused: list[tuple[Entry, Reason]]) -> Message | None:
+    def _event_message(self, entry: Entry, refused: list[Refusal]) -> Message | None:
         place, document = entry
         topic = self._topics.events
         payload = self._outlet.fitted(topic, document)
@@ -158,42 +189,40 @@ class Publisher:
 
         def answered(reason: Reason) -> None:
             if reason.is_failure:
-                refused.append(((place, payload), reason))
+                refused.append(Refusal(place, payload, reason))
             else:
                 self._accepted(topic)
+                self._suspect.note_accepted(place)
                 self._taken(place)
 
         return Message(topic, payload, retain=False, answered=answered)
 
-    def _resolved(self, refused: list[tuple[Entry, Reason]]) -> bool:
-        """Drop or shorten what is refused for its own sake; False if something else is left."""
-        left = False
-        for (place, payload), reason in refused:
-            topic = self._topics.events
-            if reason.code == Code.PACKET_TOO_LARGE and self._outlet.shrink(topic, payload):
-                continue  # it is sent again, shortened
-            self._refuse(topic, reason)
-            if reason.code in {Code.PAYLOAD_INVALID, Code.PACKET_TOO_LARGE}:
-                self._drop(place, Dropped.REFUSED)
-            else:
-                left = True
-        return not left
+    def _resolved(self, refusal: Refusal) -> bool:
+        """Drop or shorten an event that is refused for its own sake; False if it is not."""
+        topic, code = self._topics.events, refusal.reason.code
+        if code == Code.PACKET_TOO_LARGE and self._outlet.shrink(topic, refusal.payload):
+            return True  # it is sent again, shortened
+        self._refuse(topic, refusal.reason)
+        if code in ABOUT_THE_MESSAGE:
+            self._drop(refusal.place, Dropped.REFUSED)
+            return True
+        return False
 
-    async def _try_the_next(self, entry: Entry, reason: Reason) -> None:
-        """Find out whether an unspecific refusal is about the oldest event itself: it is, if
-        the broker takes the next one."""
+    async def _judge_the_oldest(self, refusal: Refusal) -> None:
+        """Drop the oldest event if the broker refuses it again and again for an unspecific
+        reason, and meanwhile accepted a later one."""
+        if self._suspect.place != refusal.place:
+            latest = self._suspect.latest
+            self._suspect = Suspect(refusal.place, overtaken=latest > refusal.place, latest=latest)
+        self._suspect.refusals += 1
+        if refusal.reason.code not in UNSPECIFIC or self._suspect.refusals % SUSPECT_AFTER:
+            return
         entries = self._parts.spool.first(2)
-        if reason.code not in UNSPECIFIC or self._event_retry.refusals % SUSPECT_AFTER:
-            return
-        if len(entries) < 2 or entries[0][0] != entry[0]:
-            return
-        refused: list[tuple[Entry, Reason]] = []
-        message = self._event_message(entries[1], refused)
-        if message is None:
-            return
-        await self._outlet.send([message])
-        if not refused:
-            self._drop(entry[0], Dropped.REFUSED)
+        if not self._suspect.overtaken and len(entries) == 2:
+            message = self._event_message(entries[1], [])
+            await self._outlet.send([message] if message else [])
+        if self._suspect.overtaken:
+            self._drop(refusal.place, Dropped.REFUSED)
             self._event_retry.accepted()
 
     def _taken(self, place: int) -> None:
