@@ -48,6 +48,9 @@ target waits for it (doubled in between), and longest while none does."""
 TRUST_CHECK_EVERY = 10.0
 """Seconds between two looks at whether the files of CAs have changed."""
 
+NAME_SERVERS_CHECK_EVERY = 2.0
+"""Interval between two checks whether resolv.conf names other servers: 2 s. They are targets."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -109,6 +112,7 @@ class Monitor:
         self.events.subscribe(self._mqtt.listen)
         self._remote_write = RemoteWrite(self.store, self.clock, environ)
         self._said_unknown: tuple[str, ...] = ()
+        self._servers: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Settings:
@@ -151,6 +155,7 @@ class Monitor:
         yield "discovery", self._discovery.run
         yield "MQTT", self._mqtt.run
         yield "trust store", self._reload_trust_store
+        yield "name servers", self._follow_name_servers
         yield "identity", self._find_identity
         yield "reload", lambda: self._reload_when_told(reload)
         yield "follow-up probes", self._watch.follow_ups.run
@@ -160,9 +165,9 @@ class Monitor:
         """Watch what ``settings`` name."""
         self._settings = settings
         engine = self._watch.engine
-        servers, found = engine.probe_context.resolver.servers, self._discovery.found
+        self._servers, found = engine.probe_context.resolver.servers, self._discovery.found
         identity = self.store.identity
-        rows = build_targets(settings, identity, servers, include_disabled=True, found=found)
+        rows = build_targets(settings, identity, self._servers, include_disabled=True, found=found)
         targets = share_of((row for row in rows if row.endpoint.enabled), settings.shard)
         self._watch.apply(targets)
         self._discovery.use(settings, engine, rows, targets)
@@ -231,6 +236,15 @@ class Monitor:
             problems[part] = reason
         else:
             problems.pop(part, None)
+
+    async def _follow_name_servers(self) -> None:
+        """Probe the name servers that resolv.conf names now: the resolver uses them already."""
+        while True:
+            await asyncio.sleep(NAME_SERVERS_CHECK_EVERY)
+            servers = self._watch.engine.probe_context.resolver.servers
+            if servers != self._servers:
+                log.info("name servers changed", servers=servers, before=self._servers)
+                self.apply(self._settings)
 
     async def _reload_trust_store(self) -> None:
         """Trust what the files of CAs say now; a broken one changes nothing and is said."""

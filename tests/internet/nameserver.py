@@ -16,7 +16,7 @@ Habit = Callable[[bytes], list[bytes]]
 
 @asynccontextmanager
 async def nameserver(
-    udp: Habit, tcp: Habit | None = None, *, delay: float = 0.0
+    udp: Habit, tcp: Habit | None = None, *, delay: float = 0.0, host: str = "127.0.0.1"
 ) -> AsyncIterator[tuple[str, int]]:
     """Answer as ``udp`` and ``tcp`` say on one loopback port; without ``tcp`` that refuses.
     Datagrams leave ``delay`` seconds late."""
@@ -39,11 +39,11 @@ async def nameserver(
         writer.close()
 
     loop = asyncio.get_running_loop()
-    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    listener = await asyncio.start_server(serve, host, 0)
     server = listener.sockets[0].getsockname()
     if tcp is None:
         listener.close()
-    transport, _ = await loop.create_datagram_endpoint(Datagrams, server)
+    transport, _ = await loop.create_datagram_endpoint(Datagrams, (host, server[1]))
     try:
         yield server
     finally:

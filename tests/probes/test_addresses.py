@@ -16,7 +16,7 @@ from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Protocol
 from monitor.model.probe_result import ProbeResult
-from monitor.model.settings import FamilyChoice, ScheduleSettings
+from monitor.model.settings import FamilyChoice, ProxyMode, ProxySettings, ScheduleSettings
 from monitor.model.target import Addresses, Target
 from monitor.probes import prober
 from monitor.probes.lanes import ADDRESSES_LIMIT, by_turns, lanes_of
@@ -106,6 +106,66 @@ async def test_a_connection_that_breaks_once_makes_no_address_dead(several: Seve
     assert next(habits, None) is None, "it never broke"
     assert [c.address for c in probe_result.connections] == ["127.0.0.1", DEAD]
     assert diagnosis.cause is None
+
+
+def first_only(target: Target) -> Target:
+    return replace(target, addresses=Addresses.FIRST)
+
+
+async def test_the_next_address_is_dialed_if_one_refuses(several: Several):
+    probe_result, diagnosis = await several.probe(
+        DEAD, "127.0.0.5", LIVING[0], LIVING[1], target=first_only(several.target())
+    )
+    assert probe_result.ok
+    assert [c.address for c in probe_result.connections] == [LIVING[0], "127.0.0.5", DEAD]
+    assert diagnosis.cause is Cause.ADDRESS_FAILED
+    assert DEAD in diagnosis.detail
+    assert "127.0.0.5" in diagnosis.detail
+
+
+async def test_a_failure_after_connecting_is_not_hidden_by_another_address(several: Several):
+    """Nor does Go dial another address then: the runner's request fails."""
+    async with rude(closing, host=DEAD, port=several.port):
+        probe_result, diagnosis = await several.probe(
+            DEAD, LIVING[0], target=first_only(several.target())
+        )
+    assert [c.address for c in probe_result.connections] == [DEAD]
+    assert diagnosis.cause is Cause.TLS_RESET_ON_HELLO
+
+
+async def test_no_address_that_connects_is_the_first_ones_failure(several: Several):
+    probe_result, diagnosis = await several.probe(
+        DEAD, "127.0.0.5", target=first_only(several.target())
+    )
+    assert diagnosis.cause is Cause.TCP_REFUSED
+    assert {c.address for c in probe_result.connections} == {DEAD, "127.0.0.5"}
+
+
+async def test_the_next_address_of_a_proxy_is_dialed_too(several: Several):
+    async def tunnel(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        there = await asyncio.open_connection(LIVING[0], several.port)
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+
+        async def pump(source: StreamReader, sink: StreamWriter) -> None:
+            while data := await source.read(65536):
+                sink.write(data)
+            sink.close()
+
+        await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
+        await there[1].wait_closed()
+
+    async with rude(tunnel) as port:
+        context = make_probe_context(
+            table={"proxy.test": (DEAD, "127.0.0.1")},
+            ca_file=several.authority.file,
+            proxy=ProxySettings(ProxyMode.CONFIG, https=f"http://proxy.test:{port}"),
+        )
+        target = first_only(several.target())
+        probe_result, diagnosis = await Engine(context, ScheduleSettings()).measure(target)
+    assert probe_result.ok
+    assert [c.address for c in probe_result.connections] == ["127.0.0.1", DEAD]
+    assert diagnosis.cause is Cause.ADDRESS_FAILED
 
 
 async def test_only_the_first_is_probed_unless_told(several: Several):

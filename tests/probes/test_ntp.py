@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -105,3 +106,15 @@ async def test_silence_is_a_timeout_and_a_closed_port_is_refused():
     assert (silent.failure.phase, silent.failure.kind) == (Phase.EXCHANGE, FailureKind.TIMEOUT)
     target = target_at(free_port(socket.SOCK_DGRAM))
     assert diagnose(target, await probe(target)).cause is Cause.UDP_PORT_UNREACHABLE
+
+
+async def test_the_next_address_is_asked_if_one_does_not_answer():
+    async with datagrams(lambda request: [reply(request)]) as port:
+        target = replace(
+            target_at(port, 3.0), endpoint=replace(target_at(port).endpoint, host="time.test")
+        )
+        context = make_probe_context(table={"time.test": ("127.0.0.9", "127.0.0.1")})
+        probe_result = await prober("ntp")(target, context)
+    assert probe_result.ok
+    assert [c.address for c in probe_result.connections] == ["127.0.0.1", "127.0.0.9"]
+    assert diagnose(target, probe_result).cause is Cause.ADDRESS_FAILED

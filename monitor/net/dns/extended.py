@@ -38,6 +38,8 @@ EXTENDED_ERRORS: Mapping[int, str] = MappingProxyType(
         28: "Unable to conform to policy",
         29: "Synthesized",
         30: "Invalid Query Type",
+        31: "Rate Limited",
+        32: "Over Quota",
     }
 )
 
