@@ -141,27 +141,14 @@ async def test_no_address_that_connects_is_the_first_ones_failure(several: Sever
     assert {c.address for c in probe_result.connections} == {DEAD, "127.0.0.5"}
 
 
-async def test_the_next_address_of_a_proxy_is_dialed_too(several: Several):
-    async def tunnel(reader: StreamReader, writer: StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        there = await asyncio.open_connection(LIVING[0], several.port)
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-
-        async def pump(source: StreamReader, sink: StreamWriter) -> None:
-            while data := await source.read(65536):
-                sink.write(data)
-            sink.close()
-
-        await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
-        await there[1].wait_closed()
-
-    async with rude(tunnel) as port:
+async def test_the_next_address_of_a_proxy_is_dialed_too():
+    answer = saying(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    async with rude(answer) as port:
         context = make_probe_context(
             table={"proxy.test": (DEAD, "127.0.0.1")},
-            ca_file=several.authority.file,
-            proxy=ProxySettings(ProxyMode.CONFIG, https=f"http://proxy.test:{port}"),
+            proxy=ProxySettings(ProxyMode.CONFIG, http=f"http://proxy.test:{port}"),
         )
-        target = first_only(several.target())
+        target = make_target(HTTP, "several.test")
         probe_result, diagnosis = await Engine(context, ScheduleSettings()).measure(target)
     assert probe_result.ok
     assert [c.address for c in probe_result.connections] == ["127.0.0.1", DEAD]

@@ -106,6 +106,7 @@ class DnsResolver:
             timeout=settings.timeout,
             attempts=settings.attempts,
             hosts_file=HOSTS_FILE if settings.use_hosts_file else None,
+            resolv_conf=RESOLV_CONF,
         )
 
     @property
