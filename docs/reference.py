@@ -15,7 +15,12 @@ from monitor.export.metrics.family import (
     TargetFamily,
     WriteFamily,
 )
-from monitor.export.metrics.monitor_families import MONITOR_FAMILIES, MONITOR_HISTOGRAMS
+from monitor.export.metrics.monitor_families import (
+    MONITOR_FAMILIES,
+    MONITOR_HISTOGRAMS,
+    PULSE_FAMILIES,
+    PULSE_RTT,
+)
 from monitor.export.metrics.target_families import HISTOGRAM_FAMILIES, TARGET_FAMILIES
 from monitor.export.metrics.write_families import WRITE_FAMILIES, WRITE_REQUESTS
 from monitor.present.runbook import runbook
@@ -43,7 +48,9 @@ def metrics() -> str:
             "",
             "## Of the monitor",
             "",
-            *_families((*MONITOR_FAMILIES, *MONITOR_HISTOGRAMS), ()),
+            *_families((*MONITOR_FAMILIES, *PULSE_FAMILIES, *MONITOR_HISTOGRAMS), ()),
+            "",
+            f"Beside them the histogram `{PULSE_RTT}` with the labels of the pulses.",
             "",
             "## Of each receiver of remote writes",
             "",

@@ -99,6 +99,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
         "schedule": (
             Key("interval", v.DURATION, "How often each target is probed.", '"30s"'),
             Key("timeout", v.DURATION, "How long one probe may take.", '"3s"'),
+            Key("pulse", v.PULSE, "Interval of pulses between full probes; 0s: none.", '"5s"'),
             Key("max_in_flight", v.COUNT, "Probes going on at once.", "64"),
             Key("max_connections_per_second", v.NUMBER, "Probes started a second.", "50"),
         ),

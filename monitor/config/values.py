@@ -82,6 +82,14 @@ def parse_duration(raw: str | float) -> float:
     return seconds
 
 
+def parse_pulse(raw: str | float) -> float:
+    """Read the interval of pulses: ``"0s"`` turns them off, else 1 s to 5 min."""
+    seconds = float(raw) if not isinstance(raw, str) else _units(raw)
+    if seconds and not 1 <= seconds <= 300:
+        raise BadValueError(f"{seconds:g} s is too short or too long", 'write "0s" or 1s to 5m')
+    return seconds
+
+
 def _units(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if match is None or not text:
@@ -265,6 +273,7 @@ NUMBER = Kind("a number", (int, float), at_least(0.1), _number, "a number, witho
 PORT = Kind("a port number", (int,), parse_port, _number, "a number from 1 to 65535, unquoted")
 SHARD = text_kind("a shard", parse_shard, "1/3")
 DURATION = Kind("a duration", (str, int, float), parse_duration, _number, '"30s"')
+PULSE = Kind("a duration", (str, int, float), parse_pulse, _number, '"5s"')
 AGE = Kind("a duration", (str, int, float), parse_age, _number, '"24h"')
 SIZE = Kind("a size", (str, int), parse_size, _number, '"256MiB"')
 TEXT = text_kind("a string", str, "text")

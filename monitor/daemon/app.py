@@ -34,6 +34,7 @@ from monitor.net.sockets.trust_store import TrustError
 from monitor.scheduler.engine import Engine, make_probe_context
 from monitor.scheduler.loop import ProbeLoop
 from monitor.scheduler.loop_lag import LagMeter
+from monitor.scheduler.pulse import Pulses
 from monitor.scheduler.shard import share_of
 from monitor.state.event_log import identity_fields, log_event
 from monitor.state.events import Events
@@ -105,6 +106,9 @@ class Monitor:
             random=random,
             on_result=self._take_in,
         )
+        self._pulses = Pulses(
+            self.store, random, self._watch.suspect_way_out, self._watch.way_out_changed
+        )
         self._mqtt = MqttExporter(self.store, settings.state.directory, self.clock, random)
         self._mqtt.configure(
             settings.mqtt, engine.probe_context.resolver, engine.probe_context.trust_store
@@ -152,6 +156,7 @@ class Monitor:
         """Yield what runs beside probing, each with its name."""
         yield "event-loop lag", self._lag.run
         yield "history", self._history_store.run
+        yield "pulses", lambda: self._pulses.run(lambda: self._settings.schedule.pulse)
         yield "discovery", self._discovery.run
         yield "MQTT", self._mqtt.run
         yield "trust store", self._reload_trust_store

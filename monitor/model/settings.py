@@ -43,10 +43,11 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSettings:
-    """Interval and timeout of probes in seconds, and limits of the engine."""
+    """Interval, timeout and pulse interval in seconds (pulse 0: none), and limits of the engine."""
 
     interval: float = 30.0
     timeout: float = 3.0
+    pulse: float = 5.0
     max_in_flight: int = 64
     max_connections_per_second: float = 50.0
 

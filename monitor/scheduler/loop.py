@@ -50,6 +50,12 @@ QUICK_TIMEOUT = 1.5
 """Seconds that a probe may take which confirms a failure or a doubt."""
 
 CORROBORATING_TARGETS = 8
+PROBED_PER_PULSE = 4
+"""Targets probed when a pulse changes; the others that use the way out follow by corroboration."""
+
+PULSE_VALID = 10.0
+"""Seconds for which a failed pulse counts as the first failure of a target."""
+
 ROUND_PAUSE = 5.0
 """Minimum interval between two rounds of corroborating probes, in seconds: an outage must not cause
 a storm of probes."""
@@ -88,6 +94,7 @@ class ProbeLoop:
         self._changed = asyncio.Event()
         self._respread: set[str] = set()
         self._quick: set[str] = set()
+        self._pulse_failed: dict[str, float] = {}
         self._suspicions, self._recoveries = MinInterval(ROUND_PAUSE), MinInterval(ROUND_PAUSE)
         self._recovered_at = -math.inf
         self._confirmations = TokenBucket(CONFIRMATIONS_PER_SECOND, CONFIRMATIONS_PER_SECOND)
@@ -174,7 +181,9 @@ class ProbeLoop:
             return  # a reload replaced it meanwhile, and put the new one on the agenda
         phase = self._offset(target)
         status.skipped += slots_between(planned, loop.time(), target.interval, phase)
-        before = self._pipeline.process(status, probe_result, diagnosis)
+        before = self._pipeline.process(
+            status, probe_result, diagnosis, corroborated=self._pulse_confirms(status, begun)
+        )
         self._follow_up(status, before)
         self._set_due(status, begun, loop.time())
 
@@ -218,6 +227,32 @@ class ProbeLoop:
             if self._recoveries.over(now):
                 down = [r for r in self._store.statuses.values() if r.health.state is State.DOWN]
                 self._probe_soon((r.target.id for r in down), now)
+
+    def suspect_way_out(self, target_ids: Sequence[str]) -> None:
+        """Probe targets whose way out does not answer a pulse, with their full timeout."""
+        self._probe_fully(target_ids)
+
+    def way_out_changed(self, target_ids: Sequence[str], ok: bool) -> None:
+        """Probe targets whose way out failed or recovered. A failed pulse is the first of the
+        two failures that declare an outage."""
+        now = asyncio.get_running_loop().time()
+        for target_id in target_ids:
+            if ok:
+                self._pulse_failed.pop(target_id, None)
+            else:
+                self._pulse_failed[target_id] = now
+        self._probe_fully(target_ids)
+
+    def _probe_fully(self, target_ids: Sequence[str]) -> None:
+        now = asyncio.get_running_loop().time()
+        for target_id in target_ids[:PROBED_PER_PULSE]:
+            self._schedule.expedite(target_id, now + self._confirmations.reserve(now))
+        self._changed.set()
+
+    def _pulse_confirms(self, status: TargetStatus, begun: float) -> bool:
+        """Return whether a pulse failed shortly before a probe that began at ``begun``."""
+        failed = self._pulse_failed.get(status.target.id)
+        return failed is not None and abs(failed - begun) <= PULSE_VALID
 
     async def _run_follow_up(self, follow_up: FollowUp) -> ProbeResult:
         return await self.engine.follow_up(follow_up)  # a reload may have replaced the engine

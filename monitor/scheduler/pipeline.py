@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import structlog
 
-from monitor.health.machine import Health, HealthPolicy, advance
+from monitor.health.machine import Health, HealthPolicy, advance, confirm
 from monitor.health.quality import assess, unsettled
 from monitor.health.status import TargetStatus
 from monitor.health.timeline import observe
@@ -49,13 +49,19 @@ class Pipeline:
         self._on_result = on_result
 
     def process(
-        self, status: TargetStatus, probe_result: ProbeResult, diagnosis: Diagnosis
+        self,
+        status: TargetStatus,
+        probe_result: ProbeResult,
+        diagnosis: Diagnosis,
+        *,
+        corroborated: bool = False,
     ) -> Health:
-        """Process one result of ``status`` and return the health before it."""
+        """Process one result of ``status`` and return the health before it. ``corroborated``: a
+        failed pulse preceded it, so that one failure is enough."""
         now, before = self._clock.time(), status.health
         diagnosis = self._assess_quality(status, probe_result, diagnosis, now)
         self._count(status, probe_result, diagnosis)
-        self._advance_health(status, diagnosis, now)
+        self._advance_health(status, diagnosis, now, corroborated=corroborated)
         self._remember(status, probe_result, now)
         self._announce(status, before, now)
         self._on_state(status)
@@ -78,9 +84,14 @@ class Pipeline:
             status.failures[diagnosis.cause] += 1
             status.last_failure = diagnosis
 
-    def _advance_health(self, status: TargetStatus, diagnosis: Diagnosis, now: float) -> None:
+    def _advance_health(
+        self, status: TargetStatus, diagnosis: Diagnosis, now: float, *, corroborated: bool
+    ) -> None:
         """Advance the state machine. A flapping target keeps the cause of its last failure."""
-        status.health = health = advance(status.health, diagnosis, now, self.policy)
+        health = advance(status.health, diagnosis, now, self.policy)
+        if corroborated and health.failures_in_row:
+            health = confirm(health, diagnosis, now)
+        status.health = health
         if health.flapping and diagnosis.cause is None and status.last_failure is not None:
             diagnosis = unsettled(health.flaps, status.target, status.last_failure, diagnosis)
         status.diagnosis = diagnosis

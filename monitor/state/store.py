@@ -13,6 +13,7 @@ from monitor.model.discovery import ChainState, UnlistedHost
 from monitor.model.identity import Identity
 from monitor.model.incident import Incident
 from monitor.net.proxy.audit import ProxyAudit
+from monitor.state.pulses import PulseMetrics
 from monitor.state.self_metrics import MqttMetrics, RemoteWriteMetrics, SelfMetrics
 
 
@@ -22,7 +23,7 @@ class StateStore:
     the open ones; ``incident_log`` also has past ones. ``gateways`` are in catalog order,
     ``chains`` are the discovery chains in use by id, ``unlisted`` the hosts missing from the
     allow-list. ``mqtt`` is None without a broker; ``writes`` are the remote-write destinations by
-    name."""
+    name. ``pulses`` are by kind, port and family."""
 
     statuses: dict[str, TargetStatus] = field(default_factory=dict)
     self_metrics: SelfMetrics = field(default_factory=SelfMetrics)
@@ -37,3 +38,4 @@ class StateStore:
     unlisted: tuple[UnlistedHost, ...] = ()
     mqtt: MqttMetrics | None = None
     redundant_groups: tuple[RedundantGroup, ...] = ()
+    pulses: dict[tuple[str, str, str], PulseMetrics] = field(default_factory=dict)

@@ -18,7 +18,13 @@ from prometheus_client.core import Metric
 from monitor.common.histogram import Histogram
 from monitor.common.sanitize import sanitize
 from monitor.export.metrics.family import Kind, MonitorFamily, TargetFamily, WriteFamily
-from monitor.export.metrics.monitor_families import MONITOR_FAMILIES, MONITOR_HISTOGRAMS
+from monitor.export.metrics.monitor_families import (
+    MONITOR_FAMILIES,
+    MONITOR_HISTOGRAMS,
+    PULSE_FAMILIES,
+    PULSE_LABELS,
+    PULSE_RTT,
+)
 from monitor.export.metrics.target_families import (
     FOR_EVERY_TARGET,
     HISTOGRAM_FAMILIES,
@@ -57,7 +63,7 @@ def about_targets(every: Collection[TargetStatus]) -> Iterator[Metric]:
 
 def about_the_monitor(store: StateStore) -> Iterator[Metric]:
     """Return the families about the monitor itself; some may have no sample."""
-    for family in MONITOR_FAMILIES:
+    for family in (*MONITOR_FAMILIES, *PULSE_FAMILIES):
         metric = Metric(family.name, family.help, family.kind.value)
         for values, value in family.take(store):
             _add(metric, family, _named(family.labels, values), value)
@@ -66,6 +72,10 @@ def about_the_monitor(store: StateStore) -> Iterator[Metric]:
         metric = Metric(histogram.name, histogram.help, Kind.HISTOGRAM.value)
         _add_histogram(metric, {}, histogram.take(store))
         yield metric
+    metric = Metric(PULSE_RTT, "Round-trip times of pulses by the kernel.", Kind.HISTOGRAM.value)
+    for values, pulses in store.pulses.items():
+        _add_histogram(metric, _named(PULSE_LABELS, values), pulses.rtt)
+    yield metric
     yield from _about_remote_write(store)
 
 

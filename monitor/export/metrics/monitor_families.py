@@ -14,6 +14,7 @@ from monitor.model.identity import Identity
 from monitor.model.incident import Incident
 from monitor.model.state import State
 from monitor.net.proxy.audit import REQUIRED_NO_PROXY
+from monitor.state.pulses import PulseMetrics
 from monitor.state.self_metrics import AbortReason, Dropped, MqttMetrics, Part
 from monitor.state.store import StateStore
 
@@ -335,6 +336,44 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         lambda store: one(float(store.self_metrics.web.refused_hosts)),
     ),
 )
+
+
+def _pulses(store: StateStore, take: Callable[[PulseMetrics], float]) -> Iterable[Sample]:
+    return [(labels, take(metrics)) for labels, metrics in store.pulses.items()]
+
+
+PULSE_LABELS = ("kind", "port", "family")
+PULSE_FAMILIES: tuple[MonitorFamily, ...] = (
+    MonitorFamily(
+        "egress_pulses",
+        Kind.COUNTER,
+        "Pulses sent between full probes, by kind, destination port and address family.",
+        lambda store: _pulses(store, lambda m: m.sent),
+        PULSE_LABELS,
+    ),
+    MonitorFamily(
+        "egress_pulses_failed",
+        Kind.COUNTER,
+        "Pulses without a reply. Each starts a full probe, which determines the cause.",
+        lambda store: _pulses(store, lambda m: m.failed),
+        PULSE_LABELS,
+    ),
+    MonitorFamily(
+        "egress_pulse_retransmits",
+        Kind.COUNTER,
+        "SYN segments and datagrams of pulses that were sent again: packet loss.",
+        lambda store: _pulses(store, lambda m: m.retransmits),
+        PULSE_LABELS,
+    ),
+    MonitorFamily(
+        "egress_pulse_jitter_seconds",
+        Kind.GAUGE,
+        "Smoothed difference of consecutive round-trip times to the same address.",
+        lambda store: _pulses(store, lambda m: m.jitter),
+        PULSE_LABELS,
+    ),
+)
+PULSE_RTT = "egress_pulse_rtt_seconds"
 
 MONITOR_HISTOGRAMS: tuple[MonitorHistogram, ...] = (
     MonitorHistogram(

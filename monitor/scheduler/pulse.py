@@ -1,0 +1,96 @@
+"""Sends pulses between full probes, evenly spread, and requests a full probe when one changes.
+
+A pulse never changes a state. If it fails, the targets that use the way out are probed with their
+full timeout at once, and that probe determines the cause; the pulse counts as the first of the two
+failures that declare an outage. If it works again, they are probed at once, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+from monitor.model.pulse import PulsePoint, PulseResult
+from monitor.probes.pulse import pulse
+from monitor.scheduler.pulse_plan import pulse_points
+from monitor.state.pulses import PulseMetrics
+from monitor.state.store import StateStore
+
+WAIT = 1.2
+"""Seconds to wait for a reply: longer than the first retransmission of a SYN (1 s, RFC 6298), so
+that one lost packet is no failure."""
+
+SUSPECT_AFTER = 0.5
+"""Seconds without a reply after which the full probe starts while the pulse still waits."""
+
+PER_SECOND = 40.0
+"""Upper bound of pulses per second: with more ways out, each is checked less often."""
+
+IDLE = 1.0
+"""Seconds between two looks for ways out while there are none."""
+
+
+class Pulses:
+    """Checks each way out every ``interval`` seconds while ``run`` is running."""
+
+    def __init__(
+        self,
+        store: StateStore,
+        random: Random,
+        suspect: Callable[[Sequence[str]], None],
+        changed: Callable[[Sequence[str], bool], None],
+    ) -> None:
+        """``suspect`` is called with target ids while a reply is late; ``changed`` with the ids and
+        the result when a way out that worked fails, or one that failed works."""
+        self._store = store
+        self._random = random
+        self._suspect = suspect
+        self._changed = changed
+        self._worked: dict[PulsePoint, bool] = {}
+        self._rtts: dict[PulsePoint, float] = {}
+
+    async def run(self, interval: Callable[[], float]) -> None:
+        """Send pulses until cancelled. ``interval`` returns seconds, 0 for none."""
+        async with asyncio.TaskGroup() as group:
+            while True:
+                points = pulse_points(self._store.statuses.values()) if interval() else {}
+                self._forget(points)
+                if not points:
+                    await asyncio.sleep(IDLE)
+                    continue
+                pause = max(interval() / len(points), 1 / PER_SECOND)
+                for point, targets in points.items():
+                    group.create_task(self._send(point, targets))
+                    await asyncio.sleep(pause)
+
+    async def _send(self, point: PulsePoint, targets: tuple[str, ...]) -> None:
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(SUSPECT_AFTER, self._late, point, targets)
+        try:
+            result = await pulse(point, self._random, WAIT)
+        finally:
+            late.cancel()
+        self._record(point, result)
+        before = self._worked.get(point)
+        self._worked[point] = result.ok
+        if before is not None and before is not result.ok:
+            self._changed(targets, result.ok)
+
+    def _late(self, point: PulsePoint, targets: tuple[str, ...]) -> None:
+        if self._worked.get(point):
+            self._suspect(targets)
+
+    def _record(self, point: PulsePoint, result: PulseResult) -> None:
+        metrics = self._store.pulses.setdefault(point.labels, PulseMetrics())
+        metrics.sent += 1
+        metrics.failed += not result.ok
+        metrics.retransmits += result.retransmits
+        if result.rtt is not None:
+            metrics.observe(result.rtt, self._rtts.get(point))
+            self._rtts[point] = result.rtt
+
+    def _forget(self, points: Mapping[PulsePoint, tuple[str, ...]]) -> None:
+        for kept in (self._worked, self._rtts):
+            for gone in kept.keys() - points.keys():
+                del kept[gone]

@@ -1,0 +1,137 @@
+"""Pulses check each way out once, start full probes when one changes, and count what they see."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from monitor.health.status import TargetStatus
+from monitor.model.endpoint import Protocol
+from monitor.model.probe_result import Connection, Family, HttpFacts
+from monitor.model.pulse import PulseKind, PulsePoint
+from monitor.scheduler.pulse import Pulses
+from monitor.scheduler.pulse_plan import pulse_points
+from monitor.state.pulses import PulseMetrics
+from monitor.state.store import StateStore
+from tests.probe_results import probe_result, target
+
+
+def status_at(name: str, *places: tuple[str, int], **changes: object) -> TargetStatus:
+    connections = tuple(
+        replace(
+            Connection(address, port, Family.IPV6 if ":" in address else Family.IPV4, {}),
+            **changes,  # type: ignore[arg-type]
+        )
+        for address, port in places
+    )
+    result = replace(probe_result(name), connections=connections)
+    return TargetStatus(target(name), probe_result=result)
+
+
+def test_targets_with_the_same_address_and_port_share_a_pulse() -> None:
+    statuses = [
+        status_at("a", ("192.0.2.1", 443), ("2001:db8::1", 443)),
+        status_at("b", ("192.0.2.1", 443)),
+        status_at("c", ("192.0.2.1", 8443)),
+    ]
+    assert pulse_points(statuses) == {
+        PulsePoint(PulseKind.TCP, "192.0.2.1", 443): ("a", "b"),
+        PulsePoint(PulseKind.TCP, "2001:db8::1", 443): ("a",),
+        PulsePoint(PulseKind.TCP, "192.0.2.1", 8443): ("c",),
+    }
+
+
+def test_a_proxy_is_checked_instead_of_the_hosts_behind_it() -> None:
+    statuses = [status_at(name, ("10.0.0.8", 3128), proxy="proxy.corp:3128") for name in ("a", "b")]
+    assert list(pulse_points(statuses)) == [PulsePoint(PulseKind.TCP, "10.0.0.8", 3128)]
+
+
+def test_a_name_server_is_asked_for_the_name_of_its_target() -> None:
+    made = target("resolver-1", "resolver")
+    endpoint = replace(
+        made.endpoint, host="192.0.2.53", port=53, protocol=Protocol.DNS, prober="dns",
+        query="app.gitpod.io",
+    )  # fmt: skip
+    status = TargetStatus(replace(made, endpoint=endpoint), probe_result=probe_result("resolver-1"))
+    assert list(pulse_points([status])) == [
+        PulsePoint(PulseKind.DNS, "192.0.2.53", 53, "app.gitpod.io")
+    ]
+
+
+def test_a_target_that_asked_for_fewer_requests_gets_no_pulse() -> None:
+    slow = status_at("a", ("192.0.2.1", 443))
+    slow.target = replace(slow.target, endpoint=replace(slow.target.endpoint, interval=3600.0))
+    limited = status_at("b", ("192.0.2.2", 443), http=HttpFacts("1.1", 429, {}, None, 0))
+    unknown = TargetStatus(target("c"))
+    assert pulse_points([slow, limited, unknown]) == {}
+
+
+def test_the_number_of_ways_out_is_limited() -> None:
+    statuses = [status_at(f"t{n}", (f"192.0.{n // 200}.{n % 200}", 443)) for n in range(300)]
+    assert len(pulse_points(statuses)) == 200
+
+
+class Recorder:
+    """Notes what the pulses request."""
+
+    def __init__(self) -> None:
+        self.suspected: list[tuple[str, ...]] = []
+        self.changes: list[tuple[tuple[str, ...], bool]] = []
+        self.changed = asyncio.Event()
+
+    def suspect(self, ids: Sequence[str]) -> None:
+        self.suspected.append(tuple(ids))
+
+    def note(self, ids: Sequence[str], ok: bool) -> None:
+        self.changes.append((tuple(ids), ok))
+        self.changed.set()
+
+
+async def test_a_way_out_that_fails_and_recovers_starts_full_probes_each_time() -> None:
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    store = StateStore(statuses={"a": status_at("a", ("127.0.0.1", port))})
+    recorder = Recorder()
+    pulses = Pulses(store, Random(1), recorder.suspect, recorder.note)
+    labels = ("tcp", str(port), "ipv4")
+    running = asyncio.create_task(pulses.run(lambda: 0.05))
+    try:
+        async with asyncio.timeout(20):
+            while labels not in store.pulses:  # noqa: ASYNC110 - the store has no event
+                await asyncio.sleep(0.01)
+            server.close()
+            await server.wait_closed()
+            await recorder.changed.wait()
+            assert recorder.changes == [(("a",), False)]
+            recorder.changed.clear()
+            server = await asyncio.start_server(lambda *_: None, "127.0.0.1", port)
+            await recorder.changed.wait()
+    finally:
+        running.cancel()
+        server.close()
+    assert recorder.changes == [(("a",), False), (("a",), True)]
+    metrics = store.pulses[labels]
+    assert metrics.sent > metrics.failed > 0
+    assert metrics.rtt.count == metrics.sent - metrics.failed
+
+
+async def test_without_an_interval_nothing_is_sent() -> None:
+    store = StateStore(statuses={"a": status_at("a", ("127.0.0.1", 9))})
+    pulses = Pulses(store, Random(1), lambda _: None, lambda *_: None)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await pulses.run(lambda: 0.0)
+    assert store.pulses == {}
+
+
+def test_jitter_follows_the_differences_of_one_address() -> None:
+    metrics = PulseMetrics()
+    metrics.observe(0.010, None)
+    assert metrics.jitter == 0.0
+    for _ in range(200):
+        metrics.observe(0.012, 0.010)
+    assert metrics.jitter == pytest.approx(0.002, rel=0.01)
