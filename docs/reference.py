@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from monitor.config.environment import variable
 from monitor.config.keys import TABLES, Key
-from monitor.config.reader import variable
 from monitor.export.metrics.family import (
     HistogramFamily,
     Kind,
@@ -62,24 +62,39 @@ def metrics() -> str:
     )
 
 
+_CONFIGURATION = """\
+# Configuration
+
+Written by `make reference` from `monitor/config/keys.py`: change that, not this.
+[config.toml](../config.toml) has every key with an example.
+
+The configuration is the file named by `--config` or `EGRESS_MONITOR_CONFIG`, or the text in
+`EGRESS_MONITOR_CONFIG_TOML`, or `./config.toml`, or `/etc/egress-monitor/config.toml`, whichever
+of these comes first; without any, the defaults apply. A `config.toml` of another program in the
+working directory is named and not used.
+
+Each key can be set by the environment variable next to it, which overrides the text. An empty
+variable counts as unset. The value of a list is written with commas or as a TOML array, that of a
+table as a TOML inline table. `N` is the number of the entry, from 1; `ID` is a target's id with
+`_` for `-`. Whole lists and tables can be set, too: `EGRESS_MONITOR_ENDPOINT=[{id = "git", host =
+"git.example.com"}]`.
+
+A secret is in a file that a key names, or in a variable: the name of the key's variable without
+`_FILE`, `EGRESS_MONITOR_WEB__TOKEN` for example. Headers with secrets:
+`EGRESS_MONITOR_REMOTE_WRITE__1__HEADER_SECRETS={"X-Api-Key" = "…"}`.
+
+Variables that Kubernetes and Docker derive from the name of a service or link are ignored, and so
+are unknown ones, which are logged; a name that is nearly one of ours is a mistake.
+
+`egress-monitor validate` reports all problems at once and exits with 2. A running monitor reads
+the configuration again on SIGHUP and when its file changes ([operation.md](operation.md)).
+"""
+
+
 def configuration() -> str:
     """Return the text of configuration.md."""
-    return "\n".join(
-        (
-            "# Configuration",
-            "",
-            "Written by `make reference` from `monitor/config/keys.py`: change that, not this.",
-            "[config.toml](../config.toml) has every key with an example.",
-            "",
-            "A key of a table without a name may also come from the environment variable that is",
-            "named beside it, which goes before the file; a list is written with commas there. An",
-            "empty variable counts as not set. `egress-monitor validate` tells everything that is",
-            "wrong at once and ends with 2; a running monitor reads the file anew on SIGHUP and",
-            "keeps the old configuration when the new one is wrong.",
-            "",
-            *(line for path in TABLES for line in _table(path, TABLES[path])),
-        )
-    )
+    tables = (line for path in TABLES for line in _table(path, TABLES[path]))
+    return "\n".join((_CONFIGURATION, *tables))
 
 
 def written() -> Mapping[str, str]:
@@ -107,15 +122,20 @@ def _table(path: str, keys: Sequence[Key]) -> Iterator[str]:
     title = {"": "The top of the file"}.get(path) or f"`{_heading(path)}`"
     yield f"## {title}"
     yield ""
-    named = path != "" and not path.isidentifier()
-    yield f"| key | {'' if named else 'environment | '}value | default | meaning |"
-    yield f"| --- | {'' if named else '--- | '}--- | --- | --- |"
+    yield "| key | variable | value | default | meaning |"
+    yield "| --- | --- | --- | --- | --- |"
     for key in keys:
-        default = f"`{key.default}`" if key.default else "needed" if key.required else ""
-        own = [] if named else [f"`{variable(path, key.name)}`"]
-        cells = (f"`{key.name}`", *own, key.kind.name, default, key.doc)
+        default = f"`{key.default}`" if key.default else "required" if key.required else ""
+        name = variable(_variable_path(path), key.name)
+        cells = (f"`{key.name}`", f"`{name}`", key.kind.name, default, key.doc)
         yield f"| {' | '.join(map(_cell, cells))} |"
     yield ""
+
+
+def _variable_path(path: str) -> str:
+    """Return how a table is written in a variable's name."""
+    entry = "ID" if path.startswith("targets") else "NAME"
+    return path.replace("[]", "__N").replace(".*", f"__{entry}")
 
 
 def _heading(path: str) -> str:

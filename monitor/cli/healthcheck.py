@@ -43,7 +43,8 @@ def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int | None:
 
 def main(options: Options) -> int:
     """Run the command as the full command line has read it."""
-    return check(str(options.config), options.port, options.environ)
+    path = getattr(options.config, "path", options.config)
+    return check(str(path) if path else None, options.port, options.environ)
 
 
 def check(config: str | None, port: int | None, environ: Mapping[str, str]) -> int:

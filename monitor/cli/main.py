@@ -12,11 +12,9 @@ from pathlib import Path
 
 from monitor import __version__
 from monitor.cli.options import EVERY, Options, TraceOptions
+from monitor.common.config_places import PATH_VARIABLE, PLACES, TEXT_VARIABLE
 from monitor.model.settings import ConfigError
 from monitor.present.formats import FirewallFormat, Format
-
-CONFIG_VARIABLE = "EGRESS_MONITOR_CONFIG"
-CONFIG_PLACES = (Path("config.toml"), Path("/etc/egress-monitor/config.toml"))
 
 EXIT_CONFIG = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
@@ -42,10 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: for ``--help``, ``--version`` and arguments that make no sense.
     """
     arguments = _parser().parse_args(argv)
-    options = _options(arguments, os.environ)
     try:
+        options = _options(arguments, os.environ)
         status = _run(arguments.command, options)
         sys.stdout.flush()
+    except ConfigError as error:
+        _tell(error, Format(getattr(arguments, "format", Format.TEXT)))
+        return EXIT_CONFIG
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
@@ -55,20 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def find_config(given: str | None, environ: Mapping[str, str]) -> Path:
-    """Return the configuration's path: as given, by environment, else the first there is."""
-    named = given or environ.get(CONFIG_VARIABLE)
-    if named:
-        return Path(named)
-    return next((place for place in CONFIG_PLACES if place.is_file()), CONFIG_PLACES[0])
-
-
 def _run(command: str, options: Options) -> int:
-    try:
-        status: int = import_module(f"monitor.cli.{command}").main(options)
-    except ConfigError as error:
-        _tell(error, options.format)
-        return EXIT_CONFIG
+    status: int = import_module(f"monitor.cli.{command}").main(options)
     return status
 
 
@@ -83,8 +72,13 @@ def _tell(error: ConfigError, form: Format) -> None:
 
 def _options(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Options:
     request = getattr(arguments, "firewall_request", None)
+    from monitor.config.source import find_source  # noqa: PLC0415 - slow: not for --help
+
+    source = find_source(getattr(arguments, "config", None), environ)
+    if source.passed_over:
+        print(f"{source.passed_over}; not used, configuration: {source.name}", file=sys.stderr)
     return Options(
-        config=find_config(getattr(arguments, "config", None), environ),
+        config=source,
         environ=environ,
         format=Format(getattr(arguments, "format", Format.TEXT)),
         only=tuple(getattr(arguments, "only", ())),
@@ -135,7 +129,7 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
             help=f"from one fault to the next (default: {EVERY:g})",
         )
         return
-    places = f"${CONFIG_VARIABLE}, else {', else '.join(map(str, CONFIG_PLACES))}"
+    places = f"${PATH_VARIABLE}, text in ${TEXT_VARIABLE}, {', '.join(map(str, PLACES))}, defaults"
     command.add_argument("--config", metavar="PATH", help=f"configuration file (default: {places})")
     if name in _REPORTING:
         forms = list(Format) if name == "check" else [Format.TEXT, Format.JSON]

@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from monitor.present.formats import FirewallFormat, Format
+
+if TYPE_CHECKING:
+    from monitor.config.source import ConfigSource
 
 EVERY = 60.0
 """Seconds from one fault of the demonstration to the next."""
@@ -37,7 +41,7 @@ class Options:
     """What the command line says. ``port`` is None where the configuration decides;
     ``firewall`` is None where no request to the firewall team is asked for."""
 
-    config: Path
+    config: Path | ConfigSource
     environ: Mapping[str, str]
     format: Format = Format.TEXT
     only: tuple[str, ...] = ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +9,13 @@ from typing import Any
 
 from monitor.config.aws_endpoints import endpoint_variables, overlaid, place_of
 from monitor.config.endpoints import user_endpoints
+from monitor.config.environment import overlay
 from monitor.config.kinds import BadValueError
 from monitor.config.mqtt import mqtt_settings
-from monitor.config.reader import Reading, read_document, read_environment
+from monitor.config.reader import Reading, read_document
 from monitor.config.remote_write import remote_writes
-from monitor.config.secrets import read_secret
+from monitor.config.secrets import SECRET_NAMES, read_secret
+from monitor.config.source import ConfigSource, foreign
 from monitor.config.urls import parse_base_url
 from monitor.config.web import web_settings
 from monitor.model.endpoint import Expectation
@@ -26,6 +27,7 @@ from monitor.model.settings import (
     GroupSettings,
     LogSettings,
     MetadataSettings,
+    MissingFile,
     Problem,
     ProxyMode,
     ProxySettings,
@@ -46,22 +48,42 @@ _MAKE_ROWS = frozenset(
 """Keys and tables that endpoints come from: where they are wrong, ids are missing."""
 
 
-def load_settings(path: Path, environ: Mapping[str, str]) -> Settings:
-    """Read the configuration at ``path``; environment variables come before it.
+def load_settings(
+    source: Path | ConfigSource, environ: Mapping[str, str], *, wait_for_files: bool = False
+) -> Settings:
+    """Read the configuration; environment variables override it.
+
+    With ``wait_for_files``, a file that the configuration names and that is not there yet is no
+    error: ``Settings.missing_files`` lists it, and what needs it is left out of the settings.
 
     Raises:
-        ConfigError: with everything that is wrong, at once.
+        ConfigError: with all problems at once.
     """
-    reading = Reading(str(path))
-    read_document(_parse(path), reading)
-    read_environment(environ, reading)
-    settings = _settings(path, reading, environ)
-    told = {problem.key for problem in reading.problems}
-    reading.problems += [p for p in _contradictions(settings, environ) if p.key not in told]
+    if isinstance(source, Path):
+        source = ConfigSource(str(source), source)
+    reading = Reading(source.name)
+    read_document(overlay(_document(source), environ, reading), reading)
+    settings = _settings(Path(source.name), reading, environ)
+    problems = _contradictions(settings, environ)
+    reading.problems += [p for p in problems if not reading.reported(p.key)]
     reading.problems += _against_the_catalogue(settings, reading)
-    if reading.problems:
-        raise ConfigError(tuple(reading.problems))
+    missing = [] if wait_for_files else [problem for _, problem in reading.missing.values()]
+    if reading.problems or missing:
+        raise ConfigError((*reading.problems, *missing))
     return settings
+
+
+def _document(source: ConfigSource) -> Mapping[str, object]:
+    """Return the parsed document.
+
+    Raises:
+        ConfigError: if it cannot be read, is not TOML, or is another program's.
+    """
+    document = source.read()
+    if description := foreign(document):
+        remediation = "name a configuration of Egress Monitor with --config"
+        raise ConfigError((Problem(source.name, "(file)", description, remediation),))
+    return document
 
 
 def _against_the_catalogue(settings: Settings, reading: Reading) -> tuple[Problem, ...]:
@@ -72,21 +94,6 @@ def _against_the_catalogue(settings: Settings, reading: Reading) -> tuple[Proble
         return ()
     names = check_names(settings)
     return names if reading.problems else (*names, *check_schedules(settings))
-
-
-def _parse(path: Path) -> Mapping[str, object]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        reason = (error.strerror or "can't be read").lower()
-        remediation = "give the path of a configuration with --config"
-        raise ConfigError((Problem(str(path), "(file)", reason, remediation),)) from None
-    except UnicodeDecodeError as error:
-        what = f"byte {error.start} is not UTF-8"
-        raise ConfigError((Problem(str(path), "(file)", what, "save it as UTF-8"),)) from None
-    except tomllib.TOMLDecodeError as error:
-        remediation = "mend the TOML there"
-        raise ConfigError((Problem(str(path), "(syntax)", str(error), remediation),)) from None
 
 
 def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Settings:
@@ -116,6 +123,9 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
         discovery=DiscoverySettings(**reading.table("discovery")),
         mqtt=mqtt_settings(reading),
         remote_write=remote_writes(reading),
+        missing_files=tuple(_missing_files(reading)),
+        secret_files=tuple(_secret_files(reading)),
+        ignored_variables=tuple(reading.ignored),
     )
     plain = {name: top[name] for name in ("profile", "account_id", "shard") if name in top}
     for name in ("region", "runner_id"):
@@ -125,6 +135,20 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
     if "addresses" in top:
         plain["addresses"] = top["addresses"]
     return replace(settings, **plain)
+
+
+def _missing_files(reading: Reading) -> Iterator[MissingFile]:
+    for key, (path, problem) in reading.missing.items():
+        yield MissingFile(key, path, problem.what.removeprefix(f"{path}: "))
+
+
+def _secret_files(reading: Reading) -> Iterator[Path]:
+    """Yield the files whose secrets are part of the settings; others are read when they are
+    used."""
+    for table in ("proxy", "web", "mqtt"):
+        for name in SECRET_NAMES:
+            if file := reading.table(table).get(f"{name}_file"):
+                yield file
 
 
 def _target_settings(values: Mapping[str, Any]) -> TargetSettings:
@@ -146,9 +170,8 @@ def expectation(values: Mapping[str, Any]) -> Expectation | None:
 
 def _proxy(reading: Reading) -> ProxySettings:
     values = dict(reading.table("proxy"))
-    values["password"] = read_secret(
-        "proxy.password_file", values.pop("password_file", None), reading
-    )
+    values["password"] = read_secret("proxy", "password", values, reading)
+    values.pop("password_file", None)
     return ProxySettings(**values)
 
 

@@ -17,7 +17,7 @@ def check_pair(table: str, values: Mapping[str, Any], reading: Reading) -> None:
         _check_files(table, certificate, key, reading)
     elif certificate is not None or key is not None:
         missing = "cert_file" if certificate is None else "key_file"
-        if f"{table}.{missing}" not in {problem.key for problem in reading.problems}:
+        if not reading.reported(f"{table}.{missing}"):
             remediation = "name the certificate and its key"
             reading.problem(f"{table}.{missing}", "it is missing", remediation)
 

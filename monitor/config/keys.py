@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from monitor.config import values as v
-from monitor.config.kinds import Kind, list_of, redundancy_group, table_of
+from monitor.config.kinds import Kind, list_of, one_of, table_of
 from monitor.model.endpoint import Profile, Protocol
 from monitor.model.settings import (
     FamilyChoice,
@@ -53,7 +53,7 @@ _PER_TARGET = (
     Key("required", v.BOOLEAN, "Whether `check` fails when it is not reached."),
     Key("interval", v.DURATION, "How often it is probed."),
     Key("timeout", v.DURATION, "How long one probe may take."),
-    Key("addresses", redundancy_group(Addresses), "Which of the name's addresses are probed."),
+    Key("addresses", one_of(Addresses), "Which of the name's addresses are probed."),
     Key("proxy", v.PROXY_CHOICE, "Its way: none, environment, both, or a proxy's URL."),
 )
 _REDUNDANCY_GROUP = Key(
@@ -63,7 +63,7 @@ _REDUNDANCY_GROUP = Key(
 )
 _PLACE = (
     Key("path", v.PATH, "What is asked for over HTTP."),
-    Key("method", redundancy_group(Method), "The request's method."),
+    Key("method", one_of(Method), "The request's method."),
     Key(
         "expect_status",
         v.STATUSES,
@@ -84,13 +84,13 @@ _DEFAULTS = {"path": '"/"', "method": '"GET"', "expect_status": '"200-399"', "ex
 TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
     {
         "": (
-            Key("profile", redundancy_group(Profile), "The kind of runner.", '"standard"'),
+            Key("profile", one_of(Profile), "The kind of runner.", '"standard"'),
             Key("region", v.REGION, "AWS region; else AWS_REGION, else instance metadata."),
             Key("account_id", v.ACCOUNT, "AWS account; else instance metadata."),
             Key("runner_id", v.RUNNER, "The runner's id, for labels; else RUNNER_ID."),
             Key("shard", v.SHARD, "Which share of the targets this monitor watches."),
-            Key("address_family", redundancy_group(FamilyChoice), "Families probed.", '"auto"'),
-            Key("addresses", redundancy_group(Addresses), "Addresses of a name probed.", '"first"'),
+            Key("address_family", one_of(FamilyChoice), "Families probed.", '"auto"'),
+            Key("addresses", one_of(Addresses), "Addresses of a name probed.", '"first"'),
             Key("scm", list_of(v.URL), "Your source control hosts.", "[]"),
             Key("sso", list_of(v.URL), "Your identity provider's hosts.", "[]"),
             Key("metrics", list_of(v.URL), "Your metrics receivers.", "[]"),
@@ -117,7 +117,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
         "proxy": (
             Key(
                 "mode",
-                redundancy_group(ProxyMode),
+                one_of(ProxyMode),
                 "Where the proxy's URL comes from.",
                 '"environment"',
             ),
@@ -153,7 +153,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
         ),
         "mqtt": (
             Key("url", v.BROKER, "The broker: mqtt, mqtts, ws or wss. Without it, no MQTT."),
-            Key("version", redundancy_group(MqttVersion), "The protocol's version.", '"5"'),
+            Key("version", one_of(MqttVersion), "The protocol's version.", '"5"'),
             Key("client_id", v.CLIENT_ID, "This monitor's id; else the runner's, else the host's."),
             Key("topic_prefix", v.TOPIC, "What all topics begin with.", '"egress-monitor"'),
             Key("username", v.TEXT, "The broker's user.", '""'),
@@ -165,8 +165,8 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("max_pending", v.COUNT, "Events kept while the broker is away.", "2000"),
         ),
         "log": (
-            Key("format", redundancy_group(LogFormat), "How log lines look.", '"auto"'),
-            Key("level", redundancy_group(Level), "The least level that is logged.", '"info"'),
+            Key("format", one_of(LogFormat), "How log lines look.", '"auto"'),
+            Key("level", one_of(Level), "The least level that is logged.", '"info"'),
         ),
         "metadata": (
             Key(
@@ -195,7 +195,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
         "endpoint[]": (
             Key("id", v.ID, "Its name in metrics and on the page.", required=True),
             Key("host", v.HOST, "Host name, or an address.", required=True),
-            Key("protocol", redundancy_group(Protocol), "What is spoken with it.", '"https"'),
+            Key("protocol", one_of(Protocol), "What is spoken with it.", '"https"'),
             Key("port", v.PORT, "Its port; each protocol but tcp has a usual one."),
             Key("group", v.GROUP, "The group it is shown in.", '"custom"'),
             *_PER_TARGET,
@@ -209,7 +209,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("name", v.ID, "Its name in metrics, logs and on disk; else the URL's host."),
             Key(
                 "protocol",
-                redundancy_group(WriteVersion),
+                one_of(WriteVersion),
                 "The version that is tried first.",
                 '"2.0"',
             ),
@@ -224,9 +224,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
             Key("key_file", v.FILE, "PEM file of its key, where that is apart."),
             Key("proxy", v.PROXY_URL, 'Its proxy, "" for none; else as [proxy] says.'),
             Key("external_labels", table_of(v.LABEL, v.TEXT), "More labels.", "{}"),
-            Key(
-                "order", redundancy_group(WriteOrder), "What goes first after an outage.", '"auto"'
-            ),
+            Key("order", one_of(WriteOrder), "What goes first after an outage.", '"auto"'),
             Key("send_interval", v.DURATION, "How long samples are gathered.", '"5s"'),
             Key("timeout", v.DURATION, "How long one request may take.", '"30s"'),
             Key("max_samples_per_send", v.COUNT, "Samples in one request.", "10000"),
@@ -238,3 +236,14 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
 )
 """Tables by their path: ``groups.*`` is any table below ``groups``, ``endpoint[]`` each of
 the list of tables."""
+
+
+def top_level_keys() -> frozenset[str]:
+    """Return the names that can be at the top of the document: keys and tables."""
+    tables = {path.partition(".")[0].removesuffix("[]") for path in TABLES if path}
+    return frozenset(tables | {key.name for key in TABLES[""]})
+
+
+def nested_keys() -> frozenset[str]:
+    """Return the names of all keys in tables."""
+    return frozenset(key.name for path, keys in TABLES.items() if path for key in keys)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 
@@ -16,6 +18,15 @@ class BadValueError(ValueError):
         super().__init__(what)
         self.what = what
         self.remediation = remediation
+
+
+class MissingFileError(BadValueError):
+    """A file is not there, or cannot be opened, which may change by itself. ``path`` is None if
+    the text may be a secret in the wrong place rather than a path."""
+
+    def __init__(self, what: str, remediation: str, path: Path | None) -> None:
+        super().__init__(what, remediation)
+        self.path = path
 
 
 class BadItemsError(ValueError):
@@ -68,11 +79,13 @@ def _shown(raw: object) -> str:
     return names.get(type(raw), "this")
 
 
-def redundancy_group(values: type[StrEnum]) -> Kind:
-    """A choice."""
+def one_of(values: type[StrEnum]) -> Kind:
+    """A choice, in upper or lower case."""
     names = [member.value for member in values]
+    by_folded_name = {name.casefold(): name for name in names}
 
-    def parse(text: str) -> StrEnum:
+    def parse(given: str) -> StrEnum:
+        text = by_folded_name.get(given.casefold(), given)
         if text not in names:
             near = get_close_matches(text, names, n=1)
             remediation = (
@@ -98,7 +111,9 @@ def list_of(kind: Kind) -> Kind:
             raise BadItemsError(wrong)
         return tuple(values)
 
-    def from_text(text: str) -> list[object]:
+    def from_text(text: str) -> object:
+        if text.lstrip().startswith("["):
+            return toml_value(text)
         return [kind.from_text(part.strip()) for part in text.split(",") if part.strip()]
 
     return Kind(f"a list, each {kind.name}", (list,), parse, from_text, f"[{kind.example}]")
@@ -117,7 +132,23 @@ def table_of(name: Kind, value: Kind) -> Kind:
         return tuple(values)
 
     example = f"{{ {name.example.strip(chr(34))} = {value.example} }}"
-    return Kind(f"a table of {name.name} and {value.name}", (dict,), parse, example=example)
+    form = f"a table of {name.name} and {value.name}"
+    return Kind(form, (dict,), parse, toml_value, example)
+
+
+def toml_value(text: str) -> object:
+    """Read one TOML value, an array or an inline table for example.
+
+    Raises:
+        BadValueError: if it is not one.
+    """
+    try:
+        document = tomllib.loads(f"value = {text.strip()}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        document = {}
+    if document.keys() != {"value"}:
+        raise BadValueError("it is not a TOML value", 'write e.g. ["a", "b"] or { name = "value" }')
+    return document["value"]
 
 
 def text_kind(name: str, parse: Callable[[str], Any], example: str) -> Kind:

@@ -17,19 +17,19 @@ def mqtt_settings(reading: Reading) -> MqttSettings | None:
     values = dict(reading.table("mqtt"))
     url: BrokerUrl | None = values.pop("url", None)
     if url is None:
-        told = {problem.key for problem in reading.problems}
-        if values and not told & {"mqtt.url", "EGRESS_MONITOR_MQTT__URL"}:
+        if values and not reading.reported("mqtt.url"):
             reading.problem("mqtt.url", "it is missing", 'write url = "mqtts://host:port"')
         return None
     _check(values, url, reading)
-    values["password"] = read_secret(
-        "mqtt.password_file", values.pop("password_file", None), reading
-    )
+    values["password"] = read_secret("mqtt", "password", values, reading)
+    values.pop("password_file", None)
+    if reading.waits_for_file("mqtt."):
+        return None
     return MqttSettings(url.host, url.port, url.tls, url.websocket_path, **values)
 
 
 def _check(values: Mapping[str, Any], url: BrokerUrl, reading: Reading) -> None:
-    if "password_file" in values and not values.get("username"):
+    if values.keys() & {"password_file", "password"} and not values.get("username"):
         reading.problem("mqtt.username", "it is missing", "write the user of the password")
     for name in ("ca_file", "cert_file", "key_file"):
         if name in values and not url.tls:

@@ -5,28 +5,57 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from monitor.config.keys import TABLES, Key
-from monitor.config.kinds import BadItemsError, BadValueError
+from monitor.config.kinds import BadItemsError, BadValueError, MissingFileError
 from monitor.model.settings import Problem
 
-ENV_PREFIX = "EGRESS_MONITOR_"
-RESERVED = frozenset({"EGRESS_MONITOR_CONFIG"})
-"""Variables with our prefix that are no keys of the configuration."""
+
+@dataclass(frozen=True, slots=True)
+class FromVariable:
+    """A value of the document that a variable of the environment has set. ``secret``: it is a
+    secret itself, in the place of the key that names its file."""
+
+    value: object
+    variable: str
+    secret: bool = False
 
 
 @dataclass(slots=True)
 class Reading:
-    """What was read: values by the path of their table and their key, and the problems."""
+    """Values by the path of their table and their key, and the problems. ``missing`` holds files
+    that are not there yet, by the path of their key; ``ignored`` are variables that look like
+    ours."""
 
     file: str
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    missing: dict[str, tuple[Path, Problem]] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+    _invalid: set[str] = field(default_factory=set)
 
     def problem(self, key: str, what: str, remediation: str, *, file: str = "") -> None:
         """Note a problem."""
         self.problems.append(Problem(file or self.file, key, what, remediation))
+
+    def reported(self, key: str) -> bool:
+        """Return whether a problem of that key is noted already."""
+        told = any(problem.key == key for problem in self.problems)
+        return told or key in self.missing or key in self._invalid
+
+    def note(self, key: str, problem: Problem, file: Path | None = None) -> None:
+        """Note a problem of the value of a key; with ``file``, that this file is missing."""
+        self._invalid.add(key)
+        if file is None:
+            self.problems.append(problem)
+        else:
+            self.missing[key] = (file, problem)
+
+    def waits_for_file(self, prefix: str) -> bool:
+        """Return whether a file is missing that a key whose path begins so names."""
+        return any(key.startswith(prefix) for key in self.missing)
 
     def table(self, path: str) -> Mapping[str, Any]:
         """Return the values of a table; empty when it is not there."""
@@ -82,10 +111,12 @@ def _read_table(declared: str, path: str, raw: Mapping[str, object], reading: Re
     values = reading.tables.setdefault(path, {})
     for name, value in raw.items():
         where = f"{path}.{name}" if path else name
-        if name not in keys:
+        if isinstance(value, FromVariable) and value.secret:
+            values[name] = value.value
+        elif name not in keys:
             reading.problem(where, "there is no such key", _suggest(name, declared))
         else:
-            values |= _read_value(keys[name], value, reading, (reading.file, where))
+            values |= _read_value(keys[name], value, reading, where)
     for key in keys.values():
         if key.required and key.name not in raw:
             reading.problem(
@@ -93,17 +124,21 @@ def _read_table(declared: str, path: str, raw: Mapping[str, object], reading: Re
             )
 
 
-def _read_value(key: Key, raw: object, reading: Reading, where: tuple[str, str]) -> dict[str, Any]:
-    """Return the key with its value; nothing when it is wrong, which is noted for ``where``:
-    a file and a path in it."""
-    file, path = where
+def _read_value(key: Key, raw: object, reading: Reading, path: str) -> dict[str, Any]:
+    """Return the key with its value; nothing if that is wrong, which is noted. ``path`` is the
+    key's place in the document."""
+    file, place = reading.file, path
+    if isinstance(raw, FromVariable):
+        file, place, raw = "environment", raw.variable, raw.value
     try:
         return {key.name: key.kind.read(raw)}
     except BadItemsError as bad:
-        for number, error in bad.items.items():
-            reading.problem(f"{path}[{number}]", error.what, error.remediation, file=file)
+        for number, item in bad.items.items():
+            problem = Problem(file, f"{place}[{number}]", item.what, item.remediation)
+            reading.note(path, problem)
     except BadValueError as error:
-        reading.problem(path, error.what, error.remediation, file=file)
+        missing = error.path if isinstance(error, MissingFileError) else None
+        reading.note(path, Problem(file, place, error.what, error.remediation), missing)
     return {}
 
 
@@ -119,31 +154,3 @@ def _suggest(name: str, declared: str) -> str:
         where = f"[[{elsewhere[0][:-2]}]]" if elsewhere[0].endswith("[]") else f"[{elsewhere[0]}]"
         return f"it belongs into {where}" if elsewhere[0] else "it belongs to the top"
     return f"known keys are {', '.join(known)}"
-
-
-def read_environment(environ: Mapping[str, str], reading: Reading) -> None:
-    """Read ``EGRESS_MONITOR_<KEY>``, ``__`` standing between table and key, over what the
-    file said. An empty variable counts as not set."""
-    known = {
-        variable(table, key.name): (table, key)
-        for table, keys in TABLES.items()
-        for key in keys
-        if table == "" or table.isidentifier()
-    }
-    for name, text in sorted(environ.items()):
-        if not name.startswith(ENV_PREFIX) or name in RESERVED or not text:
-            continue
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            remediation = f"did you mean {near[0]}?" if near else "unset it, or see config.toml"
-            reading.problem(name, "there is no such key", remediation, file="environment")
-            continue
-        table, key = known[name]
-        values = reading.tables.setdefault(table, {})
-        values |= _read_value(key, key.kind.from_text(text), reading, ("environment", name))
-
-
-def variable(table: str, key: str) -> str:
-    """Return the environment variable of a key."""
-    path = f"{table}__{key}" if table else key
-    return ENV_PREFIX + path.upper()

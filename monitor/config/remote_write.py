@@ -18,8 +18,8 @@ def remote_writes(reading: Reading) -> tuple[RemoteWriteSettings, ...]:
     for number, values in reading.below("remote_write["):
         path = f"remote_write[{number}"
         _check(path, values, reading)
-        if "url" not in values:
-            continue  # that was told already
+        if "url" not in values or reading.waits_for_file(f"{path}."):
+            continue  # the URL's problem is noted; without a file nothing can be sent
         destination = _destination(values)
         if destination.name in found:
             what = f"two destinations are called {destination.name}"
@@ -58,11 +58,12 @@ def _destination(values: Mapping[str, Any]) -> RemoteWriteSettings:
 
 def _check(path: str, values: Mapping[str, Any], reading: Reading) -> None:
     """Note what no single key can tell to be wrong."""
-    proxy_paths = [k for k in ("bearer_token_file", "username", "sigv4_region") if values.get(k)]
-    if len(proxy_paths) > 1:
-        what = f"{' and '.join(proxy_paths)} exclude each other"
-        reading.problem(f"{path}.{proxy_paths[-1]}", what, "keep one of them")
-    if "password_file" in values and not values.get("username"):
+    methods = ("bearer_token_file", "bearer_token", "username", "sigv4_region")
+    given = [key for key in methods if values.get(key)]
+    if len(given) > 1:
+        what = f"{' and '.join(given)} exclude each other"
+        reading.problem(f"{path}.{given[-1]}", what, "keep one of them")
+    if values.keys() & {"password_file", "password"} and not values.get("username"):
         reading.problem(f"{path}.username", "it is missing", 'write username = "name"')
     if "key_file" in values and "cert_file" not in values:
         remediation = "name the certificate that the key is for"

@@ -8,7 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from monitor.common import identifiers
-from monitor.config.kinds import BadValueError, Kind, repeated, text_kind
+from monitor.config.kinds import (
+    BadValueError,
+    Kind,
+    MissingFileError,
+    repeated,
+    text_kind,
+)
 from monitor.config.urls import (
     parse_address,
     parse_allowed_host,
@@ -196,10 +202,14 @@ def parse_file(text: str) -> Path:
         with path.open("rb") as file:
             file.read(1)
     except (OSError, ValueError) as error:
-        reason = (getattr(error, "strerror", None) or "can't be read").lower()
-        # Where a file with a secret is to be named, the secret itself may have been written.
+        reason = (getattr(error, "strerror", None) or "it cannot be read").lower()
+        # The secret itself may have been written where a file that holds it is to be named.
         shown = text if text.startswith(("/", "./", "../")) else "this file"
-        raise BadValueError(f"{shown}: {reason}", "write the path of a readable file") from None
+        raise MissingFileError(
+            f"{shown}: {reason}",
+            "write the path of a readable file",
+            path if path.is_absolute() and isinstance(error, OSError) else None,
+        ) from None
     return path
 
 

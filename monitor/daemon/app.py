@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from errno import ESPIPE
 from random import Random
 
 import structlog
@@ -17,6 +18,7 @@ import structlog
 from monitor import __version__
 from monitor.catalog import build_targets
 from monitor.config import load_settings
+from monitor.config.source import ConfigSource
 from monitor.daemon import identity
 from monitor.daemon.log_writer import LogWriter
 from monitor.daemon.logging import configure
@@ -66,10 +68,13 @@ class Monitor:
         self,
         settings: Settings,
         environ: Mapping[str, str],
+        source: ConfigSource | None = None,
         output: LogWriter | None = None,
         notifier: Notifier | None = None,
     ) -> None:
-        """``output`` is the log's if this monitor is to configure logging."""
+        """``source`` is what a reload reads. ``output`` is the log's if this monitor is to
+        configure logging."""
+        self._source = source or ConfigSource(str(settings.source), settings.source)
         self.clock = SystemClock()
         self._output = output
         self._notifier = notifier or Notifier({})
@@ -117,6 +122,7 @@ class Monitor:
         self._remote_write = RemoteWrite(self.store, self.clock, environ)
         self._said_unknown: tuple[str, ...] = ()
         self._servers: tuple[str, ...] = ()
+        self._logged_missing: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Settings:
@@ -130,6 +136,7 @@ class Monitor:
         self._history_store.load()
         self._discovery.load()
         self.apply(self._settings)
+        self._log_ignored(self._settings)
         log.info(
             "started",
             version=__version__,
@@ -174,10 +181,13 @@ class Monitor:
         identity = self.store.identity
         rows = build_targets(settings, identity, self._servers, include_disabled=True, found=found)
         targets = share_of((row for row in rows if row.endpoint.enabled), settings.shard)
+        if _holds_probing(settings):
+            targets = ()
         self._watch.apply(targets)
         self._discovery.use(settings, engine, rows, targets)
         self._remote_write.apply(settings, engine.probe_context)
         self._say_unknown(targets)
+        self._log_missing_files(settings)
         self._look_over_proxies()
 
     def _take_in(self, status: TargetStatus) -> None:
@@ -198,6 +208,26 @@ class Monitor:
                 remediation="set them in the configuration, or let instance metadata tell them",
             )
         self._said_unknown = unknown
+
+    def _log_ignored(self, settings: Settings) -> None:
+        if settings.ignored_variables:
+            log.warning(
+                "variables ignored: no keys of the configuration", names=settings.ignored_variables
+            )
+
+    def _log_missing_files(self, settings: Settings) -> None:
+        missing = tuple(f"{found.key}: {found.reason}" for found in settings.missing_files)
+        self._note_problem(Part.FILES, ", ".join(missing))
+        if missing and missing != self._logged_missing:
+            log.warning(
+                "waiting for files",
+                files={
+                    found.key: f"{found.path}: {found.reason}" for found in settings.missing_files
+                },
+                probing=not _holds_probing(settings),
+                remediation="create them, or take their keys out of the configuration",
+            )
+        self._logged_missing = missing
 
     def _look_over_proxies(self) -> None:
         found = audit_proxies(self._settings.proxy, self._environ)
@@ -283,7 +313,11 @@ class Monitor:
         self_metrics.reloads += 1
         self._notifier.reloading()
         try:
-            settings = await asyncio.to_thread(load_settings, self._settings.source, self._environ)
+            if self._source.path is not None and self._source.path.is_fifo():
+                raise OSError(ESPIPE, "a pipe cannot be read again")
+            settings = await asyncio.to_thread(
+                load_settings, self._source, self._environ, wait_for_files=True
+            )
             engine = await asyncio.to_thread(self._make_engine, settings)
         except (ConfigError, OSError, ValueError) as error:
             self_metrics.last_reload_ok = False
@@ -304,6 +338,7 @@ class Monitor:
         settings = replace(settings, state=self._settings.state)
         if self._output is not None:
             configure(settings.log, self._output)
+        self._log_ignored(settings)
         self._watch.engine = engine
         self._mqtt.configure(
             settings.mqtt, engine.probe_context.resolver, engine.probe_context.trust_store
@@ -316,3 +351,9 @@ class Monitor:
         self._identity_wanted.set()
         log.info("configuration reloaded", targets=len(self.store.statuses))
         self._notifier.ready(f"probing {len(self.store.statuses)} targets")
+
+
+def _holds_probing(settings: Settings) -> bool:
+    """Whether probing waits: without its CAs or the proxy's password every result would be a
+    false alarm."""
+    return any(found.key.startswith(("tls.", "proxy.")) for found in settings.missing_files)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
+from monitor.common.watched_file import Stamp, stamps_of
 from monitor.config import load_settings
+from monitor.config.source import ConfigSource
 from monitor.daemon import signals
 from monitor.daemon.app import Monitor
 from monitor.daemon.config_watch import ConfigWatch
@@ -19,7 +21,7 @@ from monitor.daemon.page_server import PageServer
 from monitor.daemon.state_lock import StateInUseError, StateLock
 from monitor.daemon.supervision import Supervision, keep_running
 from monitor.daemon.systemd import Notifier
-from monitor.model.settings import Settings, StateSettings
+from monitor.model.settings import Settings, StateSettings, WebSettings
 from monitor.state.self_metrics import Part
 
 DRAIN_SECONDS = 1.0
@@ -33,18 +35,20 @@ _LOCK_RETRY = 0.25
 log = structlog.get_logger(__name__)
 
 
-def run(path: Path, environ: Mapping[str, str]) -> int:
+def run(source: Path | ConfigSource, environ: Mapping[str, str]) -> int:
     """Run until SIGTERM or SIGINT; returns the exit status.
 
     Raises:
         ConfigError: if the configuration can't be used; nothing was started then.
     """
-    settings = load_settings(path, environ)
+    source = ConfigSource(str(source), source) if isinstance(source, Path) else source
+    known = stamps_of([source.path] if source.path else [])
+    settings = load_settings(source, environ, wait_for_files=True)
     output = LogWriter(1)
     configure(settings.log, output)
     hook_exceptions()
     try:
-        return asyncio.run(_run(settings, environ, output))
+        return asyncio.run(_run(_Start(source, settings, environ, output, known)))
     except Exception:
         log.exception("ended by an error")
         return 1
@@ -52,7 +56,20 @@ def run(path: Path, environ: Mapping[str, str]) -> int:
         output.drain(DRAIN_SECONDS)
 
 
-async def _run(settings: Settings, environ: Mapping[str, str], output: LogWriter) -> int:
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What the process starts with. ``known`` holds the stamp of the configuration's file from
+    before it was read."""
+
+    source: ConfigSource
+    settings: Settings
+    environ: Mapping[str, str]
+    output: LogWriter
+    known: Mapping[Path, Stamp | None]
+
+
+async def _run(start: _Start) -> int:
+    settings, environ = start.settings, start.environ
     stop, reload = asyncio.Event(), asyncio.Event()
     notifier = Notifier(environ)
 
@@ -67,11 +84,18 @@ async def _run(settings: Settings, environ: Mapping[str, str], output: LogWriter
     lock, problem = await _lock_state(settings, stop)
     if not stop.is_set():
         used = replace(settings, state=StateSettings()) if problem else settings
-        monitor = Monitor(used, environ, output, notifier)
+        monitor = Monitor(used, environ, start.source, start.output, notifier)
         monitor.configured_state = settings.state
         if problem:
             monitor.store.self_metrics.problems[Part.STATE] = problem
-        await _serve(monitor, stop, reload, output, notifier)
+        supervision = Supervision(monitor.store.self_metrics, start.output, notifier)
+        watch = ConfigWatch(
+            lambda: _files(start.source, monitor.settings),
+            lambda: (missing.path for missing in monitor.settings.missing_files),
+            reload.set,
+            start.known,
+        )
+        await _serve(monitor, stop, reload, supervision, watch)
     if lock is not None:
         lock.release()
     return 0
@@ -81,14 +105,12 @@ async def _serve(
     monitor: Monitor,
     stop: asyncio.Event,
     reload: asyncio.Event,
-    output: LogWriter,
-    notifier: Notifier,
+    supervision: Supervision,
+    watch: ConfigWatch,
 ) -> None:
     """Run the monitor with everything around it, until ``stop`` is set."""
-    pages = PageServer(monitor.store, monitor.clock, monitor.settings.web)
-    monitor.on_settings = lambda settings: pages.apply(settings.web)
-    supervision = Supervision(monitor.store.self_metrics, output, notifier)
-    watch = ConfigWatch(lambda: _files(monitor.settings), reload.set)
+    pages = PageServer(monitor.store, monitor.clock, _web_settings(monitor.settings))
+    monitor.on_settings = lambda settings: pages.apply(_web_settings(settings))
     async with asyncio.TaskGroup() as group:
         around = [
             group.create_task(keep_running("listener", pages.run)),
@@ -100,9 +122,20 @@ async def _serve(
             task.cancel()
 
 
-def _files(settings: Settings) -> Iterator[Path]:
-    """Yield the files whose change calls for a reload."""
-    yield settings.source
+def _web_settings(settings: Settings) -> WebSettings | None:
+    """Return the settings to serve by; None while the certificate is missing: serving without
+    TLS instead would show passwords to the network."""
+    certificate = {"web.cert_file", "web.key_file"}
+    if any(missing.key in certificate for missing in settings.missing_files):
+        return None
+    return settings.web
+
+
+def _files(source: ConfigSource, settings: Settings) -> Iterator[Path]:
+    """Yield the files that the settings were read from."""
+    if source.path is not None:
+        yield source.path
+    yield from settings.secret_files
 
 
 async def _lock_state(settings: Settings, stop: asyncio.Event) -> tuple[StateLock | None, str]:

@@ -25,6 +25,16 @@ class Problem:
         return f"{self.file}: {self.key}: {self.what}; {self.remediation}"
 
 
+@dataclass(frozen=True, slots=True)
+class MissingFile:
+    """A file that the configuration names and that cannot be opened. ``key`` is the place in the
+    configuration, such as "web.token_file"; ``reason`` does not repeat the path."""
+
+    key: str
+    path: Path
+    reason: str
+
+
 class ConfigError(Exception):
     """The configuration is not usable; ``problems`` holds every problem in it."""
 
@@ -264,9 +274,12 @@ class RemoteWriteSettings:
     username: str = ""
     password_file: Path | None = None
     bearer_token_file: Path | None = None
+    password: Secret | None = None
+    bearer_token: Secret | None = None
     sigv4_region: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     header_files: tuple[tuple[str, Path], ...] = ()
+    header_secrets: tuple[tuple[str, Secret], ...] = ()
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
@@ -326,3 +339,6 @@ class Settings:
     discovery: DiscoverySettings = DiscoverySettings()
     mqtt: MqttSettings | None = None
     remote_write: tuple[RemoteWriteSettings, ...] = ()
+    missing_files: tuple[MissingFile, ...] = ()
+    secret_files: tuple[Path, ...] = ()
+    ignored_variables: tuple[str, ...] = ()

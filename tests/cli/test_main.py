@@ -12,6 +12,8 @@ import pytest
 from monitor import __version__
 from monitor.cli import main as cli
 from monitor.cli.options import Options
+from monitor.config import source
+from monitor.config.source import ConfigSource
 from monitor.model.settings import ConfigError, Problem
 from monitor.present.formats import Format
 
@@ -49,7 +51,7 @@ def test_arguments_become_options(command: Callable[[Command], list[Options]]) -
     arguments = ["check", "--config", "x.toml", "--format", "json"]
     assert cli.main([*arguments, "--only", "vscode", "--only", "aws-sts"]) == 1
     (options,) = calls
-    assert options.config == Path("x.toml")
+    assert options.config == ConfigSource("x.toml", Path("x.toml"))
     assert (options.format, options.only) == (Format.JSON, ("vscode", "aws-sts"))
 
 
@@ -109,17 +111,34 @@ def test_an_interrupt_is_130(command: Callable[[Command], list[Options]]) -> Non
     assert cli.main(["check"]) == 130
 
 
-def test_the_configuration_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_foreign_configuration_is_named_and_the_defaults_are_used(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[[Command], list[Options]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.chdir(tmp_path)
-    etc = tmp_path / "etc.toml"
-    monkeypatch.setattr(cli, "CONFIG_PLACES", (Path("config.toml"), etc))
-    assert cli.find_config(None, {}) == Path("config.toml")
-    etc.touch()
-    assert cli.find_config(None, {}) == etc
-    (tmp_path / "config.toml").touch()
-    assert cli.find_config(None, {}) == Path("config.toml")
-    assert cli.find_config(None, {cli.CONFIG_VARIABLE: "/a.toml"}) == Path("/a.toml")
-    assert cli.find_config("/b.toml", {cli.CONFIG_VARIABLE: "/a.toml"}) == Path("/b.toml")
+    monkeypatch.setattr(source, "PLACES", (Path("config.toml"),))
+    Path("config.toml").write_text('[agent]\ninterval = "10s"\n[[inputs.cpu]]\n')
+    calls = command(lambda _: 0)
+    assert cli.main(["check"]) == 0
+    assert calls[0].config == ConfigSource(source.DEFAULTS, passed_over=calls[0].config.passed_over)
+    said = capsys.readouterr().err
+    assert said == (
+        "config.toml: it is a configuration of Telegraf (keys: agent, inputs); "
+        "not used, configuration: (defaults)\n"
+    )
+    assert cli.main(["check", "--config", "config.toml"]) == 0
+    assert calls[1].config.path == Path("config.toml")
+
+
+def test_two_configurations_in_variables_are_one_problem_too_many(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EGRESS_MONITOR_CONFIG", "/a.toml")
+    monkeypatch.setenv("EGRESS_MONITOR_CONFIG_TOML", "x = 1")
+    assert cli.main(["validate"]) == 2
+    assert capsys.readouterr().err.startswith("environment: EGRESS_MONITOR_CONFIG_TOML: both ")
 
 
 def test_the_version_costs_no_heavy_import() -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from monitor.catalog import build_targets
 from monitor.config import load_settings
+from monitor.config.environment import overlay
 from monitor.config.keys import TABLES
-from monitor.config.reader import Reading, read_document, read_environment
+from monitor.config.reader import Reading, read_document
 from monitor.model.endpoint import Profile, Protocol
 from monitor.model.identity import Identity
 from monitor.model.secret import Secret
@@ -398,8 +399,8 @@ def test_rubbish_is_problems_and_never_a_crash(
     document: dict[str, object], variables: dict[str, str]
 ):
     reading = Reading("x")
-    read_document(document, reading)
-    read_environment({f"EGRESS_MONITOR_{k}": v for k, v in variables.items()}, reading)
+    environ = {f"EGRESS_MONITOR_{k}": v for k, v in variables.items()}
+    read_document(overlay(document, environ, reading), reading)
     assert all(str(problem) for problem in reading.problems)
 
 

@@ -115,7 +115,10 @@ class Daemon:
             assert ended() is None, f"it ended with {ended()}: {self.said()}"
             return condition()
 
-        wait_until(ready, f"{what}; log: {self.said()}", seconds)
+        try:
+            wait_until(ready, what, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; log: {self.said()}") from None
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")[-2_000:] if self.log.exists() else ""

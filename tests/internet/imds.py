@@ -95,9 +95,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def metadata(mode: Mode = Mode.NORMAL) -> Iterator[Server]:
-    """Serve on a free loopback port for the length of the block."""
-    server = Server(("127.0.0.1", 0), mode)
+def metadata(mode: Mode = Mode.NORMAL, port: int = 0) -> Iterator[Server]:
+    """Serve on a loopback port, by default a free one, for the length of the block."""
+    server = Server(("127.0.0.1", port), mode)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from monitor.model.secret import Secret
 from monitor.model.settings import RemoteWriteSettings
 from monitor.net.aws.credentials import AwsCredentials
 from monitor.net.aws.sigv4 import signed_headers
@@ -60,15 +61,42 @@ class SecretFile:
         return self._value
 
 
+@dataclass(frozen=True, slots=True)
+class GivenSecret:
+    """A secret that the configuration's variables hold."""
+
+    secret: Secret
+
+    def read(self) -> str:
+        """Return the secret.
+
+        Raises:
+            SecretError: if it is not one line of text.
+        """
+        value = self.secret.reveal()
+        if not value or not value.isprintable():
+            raise SecretError("the variable does not hold one line of text")
+        return value
+
+    def known(self) -> str:
+        """Return the secret."""
+        return self.secret.reveal()
+
+
+SecretSource = SecretFile | GivenSecret
+
+
 class Auth:
     """Authentication at one destination. ``aws`` is needed for signatures only."""
 
     def __init__(self, settings: RemoteWriteSettings, aws: AwsCredentials | None) -> None:
         self._settings = settings
         self._aws = aws
-        self._token = _file(settings.bearer_token_file)
-        self._password = _file(settings.password_file)
-        self._headers = {name: SecretFile(path) for name, path in settings.header_files}
+        self._token = _source(settings.bearer_token, settings.bearer_token_file)
+        self._password = _source(settings.password, settings.password_file)
+        files = {name: SecretFile(path) for name, path in settings.header_files}
+        given = {name: GivenSecret(secret) for name, secret in settings.header_secrets}
+        self._headers: dict[str, SecretSource] = {**files, **given}
         self._signature: dict[str, str] = {}
 
     def plain(self) -> dict[str, str]:
@@ -133,12 +161,14 @@ class Auth:
             if len(value) >= _SHORTEST:
                 yield value
 
-    def _files(self) -> Iterator[SecretFile]:
+    def _files(self) -> Iterator[SecretSource]:
         yield from (f for f in (self._token, self._password, *self._headers.values()) if f)
 
     def _pair(self, password: str) -> str:
         return base64.b64encode(f"{self._settings.username}:{password}".encode()).decode()
 
 
-def _file(path: Path | None) -> SecretFile | None:
+def _source(given: Secret | None, path: Path | None) -> SecretSource | None:
+    if given is not None:
+        return GivenSecret(given)
     return SecretFile(path) if path else None
