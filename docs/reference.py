@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -97,9 +98,38 @@ def configuration() -> str:
     return "\n".join((_CONFIGURATION, *tables))
 
 
+def client_differences() -> str:
+    """Return the text of client-differences.md."""
+    rows = tomllib.loads((FOLDER / "client_differences.toml").read_text())["difference"]
+    lines = [
+        "# Differences between clients",
+        "",
+        "Written by `make reference` from `docs/client_differences.toml`: change that, not this.",
+        "",
+        "The runner is a Go program, so Go decides what the monitor calls reached. This is every",
+        "known difference that remains. Go's column was recorded with Go 1.26.8: `make oracles`",
+        "records it again, and the tests compare. The last column names the test of the monitor's.",
+        "",
+    ]
+    for section in dict.fromkeys(row["section"] for row in rows):
+        lines += [f"## {section}", "", "| what | " + " | ".join(_CLIENTS) + " | reason | test |"]
+        lines.append("| --- " * (len(_CLIENTS) + 3) + "|")
+        for row in rows:
+            if row["section"] == section:
+                cells = [row[name.lower()] or "-" for name in _CLIENTS]
+                proof = f"[{Path(row['proof']).name}](../{row['proof']})"
+                lines.append(f"| {' | '.join([row['subject'], *cells, row['reason'], proof])} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+_CLIENTS = ("Go", "glibc", "curl", "Monitor")
+
+
 def written() -> Mapping[str, str]:
     """Return the text of each reference by its file's name."""
     makers: Mapping[str, Callable[[], str]] = {
+        "client-differences.md": client_differences,
         "metrics.md": metrics,
         "configuration.md": configuration,
         "causes.md": runbook,

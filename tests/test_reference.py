@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
 from docs.reference import FOLDER, written
@@ -19,3 +21,11 @@ def test_every_metric_that_is_served_is_in_the_reference():
     names = {metric.name for metric in families(realistic_board())}
     missing = [n for n in names if f"`{n}`" not in text and f"`{n}_total`" not in text]
     assert missing == []
+
+
+def test_every_difference_between_clients_has_a_test_of_the_monitor():
+    rows = tomllib.loads((FOLDER / "client_differences.toml").read_text())["difference"]
+    assert len({row["subject"] for row in rows}) == len(rows)
+    for row in rows:
+        assert (FOLDER.parent / row["proof"]).is_file(), row["subject"]
+        assert all(row[column] for column in ("go", "monitor", "reason")), row["subject"]
