@@ -43,7 +43,7 @@ from monitor.model.settings import Settings, TargetSettings
 from monitor.model.state import State
 from monitor.model.target import Addresses, Target
 from monitor.net.proxy.audit import ProxyAudit
-from monitor.state.self_metrics import MqttMetrics, SelfMetrics
+from monitor.state.self_metrics import GuardedPart, MqttMetrics, SelfMetrics
 from monitor.state.store import StateStore
 
 NOW = 1_800_000_000.0
@@ -108,6 +108,7 @@ def realistic_board() -> StateStore:
     for lag in (0.0001, 0.2, 30.0):
         self_metrics.loop_lag.observe(lag)
         self_metrics.lateness.observe(lag)
+    self_metrics.internal_errors[GuardedPart.EXPORTER] = 1
     identity = Identity(REGION, "eu-central-1a", "123456789012", "vpc-1", "subnet-1", "i-1", "r-1")
     gateways = (
         Gateway("us01", State.UP, (0.09, 0.1), ("gateway-us01",)),

@@ -29,6 +29,7 @@ from monitor.export.mqtt.exporter import MqttExporter
 from monitor.export.remote_write.service import RemoteWrite
 from monitor.health.status import TargetStatus
 from monitor.model.settings import ConfigError, Settings
+from monitor.model.starvation import HostStarvation, Starvation
 from monitor.model.target import Target
 from monitor.net.clock import SystemClock
 from monitor.net.proxy.audit import audit_proxies
@@ -40,8 +41,9 @@ from monitor.scheduler.pulse import Pulses
 from monitor.scheduler.shard import share_of
 from monitor.state.event_log import identity_fields, log_event
 from monitor.state.events import Events
+from monitor.state.guard import Guard
 from monitor.state.history_store import HistoryStore
-from monitor.state.self_metrics import Part
+from monitor.state.self_metrics import GuardedPart, Part
 from monitor.state.store import StateStore
 
 IDENTITY_RETRY = (2.0, 10.0, 300.0)
@@ -83,14 +85,20 @@ class Monitor:
 
         self._identity_wanted = asyncio.Event()
         self.store = StateStore(identity=identity.from_environment(settings, environ))
-        self.events = Events()
+        self.guard = Guard(self.store.self_metrics)
+        self.events = Events(lambda error: self.guard.failed(GuardedPart.LISTENER, error))
         self.events.subscribe(log_event)
         self._settings = settings
         self.configured_state = settings.state
         """What the configuration says; the settings in force may do without."""
 
         self._environ = environ
-        self._lag = LagMeter(self.store.self_metrics.loop_lag.observe)
+        self._lag = LagMeter(
+            self.store.self_metrics.loop_lag.observe,
+            on_stall=self._count_stall,
+            on_starvation=self._take_in_starvation,
+            time=self.clock.time,
+        )
         self._history_store = HistoryStore(settings.state.directory, self.store, self.clock)
         random = Random()  # noqa: S311 - jitter, not secrets
         self._discovery = Discovery(
@@ -110,6 +118,7 @@ class Monitor:
             clock=self.clock,
             random=random,
             on_result=self._take_in,
+            guard=self.guard,
         )
         self._pulses = Pulses(
             self.store, random, self._watch.suspect_way_out, self._watch.way_out_changed
@@ -148,7 +157,7 @@ class Monitor:
         try:
             async with asyncio.TaskGroup() as group:
                 for name, part in self._parts(reload):
-                    group.create_task(keep_running(name, part))
+                    group.create_task(keep_running(name, part, self.guard))
                 group.create_task(self._watch.probe_forever(group))
                 await stop.wait()
                 raise _StoppedError
@@ -191,12 +200,20 @@ class Monitor:
         self._look_over_proxies()
 
     def _take_in(self, status: TargetStatus) -> None:
-        self._discovery.look_at(status)
-        self._remote_write.on_result(status)
+        with self.guard(GuardedPart.EXPORTER):
+            self._discovery.look_at(status)
+        with self.guard(GuardedPart.EXPORTER):
+            self._remote_write.on_result(status)
 
     def _make_engine(self, settings: Settings) -> Engine:
         probe_context = make_probe_context(settings, self._environ, self.clock)
-        return Engine(probe_context, settings.schedule, lag=self._lag)
+        return Engine(probe_context, settings.schedule, lag=self._lag, guard=self.guard)
+
+    def _take_in_starvation(self, starvation: HostStarvation | None) -> None:
+        self._watch.take_in_starvation(starvation)
+
+    def _count_stall(self, reason: Starvation, seconds: float) -> None:
+        self.store.self_metrics.starved_seconds[reason] += seconds
 
     def _say_unknown(self, targets: tuple[Target, ...]) -> None:
         unknown = tuple(sorted({name for target in targets for name in target.missing_values}))

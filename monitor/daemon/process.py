@@ -113,9 +113,9 @@ async def _serve(
     monitor.on_settings = lambda settings: pages.apply(_web_settings(settings))
     async with asyncio.TaskGroup() as group:
         around = [
-            group.create_task(keep_running("listener", pages.run)),
-            group.create_task(keep_running("supervision", supervision.run)),
-            group.create_task(keep_running("configuration watch", watch.run)),
+            group.create_task(keep_running("listener", pages.run, monitor.guard)),
+            group.create_task(keep_running("supervision", supervision.run, monitor.guard)),
+            group.create_task(keep_running("configuration watch", watch.run, monitor.guard)),
         ]
         await monitor.run(stop, reload)
         for task in around:

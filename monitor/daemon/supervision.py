@@ -10,7 +10,8 @@ import structlog
 
 from monitor.daemon.log_writer import LogWriter
 from monitor.daemon.systemd import Notifier
-from monitor.state.self_metrics import Part, SelfMetrics
+from monitor.state.guard import Guard
+from monitor.state.self_metrics import GuardedPart, Part, SelfMetrics
 
 PERIOD = 1.0
 _RESTART = (1.0, 60.0)
@@ -19,16 +20,16 @@ _RESTART = (1.0, 60.0)
 log = structlog.get_logger(__name__)
 
 
-async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Run a part until cancelled. An exception in it is logged, and the part runs again: no part
-    ends the process."""
+async def keep_running(name: str, run: Callable[[], Awaitable[None]], guard: Guard) -> None:
+    """Run a part until cancelled. An exception in it is logged and counted, and the part runs
+    again: no part ends the process."""
     pause = _RESTART[0]
     while True:
         begun = time.monotonic()
         try:
             await run()
-        except Exception:
-            log.exception("a part failed and is run again", part=name)
+        except Exception as error:  # noqa: BLE001 - logged and counted
+            guard.failed(GuardedPart.TASK, error, task=name)
         else:
             return
         pause = _RESTART[0] if time.monotonic() - begun > _RESTART[1] else pause

@@ -556,6 +556,35 @@ class Cause(StrEnum):
         ),
     )
 
+    STARVED_HOST = (
+        "starved_host",
+        CauseRecord(
+            section=Section.ROUTE,
+            cause_class=CauseClass.HOST,
+            sentence="The monitor does not get to run on this host.",
+            remediation=(
+                "Raise the CPU of the monitor's container (0.1 vCPU suffices for 100 targets), or "
+                "move what competes for the CPU of this host."
+            ),
+            symptom=(
+                "this process did not run for a good part of the last 30 s: its container is over "
+                "its CPU limit, other programs have the CPU, or it was stopped or suspended. "
+                "Probes of that time are not counted, so nothing else is reported."
+            ),
+            confirm=(
+                "`cat /sys/fs/cgroup/cpu.stat` (`throttled_usec` grows), `uptime`, "
+                "`cat /proc/PID/schedstat` (the second number grows: nanoseconds spent waiting for "
+                "a CPU), `egress_starved_seconds_total`."
+            ),
+            fix=(
+                "raise `cpu` of the container or task, or take its CPU limit away; on a shared "
+                "host raise its CPU weight (`CPUWeight=`, `cpu` shares)."
+            ),
+            request="nothing: it is this host.",
+            severity=Severity.DEGRADED,
+        ),
+    )
+
     LOCAL_RESOURCE_EXHAUSTED = (
         "local_resource_exhausted",
         CauseRecord(
@@ -1842,7 +1871,7 @@ class Cause(StrEnum):
             sentence="The monitor itself failed while probing {host}: {error}.",
             remediation="This is a bug in Egress Monitor. Report it with the lines from the log.",
             symptom="the monitor failed itself. It is never told as a fault of the network.",
-            confirm="the log line `prober failed` with its traceback.",
+            confirm="the log line `internal error` with its traceback.",
             fix="report it as a bug, with that line; the next version mends it.",
             request="nothing.",
         ),

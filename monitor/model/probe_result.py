@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from monitor.model.starvation import Starvation
+
 
 class Family(StrEnum):
     """An address family."""
@@ -258,9 +260,10 @@ class ProbeResult:
     reached; single connections may have failed even then (one family of two, one address of
     several). ``clock_offset`` is the peer's clock minus ours, in seconds, if the protocol reveals
     it. ``loop_lag`` is the largest event-loop lag during the probe: if it is not small compared
-    with the phases, they are not trustworthy. ``proxy`` is ``host:port`` of the proxy to use;
-    ``resolution`` is then that of the proxy's name. ``alternate`` is the result of the other proxy
-    path, if both are compared; it never decides the state.
+    with the phases, they are not trustworthy. ``starvation`` is set if this process did not run for
+    a good part of the probe: the result is inadmissible then. ``proxy`` is ``host:port`` of the
+    proxy to use; ``resolution`` is then that of the proxy's name. ``alternate`` is the result of
+    the other proxy path, if both are compared; it never decides the state.
     """
 
     target_id: str
@@ -272,7 +275,13 @@ class ProbeResult:
     proxy: str | None = None
     clock_offset: float | None = None
     loop_lag: float = 0.0
+    starvation: Starvation | None = None
     alternate: ProbeResult | None = None
+
+    @property
+    def admissible(self) -> bool:
+        """Whether the result says something about the network."""
+        return self.starvation is None
 
     @property
     def ok(self) -> bool:

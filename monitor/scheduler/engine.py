@@ -1,4 +1,4 @@
-"""Runs one measurement within the limits: so many at once, so many a second, never for ever."""
+"""Runs probes under the configured concurrency, rate and time limits."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
-
-import structlog
 
 from monitor.common.rate_limit import TokenBucket
 from monitor.diagnosis.causes import diagnose
@@ -25,14 +23,18 @@ from monitor.net.sockets.trust_store import TrustStore
 from monitor.probes import Probe, prober
 from monitor.probes.context import ProbeContext
 from monitor.scheduler.loop_lag import LagMeter
+from monitor.state.guard import Guard
+from monitor.state.self_metrics import GuardedPart, SelfMetrics
 
 if TYPE_CHECKING:
     import aiohttp
 
 GRACE = 2.0
-"""Seconds that a prober may take beyond its deadline before it is cut off as hung."""
+"""Time that a prober may take beyond its deadline before it is cancelled as hung: 2 s, not counting
+time in which this process did not run."""
 
-log = structlog.get_logger(__name__)
+_LATE = 0.5
+"""Lateness of the cut-off timer that shows a stall of this process: 500 ms."""
 
 
 def make_probe_context(
@@ -75,7 +77,7 @@ def _session() -> aiohttp.ClientSession:
 
 
 class Engine:
-    """Measures targets: bounds how many are in flight and how many start in a second."""
+    """Measures targets: bounds how many probes are in flight and how many start per second."""
 
     def __init__(
         self,
@@ -83,25 +85,34 @@ class Engine:
         limits: ScheduleSettings,
         *,
         lag: LagMeter | None = None,
+        guard: Guard | None = None,
         find_prober: Callable[[str], Probe] = prober,
     ) -> None:
+        """``lag`` tells which results are inadmissible; ``guard`` counts internal errors."""
         self._places = asyncio.Semaphore(limits.max_in_flight)
         rate = limits.max_connections_per_second
         self._starts = TokenBucket(rate, burst=max(1.0, rate / 5))
         self.probe_context = replace(probe_context, starts=self._starts)
         self._lag = lag or LagMeter()
+        self._guard = guard or Guard(SelfMetrics())
         self._find_prober = find_prober
 
     async def measure(
         self, target: Target, probe: Probe | None = None
     ) -> tuple[ProbeResult, Diagnosis]:
-        """Measure ``target`` once, by its own prober or by ``probe``, and say what it means.
-        Raises nothing but cancellation."""
+        """Measure ``target`` once, by its own prober or by ``probe``, and diagnose the result.
+        Raises nothing except cancellation."""
         probe_result = await self._bounded(target, self.probe_context, probe)
-        return probe_result, diagnose(target, probe_result)
+        try:
+            return probe_result, diagnose(target, probe_result)
+        except Exception as error:  # noqa: BLE001 - logged and counted
+            self._guard.failed(GuardedPart.DIAGNOSIS, error, target=target.id)
+            failed = _internal(target, probe_result.started_at, probe_result.duration, error)
+            failed = replace(failed, starvation=probe_result.starvation)
+            return failed, diagnose(target, failed)
 
     async def follow_up(self, follow_up: FollowUp) -> ProbeResult:
-        """Take a second look within the same limits. Raises nothing but cancellation."""
+        """Run a follow-up probe within the same limits. Raises nothing except cancellation."""
         return await self._bounded(*_as_follow_up(follow_up, self.probe_context))
 
     async def _bounded(
@@ -114,27 +125,70 @@ class Engine:
             begun = loop.time()
             probe_result = await self._guarded(target, probe_context, probe)
         lag = self._lag.worst_since(begun)
-        return replace(probe_result, loop_lag=lag) if lag else probe_result
+        starvation = self._lag.starvation_during(begun, loop.time())
+        if not lag and starvation is None:
+            return probe_result
+        return replace(probe_result, loop_lag=lag, starvation=starvation)
 
     async def _guarded(
         self, target: Target, probe_context: ProbeContext, probe: Probe | None
     ) -> ProbeResult:
-        """Run the prober; a bug in it, or one that hangs, is an attempt that says so."""
-        clock = self.probe_context.clock
+        """Run the prober. An exception in it, or a prober that hangs, is a result that says so."""
+        clock, loop = self.probe_context.clock, asyncio.get_running_loop()
         started_at, begun = clock.time(), clock.monotonic()
+        limit = target.timeout + GRACE
         try:
-            async with asyncio.timeout(target.timeout + GRACE):
-                probe = probe or self._find_prober(target.endpoint.prober)
-                return await probe(target, probe_context)
-        except Exception as error:
-            log.exception("prober failed", target=target.id, prober=target.endpoint.prober)
-            name = type(error).__name__
-            failure = Failure(Phase.CONNECT, FailureKind.INTERNAL, f"unexpected {name}", code=name)
-            return ProbeResult(target.id, started_at, clock.monotonic() - begun, failure=failure)
+            async with asyncio.timeout(None) as cutoff:
+                watchdog = _Watchdog(loop, cutoff, limit)
+                try:
+                    probe = probe or self._find_prober(target.endpoint.prober)
+                    return await probe(target, probe_context)
+                finally:
+                    watchdog.cancel()
+        except Exception as error:  # noqa: BLE001 - logged and counted
+            facts = {"target": target.id, "prober": target.endpoint.prober}
+            self._guard.failed(GuardedPart.PROBER, error, **facts)
+            return _internal(target, started_at, clock.monotonic() - begun, error)
+
+
+class _Watchdog:
+    """Cancels a prober that hangs. A stall of this process is not the prober's fault: if the timer
+    itself is late, the prober gets the time again, so that its own deadline ends it."""
+
+    __slots__ = ("_cutoff", "_due", "_loop", "_timer")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, cutoff: asyncio.Timeout, seconds: float
+    ) -> None:
+        self._loop = loop
+        self._cutoff = cutoff
+        self._arm(seconds)
+
+    def _arm(self, seconds: float) -> None:
+        self._due = self._loop.time() + seconds
+        self._timer = self._loop.call_at(self._due, self._over)
+
+    def _over(self) -> None:
+        now = self._loop.time()
+        if now - self._due >= _LATE:
+            self._arm(GRACE)
+        else:
+            self._cutoff.reschedule(now)
+
+    def cancel(self) -> None:
+        """Stop watching: the prober is done."""
+        self._timer.cancel()
+
+
+def _internal(target: Target, started_at: float, duration: float, error: Exception) -> ProbeResult:
+    """Return the result of a probe that an error of our own ended."""
+    name = type(error).__name__
+    failure = Failure(Phase.CONNECT, FailureKind.INTERNAL, f"unexpected {name}", code=name)
+    return ProbeResult(target.id, started_at, duration, failure=failure)
 
 
 def _as_follow_up(follow_up: FollowUp, probe_context: ProbeContext) -> tuple[Target, ProbeContext]:
-    """Return target and tools of a look: it goes directly, but for one that tries the proxy."""
+    """Return target and context of a follow-up probe: direct, except if it tries the proxy."""
     probe_context = replace(probe_context, segment=follow_up.segment)
     if follow_up.rival is Rival.THROUGH_PROXY:
         return replace(follow_up.target, proxy=None), replace(

@@ -15,7 +15,10 @@ from monitor.incidents.followup_plan import FollowUp
 from monitor.incidents.followup_runner import FollowUpRunner
 from monitor.incidents.incident_log import awaiting, updated_incident_log
 from monitor.incidents.lifecycle import correlate
+from monitor.incidents.starved_host import starved_host
+from monitor.model.causes import Cause
 from monitor.model.probe_result import ProbeResult
+from monitor.model.starvation import HostStarvation
 from monitor.model.state import State
 from monitor.net.clock import Clock
 from monitor.scheduler.corroborate import corroborated
@@ -26,6 +29,8 @@ from monitor.state.events import (
     redundant_groups_changed,
     state_changed,
 )
+from monitor.state.guard import Guard
+from monitor.state.self_metrics import GuardedPart
 from monitor.state.store import StateStore
 
 CORRELATION_SHARE = 1 / 20
@@ -42,7 +47,10 @@ class IncidentTracker:
         events: Events,
         clock: Clock,
         run_follow_up: Callable[[FollowUp], Coroutine[Any, Any, ProbeResult]],
+        *,
+        guard: Guard | None = None,
     ) -> None:
+        self._guard = guard or Guard(store.self_metrics)
         self._store = store
         self._events = events
         self._clock = clock
@@ -58,6 +66,13 @@ class IncidentTracker:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_at(self._not_before, self._correlate_in_turn)
 
+    def take_in_starvation(self, starvation: HostStarvation | None) -> None:
+        """Take in whether this process gets to run, and open or close the incident about it."""
+        before, self._store.starvation = self._store.starvation, starvation
+        if (before is None) != (starvation is None):
+            with self._guard(GuardedPart.INCIDENTS):
+                self.correlate()
+
     def correlate(self) -> None:
         """Derive the incidents from the statuses now."""
         now = self._clock.time()
@@ -65,12 +80,14 @@ class IncidentTracker:
         self._rollup_redundant_groups(now)
         clock = estimate(((s.target.host, s.probe_result) for s in statuses), now)
         self._store.clock = clock
-        skewed = clock is not None and clock.skewed
-        if not self._store.incidents and not skewed and all(map(_is_well, statuses)):
+        wrong = (clock is not None and clock.skewed) or self._store.starvation is not None
+        if not self._store.incidents and not wrong and all(map(_is_well, statuses)):
             return
         before = self._store.incidents
-        incidents = self.follow_ups.consider(correlate(statuses, before, now), statuses)
-        incidents += awaiting(before, incidents, [s.target.id for s in statuses if _awaits(s)])
+        others = tuple(i for i in before if i.cause is not Cause.STARVED_HOST)
+        incidents = self.follow_ups.consider(correlate(statuses, others, now), statuses)
+        incidents += awaiting(others, incidents, [s.target.id for s in statuses if _awaits(s)])
+        incidents = (*starved_host(self._store.starvation, before), *incidents)
         self._events.publish(*incidents_changed(before, incidents, now))
         self._store.incidents = incidents
         self._store.incident_log = updated_incident_log(self._store.incident_log, incidents, now)
@@ -79,7 +96,8 @@ class IncidentTracker:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         self._timer = None
-        self.correlate()
+        with self._guard(GuardedPart.INCIDENTS):
+            self.correlate()
         self._not_before = begun + (loop.time() - begun) / CORRELATION_SHARE
 
     def _confirm_corroborated(self, now: float) -> None:

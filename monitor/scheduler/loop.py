@@ -20,6 +20,7 @@ from monitor.health.machine import Health
 from monitor.health.status import TargetStatus
 from monitor.incidents.followup_plan import FollowUp
 from monitor.model.probe_result import ProbeResult
+from monitor.model.starvation import HostStarvation
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.net.clock import Clock
@@ -29,10 +30,10 @@ from monitor.scheduler.incident_tracker import IncidentTracker
 from monitor.scheduler.pipeline import Pipeline
 from monitor.scheduler.schedule import Schedule, next_slot, slots_between
 from monitor.scheduler.spacing import Spacing
-from monitor.state.events import (
-    Events,
-)
+from monitor.state.events import Events
+from monitor.state.guard import Guard
 from monitor.state.history_store import HistoryStore
+from monitor.state.self_metrics import GuardedPart
 from monitor.state.store import StateStore
 
 RAMP = 5.0
@@ -79,15 +80,24 @@ class ProbeLoop:
         clock: Clock,
         random: Random,
         on_result: Callable[[TargetStatus], None] = lambda _: None,
+        guard: Guard | None = None,
     ) -> None:
         """``on_result`` is called with each status that has a new result."""
+        self._guard = guard or Guard(store.self_metrics)
         self.engine = engine
         self._store = store
         self._history_store = history_store
         self._random = random
-        self._incidents = IncidentTracker(store, events, clock, self._run_follow_up)
+        self._incidents = IncidentTracker(
+            store, events, clock, self._run_follow_up, guard=self._guard
+        )
         self._pipeline = Pipeline(
-            store, events, clock, on_state=self._incidents.take_in, on_result=on_result
+            store,
+            events,
+            clock,
+            on_state=self._incidents.take_in,
+            on_result=on_result,
+            guard=self._guard,
         )
         self._schedule = Schedule()
         self._spacing = Spacing()
@@ -184,8 +194,13 @@ class ProbeLoop:
         before = self._pipeline.process(
             status, probe_result, diagnosis, corroborated=self._pulse_confirms(status, begun)
         )
-        self._follow_up(status, before)
-        self._set_due(status, begun, loop.time())
+        with self._guard(GuardedPart.SCHEDULE):
+            if probe_result.admissible:
+                self._follow_up(status, before)
+        # The target is in its next slot even if what chooses a better one fails.
+        self._schedule.set(target_id, next_slot(loop.time(), target.interval, phase))
+        with self._guard(GuardedPart.SCHEDULE):
+            self._set_due(status, begun, loop.time())
 
     def _as_due(self, status: TargetStatus) -> Target:
         """Return the target as it is to be measured: quickly, where it only confirms. What
@@ -273,6 +288,10 @@ class ProbeLoop:
                 self._quick.add(target.id)
         self._schedule.set(target.id, due)
         self._changed.set()
+
+    def take_in_starvation(self, starvation: HostStarvation | None) -> None:
+        """Take in whether this process gets to run; open or close the incident about it."""
+        self._incidents.take_in_starvation(starvation)
 
     def _start(self, target: Target, now: float) -> None:
         if not target.missing_values:

@@ -17,9 +17,12 @@ from monitor.health.status import TargetStatus
 from monitor.health.timeline import observe
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.probe_result import ProbeResult
+from monitor.model.starvation import Starvation
 from monitor.net.clock import Clock
 from monitor.scheduler.rollup import Rollup
 from monitor.state.events import Events, state_changed
+from monitor.state.guard import Guard
+from monitor.state.self_metrics import GuardedPart
 from monitor.state.store import StateStore
 
 log = structlog.get_logger(__name__)
@@ -37,9 +40,11 @@ class Pipeline:
         policy: HealthPolicy | None = None,
         on_state: Callable[[TargetStatus], None] = lambda _: None,
         on_result: Callable[[TargetStatus], None] = lambda _: None,
+        guard: Guard | None = None,
     ) -> None:
-        """``on_state`` is called after the state is known and before anybody else reads it:
+        """``on_state`` is called after the state is known and before any reader of the store:
         incidents are derived there. ``on_result`` is called last, once per result."""
+        self._guard = guard or Guard(store.self_metrics)
         self.policy = policy or HealthPolicy()
         self.rollup = Rollup(store)
         self._store = store
@@ -56,17 +61,36 @@ class Pipeline:
         *,
         corroborated: bool = False,
     ) -> Health:
-        """Process one result of ``status`` and return the health before it. ``corroborated``: a
-        failed pulse preceded it, so that one failure is enough."""
-        now, before = self._clock.time(), status.health
-        diagnosis = self._assess_quality(status, probe_result, diagnosis, now)
-        self._count(status, probe_result, diagnosis)
-        self._advance_health(status, diagnosis, now, corroborated=corroborated)
-        self._remember(status, probe_result, now)
-        self._announce(status, before, now)
-        self._on_state(status)
-        self._on_result(status)
+        """Process one result of ``status`` and return the health before it.
+
+        ``corroborated``: a failed pulse preceded it, so that one failure is enough. A result that
+        is not admissible changes nothing. A step that raises is logged and counted; the others run
+        all the same.
+        """
+        now, before, guard = self._clock.time(), status.health, self._guard
+        self._store.self_metrics.last_completed_at = now
+        if probe_result.starvation is not None:
+            self._discard(status, probe_result.starvation)
+            return before
+        with guard(GuardedPart.HEALTH):
+            diagnosis = self._assess_quality(status, probe_result, diagnosis, now)
+        with guard(GuardedPart.HEALTH):
+            self._count(status, probe_result, diagnosis)
+            self._advance_health(status, diagnosis, now, corroborated=corroborated)
+        with guard(GuardedPart.HISTORY):
+            self._remember(status, probe_result, now)
+        with guard(GuardedPart.LISTENER):
+            self._announce(status, before, now)
+        with guard(GuardedPart.INCIDENTS):
+            self._on_state(status)
+        with guard(GuardedPart.EXPORTER):
+            self._on_result(status)
         return before
+
+    def _discard(self, status: TargetStatus, reason: Starvation) -> None:
+        """Count a result that says nothing about the network, because this process did not run."""
+        self._store.self_metrics.inadmissible[reason] += 1
+        log.debug("probe discarded", target=status.target.id, reason=reason.value)
 
     def _assess_quality(
         self, status: TargetStatus, probe_result: ProbeResult, diagnosis: Diagnosis, now: float
@@ -99,7 +123,6 @@ class Pipeline:
     def _remember(self, status: TargetStatus, probe_result: ProbeResult, now: float) -> None:
         latency = sum(probe_result.phases.values()) if probe_result.ok else None
         status.timeline = observe(status.timeline, status.state, latency, now)
-        self._store.self_metrics.last_completed_at = now
 
     def _announce(self, status: TargetStatus, before: Health, now: float) -> None:
         """Log the result, and publish what changed: state, issuer, preferred gateway."""

@@ -50,11 +50,13 @@ Listener = Callable[[Event], None]
 
 
 class Events:
-    """Delivers each event to every subscriber, in order. A subscriber returns at once and raises
-    nothing; slow work belongs in a task of its own."""
+    """Delivers each event to every subscriber, in order. A subscriber returns at once; slow work
+    belongs in a task of its own. If one raises, ``failed`` gets the exception, and the others get
+    the event all the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[[Exception], None] | None = None) -> None:
         self._listeners: list[Listener] = []
+        self._failed = failed
 
     def subscribe(self, listener: Listener) -> None:
         """Call ``listener`` with every event from now on."""
@@ -64,7 +66,15 @@ class Events:
         """Deliver events to all subscribers."""
         for event in events:
             for listener in self._listeners:
-                listener(event)
+                self._deliver(listener, event)
+
+    def _deliver(self, listener: Listener, event: Event) -> None:
+        try:
+            listener(event)
+        except Exception as error:
+            if self._failed is None:
+                raise
+            self._failed(error)
 
 
 def state_changed(status: TargetStatus, diagnosis: Diagnosis, now: float) -> Event:

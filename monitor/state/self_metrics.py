@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from monitor.common.histogram import Histogram
+from monitor.model.starvation import Starvation
 
 
 class AbortReason(StrEnum):
@@ -43,6 +44,20 @@ class Part(StrEnum):
     IDENTITY = "identity"
 
 
+class GuardedPart(StrEnum):
+    """Part of the monitor in which an internal error was caught. Stable label values."""
+
+    PROBER = "prober"
+    DIAGNOSIS = "diagnosis"
+    HEALTH = "health"
+    HISTORY = "history"
+    INCIDENTS = "incidents"
+    LISTENER = "listener"
+    EXPORTER = "exporter"
+    SCHEDULE = "schedule"
+    TASK = "task"
+
+
 @dataclass(slots=True)
 class SelfMetrics:
     """The monitor's own health. Times are Unix seconds, the rest seconds or counts."""
@@ -57,6 +72,11 @@ class SelfMetrics:
     last_reload_ok: bool = True
     last_reload_success_at: float = 0.0
     trust_ok: bool = True
+    internal_errors: Counter[GuardedPart] = field(default_factory=Counter)
+    inadmissible: Counter[Starvation] = field(default_factory=Counter)
+    starved_seconds: dict[Starvation, float] = field(
+        default_factory=lambda: dict.fromkeys(Starvation, 0.0)
+    )
     web: WebMetrics = field(default_factory=WebMetrics)
     log_lines_dropped: int = 0
     problems: dict[Part, str] = field(default_factory=dict)

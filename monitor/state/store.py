@@ -12,6 +12,7 @@ from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.discovery import ChainState, UnlistedHost
 from monitor.model.identity import Identity
 from monitor.model.incident import Incident
+from monitor.model.starvation import HostStarvation
 from monitor.net.proxy.audit import ProxyAudit
 from monitor.state.pulses import PulseMetrics
 from monitor.state.self_metrics import MqttMetrics, RemoteWriteMetrics, SelfMetrics
@@ -23,7 +24,8 @@ class StateStore:
     the open ones; ``incident_log`` also has past ones. ``gateways`` are in catalog order,
     ``chains`` are the discovery chains in use by id, ``unlisted`` the hosts missing from the
     allow-list. ``mqtt`` is None without a broker; ``writes`` are the remote-write destinations by
-    name. ``pulses`` are by kind, port and family."""
+    name. ``pulses`` are by kind, port and family. ``starvation`` is set while this process
+    does not get to run."""
 
     statuses: dict[str, TargetStatus] = field(default_factory=dict)
     self_metrics: SelfMetrics = field(default_factory=SelfMetrics)
@@ -39,3 +41,4 @@ class StateStore:
     mqtt: MqttMetrics | None = None
     redundant_groups: tuple[RedundantGroup, ...] = ()
     pulses: dict[tuple[str, str, str], PulseMetrics] = field(default_factory=dict)
+    starvation: HostStarvation | None = None

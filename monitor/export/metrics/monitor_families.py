@@ -12,10 +12,11 @@ from monitor import __version__
 from monitor.export.metrics.family import Kind, MonitorFamily, MonitorHistogram, Sample, one
 from monitor.model.identity import Identity
 from monitor.model.incident import Incident
+from monitor.model.starvation import Starvation
 from monitor.model.state import State
 from monitor.net.proxy.audit import REQUIRED_NO_PROXY
 from monitor.state.pulses import PulseMetrics
-from monitor.state.self_metrics import AbortReason, Dropped, MqttMetrics, Part
+from monitor.state.self_metrics import AbortReason, Dropped, GuardedPart, MqttMetrics, Part
 from monitor.state.store import StateStore
 
 G, N = Kind.GAUGE, Kind.COUNTER
@@ -41,6 +42,21 @@ def _identity(store: StateStore) -> Iterable[Sample]:
 def _aborted(store: StateStore) -> Iterable[Sample]:
     aborted = store.self_metrics.web.aborted
     return [((reason.value,), float(aborted[reason])) for reason in AbortReason]
+
+
+def _internal_errors(store: StateStore) -> Iterable[Sample]:
+    errors = store.self_metrics.internal_errors
+    return [((part.value,), float(errors[part])) for part in GuardedPart if errors[part]]
+
+
+def _inadmissible(store: StateStore) -> Iterable[Sample]:
+    inadmissible = store.self_metrics.inadmissible
+    return [((reason.value,), float(inadmissible[reason])) for reason in Starvation]
+
+
+def _starved(store: StateStore) -> Iterable[Sample]:
+    seconds = store.self_metrics.starved_seconds
+    return [((reason.value,), float(seconds[reason])) for reason in Starvation]
 
 
 def _build(_: StateStore) -> Iterable[Sample]:
@@ -302,6 +318,33 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         "Events that were not published, by reason.",
         _mqtt_dropped,
         ("reason",),
+    ),
+    MonitorFamily(
+        "egress_internal_errors",
+        N,
+        "Internal errors that were caught, by the part of the monitor.",
+        _internal_errors,
+        ("part",),
+    ),
+    MonitorFamily(
+        "egress_inadmissible_probes",
+        N,
+        "Probes that were not counted because this process did not run meanwhile, by reason.",
+        _inadmissible,
+        ("reason",),
+    ),
+    MonitorFamily(
+        "egress_starved_seconds",
+        N,
+        "Time in which this process did not run, by reason.",
+        _starved,
+        ("reason",),
+    ),
+    MonitorFamily(
+        "egress_host_starved",
+        G,
+        "Whether starvation lasts: this process did not run for 20 % of the last 30 s.",
+        lambda store: one(float(store.starvation is not None)),
     ),
     MonitorFamily(
         "egress_web_connections",
