@@ -61,6 +61,8 @@ def _failure(failure: Failure) -> Iterator[tuple[str, str]]:
 
 def _connection(connection: Connection) -> Iterator[tuple[str, str]]:
     yield "address", connection.address
+    if connection.local:
+        yield "source", connection.local
     if connection.failure is None:
         return
     if connection.sent or connection.received:

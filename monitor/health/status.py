@@ -29,7 +29,8 @@ class TargetStatus:
 
     ``diagnosis`` belongs to ``probe_result`` (the last one); ``last_failure`` is the last
     diagnosis that named a cause. ``issuers`` are the recent issuers of its certificate, the
-    latest last. ``durations`` are seconds per probe.
+    latest last. ``durations`` are seconds per probe. ``last_success`` is the last good result, for
+    comparison with a bad one.
     """
 
     target: Target
@@ -44,6 +45,7 @@ class TargetStatus:
     durations: Histogram = field(default_factory=Histogram)
     timeline: Timeline = Timeline()
     issuers: tuple[str, ...] = ()
+    last_success: ProbeResult | None = None
 
     @classmethod
     def of(

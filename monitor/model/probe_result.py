@@ -234,7 +234,7 @@ class Connection:
     ``rtt`` is the best available round-trip time: the kernel's for TCP, by kernel receive
     timestamps for UDP. ``resends`` counts retransmitted datagrams, None for other protocols.
     ``proxy`` is ``host:port`` of the proxy that was dialed. ``sent`` and ``received`` are payload
-    bytes on the wire (TLS records included).
+    bytes on the wire (TLS records included). ``local`` is the source address, "" if unknown.
     """
 
     address: str
@@ -247,6 +247,7 @@ class Connection:
     proxy: str | None = None
     sent: int = 0
     received: int = 0
+    local: str = ""
     tcp: TcpFacts | None = None
     tls: TlsFacts | None = None
     http: HttpFacts | None = None

@@ -76,6 +76,7 @@ async def _ask(
         raise
     finally:
         conn.sent, conn.received = sock.sent, sock.received
+        conn.local = sock.local_address
         sock.close()
     conn.failure_override = None
     return reply

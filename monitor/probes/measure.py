@@ -86,6 +86,7 @@ class ProbeConnection:
     resends: int | None = None
     sent: int = 0
     received: int = 0
+    local: str = ""
 
     @asynccontextmanager
     async def dialled(self) -> AsyncIterator[TcpStream]:
@@ -111,6 +112,7 @@ class ProbeConnection:
             yield stream
         finally:
             self.tcp = stream.facts()
+            self.local = stream.local_address
             self.rtt = (self.tcp.rtt or None) if self.tcp else None
             self.sent, self.received = stream.sent, stream.received
             stream.close()
@@ -161,6 +163,7 @@ class ProbeConnection:
             proxy=self.proxy.label if self.proxy else None,
             sent=self.sent,
             received=self.received,
+            local=self.local,
             tcp=self.tcp,
             tls=self.tls,
             http=self.http,

@@ -102,6 +102,8 @@ class Pipeline:
 
     def _count(self, status: TargetStatus, probe_result: ProbeResult, diagnosis: Diagnosis) -> None:
         status.probe_result = _without_body(probe_result)
+        if probe_result.ok:
+            status.last_success = status.probe_result
         status.probes += 1
         status.durations.observe(probe_result.duration)
         if diagnosis.cause is not None:

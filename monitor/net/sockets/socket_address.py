@@ -58,3 +58,12 @@ def require_source(address: str) -> None:
         family = "IPv6" if ":" in address else "IPv4"
         text = f"{os.strerror(errno.EADDRNOTAVAIL)} (no {family} source address)"
         raise ExchangeError(FailureKind.NO_SOURCE, text, "EADDRNOTAVAIL")
+
+
+def local_address_of(sock: socket.socket) -> str:
+    """Return the source address of a connected socket, without port; "" if it has none."""
+    try:
+        address = str(sock.getsockname()[0])
+    except OSError:
+        return ""
+    return "" if address in {"0.0.0.0", "::"} else address

@@ -13,7 +13,7 @@ from typing import Protocol
 from monitor.model.probe_result import FailureKind, TcpFacts
 from monitor.net.errors import ExchangeError, IcmpOSError
 from monitor.net.sockets.icmp import keep_icmp_errors, read_icmp_error
-from monitor.net.sockets.socket_address import socket_address
+from monitor.net.sockets.socket_address import local_address_of, socket_address
 from monitor.net.sockets.tcp_info import tcp_facts
 from monitor.net.sockets.time_slice import TimeSlice
 from monitor.net.sockets.tls import tls_error
@@ -182,6 +182,11 @@ class TcpStream:
             return bool(self._sock.getsockname() == self._sock.getpeername())
         except OSError:
             return False
+
+    @property
+    def local_address(self) -> str:
+        """The source address; "" before the connection starts."""
+        return local_address_of(self._sock)
 
     def facts(self) -> TcpFacts | None:
         """Return the kernel's statistics of the connection so far."""

@@ -11,7 +11,12 @@ import time
 
 from monitor.net.errors import IcmpOSError
 from monitor.net.sockets.icmp import keep_icmp_errors, read_icmp_error
-from monitor.net.sockets.socket_address import family_of, require_source, socket_address
+from monitor.net.sockets.socket_address import (
+    family_of,
+    local_address_of,
+    require_source,
+    socket_address,
+)
 from monitor.net.sockets.time_slice import TimeSlice
 
 _SO_TIMESTAMPNS = 35  # Linux include/uapi/asm-generic/socket.h
@@ -99,6 +104,11 @@ class UdpSocket:
         if icmp is None:
             return error
         return IcmpOSError(icmp.errno, os.strerror(icmp.errno), (icmp.type, icmp.code), icmp.sender)
+
+    @property
+    def local_address(self) -> str:
+        """The source address."""
+        return local_address_of(self._sock)
 
     def close(self) -> None:
         """Close the socket."""
