@@ -16,6 +16,7 @@ from monitor.net.clock import SystemClock
 from monitor.net.dns.resolver import DnsResolver
 from monitor.present.formats import Format
 from monitor.present.report import encode, endpoints_document, unknown_lines
+from monitor.present.traffic import traffic_json, traffic_lines, traffic_of
 
 
 def main(options: Options) -> int:
@@ -31,6 +32,13 @@ def main(options: Options) -> int:
         settings, identity, resolver.servers, include_disabled=True, found=known(settings)
     )
     chosen = select(targets, options.only)
+    if options.cost is not None:
+        traffic = traffic_of(chosen, settings.schedule)
+        if options.format is Format.JSON:
+            print(encode(traffic_json(traffic, options.cost)))
+        else:
+            print("\n".join(traffic_lines(traffic, options.cost)))
+        return 0
     if options.firewall is None and options.format is Format.JSON:
         print(encode(endpoints_document(settings, chosen)))
         return 0

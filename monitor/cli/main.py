@@ -16,6 +16,7 @@ from monitor.common.config_places import PATH_VARIABLE, PLACES, TEXT_VARIABLE
 from monitor.model.settings import ConfigError
 from monitor.present.formats import FirewallFormat, Format
 
+NAT_PRICE = 0.045
 EXIT_CONFIG = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
 EXIT_PIPE = 141  # 128 + SIGPIPE
@@ -86,6 +87,7 @@ def _options(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Optio
         firewall=FirewallFormat(request) if request else None,
         watch=getattr(arguments, "watch", False),
         every=getattr(arguments, "every", EVERY),
+        cost=getattr(arguments, "cost", None),
         trace=_trace_options(arguments) if arguments.command == "trace" else None,
     )
 
@@ -157,6 +159,13 @@ def _add_options(command: argparse.ArgumentParser, name: str) -> None:
             help="print what to ask the firewall team for; FORM: "
             + ", ".join(form.value for form in FirewallFormat),
         )
+    if name == "endpoints":
+        how_much = (
+            f"print connections, bytes and NAT gateway cost; USD per GB (default: {NAT_PRICE:g})"
+        )
+        command.add_argument(
+            "--cost", nargs="?", type=_price, const=NAT_PRICE, metavar="USD", help=how_much
+        )
     if name == "check":
         how.add_argument("--watch", action="store_true", help="keep a live view on the terminal")
     if name == "trace":
@@ -205,6 +214,16 @@ def _destination(text: str) -> tuple[str, int]:
     if not host or any(character.isspace() for character in host):
         raise argparse.ArgumentTypeError(f"{text} is not HOST or HOST:PORT")
     return host, _port(port) if port else 0
+
+
+def _price(text: str) -> float:
+    try:
+        price = float(text)
+    except ValueError:
+        price = -1.0
+    if price >= 0 and isfinite(price):
+        return price
+    raise argparse.ArgumentTypeError(f"{text} is not a price; write US dollars per GB, 0.045 say")
 
 
 def _flows(text: str) -> int:

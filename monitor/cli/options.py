@@ -39,7 +39,8 @@ class TraceOptions:
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command line says. ``port`` is None where the configuration decides;
-    ``firewall`` is None where no request to the firewall team is asked for."""
+    ``firewall`` is None where no request to the firewall team is asked for; ``cost`` is the price
+    of a NAT gateway in US dollars per GB, None unless the traffic is asked for."""
 
     config: Path | ConfigSource
     environ: Mapping[str, str]
@@ -50,3 +51,4 @@ class Options:
     watch: bool = False
     every: float = EVERY
     trace: TraceOptions | None = None
+    cost: float | None = None
