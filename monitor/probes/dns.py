@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from monitor.model.probe_result import (
     DnsAnswer,
@@ -17,7 +17,7 @@ from monitor.model.probe_result import (
 )
 from monitor.model.settings import FamilyChoice
 from monitor.model.target import Target
-from monitor.net.dns.client import DnsClient, TimeLimit, format_server
+from monitor.net.dns.client import DnsClient, Question, Server, TimeLimit, format_server
 from monitor.net.dns.message import QType
 from monitor.net.dns.resolver import Answers, answer_failure, judge, on_loopback, types_of
 from monitor.probes.context import ProbeContext
@@ -55,49 +55,72 @@ async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
 
 
 async def _ask_each(conn: ProbeConnection, qtypes: Sequence[QType]) -> Resolution:
-    client = DnsClient(conn.probe_context.clock, conn.probe_context.random)
     server = (conn.address, conn.port)
-    resolver = conn.probe_context.resolver
-    over_tcp = resolver.use_tcp and format_server(server) in resolver.servers
-
-    async def ask(qtype: QType, seconds: float) -> DnsAnswer:
-        name = conn.target.endpoint.query
-        return await client.ask(server, name, qtype, TimeLimit(seconds), over_tcp=over_tcp)
-
-    async with asyncio.TaskGroup() as group:
-        tasks = [
-            group.create_task(_ask_twice(partial(ask, qtype), conn.target.timeout))
-            for qtype in qtypes
-        ]
-    lanes = tuple([task.result() for task in tasks])
+    lanes = await _Asking(conn, server).lanes(qtypes)
     query = conn.target.endpoint.query
     resolution = judge(query, [(query, lanes)], allow_loopback=on_loopback([server]))
-    conn.failure_override = _failure([lane[-1] for lane in lanes], resolution)
     last = [lane[-1] for lane in lanes]
+    conn.failure_override = _failure(last, resolution)
     conn.rtt = min((a.seconds for a in last if a.rcode and a.transport == "udp"), default=None)
     return resolution
 
 
-async def _ask_twice(ask: Callable[[float], Awaitable[DnsAnswer]], timeout: float) -> Answers:  # noqa: ASYNC109 - of both tries
-    """Ask; if that is not answered in time, ask once more and take the first answer. Returns the
-    tries, the last one being that which counts."""
-    loop = asyncio.get_running_loop()
-    ends = loop.time() + timeout * _LIMIT_OF_TIME
-    async with asyncio.TaskGroup() as group:
-        tries = [group.create_task(_value(ask(ends - loop.time())))]
-        await asyncio.wait(tries, timeout=timeout * _SHARE_OF_TIME)
-        if not _answered(tries):
-            tries.append(group.create_task(_value(ask(max(0.0, ends - loop.time())))))
-        while not _answered(tries) and (pending := [each for each in tries if not each.done()]):
-            await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        for each in tries:
-            each.cancel()
-    results = [each.result() for each in tries if not each.cancelled()]
-    return tuple(sorted(results, key=lambda answer: answer.rcode is not None))
+class _Asking:
+    """The questions of one probe to one server, each asked twice at most."""
 
+    def __init__(self, conn: ProbeConnection, server: Server) -> None:
+        context = conn.probe_context
+        self._client = DnsClient(context.clock, context.random)
+        self._server, self._name = server, conn.target.endpoint.query
+        self._timeout = conn.target.timeout
+        in_use = format_server(server) in context.resolver.servers
+        self._over_tcp = context.resolver.use_tcp and in_use
 
-async def _value(answer: Awaitable[DnsAnswer]) -> DnsAnswer:
-    return await answer
+    async def lanes(self, qtypes: Sequence[QType]) -> tuple[Answers, ...]:
+        """Return the tries of each question, the last one being that which counts."""
+        ends = asyncio.get_running_loop().time() + self._timeout * _LIMIT_OF_TIME
+        questions = [
+            self._client.question(self._server, qtype, over_tcp=self._over_tcp) for qtype in qtypes
+        ]
+        first: list[DnsAnswer | None] = [None] * len(qtypes)
+        try:
+            if not self._over_tcp:
+                patience = self._timeout * _SHARE_OF_TIME
+                first = await self._client.ask_together(questions, self._name, patience)
+            if all(first):
+                return tuple([(answer,) for answer in first if answer is not None])
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._twice(question, answer, ends))
+                    for question, answer in zip(questions, first, strict=True)
+                ]
+            return tuple([task.result() for task in tasks])
+        finally:
+            for question in questions:
+                question.close()
+
+    async def _twice(self, question: Question, answer: DnsAnswer | None, ends: float) -> Answers:
+        """Wait on for the first try and, once its share of the time is over, for a second one:
+        the first that is answered counts."""
+        if answer is not None:
+            return (answer,)
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as group:
+            limit = TimeLimit(math.inf, ends)
+            tries = [group.create_task(self._client.finish(question, self._name, limit))]
+            await asyncio.wait(
+                tries, timeout=max(0.0, self._timeout * _SHARE_OF_TIME - question.elapsed)
+            )
+            if not _answered(tries):
+                again = self._client.question(self._server, question.qtype, over_tcp=self._over_tcp)
+                limit = TimeLimit(max(0.0, ends - loop.time()))
+                tries.append(group.create_task(self._client.finish(again, self._name, limit)))
+            while not _answered(tries) and (pending := [t for t in tries if not t.done()]):
+                await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            for each in tries:
+                each.cancel()
+        results = [each.result() for each in tries if not each.cancelled()]
+        return tuple(sorted(results, key=lambda result: result.rcode is not None))
 
 
 def _answered(tries: Sequence[asyncio.Future[DnsAnswer]]) -> bool:

@@ -106,8 +106,8 @@ async def test_silence_is_asked_twice_and_ends_in_time():
 
     async with nameserver(udp) as server:
         started = time.monotonic()
-        probe_result, cause = await probe(server, "both.test", within=0.5)
-    assert time.monotonic() - started < 2
+        probe_result, cause = await probe(server, "both.test", within=3)
+    assert time.monotonic() - started < 6
     assert cause is Cause.DNS_TIMEOUT
     assert len(asked) == 4
     assert probe_result.resolution is not None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from random import Random
 
@@ -81,13 +81,13 @@ class TimeLimit:
             self._scope.reschedule(self._end())
 
     @asynccontextmanager
-    async def exchange(self) -> AsyncIterator[None]:
-        """Bound one exchange.
+    async def exchange(self, elapsed: float = 0.0) -> AsyncIterator[None]:
+        """Bound one exchange, of which ``elapsed`` seconds have passed already.
 
         Raises:
             TimeoutError: at the end of the block, if it was cut off.
         """
-        self._started = asyncio.get_running_loop().time()
+        self._started = asyncio.get_running_loop().time() - elapsed
         self._scope = asyncio.timeout_at(self._end())
         try:
             async with self._scope:
@@ -111,6 +111,10 @@ class DnsClient:
         self._clock = clock
         self._random = random
 
+    def question(self, server: Server, qtype: QType, *, over_tcp: bool = False) -> Question:
+        """Return a question that is to be asked."""
+        return Question(self._clock, self._random, server, qtype, over_tcp=over_tcp)
+
     async def ask(
         self,
         server: Server,
@@ -127,31 +131,62 @@ class DnsClient:
         or with ``over_tcp`` at once. A failed exchange is a ``failure`` in the answer. With UDP
         the answer's ``seconds`` end when the kernel received the response.
         """
-        started = self._clock.monotonic()
-        question = _Question(self._clock, self._random, server, qtype, over_tcp=over_tcp)
+        return await self.finish(self.question(server, qtype, over_tcp=over_tcp), name, limit)
+
+    async def finish(self, question: Question, name: str, limit: TimeLimit) -> DnsAnswer:
+        """Ask a question, or wait for what ``ask_together`` did not wait for."""
         message: Message | None = None
         failure: Failure | None = None
         try:
-            async with limit.exchange():
+            async with limit.exchange(question.elapsed):
                 message = await question.exchange(name)
         except (OSError, EOFError, ExchangeError) as error:
             message = question.refusal  # an answer says more than the silence after it
             failure = None if message else _failed(error, question)
-        answer = DnsAnswer(
-            server=format_server(server),
-            qtype=qtype.name,
-            rcode=message.rcode if message else None,
-            addresses=(),
-            seconds=question.seconds if message else self._clock.monotonic() - started,
-            transport=question.transport,
-            failure=failure,
-            name=name,
-            edns_refused=question.edns_refused,
-        )
-        return _read(answer, message, qtype) if message else answer
+        finally:
+            question.close()
+        return _answer(question, name, message, failure)
+
+    async def ask_together(
+        self, questions: Sequence[Question], name: str, seconds: float
+    ) -> list[DnsAnswer | None]:
+        """Send several questions at once and wait a short time for their responses.
+
+        None stands for a question that is to be finished with ``finish``: it has no response
+        yet, or not one that ends it. One task and one timer serve all questions, which costs
+        half as much as a task per question.
+        """
+        messages: list[Message | None] = [None] * len(questions)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for question in questions:
+                    question.begin(name)
+                for number, question in enumerate(questions):
+                    messages[number] = await question.early_response()
+        return [
+            _answer(question, name, message, None) if message is not None else None
+            for question, message in zip(questions, messages, strict=True)
+        ]
 
 
-def _failed(error: Exception, question: _Question) -> Failure:
+def _answer(
+    question: Question, name: str, message: Message | None, failure: Failure | None
+) -> DnsAnswer:
+    answer = DnsAnswer(
+        server=format_server(question.server),
+        qtype=question.qtype.name,
+        rcode=message.rcode if message else None,
+        addresses=(),
+        seconds=question.seconds if message else question.elapsed,
+        transport=question.transport,
+        failure=failure,
+        name=name,
+        edns_refused=question.edns_refused,
+    )
+    return _read(answer, message, question.qtype) if message else answer
+
+
+def _failed(error: Exception, question: Question) -> Failure:
     failure = failure_of(error, Phase.RESOLVE)
     if question.transport == "tcp" and failure.kind is not FailureKind.DNS_FORMAT:
         return replace(failure, message=f"{failure.message} (by TCP)")
@@ -189,17 +224,22 @@ def _failure(kind: FailureKind, code: str | None, message: str) -> Failure:
     return Failure(Phase.RESOLVE, kind, message, code=code)
 
 
-class _Question:
+class Question:
     """One question to one server: its exchanges, and the time that they took."""
 
     __slots__ = (
         "_clock",
-        "_qtype",
+        "_early",
+        "_expected",
         "_random",
-        "_server",
+        "_sent_at",
+        "_sock",
+        "_started",
         "edns_refused",
+        "qtype",
         "refusal",
         "seconds",
+        "server",
         "transport",
     )
 
@@ -208,12 +248,42 @@ class _Question:
     ) -> None:
         self._clock = clock
         self._random = random
-        self._server = server
-        self._qtype = qtype
+        self.server = server
+        self.qtype = qtype
         self.transport = "tcp" if over_tcp else "udp"
         self.seconds = 0.0
         self.edns_refused = ""
         self.refusal: Message | None = None
+        self._started = clock.monotonic()
+        self._expected = 0, "", qtype
+        self._sock: UdpSocket | None = None
+        self._sent_at = 0.0
+        self._early: Message | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the question was made."""
+        return self._clock.monotonic() - self._started
+
+    def begin(self, name: str) -> None:
+        """Send the question by UDP; a failure to do so is found when it is finished."""
+        try:
+            self._send(name, edns=True)
+        except (OSError, ExchangeError):
+            self.close()
+
+    async def early_response(self) -> Message | None:
+        """Wait for the response to what ``begin`` sent; None if it takes another exchange."""
+        if self._sock is None:
+            return None
+        try:
+            message = await self._receive()
+        except (OSError, ExchangeError):
+            return None
+        if message.truncated or message.rcode in _REPEATED_WITHOUT_EDNS:
+            self._early = message
+            return None
+        return message
 
     async def exchange(self, name: str) -> Message:
         """Exchange one message for another.
@@ -231,39 +301,59 @@ class _Question:
         return plain
 
     async def _transact(self, name: str, *, edns: bool) -> Message:
-        message_id = self._random.getrandbits(16)
-        try:
-            query = encode_query(message_id, name, self._qtype, edns=edns)
-        except DnsFormatError as error:
-            raise ExchangeError(FailureKind.DNS_FORMAT, str(error)) from None
-        expected = message_id, normal_name(name), self._qtype
         if self.transport == "udp":
-            message = await self._over_udp(query, expected)
+            if self._early is None and self._sock is None:
+                self._send(name, edns=edns)
+            message = self._early or await self._receive()
+            self._early = None
             if not message.truncated:
                 return message
             self.transport = "tcp"
-        return await self._over_tcp(query, expected)
+        return await self._over_tcp(*self._query(name, edns=edns))
 
-    async def _over_udp(self, query: bytes, expected: tuple[int, str, QType]) -> Message:
-        sock = UdpSocket(*self._server, LARGEST_DATAGRAM)
+    def _query(self, name: str, *, edns: bool) -> tuple[bytes, tuple[int, str, QType]]:
+        message_id = self._random.getrandbits(16)
         try:
-            sent_at = sock.send(query)
+            query = encode_query(message_id, name, self.qtype, edns=edns)
+        except DnsFormatError as error:
+            raise ExchangeError(FailureKind.DNS_FORMAT, str(error)) from None
+        return query, (message_id, normal_name(name), self.qtype)
+
+    def _send(self, name: str, *, edns: bool) -> None:
+        query, self._expected = self._query(name, edns=edns)
+        self._sock = UdpSocket(*self.server, LARGEST_DATAGRAM)
+        self._sent_at = self._sock.send(query)
+
+    async def _receive(self) -> Message:
+        """Wait for the response; the socket stays open if the caller is cancelled meanwhile."""
+        sock = self._sock
+        if sock is None:
+            raise ExchangeError(FailureKind.DNS_FORMAT, "nothing was sent")
+        try:
             for _ in range(_STRAY_LIMIT):
                 data, arrived_at = await sock.receive()
-                message = matching(data, *expected)
+                message = matching(data, *self._expected)
                 if message is not None:
-                    self.seconds += max(0.0, arrived_at - sent_at)
+                    self.seconds += max(0.0, arrived_at - self._sent_at)
+                    self.close()
                     return message
-        finally:
-            sock.close()
-        raise ExchangeError(FailureKind.DNS_FORMAT, "the server sends what was not asked for")
+            raise ExchangeError(FailureKind.DNS_FORMAT, "the server sends what was not asked for")
+        except (OSError, ExchangeError):
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the socket of a question that nobody waits for any more."""
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
 
     async def _over_tcp(self, query: bytes, expected: tuple[int, str, QType]) -> Message:
         """Exchange messages, each behind its length in two bytes (RFC 1035 section 4.2.2)."""
         started = self._clock.monotonic()
-        stream = TcpStream(family_of(self._server[0]))
+        stream = TcpStream(family_of(self.server[0]))
         try:
-            await stream.connect(*self._server)
+            await stream.connect(*self.server)
             await stream.send(len(query).to_bytes(2, "big") + query)
             received = bytearray()
             while len(received) < 2 or len(received) < 2 + int.from_bytes(received[:2], "big"):

@@ -7,7 +7,7 @@ import ipaddress
 import itertools
 import math
 import socket
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,7 +23,14 @@ from monitor.model.probe_result import (
 )
 from monitor.model.settings import DnsSettings, FamilyChoice
 from monitor.net.clock import Clock
-from monitor.net.dns.client import DnsClient, Server, TimeLimit, format_server, parse_server
+from monitor.net.dns.client import (
+    DnsClient,
+    Question,
+    Server,
+    TimeLimit,
+    format_server,
+    parse_server,
+)
 from monitor.net.dns.hosts import ResolvConf, WatchedFile, parse_hosts, parse_resolv_conf
 from monitor.net.dns.message import QType, normal_name
 
@@ -45,6 +52,10 @@ is for reaching them."""
 
 _GRACE_FOR_OTHER_FAMILY = 0.3
 """Time for the second of two answers after the first one: 300 ms at least."""
+
+_TOGETHER = 0.25
+"""Time for which the responses to A and AAAA are awaited in one task: 250 ms. Most come within
+milliseconds; a slow one goes on in a task of its own."""
 
 Answers = tuple[DnsAnswer, ...]
 
@@ -166,26 +177,60 @@ class DnsResolver:
         self, plan: _Plan, name: str, qtypes: Sequence[QType], deadline: float
     ) -> tuple[Answers, ...]:
         """Ask for each record type; returns the answers to each question in order."""
-        begun = asyncio.get_running_loop().time()
-        limits = [TimeLimit(plan.timeout, deadline) for _ in qtypes]
-        if len(qtypes) == 1 or plan.conf.single_request:
-            return tuple(
-                [
-                    await self._ask(plan, name, qtype, limit)
-                    for qtype, limit in zip(qtypes, limits, strict=True)
-                ]
-            )
+        if len(qtypes) > 1 and not (plan.conf.single_request or plan.conf.use_tcp):
+            return await self._ask_together(plan, name, qtypes, deadline)
+        return tuple(
+            [
+                await self._ask(plan, name, qtype, TimeLimit(plan.timeout, deadline))
+                for qtype in qtypes
+            ]
+        )
 
-        async def lane(qtype: QType, limit: TimeLimit, other: TimeLimit) -> Answers:
-            answers = await self._ask(plan, name, qtype, limit)
+    async def _ask_together(
+        self, plan: _Plan, name: str, qtypes: Sequence[QType], deadline: float
+    ) -> tuple[Answers, ...]:
+        """Ask all questions at once. Those that the first response does not end go on on their
+        own, each with one server after another."""
+        begun = asyncio.get_running_loop().time()
+        orders = [self._servers(plan) for _ in qtypes]
+        questions = [
+            self._client.question(servers[0], qtype)
+            for servers, qtype in zip(orders, qtypes, strict=True)
+        ]
+        patience = min(_TOGETHER, plan.timeout, max(0.0, deadline - begun))
+        try:
+            first = await self._client.ask_together(questions, name, patience)
+            if all(answer is not None and answer.is_final for answer in first):
+                return tuple([(answer,) for answer in first if answer is not None])
+            limits = [TimeLimit(plan.timeout, deadline) for _ in qtypes]
+            lanes = [
+                self._go_on(servers, name, question, answer, limit)
+                for servers, question, answer, limit in zip(
+                    orders, questions, first, limits, strict=True
+                )
+            ]
+            return await self._run_lanes(lanes, limits, begun, deadline)
+        finally:
+            for question in questions:
+                question.close()
+
+    async def _run_lanes(
+        self,
+        lanes: Sequence[Coroutine[None, None, Answers]],
+        limits: Sequence[TimeLimit],
+        begun: float,
+        deadline: float,
+    ) -> tuple[Answers, ...]:
+        async def run(lane: Coroutine[None, None, Answers], other: TimeLimit) -> Answers:
+            answers = await lane
             if answers[-1].addresses:
                 self._hurry(other, begun, deadline)
             return answers
 
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(lane(qtype, limit, other))
-                for qtype, limit, other in zip(qtypes, limits, reversed(limits), strict=True)
+                group.create_task(run(lane, other))
+                for lane, other in zip(lanes, reversed(limits), strict=True)
             ]
         return tuple([task.result() for task in tasks])
 
@@ -196,18 +241,34 @@ class DnsResolver:
         ends = max(begun + share, asyncio.get_running_loop().time() + _GRACE_FOR_OTHER_FAMILY)
         other.tighten(max(share / 2, _GRACE_FOR_OTHER_FAMILY / 2), ends)
 
+    def _servers(self, plan: _Plan) -> tuple[Server, ...]:
+        """Return the servers in the order and number in which one question goes to them."""
+        first = next(self._rotation) % len(plan.servers) if plan.conf.rotate else 0
+        return (plan.servers[first:] + plan.servers[:first]) * plan.attempts
+
     async def _ask(self, plan: _Plan, name: str, qtype: QType, limit: TimeLimit) -> Answers:
         """Ask one question of one server after another (``tryOneName`` of Go)."""
-        first = next(self._rotation) % len(plan.servers) if plan.conf.rotate else 0
-        servers = plan.servers[first:] + plan.servers[:first]
-        loop, answers = asyncio.get_running_loop(), list[DnsAnswer]()
-        for server in servers * plan.attempts:
-            if answers and loop.time() >= limit.when:
+        servers = self._servers(plan)
+        question = self._client.question(servers[0], qtype, over_tcp=plan.conf.use_tcp)
+        return await self._go_on(servers, name, question, None, limit)
+
+    async def _go_on(
+        self,
+        servers: Sequence[Server],
+        name: str,
+        question: Question,
+        first: DnsAnswer | None,
+        limit: TimeLimit,
+    ) -> Answers:
+        """Finish a question, then ask the other servers until one answers it."""
+        loop = asyncio.get_running_loop()
+        over_tcp = question.transport == "tcp"
+        answers = [first or await self._client.finish(question, name, limit)]
+        for server in servers[1:]:
+            if answers[-1].is_final or loop.time() >= limit.when:
                 break
-            ask = self._client.ask(server, name, qtype, limit, over_tcp=plan.conf.use_tcp)
+            ask = self._client.ask(server, name, question.qtype, limit, over_tcp=over_tcp)
             answers.append(await ask)
-            if answers[-1].is_final:
-                break
         return tuple(answers)
 
 

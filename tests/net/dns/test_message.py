@@ -13,7 +13,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.net.dns.message import (
@@ -43,6 +43,7 @@ TTLS = st.integers(0, 2**31 - 1)
 HEADER = struct.pack("!HHHHHH", 7, 0x8180, 0, 1, 0, 0)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 65535), NAMES, st.sampled_from([QType.A, QType.AAAA]), st.booleans())
 def test_questions_are_what_dnspython_reads(number: int, name: str, qtype: QType, edns: bool):
     query = dns.message.from_wire(encode_query(number, name, qtype, edns=edns))
@@ -54,6 +55,7 @@ def test_questions_are_what_dnspython_reads(number: int, name: str, qtype: QType
     assert (query.edns, query.payload) == ((0, 1232) if edns else (-1, 0))
 
 
+@settings(deadline=None)
 @given(
     NAMES,
     st.lists(st.tuples(RECORDS, TTLS), max_size=12),
@@ -94,6 +96,7 @@ def canonical(rtype: str, value: str) -> str:
     return value.rstrip(".").lower()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600))
 @example(HEADER)
 @example(HEADER + b"\xc0")
@@ -103,6 +106,7 @@ def test_rubbish_raises_nothing_but_a_format_error(data: bytes):
             assert isinstance(decode(message), Message)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_answer_raises_nothing_but_a_format_error(data: st.DataObject):
     answer = dns.message.make_response(dns.message.make_query("www.example.com", "A"))
@@ -197,6 +201,7 @@ def test_counts_are_bounded():
     assert (len(many.answers), many.damaged) == (512, "")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_any_edns_options_can_be_read(options: bytes):
     opt = b"\0" + struct.pack("!HHIH", QType.OPT, 1232, 0, len(options)) + options
