@@ -81,7 +81,10 @@ def _unlisted(
     now: float,
     settings: Settings,
 ) -> tuple[UnlistedHost, ...]:
-    of_probes = [redirect_seen_in(status.target, status.probe_result) for status in statuses]
+    of_probes = [
+        redirect_seen_in(status.target, status.probe_result, status.diagnosis)
+        for status in statuses
+    ]
     of_chains = [redirect_seen for outcome in outcomes for redirect_seen in outcome.redirects_seen]
     hosts: tuple[UnlistedHost, ...] = ()
     for redirect_seen in (*of_chains, *of_probes):

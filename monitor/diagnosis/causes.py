@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from monitor.diagnosis.evidence import clean, evidence_of, failed_connection
+from monitor.diagnosis.http_rules import (
+    Response,
+    redirect_cause,
+    response_of,
+    status_cause,
+    unproven_cause,
+)
 from monitor.diagnosis.lookups import lookup_used_the_time, unanswered
 from monitor.diagnosis.proxy_path import hypothesis
 from monitor.diagnosis.texts import explain
 from monitor.diagnosis.tls_rules import alert_cause, inspector, verify_cause
-from monitor.model.causes import Cause
+from monitor.model.causes import Cause, CauseClass
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Protocol, Source
 from monitor.model.probe_result import (
@@ -59,6 +65,10 @@ class Case:
         return exchange and self.target.endpoint.protocol is Protocol.DNS
 
     @property
+    def response(self) -> Response | None:
+        return response_of(self.target, self.probe_result, self.connection)
+
+    @property
     def to_proxy(self) -> bool:
         """Whether the proxy itself was being reached."""
         return self.probe_result.proxy is not None and self.failure.phase in {
@@ -87,7 +97,7 @@ def diagnose(target: Target, probe_result: ProbeResult) -> Diagnosis:
     alternate, other_remediation = hypothesis(probe_result)
     return Diagnosis(
         cause,
-        f"{detail} {alternate}".rstrip(),
+        f"{detail}{_behind_proxy(cause, probe_result)} {alternate}".rstrip(),
         f"{remediation} {other_remediation}".rstrip(),
         evidence,
         alternate_cause,
@@ -97,7 +107,7 @@ def diagnose(target: Target, probe_result: ProbeResult) -> Diagnosis:
 def _cause(target: Target, probe_result: ProbeResult) -> Cause | None:
     failure = probe_result.failure
     if failure is None:
-        return _degraded_cause(probe_result)
+        return _degraded_cause(target, probe_result)
     case = Case(target, probe_result, failure, failed_connection(probe_result))
     return next(
         (cause(case) if callable(cause) else cause for applies, cause in _RULES if applies(case)),
@@ -105,14 +115,26 @@ def _cause(target: Target, probe_result: ProbeResult) -> Cause | None:
     )
 
 
-def _degraded_cause(probe_result: ProbeResult) -> Cause | None:
+def _behind_proxy(cause: Cause, probe_result: ProbeResult) -> str:
+    """Return the sentence that keeps the proxy in the picture after CONNECT; "" if it is named
+    already, or was not passed."""
+    failure, proxy = probe_result.failure, probe_result.proxy
+    if not proxy or failure is None or cause.record.cause_class is CauseClass.PROXY:
+        return ""
+    passed = failure.phase in {Phase.TLS, Phase.FIRST_BYTE, Phase.TRANSFER}
+    return f" This was seen through the proxy {proxy}, at it or behind it." if passed else ""
+
+
+def _degraded_cause(target: Target, probe_result: ProbeResult) -> Cause | None:
     """Return what is wrong although the endpoint was reached; None if nothing is."""
     offset = probe_result.clock_offset
     if offset is not None and abs(offset) > CLOCK_TOLERANCE:
         return C.CLOCK_SKEW
     if probe_result.failed:
         return C.ADDRESS_FAILED
-    return C.DNS_PARTIAL if unanswered(probe_result.resolution) else None
+    if unanswered(probe_result.resolution):
+        return C.DNS_PARTIAL
+    return redirect_cause(response_of(target, probe_result, probe_result.primary))
 
 
 def _errno_cause(case: Case) -> Cause:
@@ -261,8 +283,17 @@ def _trusted_inspector(target: Target, probe_result: ProbeResult) -> str:
     return (tls.anchor or "a CA of this host") if tls and added and public_service else ""
 
 
+def _is_tunnel_break(case: Case) -> bool:
+    """Whether the tunnel of a proxy broke before TLS stood in it: at the proxy, or behind it."""
+    failure = case.failure
+    if case.probe_result.proxy is None or failure.phase is not Phase.TLS:
+        return False
+    broken = failure.kind is K.OS_ERROR and failure.errno in _BROKEN_ERRNOS | {errno.ETIMEDOUT}
+    return broken or failure.kind in {K.TIMEOUT, K.CLOSED}
+
+
 def _proxy_cause(case: Case) -> Cause:
-    status = case.failure.code or ""
+    status = (case.failure.code or "").partition(" ")[0]
     if status in {"401", "407"}:  # tinyproxy says 401 where the login is a wrong one
         return C.PROXY_AUTH_REQUIRED
     return C.PROXY_UPSTREAM_FAILED if status.startswith("5") else C.PROXY_DENIED
@@ -271,32 +302,11 @@ def _proxy_cause(case: Case) -> Cause:
 def _status_cause(case: Case) -> Cause:
     if case.failure.code == "407":
         return C.PROXY_AUTH_REQUIRED
-    return C.HTTP_BLOCKED_PAGE if is_block_page(case.http) else C.HTTP_STATUS
+    return status_cause(case.response)
 
 
 def _unproven_cause(case: Case) -> Cause:
-    """A web page where a service's own answer was due is somebody else's page."""
-    return C.HTTP_BLOCKED_PAGE if _is_page(case.http) else C.HTTP_STATUS
-
-
-_BLOCK_WORDS = re.compile(
-    rb"blocked|access denied|access to this (?:web)?site|web ?filter|url filter|category|"
-    rb"not permitted|policy violation|acceptable use|forbidden by|security policy|"
-    rb"administrator",
-    re.IGNORECASE,
-)
-
-
-def is_block_page(http: HttpFacts | None) -> bool:
-    """Whether an answer reads like the page of a filter rather than of a service."""
-    return _is_page(http) and http is not None and bool(_BLOCK_WORDS.search(http.body))
-
-
-def _is_page(http: HttpFacts | None) -> bool:
-    if http is None:
-        return False
-    kind = http.headers.get("content-type", "").lower()
-    return "html" in kind or b"<html" in http.body[:512].lower()
+    return unproven_cause(case.response)
 
 
 def _closed_cause(case: Case) -> Cause:
@@ -354,6 +364,7 @@ def _kind(*kinds: FailureKind) -> Callable[[Case], bool]:
 _RULES: tuple[Rule, ...] = (
     (_kind(K.INTERNAL), C.INTERNAL_ERROR),
     (_is_of_the_proxy, C.PROXY_UNREACHABLE),
+    (_is_tunnel_break, C.PROXY_TUNNEL_FAILED),
     (_kind(K.TIMEOUT), _timeout_cause),
     (_kind(K.OS_ERROR), _errno_cause),
     (_kind(K.CLOSED), _closed_cause),
@@ -371,7 +382,7 @@ _RULES: tuple[Rule, ...] = (
     (_kind(K.TLS_VERIFY), _verify_cause),
     (_kind(K.TLS_REJECTED_BY_GO), C.TLS_REJECTED_BY_GO),
     (_kind(K.TLS_CLIENT_CERTIFICATE), C.TLS_CLIENT_CERTIFICATE_REQUIRED),
-    (_kind(K.TLS_ALERT, K.TLS_CLIENT_CERTIFICATE), lambda case: alert_cause(case.failure)),
+    (_kind(K.TLS_ALERT), lambda case: alert_cause(case.failure)),
     (_kind(K.TLS_PLAINTEXT), C.TLS_NOT_SPOKEN),
     (_kind(K.TLS_PROTOCOL), C.TLS_PROTOCOL),
     (_kind(K.PROXY_STATUS), _proxy_cause),

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monitor.diagnosis.evidence import clean, failed_connection
+from monitor.diagnosis.http_rules import front, http_text, intermediary, login_text, response_of
 from monitor.diagnosis.lookups import family_of_type, other_type, unanswered
 from monitor.diagnosis.tls_rules import certificate_words, tls_text
 from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import FailureKind, Phase, ProbeResult
+from monitor.model.probe_result import Connection, Failure, FailureKind, Phase, ProbeResult
 from monitor.model.target import Target
 from monitor.net.sockets.address_policy import denial_reason
 
@@ -39,11 +40,19 @@ def _text(cause: Cause, target: Target, probe_result: ProbeResult) -> Text:
     """Return the most specific text: of the alert or verification error, else of the cause."""
     if _is_refused(target, probe_result):
         return _NOT_DIALLED
-    failure = probe_result.failure
-    told = (
-        tls_text(cause, target.host, failure, failed_connection(probe_result)) if failure else None
-    )
-    return Text(*told) if told else Text(cause.record.sentence, cause.record.remediation)
+    told = _specific(cause, target, probe_result)
+    return Text(*(told or (cause.record.sentence, cause.record.remediation)))
+
+
+def _specific(cause: Cause, target: Target, probe_result: ProbeResult) -> tuple[str, str] | None:
+    failure, connection = probe_result.failure, failed_connection(probe_result)
+    if failure is None:
+        return None
+    if failure.kind is FailureKind.PROXY_STATUS:
+        return login_text((failure.code or "").partition(" ")[2])
+    if failure.kind in {FailureKind.HTTP_STATUS, FailureKind.HTTP_UNPROVEN}:
+        return http_text(cause, response_of(target, probe_result, connection))
+    return tls_text(cause, target.host, failure, connection)
 
 
 def _words(target: Target, probe_result: ProbeResult) -> Mapping[str, str]:
@@ -62,6 +71,8 @@ def _words(target: Target, probe_result: ProbeResult) -> Mapping[str, str]:
         "error": clean(failure.message) if failure else "",
         "address": connection.address if connection else "its address",
         **certificate_words(failure, connection, target.host, probe_result.started_at),
+        **_response_words(connection),
+        "schemes": _schemes(failure, connection),
         "status": str(connection.http.status) if connection and connection.http else "an error",
         "proxy": probe_result.proxy or "the proxy",
         "timeout": f"{target.timeout:g} s",
@@ -101,6 +112,24 @@ def _family(probe_result: ProbeResult, missing: str) -> str:
         return family_of_type(missing)
     connection = probe_result.primary
     return "IPv6" if connection is not None and ":" in connection.address else "IPv4"
+
+
+def _response_words(connection: Connection | None) -> Mapping[str, str]:
+    http = connection.http if connection else None
+    return {
+        "front": front(http),
+        "intermediary": intermediary(http),
+        "redirect": clean(http.redirect or "another place") if http else "another place",
+        "anchor": (connection.tls.anchor if connection and connection.tls else None)
+        or "a CA of this host",
+    }
+
+
+def _schemes(failure: Failure | None, connection: Connection | None) -> str:
+    """Return the authentication schemes that a proxy offers, "" if it names none."""
+    http = connection.http if connection else None
+    field = http.headers.get("proxy-authenticate", "") if http else ""
+    return field or ((failure.code or "").partition(" ")[2] if failure else "")
 
 
 def _is_refused(target: Target, probe_result: ProbeResult) -> bool:

@@ -11,6 +11,8 @@ from monitor.catalog.coverage import covered
 from monitor.catalog.wildcard_samples import REDIRECTS, address_policy_of
 from monitor.common.identifiers import is_address
 from monitor.discovery.walk import RedirectSeen
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.discovery import UnlistedHost
 from monitor.model.endpoint import Endpoint, Protocol
 from monitor.model.probe_result import ProbeResult
@@ -66,9 +68,19 @@ def refusal(host: str, address_policy: AddressPolicy) -> str:
     return "a private network's name" if private and address_policy is AddressPolicy.PUBLIC else ""
 
 
-def redirect_seen_in(target: Target, probe_result: ProbeResult | None) -> RedirectSeen | None:
-    """Return the redirect that a target's last answer was; None where it was none, or none
-    that has to be on the allow-list. Where an unlisted host redirects to is not looked at."""
+_OF_STRANGERS = frozenset(
+    {Cause.HTTP_FOREIGN_REDIRECT, Cause.HTTP_BLOCKED_PAGE, Cause.CAPTIVE_PORTAL}
+)
+"""Causes of responses that something on the path wrote: nobody has to allow where they lead."""
+
+
+def redirect_seen_in(
+    target: Target, probe_result: ProbeResult | None, diagnosis: Diagnosis | None = None
+) -> RedirectSeen | None:
+    """Return the redirect that a target's last response was; None if it was none, or none that has
+    to be on the allow-list. Redirects of an unlisted host are not followed."""
+    if diagnosis is not None and diagnosis.cause in _OF_STRANGERS:
+        return None
     primary = probe_result.primary if probe_result else None
     if primary is None or primary.http is None or primary.http.redirect is None:
         return None

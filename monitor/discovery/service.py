@@ -116,7 +116,7 @@ class Discovery:
 
     def look_at(self, status: TargetStatus) -> None:
         """Take in the result of a probe: a redirect is looked into when there is time."""
-        redirect_seen = redirect_seen_in(status.target, status.probe_result)
+        redirect_seen = redirect_seen_in(status.target, status.probe_result, status.diagnosis)
         if redirect_seen is not None and len(self._redirects_seen) < _REDIRECTS_SEEN:
             self._redirects_seen[redirect_seen] = None
             self._awake.set()

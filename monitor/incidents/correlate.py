@@ -13,7 +13,7 @@ from monitor.diagnosis.clock import ClockSource, agrees, confirms, estimate, in_
 from monitor.diagnosis.issuers import issuer_of, leaf_of
 from monitor.health.status import TargetStatus
 from monitor.incidents.hypothesis import Hypothesis
-from monitor.model.causes import Cause
+from monitor.model.causes import Cause, CauseClass
 from monitor.model.groups import RESOLVER_GROUP
 from monitor.model.incident import Scope
 from monitor.model.probe_result import Connection, Family, ResolutionSource
@@ -47,9 +47,7 @@ ANSWER_CAUSES = frozenset({C.DNS_NXDOMAIN, C.DNS_NODATA, C.DNS_SINKHOLED})
 STRANGER_CAUSES = frozenset({C.TLS_NAME_MISMATCH, C.HTTP_BLOCKED_PAGE})
 """Causes that somebody else than the service shows who answers at its address."""
 
-PROXY_CAUSES = frozenset(
-    {C.PROXY_UNREACHABLE, C.PROXY_AUTH_REQUIRED, C.PROXY_DENIED, C.PROXY_UPSTREAM_FAILED}
-)
+PROXY_CAUSES = frozenset(c for c in Cause if c.record.cause_class is CauseClass.PROXY)
 TRUST_CAUSES = frozenset({C.TLS_INTERCEPTED, C.TLS_UNTRUSTED})
 PATH_CAUSES = frozenset(
     {

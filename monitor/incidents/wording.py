@@ -145,10 +145,13 @@ def _shown_there(hypothesis: Hypothesis) -> str:
 
 
 def _proxy(hypothesis: Hypothesis) -> tuple[str, str]:
+    told = {s.diagnosis.remediation for s in hypothesis.members if s.diagnosis}
+    own = told.pop() if len(told) == 1 else ""
     return (
         f"Requests through proxy {hypothesis.subject} fail ({hypothesis.cause}): "
         f"{_names(hypothesis)}.",
-        _PROXY_REMEDIATIONS.get(
+        own
+        or _PROXY_REMEDIATIONS.get(
             hypothesis.cause, "Ask the proxy's owners for its log of these requests."
         ),
     )

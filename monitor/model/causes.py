@@ -1334,6 +1334,129 @@ class Cause(StrEnum):
         ),
     )
 
+    PROXY_TUNNEL_FAILED = (
+        "proxy_tunnel_failed",
+        CauseRecord(
+            section=Section.PROXY,
+            cause_class=CauseClass.PROXY,
+            sentence=(
+                "The proxy {proxy} opened a tunnel to {host}:{port}, but TLS in it fails: {error}. "
+                "The proxy, or what is behind it, does not reach {host}."
+            ),
+            remediation=(
+                "Ask the proxy's operators to look at the connection to {host}:{port} in its log; "
+                "if {host} may be reached directly, add it to NO_PROXY."
+            ),
+            symptom=(
+                "the proxy answers CONNECT with 200 and then closes the tunnel, or nothing comes "
+                "back through it. Proxies that answer before they have reached the endpoint do "
+                "that."
+            ),
+            confirm=(
+                "`curl -v -x http://PROXY:PORT https://HOST/`: the answer to CONNECT is 200 and "
+                "TLS "
+                "fails. `curl -v --noproxy '*' https://HOST/` shows whether it is reached directly."
+            ),
+            fix=(
+                "the proxy's own DNS, route or firewall; or `NO_PROXY`, if the endpoint is reached "
+                "directly. No rule for a server name on the direct path is at fault."
+            ),
+            request="outbound `HOST:PORT` from the proxy.",
+            ask=Ask.ALLOW_IN_PROXY,
+            follow_up=FollowUpKind.PROXY,
+        ),
+    )
+
+    CAPTIVE_PORTAL = (
+        "captive_portal",
+        CauseRecord(
+            section=Section.HTTP,
+            cause_class=CauseClass.CONTENT,
+            sentence=(
+                "A captive portal answers for {host} (status {status}): this network wants a login."
+            ),
+            remediation=(
+                "Ask the operator of this network to exempt the runner's subnet from the login; a "
+                "runner can't sign in to a portal."
+            ),
+            symptom=(
+                "status 511 (RFC 6585 section 6), which no endpoint sends: something on the path "
+                "wants "
+                "a login before it lets anything through."
+            ),
+            confirm=(
+                "`curl -sv http://HOST/ | head -50`: status, Location and page name the portal."
+            ),
+            fix="exempt the subnet at the gateway, firewall or proxy that runs the portal.",
+            request="to exempt the subnet from the login at the portal.",
+            ask=Ask.ALLOW_NAME,
+        ),
+    )
+
+    HTTP_FOREIGN_REDIRECT = (
+        "http_foreign_redirect",
+        CauseRecord(
+            section=Section.HTTP,
+            cause_class=CauseClass.CONTENT,
+            sentence=(
+                "{host} redirects to {redirect}, another domain, and no public CA vouches for "
+                "that: "
+                "a captive portal or block page may answer in its place."
+            ),
+            remediation=(
+                "Open {redirect} by hand. If it is a login or block page, ask its operator to "
+                "allow "
+                '{host} for this subnet; if the redirect is right, set expect_status = "302" for '
+                "the "
+                "endpoint."
+            ),
+            symptom=(
+                "a redirect to another domain, by plain HTTP or on a TLS connection that a CA "
+                "added to "
+                "this host opened. The service itself may not have been reached."
+            ),
+            confirm=(
+                "`curl -sv -o /dev/null https://HOST/PATH`: Location, and the issuer of the "
+                "certificate."
+            ),
+            fix=(
+                "allow the host at the filter or portal; `expect_status` for an endpoint of your "
+                "own "
+                "that redirects to a login on another domain."
+            ),
+            request="whether a portal or filter of theirs redirects `HOST`.",
+            severity=Severity.DEGRADED,
+            ask=Ask.ALLOW_NAME,
+        ),
+    )
+
+    HTTP_INTERMEDIARY_ERROR = (
+        "http_intermediary_error",
+        CauseRecord(
+            section=Section.HTTP,
+            cause_class=CauseClass.CONTENT,
+            sentence=(
+                "A proxy on the path that nobody configured answers for {host}: {intermediary}."
+            ),
+            remediation=(
+                "Ask the operator of that proxy why it does not reach {host}, or to exempt "
+                "{host}; the "
+                "response names it."
+            ),
+            symptom=(
+                "the response carries Proxy-Status (RFC 9209) or X-Squid-Error: a transparent "
+                "proxy, or "
+                "a gateway in front of the endpoint, wrote it."
+            ),
+            confirm=(
+                "`curl -sv -o /dev/null http://HOST/`: Via, Proxy-Status, X-Squid-Error, Server."
+            ),
+            fix="the proxy's own DNS, route or firewall; or exempt the endpoint from it.",
+            request="whether the proxy is theirs, and to let `HOST` pass.",
+            ask=Ask.ALLOW_IN_PROXY,
+        ),
+    )
+
     HTTP_TIMEOUT = (
         "http_timeout",
         CauseRecord(

@@ -1,4 +1,4 @@
-"""HTTP and HTTPS: does the endpoint itself answer a request as it is expected to."""
+"""HTTP and HTTPS: one request, and whether the response is one that the endpoint should give."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from monitor.net.aws.responses import is_from_aws, names_endpoint_policy
 from monitor.net.errors import ExchangeError
 from monitor.net.http.date import date_offset
 from monitor.net.http.fields import Head
+from monitor.net.http.proxy_fields import authentication_schemes
 from monitor.net.http.request import authority, encode_request
-from monitor.net.http.response import BODY_LIMIT, ResponseParser, read_response
+from monitor.net.http.response import BODY_LIMIT, ResponseParser, decoded, read_response
 from monitor.net.sockets.stream import Stream
 from monitor.probes.context import ProbeContext
 from monitor.probes.measure import ProbeConnection, measure
@@ -29,36 +30,44 @@ _ALPN = ("http/1.1",)
 VALUE_LIMIT = 256
 """Characters of a text that a server sent, at most."""
 
+_LEGAL, _NETWORK_LOGIN = 451, 511
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 _BODY_KEPT = 4096
 _DEFAULT_PORT = {Protocol.HTTPS: 443, Protocol.HTTP: 80}
 KEPT_HEADERS = frozenset(
     {
         "age",
+        "cf-ray",
         "content-length",
         "content-type",
         "date",
+        "proxy-status",
         "retry-after",
         "server",
         "via",
+        "x-amz-cf-id",
         "x-cache",
+        "x-squid-error",
     }
 )
-"""What is kept of an answer beside the headers that an endpoint expects: enough to tell
-who answered, and nothing that could carry a credential."""
+"""Fields that are kept of a response besides those that an endpoint expects: enough to show who
+answered, and nothing that should carry a credential."""
+
+_BLOCKED_BY = re.compile(r"rel\s*=\s*\"?blocked-by\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """How a request differs from a plain probe's: headers beside the usual ones, the bytes of
-    body that are read, and who is given each answer that is as the endpoint should answer."""
+    """The parts of a request that differ: headers besides the usual ones, the bytes of body that
+    are read, and the function that gets each response which the endpoint should give."""
 
     headers: Mapping[str, str | Secret] = field(default_factory=dict)
     body_limit: int = BODY_LIMIT
     on_answer: Callable[[ResponseParser], None] = lambda _: None
 
 
-_PLAIN = Asking()
+_PLAIN = Asking(headers={"Accept-Encoding": "gzip"})
+"""The request of a probe: it accepts the content coding that Go's client asks for."""
 
 
 async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
@@ -88,7 +97,7 @@ async def _exchange(conn: ProbeConnection, asking: Asking) -> None:
                 conn.http = _facts(conn, parser.head, parser)
     if parser.head is not None:
         _judge(conn.target.endpoint, parser.head)
-        _look_for_a_denial(parser.head, parser.body)
+        _look_for_a_denial(parser.head, decoded(parser.head, parser.body, _BODY_KEPT))
         asking.on_answer(parser)
 
 
@@ -132,17 +141,25 @@ def _facts(conn: ProbeConnection, head: Head, parser: ResponseParser) -> HttpFac
     return HttpFacts(
         version=head.version,
         status=head.status,
-        headers=_kept(head.headers, KEPT_HEADERS.union(endpoint.expect.headers)),
+        headers=_kept(conn, head),
         content_length=int(length) if length.isdecimal() and len(length) < 19 else None,
         body_bytes=len(parser.body),
-        body=bytes(parser.body[:_BODY_KEPT]),
+        body=decoded(head, parser.body, _BODY_KEPT),
         redirect=_redirect(endpoint, head),
         date_offset=_date_offset(conn, head),
     )
 
 
-def _kept(headers: Mapping[str, str], names: frozenset[str]) -> Mapping[str, str]:
-    return {name: sanitize(headers[name], VALUE_LIMIT) for name in names if name in headers}
+def _kept(conn: ProbeConnection, head: Head) -> Mapping[str, str]:
+    """Return the fields that show who answered; a peer may repeat credentials in any of them."""
+    names = KEPT_HEADERS.union(conn.target.endpoint.expect.headers)
+    hide = conn.proxy.redact if conn.proxy else str
+    kept = {n: sanitize(hide(head.headers[n]), VALUE_LIMIT) for n in names if n in head.headers}
+    if _BLOCKED_BY.search(head.headers.get("link", "")):
+        kept["link"] = "blocked-by"
+    if schemes := authentication_schemes(head):
+        kept["proxy-authenticate"] = schemes
+    return kept
 
 
 def _redirect(endpoint: Endpoint, head: Head) -> str | None:
@@ -171,7 +188,7 @@ def _judge(endpoint: Endpoint, head: Head) -> None:
             that the service itself answered.
     """
     expect = endpoint.expect
-    if head.status not in expect.statuses:
+    if head.status not in expect.statuses or _is_of_the_path(head):
         message = f"the answer was {head.status}, expected {expect.statuses}"
         raise ExchangeError(FailureKind.HTTP_STATUS, message, str(head.status))
     if expect.headers and not any(name in head.headers for name in expect.headers):
@@ -180,13 +197,20 @@ def _judge(endpoint: Endpoint, head: Head) -> None:
         raise ExchangeError(FailureKind.HTTP_UNPROVEN, message, str(head.status))
 
 
-def _look_for_a_denial(head: Head, body: bytes | bytearray) -> None:
-    """Raise where AWS was reached, but by a VPC endpoint that lets nobody through.
+def _is_of_the_path(head: Head) -> bool:
+    """Whether something on the path says that it answers, whatever status the endpoint may have:
+    511 (RFC 6585 section 6), and 451 with a link to who blocks (RFC 7725 section 4)."""
+    blocked = head.status == _LEGAL and _BLOCKED_BY.search(head.headers.get("link", ""))
+    return head.status == _NETWORK_LOGIN or bool(blocked)
+
+
+def _look_for_a_denial(head: Head, body: bytes) -> None:
+    """Raise if AWS was reached through a VPC endpoint whose policy denies the request.
 
     Raises:
         ExchangeError: ENDPOINT_POLICY.
     """
     refused = 400 <= head.status <= 499 and is_from_aws(head.headers)
-    if refused and names_endpoint_policy(body[:_BODY_KEPT].decode("utf-8", "replace")):
+    if refused and names_endpoint_policy(body.decode("utf-8", "replace")):
         message = f"the answer {head.status} names the VPC endpoint's policy"
         raise ExchangeError(FailureKind.ENDPOINT_POLICY, message, str(head.status))

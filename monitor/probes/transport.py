@@ -6,8 +6,10 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from monitor.common.sanitize import sanitize
 from monitor.model.probe_result import FailureKind, Phase
 from monitor.net.errors import ExchangeError, failure_of
+from monitor.net.http.proxy_fields import authentication_schemes, proxy_error
 from monitor.net.http.request import authority
 from monitor.net.http.response import ResponseParser, read_response
 from monitor.net.proxy.rules import Proxy, connect_request
@@ -16,6 +18,8 @@ from monitor.net.sockets.tls import tls_facts, verify_as_go
 from monitor.net.stopwatch import Stopwatch
 from monitor.probes.context import ProbeContext
 from monitor.probes.measure import ProbeConnection
+
+_TUNNEL = 200
 
 
 @asynccontextmanager
@@ -76,17 +80,20 @@ async def _connect_through(stream: Stream, proxy: Proxy, host: str, port: int) -
     """Ask the proxy for a tunnel (RFC 9110 section 9.3.6).
 
     Raises:
-        ExchangeError: PROXY_STATUS, if it answers with anything but 2xx.
+        ExchangeError: PROXY_STATUS, if it answers with another status than 200, which is the
+            only one that Go accepts. The code of a login that Basic can't satisfy is the status
+            and the schemes.
     """
     await stream.send(connect_request(host, port, proxy))
     head = await read_response(stream, ResponseParser(method="CONNECT"))
-    if not 200 <= head.status <= 299:
-        where = authority(host, port)
-        raise ExchangeError(
-            FailureKind.PROXY_STATUS,
-            f"the proxy answered {head.status} to CONNECT {where}",
-            str(head.status),
-        )
+    if head.status == _TUNNEL:
+        return
+    schemes, said = authentication_schemes(head), sanitize(proxy.redact(proxy_error(head)), 160)
+    message = f"the proxy answered {head.status} to CONNECT {authority(host, port)}"
+    code = str(head.status)
+    if schemes and "basic" not in schemes.lower().split(", "):
+        message, code = f"{message} and offers {schemes}", f"{code} {schemes}"
+    raise ExchangeError(FailureKind.PROXY_STATUS, f"{message} ({said})" if said else message, code)
 
 
 async def _secured(

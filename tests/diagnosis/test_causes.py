@@ -33,9 +33,10 @@ NOT_YET_PROBED = {
     C.AMI_NOT_VISIBLE,
     C.AMI_NOT_LAUNCHABLE,
     C.SLOW,
+    C.STARVED_HOST,
 }
 
-PARTIAL = {C.ADDRESS_FAILED, C.DNS_PARTIAL}
+PARTIAL = {C.HTTP_FOREIGN_REDIRECT, C.ADDRESS_FAILED, C.DNS_PARTIAL}
 """Causes of probes that have not failed: tests/probes/test_addresses.py, test_lookups.py."""
 
 
@@ -52,6 +53,8 @@ def probe_result(
     until: float = 1.0,
     aia: bool = False,
     page: bytes | None = None,
+    status: int = 403,
+    fields: dict[str, str] | None = None,
     proxy: str | None = None,
     offset: float | None = None,
     address: str = "192.0.2.9",
@@ -62,7 +65,9 @@ def probe_result(
         leaf = Certificate("CN=host.test", issuer, names, 0.0, until, "1", "0")
         chain = (replace(leaf, names_issuer_url=aia),)
         tls = TlsFacts(None, None, None, False, "no", chain)
-    http = HttpFacts("1.1", 403, {}, None, len(page), page) if page is not None else None
+    http = (
+        HttpFacts("1.1", status, fields or {}, None, len(page), page) if page is not None else None
+    )
     family = Family.IPV6 if ":" in address else Family.IPV4
     phases = {P.RESOLVE: lookup, P.FIRST_BYTE: 3.0} if lookup else {}
     connection = Connection(address, 443, family, phases, failure, tls=tls, http=http)
@@ -155,6 +160,16 @@ CASES = [
     (kind(P.PROXY, K.PROXY_STATUS, "502"), {"proxy": "p:1"}, C.PROXY_UPSTREAM_FAILED),
     (kind(P.PROXY, K.TIMEOUT), {"proxy": "p:1"}, C.PROXY_UPSTREAM_FAILED),
     (kind(P.PROXY, K.CLOSED), {"proxy": "p:1"}, C.PROXY_UPSTREAM_FAILED),
+    (kind(P.TLS, K.CLOSED), {"proxy": "p:1"}, C.PROXY_TUNNEL_FAILED),
+    (kind(P.TLS, K.TIMEOUT), {"proxy": "p:1"}, C.PROXY_TUNNEL_FAILED),
+    (os_error(P.TLS, errno.ECONNRESET), {"proxy": "p:1"}, C.PROXY_TUNNEL_FAILED),
+    (kind(P.PROXY, K.PROXY_STATUS, "407 Negotiate, NTLM"), {"proxy": "p:1"}, C.PROXY_AUTH_REQUIRED),
+    (kind(P.TRANSFER, K.HTTP_STATUS, "511"), {"page": b"", "status": 511}, C.CAPTIVE_PORTAL),
+    (
+        kind(P.TRANSFER, K.HTTP_STATUS, "502"),
+        {"page": b"", "status": 502, "fields": {"proxy-status": "p; error=dns_error"}},
+        C.HTTP_INTERMEDIARY_ERROR,
+    ),
     (kind(P.FIRST_BYTE, K.TIMEOUT), {}, C.HTTP_TIMEOUT),
     (kind(P.TRANSFER, K.TIMEOUT), {}, C.HTTP_TIMEOUT),
     (kind(P.TRANSFER, K.HTTP_STATUS, "503"), {}, C.HTTP_STATUS),

@@ -50,6 +50,17 @@ class Proxy:
         raw = f"{self.username}:{password}".encode("utf-8", "surrogateescape")
         return "Basic " + base64.b64encode(raw).decode()
 
+    def redact(self, text: str) -> str:
+        """Return ``text``, which a peer sent, without the credentials of this proxy."""
+        for secret in (self.authorization or "").removeprefix("Basic "), self._password:
+            if secret:
+                text = text.replace(secret, "***")
+        return text
+
+    @property
+    def _password(self) -> str:
+        return self.password.reveal() if self.password else ""
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:

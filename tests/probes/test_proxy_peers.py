@@ -1,0 +1,70 @@
+"""What proxies answer to CONNECT, and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from monitor.diagnosis.causes import diagnose
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
+from monitor.model.endpoint import Protocol
+from monitor.probes import prober
+from tests.internet.rude import Habit, rude
+from tests.probes.support import make_probe_context, make_target
+
+
+def proxying(answer: bytes, *, stay: bool = False) -> Habit:
+    """Return the habit of a proxy that answers CONNECT with these bytes and then closes, or
+    stays silent."""
+
+    async def habit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        if stay:
+            await asyncio.Event().wait()
+
+    return habit
+
+
+async def through(habit: Habit, credentials: str = "") -> Diagnosis:
+    async with rude(habit) as port:
+        environ = {"HTTPS_PROXY": f"http://{credentials}127.0.0.1:{port}"}
+        context = make_probe_context(environ=environ)
+        target = make_target(Protocol.HTTPS, "rel.test", timeout=1.0)
+        return diagnose(target, await prober("http")(target, context))
+
+
+@pytest.mark.parametrize("stay", [True, False])
+async def test_a_tunnel_that_carries_nothing_is_the_proxys(stay: bool):
+    told = await through(proxying(b"HTTP/1.1 200 OK\r\n\r\n", stay=stay))
+    assert told.cause is Cause.PROXY_TUNNEL_FAILED
+    assert "127.0.0.1" in told.detail
+    assert "SNI" not in told.detail + told.remediation
+
+
+@pytest.mark.parametrize("status", [b"201 Created", b"204 No Content", b"299 Odd"])
+async def test_only_200_opens_a_tunnel_as_in_go(status: bytes):
+    told = await through(proxying(b"HTTP/1.1 " + status + b"\r\n\r\n"))
+    assert told.cause is Cause.PROXY_DENIED
+
+
+async def test_a_proxy_that_takes_only_ntlm_is_named():
+    answer = (
+        b"HTTP/1.1 407 Login\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n"
+    )
+    told = await through(proxying(answer), "user:hunter2@")
+    assert told.cause is Cause.PROXY_AUTH_REQUIRED
+    assert "Negotiate, NTLM" in told.detail
+    assert "credentials" not in told.remediation
+    assert "hunter2" not in repr(told)
+
+
+async def test_the_error_that_a_proxy_names_is_told_without_its_credentials():
+    answer = b"HTTP/1.1 502 Bad\r\nProxy-Status: p; error=dns_error; details=hunter2\r\n\r\n"
+    told = await through(proxying(answer), "user:hunter2@")
+    assert told.cause is Cause.PROXY_UPSTREAM_FAILED
+    assert "dns_error" in told.detail
+    assert "hunter2" not in repr(told)
