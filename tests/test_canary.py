@@ -32,12 +32,24 @@ FORMS = ("text", "json", "markdown", "junit", "csv")
 
 
 class Parrot(BaseHTTPRequestHandler):
-    """Repeats in its refusal whatever it was sent, and redirects to a URL with secrets."""
+    """Repeats in its refusal whatever it was sent, in body, reason and headers, as proxies do that
+    are debugged, and redirects to a URL with secrets."""
+
+    def version_string(self) -> str:
+        return f"debug {self.credentials()}"
+
+    def credentials(self) -> str:
+        """The values of all headers that hold a secret."""
+        names = ("authorization", "x-", "cookie")
+        sent = getattr(self, "headers", {})  # none of a request that cannot be read
+        return " ".join(v for k, v in sent.items() if any(n in k.lower() for n in names))
 
     def do_GET(self) -> None:
         sent = f"{self.requestline} {self.headers}".encode()
         found = self.path.startswith("/moved")
-        self.send_response(302 if found else 403)
+        self.send_response(302 if found else 403, f"Forbidden {self.credentials()[:200]}")
+        for name in ("Via", "X-Cache", "Retry-After", "Content-Type", "Age", "Proxy-Status"):
+            self.send_header(name, f"1.1 parrot ({self.credentials()})")
         if found:
             self.send_header("Location", f"http://u:{CANARY}@elsewhere.test/p?token={CANARY}")
         self.send_header("Content-Length", str(len(sent)))
@@ -204,7 +216,9 @@ def test_no_secret_gets_out_and_the_end_comes_in_time(tmp_path: Path, parrot: in
         with running(
             [*command, "run", *given], log, lambda: accepts(web), env=environ(parrot)
         ) as process:
-            wait_until(lambda: log.read_text().count("it answered 403") >= 4, "all are denied", 20)
+            wait_until(
+                lambda: log.read_text().count('"failure": "denied"') >= 4, "all are denied", 20
+            )
             wait_until(lambda: "incident opened" in log.read_text(), "an incident", 20)
             for where in PATHS:
                 found += leaks(where, page(web, where))

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TextIO, cast
 import structlog
 from structlog.typing import Processor
 
+from monitor.common.redact import redact as without_secrets
 from monitor.model.settings import LogFormat, LogSettings
 
 _LEVELS = {
@@ -137,7 +138,8 @@ def _dropped(count: int) -> dict[str, Any]:
 def redact(
     _logger: object, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Take userinfo and query strings out of every URL in an event's values."""
+    """Take secrets that are in use out of an event's values, and userinfo and query strings out of
+    every URL in them."""
     for key, value in event.items():
         event[key] = _redacted(value)
     return event
@@ -145,6 +147,7 @@ def redact(
 
 def _redacted(value: object) -> object:
     if isinstance(value, str):
+        value = without_secrets(value)
         return _URL.sub(r"\g<scheme>\g<rest>", value) if "://" in value else value
     if isinstance(value, list | tuple):
         return [_redacted(item) for item in value]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from monitor.common.redact import remember
+
 
 class Secret:
     """A value that is never printed: not by repr, str, format or a log."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("__weakref__", "_value")
 
     def __init__(self, value: str) -> None:
         self._value = value
+        remember(self, value)
 
     def reveal(self) -> str:
         """Return the value, for the one place that sends it."""

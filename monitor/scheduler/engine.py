@@ -22,6 +22,7 @@ from monitor.net.proxy.paths import ProxySelector
 from monitor.net.sockets.trust_store import TrustStore
 from monitor.probes import Probe, prober
 from monitor.probes.context import ProbeContext
+from monitor.scheduler.evidence import redacted, without_secrets
 from monitor.scheduler.loop_lag import LagMeter
 from monitor.state.guard import Guard
 from monitor.state.self_metrics import GuardedPart, SelfMetrics
@@ -104,7 +105,7 @@ class Engine:
         Raises nothing except cancellation."""
         probe_result = await self._bounded(target, self.probe_context, probe)
         try:
-            return probe_result, diagnose(target, probe_result)
+            return probe_result, without_secrets(diagnose(target, probe_result))
         except Exception as error:  # noqa: BLE001 - logged and counted
             self._guard.failed(GuardedPart.DIAGNOSIS, error, target=target.id)
             failed = _internal(target, probe_result.started_at, probe_result.duration, error)
@@ -124,6 +125,7 @@ class Engine:
                 await asyncio.sleep(wait)
             begun = loop.time()
             probe_result = await self._guarded(target, probe_context, probe)
+        probe_result = redacted(probe_result)
         lag = self._lag.worst_since(begun)
         starvation = self._lag.starvation_during(begun, loop.time())
         if not lag and starvation is None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
+from monitor.common.redact import remember
 from monitor.model.secret import Secret
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
@@ -27,6 +28,10 @@ class Credentials:
     secret_access_key: Secret
     session_token: Secret | None = None
     expires_at: float | None = None
+
+    def __post_init__(self) -> None:
+        # EC2 repeats it in messages; it is redacted as long as the secret that belongs to it.
+        remember(self.secret_access_key, self.access_key_id)
 
 
 def signed_headers(
