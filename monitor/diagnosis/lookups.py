@@ -1,4 +1,4 @@
-"""What a lookup says beside its addresses: remarks, and the time that it took. Pure."""
+"""Remarks on a lookup, and the time that it took. Pure."""
 
 from __future__ import annotations
 

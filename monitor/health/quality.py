@@ -12,7 +12,7 @@ from monitor.health.baseline import Baseline, Margin
 from monitor.health.flapping import FALLS_WITHIN, LOOK_BACK, Flaps
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
-from monitor.model.probe_result import ProbeResult
+from monitor.model.probe_result import Phase, ProbeResult
 from monitor.model.target import Target
 
 PATH_MARGIN = Margin(seconds=0.05, times=1.5)
@@ -103,8 +103,10 @@ def _said(
     what = _what_is_slow(quality, target, probe_result)
     if what is None:
         return diagnosis
-    _, remediation = explain(Cause.SLOW, target, probe_result)
     detail, facts = what
+    by_lookup = facts.get("slow_phase") == Phase.RESOLVE
+    remedy = Cause.DNS_SLOW if by_lookup else Cause.SLOW
+    _, remediation = explain(remedy, target, probe_result)
     return replace(
         diagnosis,
         cause=Cause.SLOW,
@@ -129,10 +131,29 @@ def _what_is_slow(
         share = f"{quality.lost.bit_count()} of the last {LOOK_BACK} probes"
         return f"{share} of {target.host} saw packets lost.", {"packets_lost": share}
     if quality.whole.slow:
-        figures = _figures(sum(probe_result.phases.values()), quality.whole)
-        where = "; the path to it is as fast as ever" if quality.path.usual else ""
-        return f"{target.host} answers slowly: it takes {figures}{where}.", {"latency": figures}
+        return _slow_phase(quality, target, probe_result)
     return None
+
+
+def _slow_phase(
+    quality: Quality, target: Target, probe_result: ProbeResult
+) -> tuple[str, Mapping[str, str]]:
+    """The sentence on a probe that takes long altogether: it names the phase that takes most."""
+    phases = probe_result.phases
+    total = sum(phases.values())
+    figures = _figures(total, quality.whole)
+    facts = {"latency": figures}
+    phase = max(phases, key=lambda each: phases[each], default=None)
+    if phase is None or phases[phase] < total / 2:
+        where = "; the path to it is as fast as ever" if quality.path.usual else ""
+        return f"{target.host} answers slowly: it takes {figures}{where}.", facts
+    facts["slow_phase"] = phase.value
+    if phase is Phase.RESOLVE:
+        took = f"{phases[phase]:.2f} s of {figures}"
+        return f"Looking up {target.host} is slow: the name server takes {took}.", facts
+    most = f"most of it in the phase {phase.value} ({phases[phase]:.2f} s)"
+    where = "; the path to it is as fast as ever" if quality.path.usual else ""
+    return f"{target.host} answers slowly: it takes {figures}, {most}{where}.", facts
 
 
 def _figures(seconds: float, usual: Baseline) -> str:

@@ -1,4 +1,4 @@
-"""Asks one thing by datagram until it is answered: one lost packet is no outage."""
+"""Repeat a request by datagram until it is answered: one lost packet is not an outage."""
 
 from __future__ import annotations
 

@@ -58,6 +58,25 @@ def test_a_server_that_became_slow_is_told_from_its_path():
     assert "path to it is as fast as ever" in verdicts[-1].detail
 
 
+def test_the_phase_that_takes_most_of_the_time_is_named():
+    _, verdicts = after(*WELL, *[answer(first_byte=1.5)] * 3)
+    assert "most of it in the phase first_byte (1.51 s)" in verdicts[-1].detail
+    assert verdicts[-1].evidence["slow_phase"] == "first_byte"
+
+
+def test_a_slow_name_server_is_not_a_slow_endpoint_or_path():
+    slow = answer()
+    phases = {**slow.phases, Phase.RESOLVE: 0.8}
+    slow = replace(slow, connections=(replace(slow.connections[0], phases=phases),))
+    _, verdicts = after(*WELL, *[slow] * 3)
+    assert verdicts[-1].cause is Cause.SLOW
+    assert verdicts[-1].detail.startswith(
+        "Looking up a.example is slow: the name server takes 0.80"
+    )
+    assert "name server" in verdicts[-1].remediation
+    assert "NAT" not in verdicts[-1].remediation
+
+
 def test_a_slow_event_loop_makes_nothing_slow():
     quality, verdicts = after(*WELL, *[answer(first_byte=1.5, lag=0.4)] * 20)
     assert {v.cause for v in verdicts} == {None}

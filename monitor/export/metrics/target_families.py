@@ -99,8 +99,10 @@ def _family_results(status: TargetStatus) -> Iterable[Sample]:
 
 def _addresses(failed: bool) -> Callable[[TargetStatus], Iterable[Sample]]:
     def samples(status: TargetStatus) -> Iterable[Sample]:
+        probe_result = status.probe_result
         every = status.target.addresses is Addresses.ALL
-        connections = status.probe_result.connections if status.probe_result and every else ()
+        shown = probe_result is not None and (every or (probe_result.ok and probe_result.failed))
+        connections = probe_result.connections if probe_result and shown else ()
         for family in Family:
             mine = [c for c in connections if c.family is family]
             if mine:
@@ -486,14 +488,14 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "egress_addresses_tried",
         G,
-        'Addresses of the name that the last probe tried, with addresses = "all".',
+        "Addresses dialed in the last probe, with addresses = 'all' or if one of them failed.",
         _addresses(failed=False),
         ("family",),
     ),
     TargetFamily(
         "egress_addresses_failed",
         G,
-        'Addresses of the name that failed in the last probe, with addresses = "all".',
+        "Addresses that failed in the last probe, next to one that works unless all are dialed.",
         _addresses(failed=True),
         ("family",),
     ),

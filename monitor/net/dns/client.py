@@ -38,7 +38,7 @@ def parse_server(text: str) -> Server:
     """Read ``address``, ``address:port`` or ``[v6]:port``; the port is 53 when not given.
 
     Raises:
-        ValueError: if the address is no IP literal or the port no port.
+        ValueError: if the address is not an IP literal or the port is not valid.
     """
     host, port = text, "53"
     if text.startswith("["):
@@ -141,7 +141,7 @@ class DnsClient:
             async with limit.exchange(question.elapsed):
                 message = await question.exchange(name)
         except (OSError, EOFError, ExchangeError) as error:
-            message = question.refusal  # an answer says more than the silence after it
+            message = question.refusal  # an answer is more specific than the silence after it
             failure = None if message else _failed(error, question)
         finally:
             question.close()
@@ -194,7 +194,7 @@ def _failed(error: Exception, question: Question) -> Failure:
 
 
 def _read(answer: DnsAnswer, message: Message, qtype: QType) -> DnsAnswer:
-    """Fill in what a response says."""
+    """Fill in the content of a response."""
     aliases, loops = alias_chain(message, answer.name)
     addresses = addresses_in(message, qtype)
     failure = None
@@ -217,7 +217,7 @@ def _read(answer: DnsAnswer, message: Message, qtype: QType) -> DnsAnswer:
 
 
 _EDNS = "it refuses EDNS, which Go's resolver always sends, and answers without EDNS"
-_LAME = "it offers no recursion and is no authority for the name (lame referral)"
+_LAME = "it offers no recursion and is not an authority for the name (lame referral)"
 
 
 def _failure(kind: FailureKind, code: str | None, message: str) -> Failure:
@@ -343,7 +343,7 @@ class Question:
             raise
 
     def close(self) -> None:
-        """Close the socket of a question that nobody waits for any more."""
+        """Close the socket of a question that is not awaited any more."""
         if self._sock is not None:
             self._sock.close()
             self._sock = None

@@ -51,7 +51,7 @@ class ResolvConf:
 
     def candidates(self, name: str) -> tuple[str, ...]:
         """Return the absolute names that stand for ``name``, in the order Go asks for them
-        (``nameList`` in net/dnsclient_unix.go). A final dot says that a name is absolute."""
+        (``nameList`` in net/dnsclient_unix.go). A final dot makes a name absolute."""
         plain = name.removesuffix(".")
         if name.endswith(".") or not self.search:
             return (plain,)

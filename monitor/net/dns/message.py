@@ -28,7 +28,7 @@ _RECORD_LIMIT = 512
 
 
 class QType(IntEnum):
-    """Record types that are asked for or looked at (RFC 1035, RFC 3596, RFC 6891)."""
+    """Record types that are asked for or read (RFC 1035, RFC 3596, RFC 6891)."""
 
     A = 1
     CNAME = 5
@@ -52,7 +52,7 @@ _SHORT = "the message is cut short"
 
 
 class DnsFormatError(ValueError):
-    """A message is no DNS message, or goes past a bound."""
+    """A message is not a valid DNS message, or exceeds a bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def encode_query(message_id: int, name: str, qtype: QType, *, edns: bool = True)
     announces ``UDP_PAYLOAD`` (RFC 6891 section 6.1.2).
 
     Raises:
-        DnsFormatError: if ``name`` is no host name that fits DNS.
+        DnsFormatError: if ``name`` is not a valid host name in DNS.
     """
     header = _HEADER.pack(message_id, _FLAG_RECURSION, 1, 0, 0, int(edns))
     query = header + encode_name(name) + _QUESTION.pack(qtype, _CLASS_IN)

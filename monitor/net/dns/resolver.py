@@ -92,7 +92,7 @@ class DnsResolver:
     ) -> None:
         """``servers`` empty means those of ``resolv_conf``; ``timeout`` is seconds for one
         question to one server, ``attempts`` the passes over the list of servers; None means
-        what ``resolv_conf`` says, else the defaults."""
+        those of ``resolv_conf``, else the defaults."""
         self._client = DnsClient(clock, random)
         self._configured = tuple(servers)
         self._timeout = timeout
@@ -105,7 +105,7 @@ class DnsResolver:
 
     @classmethod
     def from_settings(cls, settings: DnsSettings, clock: Clock, random: Random) -> DnsResolver:
-        """Resolve as ``[dns]`` says.
+        """Resolve as configured in ``[dns]``.
 
         Raises:
             ValueError: if a server is not valid (see ``parse_server``).
@@ -276,7 +276,7 @@ _HOSTS = "/etc/hosts gives an address that is not that of a public service"
 
 
 def _of_family(resolution: Resolution, families: FamilyChoice) -> Resolution:
-    """Say of a name without an address that only one family was asked for."""
+    """Name the family if a name without an address was asked for one family only."""
     failure = resolution.failure
     if failure is None or failure.kind is not FailureKind.DNS_NODATA:
         return resolution
@@ -322,7 +322,7 @@ def judge(
 
 def _most_telling(lane: Answers) -> DnsAnswer:
     """Return the last answer that a server gave, else the last silence: SERVFAIL of one server
-    says more than the silence of another."""
+    is more specific than the silence of another."""
     return next((answer for answer in reversed(lane) if answer.rcode is not None), lane[-1])
 
 

@@ -53,7 +53,7 @@ class Destination:
     def usable(self) -> bool:
         """Return whether the host is connected to it: it has a source, and for IPv6 one that
         is not link-local unless the destination is (RFC 6724 section 5, rule 2). A default
-        route from a router advertisement alone is no connectivity. IPv4 is translated often
+        route from a router advertisement alone does not connect the host. IPv4 is translated often
         enough that a link-local source can be right (Amazon EKS in IPv6 clusters)."""
         if self.source is None:
             return False
