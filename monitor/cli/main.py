@@ -25,7 +25,7 @@ _COMMANDS: Mapping[str, str] = {
     "demo": "show what it does: a small internet on this machine, with a fault each minute",
     "run": "probe on a schedule and export what is measured",
     "check": "probe everything once; exit 0: all required reached, 1: not all, 2: wrong config",
-    "endpoints": "list what is probed, what is switched off, and what stands for a wildcard",
+    "endpoints": "list the endpoints that are probed, disabled ones, and the samples of wildcards",
     "validate": "say whether the configuration can be used; sends nothing",
     "trace": "trace the hops to HOST on the port that fails; exit 0: it replies, 1: it does not",
     "healthcheck": "ask the monitor that runs on this machine whether it is well; exit 0 or 1",

@@ -42,7 +42,7 @@ async def check(
     select: Select,
     on_result: OnResult = lambda _: None,
 ) -> tuple[tuple[TargetStatus, ...], DiscoveryFindings]:
-    """Check what ``select`` chooses of all targets, wildcards by stand-ins found just now."""
+    """Check the targets that ``select`` chooses, wildcards by samples found just now."""
     servers, clock = engine.probe_context.resolver.servers, engine.probe_context.clock
 
     def build(found: DiscoveryState) -> tuple[Target, ...]:

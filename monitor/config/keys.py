@@ -187,7 +187,7 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
         "targets.*": (
             *_PER_TARGET,
             Key("url", v.ORIGIN, "Another scheme, host and port at once, of a VPC endpoint say."),
-            Key("host", v.HOST, "Another host, for a wildcard's stand-in for example."),
+            Key("host", v.HOST, "Another host, for example the sample of a wildcard."),
             Key("port", v.PORT, "Another port."),
             _REDUNDANCY_GROUP,
             *_PLACE,

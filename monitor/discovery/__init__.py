@@ -1,1 +1,1 @@
-"""Finds concrete names for wildcards, and the hosts that redirects lead to beside the list."""
+"""Discovery: concrete names for wildcards, and hosts that redirects lead to."""

@@ -1,5 +1,5 @@
-"""Keeps what discovery found over a restart: one small file, of which nothing is believed that
-could not have been found."""
+"""The results of discovery across restarts: one small file whose values are validated like live
+ones."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _ROWS, _STEPS, _TEXT = 200, 10, 512
 
 
 class CacheError(Exception):
-    """The file can't be used; the message says why."""
+    """The file is not usable; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What outlives a restart. ``reached`` is when each chain last came to its end (Unix
-    seconds), by its id."""
+    """The state that survives a restart. ``reached`` is the time at which each chain last succeeded
+    (Unix seconds), by its id."""
 
     wildcard_samples: Mapping[str, WildcardSample] = field(default_factory=dict)
     reached: Mapping[str, float] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Kept:
 
 
 def encode(kept: Kept) -> bytes:
-    """Return the content of a file that holds it."""
+    """Return the content of a cache file."""
     document = {
         "version": _VERSION,
         "wildcard_samples": {
@@ -48,10 +48,10 @@ def encode(kept: Kept) -> bytes:
 
 
 def decode(data: bytes) -> Kept:
-    """Return what a file's content holds.
+    """Return the state in a file's content.
 
     Raises:
-        CacheError: if it is not what ``encode`` writes.
+        CacheError: if ``encode`` does not write such content.
     """
     try:
         document = json.loads(data)
@@ -70,10 +70,10 @@ def decode(data: bytes) -> Kept:
 
 
 def load(directory: Path | None) -> Kept:
-    """Return what was kept in ``directory``; nothing where there is no such file.
+    """Return the state in ``directory``; an empty one without a file.
 
     Raises:
-        CacheError: if there is a file, but it can't be read or used.
+        CacheError: if the file is unreadable or not usable.
     """
     if directory is None:
         return Kept()
@@ -97,7 +97,7 @@ def _wildcard_sample_out(wildcard_sample: WildcardSample) -> dict[str, object]:
 def _wildcard_sample_in(raw: Mapping[str, Any]) -> WildcardSample:
     host, path, steps = raw["host"], raw["path"], raw["steps"]
     if not SHAPES["host"].fullmatch(host) or not SHAPES["path"].fullmatch(path):
-        raise ValueError("no stand-in")
+        raise ValueError("no wildcard sample")
     if not 0 < len(steps) <= _STEPS:
         raise ValueError("no steps")
     return WildcardSample(

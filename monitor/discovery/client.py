@@ -1,4 +1,4 @@
-"""Asks what a step of a chain asks: a probe's request by the engine, its answer kept."""
+"""Requests of chain steps: sent by the engine like a probe, with the response kept."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from monitor.scheduler.engine import Engine
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of a request: ``answer`` is None where none came that was as expected, and
-    ``diagnosis`` says why. ``redirect`` is where it points to, without a query."""
+    """The result of a request. ``answer`` is None if no expected response arrived; ``diagnosis``
+    gives the reason. ``redirect`` is the redirect's destination without a query."""
 
     answer: Answer | None
     diagnosis: Diagnosis
@@ -30,8 +30,8 @@ Ask = Callable[[Target, Mapping[str, str | Secret]], Awaitable[Reply]]
 
 
 def asking(engine: Engine) -> Ask:
-    """Return what asks through ``engine``: under a probe's deadline and within its limits, by
-    the same name servers, proxies and trust."""
+    """Return the function that sends requests through ``engine``: with a probe's deadline and
+    limits, and the same name servers, proxies and trust store."""
 
     async def ask(target: Target, headers: Mapping[str, str | Secret]) -> Reply:
         answers: list[Answer] = []

@@ -1,4 +1,4 @@
-"""The redirect audit: which hosts endpoints redirect to that the allow-list misses. Pure."""
+"""The redirect audit: hosts that endpoints redirect to and that the allow-list misses. Pure."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from monitor.model.target import AddressPolicy, Target
 from monitor.net.sockets.address_policy import denial_reason
 
 PER_SOURCE = 4
-"""So many hosts at the most that one endpoint adds: a hostile one must not use up the room."""
+"""Hosts that one endpoint may add: at most 4, so that a hostile one cannot use up all room."""
 
 SOURCES_KEPT = 8
 
 _NAME = re.compile(
     r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 )
-"""A host name (RFC 1123) whose last label begins with a letter, so that it is no odd way of
-writing an address. All in lower case."""
+"""Pattern of a host name (RFC 1123) in lower case whose last label starts with a letter, so that it
+is not an unusual spelling of an address."""
 
 _PRIVATE_ZONES = ("localhost", "local", "internal", "home.arpa", "onion", "alt", "invalid")
 """Zones that the public DNS does not have (RFC 6761, 6762, 7686, 8375, 9476; ``internal`` by
-ICANN's decision of 2024, and AWS's own private names)."""
+ICANN's decision of 2024, and AWS's private names)."""
 
 _PORTS = {Protocol.HTTPS: 443, Protocol.HTTP: 80}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a redirect leads to."""
+    """The destination of a redirect."""
 
     protocol: Protocol
     host: str
@@ -48,7 +48,7 @@ class Place:
 
 
 def place_of(url: str) -> Place | None:
-    """Read where a redirect leads to; None for what is no HTTP URL of a host that can be."""
+    """Parse the destination of a redirect; None unless it is an HTTP URL of a valid host."""
     try:
         parts = urlsplit(url)
         protocol = Protocol(parts.scheme)
@@ -61,7 +61,7 @@ def place_of(url: str) -> Place | None:
 
 
 def refusal(host: str, address_policy: AddressPolicy) -> str:
-    """Say why a host that a server named is not probed; "" where it is."""
+    """Return the reason why a host that a server named is not probed; "" if it is."""
     if _is_address(host):
         return denial_reason(host, address_policy)
     private = "." not in host or any(host == z or host.endswith(f".{z}") for z in _PRIVATE_ZONES)
@@ -71,7 +71,7 @@ def refusal(host: str, address_policy: AddressPolicy) -> str:
 _OF_STRANGERS = frozenset(
     {Cause.HTTP_FOREIGN_REDIRECT, Cause.HTTP_BLOCKED_PAGE, Cause.CAPTIVE_PORTAL}
 )
-"""Causes of responses that something on the path wrote: nobody has to allow where they lead."""
+"""Causes of responses that a device on the path wrote: their destination needs no rule."""
 
 
 def redirect_seen_in(
@@ -96,8 +96,8 @@ def noted(
     now: float,
     settings: Settings,
 ) -> tuple[UnlistedHost, ...]:
-    """Return the unlisted hosts after one more redirect was seen: itself added, or known to
-    have been seen ``now`` (Unix seconds), or left out where there is no room for it."""
+    """Return the unlisted hosts after one more redirect: added, refreshed ``now`` (Unix seconds),
+    or left out because the list is full."""
     place = place_of(redirect_seen.url)
     listed = _listed(targets)
     if place is None or covered(listed, place.host, place.port):
@@ -122,7 +122,7 @@ def remembered(
     now: float,
     settings: Settings,
 ) -> tuple[UnlistedHost, ...]:
-    """Return the hosts that are still unlisted, and were redirected to not too long ago."""
+    """Return the hosts that are still unlisted and were redirected to recently."""
     listed = _listed(targets)
     kept = [
         replace(host, denial_reason=refusal(host.host, address_policy_of(settings)))
@@ -134,7 +134,7 @@ def remembered(
 
 
 def _listed(targets: Iterable[Target]) -> list[Endpoint]:
-    """The allow-list: the rows that are on. What the audit added itself is none of it."""
+    """Return the allow-list: the enabled rows, without those that the audit added."""
     return [t.endpoint for t in targets if t.endpoint.enabled and t.group != REDIRECTS]
 
 

@@ -1,6 +1,6 @@
-"""Discovery beside the probing: goes through each chain when it is due, and audits redirects.
+"""Discovery next to probing: runs each chain when it is due, and audits redirects.
 
-Nothing here is waited for by a probe: a target has a stand-in at every moment.
+No probe waits for discovery: a target has a wildcard sample at every moment.
 """
 
 from __future__ import annotations
@@ -32,18 +32,17 @@ from monitor.state.events import Events, chain_changed, unlisted_host_seen
 from monitor.state.store import StateStore
 
 SOON = (1.0, 5.0)
-"""Seconds until a chain is first gone through: behind the targets' first probes, and not all
-of them at once."""
+"""Seconds until a chain first runs (range): after the first probes of the targets, and spread."""
 
 JITTER = (0.8, 1.0)
-"""The share of its lifetime after which a stand-in is looked for anew: a fleet of monitors that
-began together must not ask together."""
+"""Fraction of its lifetime after which a sample is looked up again (range), so that monitors that
+started together do not send requests together."""
 
 RETRY_AFTER = 60.0
-"""Seconds until a chain that broke is tried again; twice as long after each time."""
+"""Delay before a failed chain is retried: 60 s, doubled after each failure."""
 
 TIDY_EVERY = 600.0
-"""Seconds between two looks for hosts that nobody redirects to any more."""
+"""Interval between removals of hosts that are no longer redirected to: 600 s."""
 
 _REDIRECTS_SEEN = 64
 
@@ -51,9 +50,9 @@ log = structlog.get_logger(__name__)
 
 
 class Discovery:
-    """What stands for wildcards and which hosts the allow-list misses, kept up to date.
+    """The wildcard samples and the hosts missing from the allow-list, kept up to date.
 
-    ``on_change`` is called when targets have to be made anew of ``found``.
+    ``on_change`` is called when targets must be rebuilt from ``found``.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class Discovery:
         self._awake = asyncio.Event()
 
     def load(self) -> None:
-        """Load what was found before a restart."""
+        """Load the results from before a restart."""
         try:
             kept = load(self._directory)
         except CacheError as error:
@@ -104,8 +103,8 @@ class Discovery:
         rows: Sequence[Target],
         targets: Sequence[Target],
     ) -> None:
-        """Serve ``targets`` from now on: those that this monitor probes of ``rows``, among which
-        those are that are off or another monitor's."""
+        """Serve ``targets`` from now on: those of ``rows`` that this monitor probes. ``rows``
+        include disabled ones and those of other shards."""
         self._settings, self._engine = settings, engine
         self._rows = {row.id: row for row in rows}
         chains = {chain.id for chain in wanted(self._chains.values(), targets, settings)}
@@ -115,14 +114,14 @@ class Discovery:
         self._awake.set()
 
     def look_at(self, status: TargetStatus) -> None:
-        """Take in the result of a probe: a redirect is looked into when there is time."""
+        """Take in the result of a probe; its redirect is processed later."""
         redirect_seen = redirect_seen_in(status.target, status.probe_result, status.diagnosis)
         if redirect_seen is not None and len(self._redirects_seen) < _REDIRECTS_SEEN:
             self._redirects_seen[redirect_seen] = None
             self._awake.set()
 
     async def run(self) -> None:
-        """Keep everything found up to date, until cancelled."""
+        """Keep the results up to date until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             self._awake.clear()
@@ -137,7 +136,7 @@ class Discovery:
                     await self._awake.wait()
 
     def save(self) -> None:
-        """Save what was found, so far as there is a place for it."""
+        """Save the results if there is a state directory."""
         if self._file is not None:
             self._file.save(encode(self._kept()))
 
@@ -173,11 +172,13 @@ class Discovery:
             self._events.publish(*chain_changed(before, state, now))
         self._redirects_seen |= dict.fromkeys(outcome.redirects_seen)
         for row, wildcard_sample in outcome.wildcard_samples.items():
-            log.info("stand-in found", target=row, host=wildcard_sample.host, chain=outcome.chain)
+            log.info(
+                "wildcard sample found", target=row, host=wildcard_sample.host, chain=outcome.chain
+            )
         await self._changed()
 
     async def _take_redirects_seen(self) -> None:
-        """Look into the redirects that were seen, and forget hosts not seen for long."""
+        """Process the redirects seen, and remove hosts not seen for long."""
         if self._settings is None:
             return
         now, before = self._clock.time(), self._store.unlisted
@@ -205,5 +206,5 @@ class Discovery:
 
 
 def _lasting(host: UnlistedHost) -> UnlistedHost:
-    """Return the host without what each sighting changes."""
+    """Return the host without the values that each redirect changes."""
     return replace(host, last_seen=0.0)

@@ -1,4 +1,4 @@
-"""One step of a discovery chain: what is asked for, and what is read of the answer. Pure."""
+"""One step of a discovery chain: its request, and the values read from the response. Pure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from monitor.model.secret import Secret
 from monitor.model.target import Target
 
 Values = Mapping[str, str | Secret]
-"""What was read so far, by name; tokens are secrets."""
+"""Values read so far, by name; tokens are secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer as far as a step reads it. ``whole`` is False where the body was longer
-    than the bound."""
+    """The parts of an HTTP response that a step reads. ``whole`` is False if the body exceeded the
+    limit."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -30,7 +30,7 @@ class Answer:
 
 
 class UnusableError(Exception):
-    """An answer does not hold what its step reads. The message is safe to print: it repeats
+    """A response does not contain the values of its step. The message is safe to print: it repeats
     nothing that the server sent."""
 
     def __init__(self, cause: Cause, detail: str) -> None:
@@ -40,8 +40,8 @@ class UnusableError(Exception):
 
 
 def request(step: Step, row: Target, values: Values) -> tuple[Target, Mapping[str, str | Secret]]:
-    """Return what a step asks for: ``row``, another path of it where the step says so, and the
-    headers to send."""
+    """Return the request of a step: ``row``, with another path if the step has one, and the
+    headers."""
     path = filled(step.path, values) or row.endpoint.path
     endpoint = replace(row.endpoint, path=path, method="GET", expect=Expectation(step.status))
     headers: dict[str, str | Secret] = {"Accept": step.accept} if step.accept else {}
@@ -51,22 +51,22 @@ def request(step: Step, row: Target, values: Values) -> tuple[Target, Mapping[st
 
 
 def read(step: Step, answer: Answer) -> Values:
-    """Return what a step takes out of its answer.
+    """Return the values of a step from its response.
 
     Raises:
-        UnusableError: if it is not there, or not of the shape that it has to have.
+        UnusableError: if a value is missing or malformed.
     """
     document = _document(answer) if any(r.json is not None for r in step.reads) else None
     return {r.name: _value(r, document, answer) for r in step.reads}
 
 
 def stood_in(template: Template, values: Values) -> tuple[str, str]:
-    """Return the host and path of a stand-in, "" where the row's own stays."""
+    """Return host and path of a wildcard sample, "" for the row's own."""
     return filled(template.host, values), filled(template.path, values)
 
 
 def filled(text: str, values: Values) -> str:
-    """Fill ``{name}`` by what was read; a secret never is (the catalogue's loader sees to it)."""
+    """Fill ``{name}`` with values read. The loader of the catalog ensures that none is secret."""
     return PLACEHOLDER.sub(lambda match: str(values[match[1]]), text)
 
 
@@ -83,12 +83,12 @@ def _document(answer: Answer) -> Any:  # noqa: ANN401 - whatever a server sends
         pass
     if "html" in answer.headers.get("content-type", "").lower():
         raise UnusableError(Cause.HTTP_BLOCKED_PAGE, "it answered with a page, not with JSON")
-    raise UnusableError(Cause.HTTP_PROTOCOL, "its answer is no JSON")
+    raise UnusableError(Cause.HTTP_PROTOCOL, "the response is not JSON")
 
 
 BODY_LIMIT = 262_144
-"""Bytes of an answer that are read: an image index with attestations has some 20 KB, the list
-of VS Code's commits 10 KB, an extension with a build for each platform 60 KB."""
+"""Bytes of a response that are read: 256 KiB. An image index with attestations has about 20 KB, the
+list of VS Code's commits 10 KB, an extension with builds for all platforms 60 KB."""
 
 
 def _value(wanted: Read, document: Any, answer: Answer) -> str | Secret:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""Goes through a discovery chain, step by step, to its end or to where it breaks."""
+"""One run of a discovery chain, step by step, to its end or to the step that fails."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from monitor.net.http.request import authority
 
 @dataclass(frozen=True, slots=True)
 class RedirectSeen:
-    """A redirect that was seen: the id of the target that redirects, and where to (scheme, host
-    and path, as ``HttpFacts.redirect``)."""
+    """A redirect: the id of the target that redirects, and the destination (scheme, host and path,
+    as in ``HttpFacts.redirect``)."""
 
     source: str
     url: str
@@ -29,7 +29,7 @@ class RedirectSeen:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one run of a chain. ``wildcard_samples`` are by the id of their row."""
+    """The result of one run of a chain. ``wildcard_samples`` are by the id of their row."""
 
     chain: str
     wildcard_samples: Mapping[str, WildcardSample]
@@ -38,8 +38,7 @@ class Outcome:
 
 
 def wanted(chains: Iterable[Chain], rows: Iterable[Target], settings: Settings) -> Iterator[Chain]:
-    """Return the chains that serve something: a row that is probed, and for which the
-    configuration itself names no stand-in."""
+    """Return the chains with a purpose: they serve a probed row whose sample is not configured."""
     if not settings.discovery.enabled:
         return
     probed = {row.id for row in rows if row.endpoint.enabled}
@@ -52,7 +51,7 @@ def wanted(chains: Iterable[Chain], rows: Iterable[Target], settings: Settings) 
 
 
 async def walk(chain: Chain, rows: Mapping[str, Target], ask: Ask, clock: Clock) -> Outcome:
-    """Go through ``chain``. ``rows`` are the targets by id, those that are off among them."""
+    """Run ``chain``. ``rows`` are the targets by id, including disabled ones."""
     values: Values = {}
     asked: list[str] = []
     redirects_seen: list[RedirectSeen] = []
@@ -81,8 +80,8 @@ async def walk(chain: Chain, rows: Mapping[str, Target], ask: Ask, clock: Clock)
 
 
 def merged(found: DiscoveryState, chain: Chain, outcome: Outcome) -> DiscoveryState:
-    """Return what is known after one more run of ``chain``. What a run that broke did not find
-    keeps its last good stand-in."""
+    """Return the state of discovery after one more run of ``chain``. Values that a failed run did
+    not find keep their last good sample."""
     broken = {row: step for row, step in found.broken.items() if row not in chain.wildcard_samples}
     if outcome.broken is not None:
         broken |= dict.fromkeys(chain.wildcard_samples, outcome.broken)
@@ -91,14 +90,14 @@ def merged(found: DiscoveryState, chain: Chain, outcome: Outcome) -> DiscoverySt
 
 
 def state_after(before: ChainState | None, outcome: Outcome, now: float) -> ChainState:
-    """Return how a chain stands after a run that ended ``now`` (Unix seconds)."""
+    """Return the state of a chain after a run that ended ``now`` (Unix seconds)."""
     reached = now if outcome.broken is None else before.reached_at if before else None
     return ChainState(outcome.chain, now, reached, outcome.broken)
 
 
 _FOLLOW_UP = (
-    "Look at what answers there: a filter's page, or the service in a new shape. Until then "
-    "name a stand-in in [targets] if the one shown does not do."
+    "Check what responds there: the page of a filter, or the service in a new format. Until then "
+    "configure a host in [targets] if the one shown does not work."
 )
 
 
@@ -134,7 +133,7 @@ def _covers(row: Target, found: WildcardSample) -> bool:
 def _uncovered(
     chain: Chain, rows: Mapping[str, Target], found: Mapping[str, WildcardSample], asked: list[str]
 ) -> BrokenStep | None:
-    """A chain that ends outside the wildcard found no stand-in for it."""
+    """Return the failure of a chain that ends outside the wildcard."""
     for name, wildcard_sample in found.items():
         if not _covers(rows[name], wildcard_sample):
             wildcard = rows[name].endpoint.wildcard

@@ -26,7 +26,7 @@ from monitor.present.report import (
 from monitor.state.check_result import DiscoveryFindings, summarize
 
 MARKS = {State.UP: "✔", State.DEGRADED: "▲", State.DOWN: "✘", State.UNKNOWN: "?"}
-"""A sign a state, for who sees no colour. The word stands beside it, always."""
+"""A sign per state for readers who do not see color; the word is always next to it."""
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]|#])")
 
@@ -37,7 +37,7 @@ def markdown(
     proxies: ProxyAudit,
     findings: DiscoveryFindings = NOTHING_FOUND,
 ) -> str:
-    """Write the check for an issue, a chat or a ticket: incidents first, then each group."""
+    """Return the check for an issue, a chat or a ticket: incidents first, then each group."""
     lines = ["# Egress check", "", summary_line(summarize(statuses)), ""]
     for incident in incidents:
         lines += [
@@ -46,17 +46,17 @@ def markdown(
             f"  ({incident.cause}, {incident.scope} {_md(incident.subject)}; "
             f"affects {_md(', '.join(incident.affected))})",
         ]
-    said = discovery_lines(findings.chains, findings.unlisted)
-    lines += [f"- {_md(line)}" for line in (*said, *notes_of(statuses, proxies))]
+    diagnosis = discovery_lines(findings.chains, findings.unlisted)
+    lines += [f"- {_md(line)}" for line in (*diagnosis, *notes_of(statuses, proxies))]
     for group, members in by_group(statuses, lambda r: r.target.group):
         lines += ["", f"## {_md(group)}", "", *_markdown_table(members)]
     return "\n".join(lines) + "\n"
 
 
 def junit(statuses: Sequence[TargetStatus]) -> str:
-    """Write the check as JUnit XML: a suite a group, a case a target. What is required and was
-    not reached is a failure, or an error where nobody could probe it; what is not required
-    is skipped then, so that a pipeline fails when the command does."""
+    """Return the check as JUnit XML: one suite per group, one case per target. A required target
+    that was not reached is a failure, or an error if it could not be probed; others are skipped
+    then, so that a pipeline fails exactly when the command does."""
     suites = Element("testsuites", name="egress-monitor check")
     for group, members in by_group(statuses, lambda r: r.target.group):
         suite = SubElement(suites, "testsuite", name=_xml(group))
@@ -71,7 +71,7 @@ def junit(statuses: Sequence[TargetStatus]) -> str:
 
 
 def csv(statuses: Sequence[TargetStatus]) -> str:
-    """Write the check as a table of one line a target."""
+    """Return the check as a table with one line per target."""
     return csv_text([_COLUMNS, *map(_cells, statuses)])
 
 
@@ -84,7 +84,7 @@ _COLUMNS = (
 
 def _cells(status: TargetStatus) -> tuple[str, ...]:
     target, probe_result = status.target, status.probe_result
-    said = status.diagnosis or no_diagnosis(target)
+    diagnosis = status.diagnosis or no_diagnosis(target)
     primary = probe_result.primary if probe_result else None
     return (
         target.id,
@@ -94,9 +94,9 @@ def _cells(status: TargetStatus) -> tuple[str, ...]:
         target.endpoint.protocol.value,
         "yes" if target.endpoint.required else "no",
         status.state.value,
-        said.cause.value if said.cause else "",
-        said.detail,
-        said.remediation,
+        diagnosis.cause.value if diagnosis.cause else "",
+        diagnosis.detail,
+        diagnosis.remediation,
         " ".join(addresses_of(probe_result)),
         f"{probe_result.duration:.6f}" if probe_result else "",
         f"{primary.rtt:.6f}" if primary and primary.rtt is not None else "",
@@ -107,21 +107,21 @@ def _markdown_table(members: Iterable[TargetStatus]) -> Iterable[str]:
     yield "| state | target | endpoint | time | why | what to do |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for status in members:
-        said = status.diagnosis or no_diagnosis(status.target)
-        cause = f"{said.cause}: " if said.cause else ""
+        diagnosis = status.diagnosis or no_diagnosis(status.target)
+        cause = f"{diagnosis.cause}: " if diagnosis.cause else ""
         cells = (
             f"{MARKS[status.state]} {status.state}",
             status.target.id,
             address_of(status.target),
             milliseconds(status.probe_result.duration if status.probe_result else None),
-            f"{cause}{said.detail}",
-            said.remediation,
+            f"{cause}{diagnosis.detail}",
+            diagnosis.remediation,
         )
         yield f"| {' | '.join(map(_md, cells))} |"
 
 
 def _md(text: str) -> str:
-    """Take the meaning from what Markdown and HTML would read as theirs."""
+    """Escape characters that Markdown or HTML would interpret."""
     return _MARKDOWN.sub(r"\\\1", html.escape(sanitize(text, replacement=" "), quote=False))
 
 
@@ -132,19 +132,19 @@ def _case(suite: Element, status: TargetStatus) -> None:
         case.set("time", f"{status.probe_result.duration:.3f}")
     if status.state is State.UP:
         return
-    said = status.diagnosis or no_diagnosis(target)
-    where = f"{address_of(target)}\n{said.remediation}"
+    diagnosis = status.diagnosis or no_diagnosis(target)
+    where = f"{address_of(target)}\n{diagnosis.remediation}"
     if status.state is State.DEGRADED:
-        SubElement(case, "system-out").text = _xml(f"degraded: {said.detail}\n{where}")
+        SubElement(case, "system-out").text = _xml(f"degraded: {diagnosis.detail}\n{where}")
         return
     outcome = "error" if status.state is State.UNKNOWN else "failure"
     told = SubElement(case, outcome if target.endpoint.required else "skipped")
-    told.set("message", _xml(said.detail))
+    told.set("message", _xml(diagnosis.detail))
     if target.endpoint.required:
-        told.set("type", said.cause.value if said.cause else "unknown")
+        told.set("type", diagnosis.cause.value if diagnosis.cause else "unknown")
         told.text = _xml(where)
 
 
 def _xml(text: str) -> str:
-    """Take out what XML 1.0 can't hold (section 2.2), lone surrogates among it."""
+    """Remove characters that XML 1.0 cannot contain (section 2.2), including lone surrogates."""
     return "\n".join(map(sanitize, text.split("\n")))

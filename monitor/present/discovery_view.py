@@ -1,4 +1,4 @@
-"""How discovery looks from outside: stand-ins, chains, hosts the allow-list misses. Pure."""
+"""The view of discovery: wildcard samples, chains, hosts missing from the allow-list. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monitor.model.target import Target
 
 
 def wildcard_sample_view(wildcard_sample: WildcardSample | None) -> dict[str, object] | None:
-    """Return what stands for a wildcard, and how and when (Unix seconds) it was found."""
+    """Return the sample of a wildcard, with its origin and time (Unix seconds)."""
     if wildcard_sample is None:
         return None
     return {
@@ -56,29 +56,29 @@ def discovery_view(
 
 
 def found_text(wildcard_sample: WildcardSample | None) -> str:
-    """Say in a few words who named a stand-in; "" where there is none."""
+    """Return the origin of a wildcard sample in a few words; "" without one."""
     if wildcard_sample is None:
         return ""
     return {
         FoundBy.CHAIN: f"found by {wildcard_sample.chain}",
-        FoundBy.CATALOG: "the catalogue's own",
+        FoundBy.CATALOG: "from the catalog",
         FoundBy.CONFIG: "named in the configuration",
     }[wildcard_sample.found_by]
 
 
 def wildcard_sample_text(target: Target) -> str:
-    """Say what a target stands for and who said so; "" where it is no stand-in. A path's
-    wildcard is not repeated beside the path."""
+    """Return the wildcard of a target and the origin of its sample; "" without a wildcard. The
+    wildcard of a path is not repeated next to the path."""
     wildcard, found = target.endpoint.wildcard or "", found_text(target.wildcard_sample)
     if not found:
         return ""
-    return f"stand-in: {found}" if "/" in wildcard else f"stands for {wildcard}: {found}"
+    return f"sample, {found}" if "/" in wildcard else f"sample of {wildcard}, {found}"
 
 
 def discovery_lines(
     chains: Mapping[str, ChainState], unlisted: Iterable[UnlistedHost]
 ) -> tuple[str, ...]:
-    """Say what the allow-list misses, and where discovery broke; one sentence each."""
+    """Return one sentence for each host that the allow-list misses and for each failed chain."""
     return (
         *(_unlisted_line(host) for host in unlisted),
         *(broken_line(s.broken) for _, s in sorted(chains.items()) if s.broken is not None),
@@ -87,16 +87,19 @@ def discovery_lines(
 
 def _unlisted_line(host: UnlistedHost) -> str:
     where = f"[{host.host}]" if ":" in host.host else host.host
-    line = f"Not on the allow-list: {where}:{host.port}, redirected to by {', '.join(host.sources)}"
+    sources = ", ".join(host.sources)
+    line = f"Not on the allow-list: {where}:{host.port}, to which {sources} redirects"
     return (
-        f"{line}; not probed, as it is {host.denial_reason}." if host.denial_reason else f"{line}."
+        f"{line}; not probed because it is {host.denial_reason}."
+        if host.denial_reason
+        else f"{line}."
     )
 
 
 def broken_line(broken: BrokenStep) -> str:
-    """Say at which step a chain broke, why, and what to do."""
+    """Return the step at which a chain failed, the reason and the remediation."""
     step = f"step {broken.number} of {broken.steps}, {broken.asked}"
-    return f"Discovery {broken.chain} broke at {step}: {broken.detail} {broken.remediation}"
+    return f"Discovery {broken.chain} failed at {step}: {broken.detail} {broken.remediation}"
 
 
 def _seconds(moment: float | None) -> float | None:

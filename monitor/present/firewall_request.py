@@ -1,4 +1,4 @@
-"""What to ask the firewall team for: one request a destination, as text, CSV or for AWS. Pure."""
+"""The firewall request: one row per destination, as text, CSV or AWS CLI commands. Pure."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from monitor.present.formats import FirewallFormat
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One line for the firewall team. ``destination`` is a host, an address, or a wildcard as
-    the requirement writes it; ``cause`` is None where nothing was probed. The direction is
-    outbound, always: nothing connects to a runner from outside."""
+    """One row for the firewall team. ``destination`` is a host, an address, or a wildcard as in the
+    requirement; ``cause`` is None if nothing was probed. The direction is always outbound: nothing
+    connects to a runner from outside."""
 
     ask: Ask
     destination: str
@@ -41,7 +41,7 @@ class Request:
 
     @property
     def by_name(self) -> bool:
-        """Whether a firewall can tell it by its name in TLS or HTTP."""
+        """Whether a firewall can match the name in TLS or HTTP."""
         spoken = self.protocol in {Protocol.HTTPS, Protocol.HTTP, Protocol.TLS}
         return spoken and not is_address(self.destination)
 
@@ -55,13 +55,13 @@ _NOTHING = "Nothing has to be opened: no destination is blocked by a rule."
 
 
 def everything(targets: Iterable[Target]) -> tuple[Request, ...]:
-    """Return what has to be open for ``targets``, whether it is or not."""
+    """Return the rows that ``targets`` need, whether or not they are open."""
     ordered = sorted(targets, key=lambda target: rank(target.group))
     return _merged(_request(target, Ask.OPEN) for target in ordered if _crosses_a_firewall(target))
 
 
 def blocked(statuses: Iterable[TargetStatus]) -> tuple[Request, ...]:
-    """Return what has to be opened of what a check found not to be reached."""
+    """Return the rows that would open what a check could not reach."""
     requests = []
     for status in sorted(statuses, key=lambda status: rank(status.target.group)):
         diagnosis = status.diagnosis
@@ -72,15 +72,16 @@ def blocked(statuses: Iterable[TargetStatus]) -> tuple[Request, ...]:
 
 
 def write(requests: Sequence[Request], form: FirewallFormat, identity: Identity) -> str:
-    """Write the requests of the runner that lives where ``identity`` says, as far as that is
-    known; the text ends with a line break."""
+    """Return the request of the runner at ``identity``, as far as that is known; the text ends with
+    a line break."""
     if form is FirewallFormat.TEXT:
         return _text(requests, identity)
     return _WRITERS[form](requests)
 
 
 def _crosses_a_firewall(target: Target) -> bool:
-    """Security groups and firewalls never see link-local services, nor the VPC's resolver."""
+    """Return whether packets to a target leave the VPC. Security groups and firewalls never see
+    link-local services or the VPC resolver."""
     if target.group == RESOLVER_GROUP or target.missing_values:
         return False
     try:
@@ -106,13 +107,13 @@ def _request(target: Target, ask: Ask, cause: Cause | None = None, detail: str =
 
 
 def _destination(target: Target) -> str:
-    """The host, or the wildcard of hosts that it stands for."""
+    """Return the host, or the wildcard of hosts that it represents."""
     wildcard = (target.endpoint.wildcard or "").partition("/")[0]
     return wildcard if wildcard.startswith("*.") else target.host
 
 
 def _merged(requests: Iterable[Request]) -> tuple[Request, ...]:
-    """Make one request of those that ask the same, in the requirements' order."""
+    """Merge rows with the same content, in the order of the requirements."""
     merged: dict[tuple[Ask, str, int, str], Request] = {}
     for request in requests:
         key = (request.ask, request.destination, request.port, request.transport)
@@ -140,7 +141,7 @@ _HEADINGS: Mapping[Ask, str] = MappingProxyType(
     {
         Ask.OPEN: "Open, outbound (security group, network ACL, route, firewall)",
         Ask.ALLOW_NAME: "Allow by name (TLS server name, HTTP host) in the firewall or web filter",
-        Ask.ALLOW_IN_DNS: "Allow in the DNS firewall, or mend the zone that answers",
+        Ask.ALLOW_IN_DNS: "Allow in the DNS firewall, or fix the zone that answers",
         Ask.ALLOW_IN_PROXY: "Allow in the proxy (CONNECT)",
         Ask.EXEMPT: "Exempt from TLS inspection, or have the runner trust the inspecting CA",
     }
@@ -180,8 +181,9 @@ def _cells(request: Request) -> tuple[str, ...]:
 
 
 def _security_group(requests: Sequence[Request]) -> str:
-    """The AWS CLI's command (EC2 API, AuthorizeSecurityGroupEgress). Security groups know
-    addresses only, and these services' addresses change: a port is opened to all of them."""
+    """Return AWS CLI commands (EC2 API, AuthorizeSecurityGroupEgress). Security groups know
+    addresses only, and the addresses of these services change, so a port is opened to all of them.
+    """
     places = sorted({(r.transport, r.port) for r in requests if r.ask is Ask.OPEN})
     rest = _asked_elsewhere(requests, {Ask.OPEN})
     if not places:
@@ -196,7 +198,7 @@ def _security_group(requests: Sequence[Request]) -> str:
 
 
 def _asked_elsewhere(requests: Sequence[Request], asked: Set[Ask]) -> str:
-    """A comment on what these commands can't mend; empty where they mend everything."""
+    """Return a comment on rows that these commands cannot fix; empty if they fix everything."""
     others = Counter(r.ask for r in requests if r.ask not in asked)
     if not others:
         return ""
@@ -219,17 +221,17 @@ def _permission(requests: Sequence[Request], transport: str, port: int) -> dict[
 
 
 def _description(purposes: Iterable[str]) -> str:
-    """AWS allows 255 characters out of ``a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*`` (EC2 API,
-    IpRange)."""
+    """Return a text that AWS accepts: up to 255 characters of ``a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*``
+    (EC2 API, IpRange)."""
     allowed = set(". _-:/()#,@[]+=&;{}!$*")
     text = f"Ona runner: {', '.join(purposes)}"
     return "".join(c for c in text if (c.isascii() and c.isalnum()) or c in allowed)[:255]
 
 
 def _network_firewall(requests: Sequence[Request]) -> str:
-    """The AWS CLI's commands for two rule groups: a domain list (Network Firewall developer
-    guide, "Stateful domain list rule groups": a leading dot is a wildcard), and standard
-    stateful rules for what has no name in its packets."""
+    """Return AWS CLI commands for two rule groups: a domain list (Network Firewall developer guide,
+    "Stateful domain list rule groups": a leading dot is a wildcard), and standard stateful rules
+    for protocols without a name in their packets."""
     asked = {Ask.OPEN, Ask.ALLOW_NAME}
     ruled = [r for r in requests if r.ask in asked]
     names = dict.fromkeys(_domain(r.destination) for r in ruled if r.by_name)

@@ -1,4 +1,4 @@
-"""The forms in which commands print."""
+"""Output formats of commands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Format(StrEnum):
-    """How a command prints."""
+    """The output format of a command."""
 
     TEXT = "text"
     JSON = "json"
@@ -16,7 +16,7 @@ class Format(StrEnum):
 
 
 class FirewallFormat(StrEnum):
-    """How a request to the firewall team is written."""
+    """The output format of a firewall request."""
 
     TEXT = "text"
     CSV = "csv"

@@ -1,4 +1,4 @@
-"""How targets and incidents look from outside: one JSON shape for the API and the CLI. Pure."""
+"""The JSON view of targets and incidents, shared by the API and the command line. Pure."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ from monitor.net.proxy.audit import ProxyAudit
 from monitor.present.discovery_view import wildcard_sample_view
 
 VERSION = 1
-"""The version of the documents' shape: goes up when a key changes its meaning."""
+"""Version of the documents' shape: increases if a key changes its meaning."""
 
 Json = Mapping[str, object]
 
 
 def summary_view(summary: Summary) -> dict[str, object]:
-    """Return the sum of all targets."""
+    """Return the counts of all targets."""
     return {"ok": summary.ok, **asdict(summary)}
 
 
 def target_view(
     target: Target, state: State, probe_result: ProbeResult | None, diagnosis: Diagnosis | None
 ) -> dict[str, object]:
-    """Return what ``check --format json`` says of a target; times are seconds."""
+    """Return the document of one target in ``check --format json``; times are seconds."""
     said = diagnosis or no_diagnosis(target)
     primary = probe_result.primary if probe_result else None
     path, taken, compared = (
@@ -98,7 +98,7 @@ def _proxy_path(probe_result: ProbeResult, cause: Cause | None) -> Json:
 
 
 def target_details(probe_result: ProbeResult | None) -> dict[str, object]:
-    """Return every fact of a target's last attempt, for who looks at one target."""
+    """Return every fact of a target's last probe result."""
     if probe_result is None:
         return {"probe_result": None}
     resolution = probe_result.resolution
@@ -116,7 +116,7 @@ def target_details(probe_result: ProbeResult | None) -> dict[str, object]:
 
 
 def incident_view(incident: Incident) -> dict[str, object]:
-    """Return what is told of an incident; ``started_at`` is Unix seconds."""
+    """Return the document of an incident; ``started_at`` is Unix seconds."""
     return {
         "id": incident.id,
         "cause": incident.cause.value,
@@ -132,7 +132,7 @@ def incident_view(incident: Incident) -> dict[str, object]:
 
 
 def proxies_view(audit: ProxyAudit) -> dict[str, object]:
-    """Return which proxies are in use, as ``host:port``, and what is wrong with them."""
+    """Return the proxies in use, as ``host:port``, and the problems with them."""
     return {
         "http": audit.http or None,
         "https": audit.https or None,
@@ -142,7 +142,8 @@ def proxies_view(audit: ProxyAudit) -> dict[str, object]:
 
 
 def clock_view(clock: ClockEstimate | None) -> dict[str, object] | None:
-    """Return what is known of this host's clock; ``offset_seconds`` is the others' minus ours."""
+    """Return the estimate of this host's clock error; ``offset_seconds`` is the others' time minus
+    ours."""
     if clock is None:
         return None
     return {
@@ -154,7 +155,7 @@ def clock_view(clock: ClockEstimate | None) -> dict[str, object] | None:
 
 
 def gateways_view(gateways: Iterable[Gateway]) -> list[dict[str, object]]:
-    """Return how gateways stand, and which one a runner would pick; times are seconds."""
+    """Return the gateways and the one that a runner would pick; times are seconds."""
     return [
         {
             "name": gateway.name,
@@ -169,7 +170,7 @@ def gateways_view(gateways: Iterable[Gateway]) -> list[dict[str, object]]:
 
 
 def gateways_line(gateways: Sequence[Gateway]) -> str:
-    """Say in one line which gateway a runner would pick, and why; empty without gateways."""
+    """Return one line about the gateway that a runner would pick; empty without gateways."""
     if not gateways:
         return ""
     measured = ", ".join(f"{g.name} {_latency(g)}" for g in gateways)
@@ -189,7 +190,7 @@ def _latency(gateway: Gateway) -> str:
 
 
 def redundant_groups_view(groups: Iterable[RedundantGroup]) -> list[dict[str, object]]:
-    """Return how the redundant groups stand, each with its alternatives."""
+    """Return the state of the redundant groups, each with its alternatives."""
     return [
         {
             "name": group.name,
@@ -204,7 +205,7 @@ def redundant_groups_view(groups: Iterable[RedundantGroup]) -> list[dict[str, ob
 
 
 def no_diagnosis(target: Target) -> Diagnosis:
-    """Return what is said of a target without a result."""
+    """Return the diagnosis of a target without a result."""
     if not target.missing_values:
         return Diagnosis(None, "not probed yet")
     names = " and ".join(target.missing_values)
@@ -214,12 +215,12 @@ def no_diagnosis(target: Target) -> Diagnosis:
 
 
 def missing_values_remediation(names: Iterable[str]) -> str:
-    """Return how to make template values known."""
+    """Return the remediation for placeholders without a value."""
     return f"set {' and '.join(names)} in config.toml, or let instance metadata be reached"
 
 
 def addresses_of(probe_result: ProbeResult | None) -> list[str]:
-    """Return the addresses that the target's name has, or else those that were tried."""
+    """Return the addresses of the target's name, or else those that were tried."""
     if probe_result is None:
         return []
     if probe_result.resolution is not None:
@@ -286,7 +287,7 @@ def _tls(tls: TlsFacts) -> Json:
 
 
 def _certificate(tls: TlsFacts) -> Json:
-    """The certificate that was shown; ``expires_at`` is the earliest of the chain."""
+    """Return the document of the certificate; ``expires_at`` is the first of the chain."""
     leaf = tls.chain[0] if tls.chain else None
     return {
         "subject": leaf.subject if leaf else None,

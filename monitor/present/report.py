@@ -1,4 +1,4 @@
-"""What the commands print, as values: the JSON documents and the lines of text."""
+"""The output of the commands as values: JSON documents and lines of text."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 def encode(document: Json) -> str:
-    """Write a document as text that ends a terminal's line."""
+    """Return a document as text that ends with a line break."""
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
 
@@ -52,7 +52,7 @@ def check_document(
     proxies: ProxyAudit,
     findings: DiscoveryFindings = NOTHING_FOUND,
 ) -> Json:
-    """What ``check --format json`` prints; times are seconds."""
+    """Return the document of ``check --format json``; times are seconds."""
     return {
         "version": VERSION,
         "summary": summary_view(summarize(statuses)),
@@ -67,7 +67,7 @@ def check_document(
 
 
 def endpoints_document(settings: Settings, targets: Iterable[Target]) -> Json:
-    """What ``endpoints --format json`` prints; times are seconds."""
+    """Return the document of ``endpoints --format json``; times are seconds."""
     return {
         "version": VERSION,
         "profile": settings.profile.value,
@@ -78,7 +78,7 @@ def endpoints_document(settings: Settings, targets: Iterable[Target]) -> Json:
 def validation_document(
     settings: Settings, targets: Sequence[Target], warnings: Sequence[str]
 ) -> Json:
-    """What ``validate --format json`` prints."""
+    """Return the document of ``validate --format json``."""
     return {
         "version": VERSION,
         "ok": True,
@@ -90,7 +90,7 @@ def validation_document(
 
 
 def error_document(problems: Iterable[Problem]) -> Json:
-    """What any command prints with ``--format json`` when it can't start."""
+    """Return the document that any command prints with ``--format json`` if it cannot start."""
     listed = [
         {
             "file": p.file,
@@ -105,7 +105,7 @@ def error_document(problems: Iterable[Problem]) -> Json:
 
 
 def summary_line(summary: Summary) -> str:
-    """Say in one line how the check ended."""
+    """Return the result of the check in one line."""
     counts = f"{summary.up} up, {summary.degraded} degraded, {summary.down} down"
     line = f"{summary.targets} targets: {counts}, {summary.unknown} unknown"
     if summary.covered_by_redundancy:
@@ -120,7 +120,7 @@ def summary_line(summary: Summary) -> str:
 def validation_lines(
     settings: Settings, targets: Sequence[Target], warnings: Sequence[str]
 ) -> tuple[str, ...]:
-    """Say that the configuration is usable, what it comes to, and what to look at."""
+    """Return the lines of ``validate``: the configuration is usable, its totals, and warnings."""
     counts = _counts(targets)
     parts = f"{counts['enabled']} targets ({counts['required']} required)"
     first = f"{settings.source}: ok, profile {settings.profile}, {parts}, {counts['off']} off"
@@ -130,14 +130,14 @@ def validation_lines(
 def warnings_of(
     settings: Settings, targets: Iterable[Target], proxies: ProxyAudit
 ) -> tuple[str, ...]:
-    """Return what is allowed but probably not meant, each as one sentence with a cure."""
+    """Return settings that are allowed but probably not intended, each with a remediation."""
     probed = [target for target in targets if target.endpoint.enabled]
     return (*unknown_lines(probed), *_too_much(settings, probed), *proxies.warnings)
 
 
 def notes_of(statuses: Iterable[TargetStatus], proxies: ProxyAudit) -> tuple[str, ...]:
-    """Return what is to be said beside the results: values that nobody knows, which proxies
-    are in use and what is wrong with them, and which gateway a runner would pick."""
+    """Return remarks next to the results: missing values, proxies in use and problems with them,
+    and the gateway that a runner would pick."""
     statuses = list(statuses)
     unknown = unknown_lines(status.target for status in statuses)
     gateways = gateways_line(gateways_of(statuses))
@@ -155,7 +155,7 @@ def _proxy_lines(statuses: Sequence[TargetStatus], proxies: ProxyAudit) -> Itera
 
 
 def unknown_lines(targets: Iterable[Target]) -> tuple[str, ...]:
-    """Say once for each value that nobody knows how many targets wait for it."""
+    """Return one line per missing value with the number of targets that wait for it."""
     counts = Counter(name for target in targets for name in target.missing_values)
     return tuple(_unknown_line(name, count) for name, count in counts.items())
 
@@ -166,14 +166,14 @@ def _unknown_line(name: str, count: int) -> str:
 
 
 def milliseconds(seconds: float | None) -> str:
-    """Write a duration for a table; empty when there is none."""
+    """Format a duration for a table; empty for None."""
     if seconds is None:
         return ""
     return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds * 1000:.0f} ms"
 
 
 def by_group(items: Iterable[T], group_of: Callable[[T], str]) -> Iterable[tuple[str, list[T]]]:
-    """Gather what is of one group, the groups in the requirements' order."""
+    """Group values, the groups in the order of the requirements."""
     groups: dict[str, list[T]] = {}
     for item in items:
         groups.setdefault(group_of(item), []).append(item)
@@ -181,7 +181,7 @@ def by_group(items: Iterable[T], group_of: Callable[[T], str]) -> Iterable[tuple
 
 
 def address_of(target: Target) -> str:
-    """Write an endpoint as protocol, host, port and path, without a query."""
+    """Format an endpoint as protocol, host, port and path, without a query."""
     path = shown_path(target)
     host = f"[{target.host}]" if ":" in target.host else target.host
     return f"{target.endpoint.protocol}://{host}:{target.port}{path if path != '/' else ''}"

@@ -1,4 +1,4 @@
-"""Tables and the progress bar: colour on a terminal, plain text everywhere else."""
+"""Tables and the progress bar: color on a terminal, plain text everywhere else."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from monitor.state.check_result import DiscoveryFindings, summarize
 
 _PLAIN_WIDTH = 160
 WHOLE_LINES = 1000
-"""A width at which no line of a listing is folded, so that `grep` finds all of it."""
+"""Width at which no line of a listing is folded, so that `grep` finds whole lines."""
 _NAMED = 8
 _STYLES = {
     State.UP: "green",
@@ -46,16 +46,16 @@ _STYLES = {
 
 
 def console_for(stream: TextIO, plain_width: int = _PLAIN_WIDTH) -> Console:
-    """Return a console on ``stream``; a file or a pipe gets a width of its own."""
+    """Return a console on ``stream``; a file or a pipe gets a fixed width."""
     width = None if stream.isatty() else plain_width
     return Console(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
 @contextmanager
 def progress(stream: TextIO, total: int | None = None) -> Iterator[Callable[[TargetStatus], None]]:
-    """Show a bar for the length of the block where ``stream`` is a terminal.
+    """Show a progress bar for the length of the block if ``stream`` is a terminal.
 
-    What is yielded is to be called with each result.
+    The block calls the yielded function with each result.
     """
     if not stream.isatty():
         yield lambda _: None
@@ -73,8 +73,8 @@ def print_check(
     proxies: ProxyAudit,
     findings: DiscoveryFindings = NOTHING_FOUND,
 ) -> None:
-    """Print what is wrong and what to do about it, then a table by group, what discovery
-    found, and the sum."""
+    """Print the incidents with their remediation, then a table by group, the results of discovery,
+    and the totals."""
     for incident in incidents:
         console.print(_incident(incident))
         console.print()
@@ -86,8 +86,8 @@ def print_check(
 
 
 def overview(statuses: Sequence[TargetStatus], incidents: Iterable[Incident]) -> Group:
-    """Return what a screen has room for: the sum, what is wrong, and a line a group that is
-    well, a line a target in the others."""
+    """Return what fits on a screen: the totals, the incidents, one line per group that is up, and
+    one line per target in the others."""
     parts: list[RenderableType] = [_sum(statuses), Text()]
     for incident in incidents:
         parts += [_incident(incident), Text()]
@@ -114,7 +114,7 @@ def _results(statuses: Sequence[TargetStatus]) -> Table:
 
 
 def _some_proxied(statuses: Iterable[TargetStatus]) -> bool:
-    """Whether a proxy was used: the way that each target took is worth a word then."""
+    """Return whether any target used a proxy; the path of each target is shown then."""
     return any(proxy_paths_of(status.probe_result) for status in statuses)
 
 
@@ -124,13 +124,13 @@ def _sum(statuses: Sequence[TargetStatus]) -> Text:
 
 
 def _state(state: State) -> Text:
-    """A sign and the word: neither needs the colour to be understood."""
+    """Return a sign and the word: color is never the only carrier of meaning."""
     return Text(f"{MARKS[state]} {state}", style=_STYLES[state])
 
 
 def print_endpoints(console: Console, targets: Sequence[Target]) -> None:
-    """Print the resolved catalogue by group."""
-    table = _table("target", "endpoint", "required", "stands for", "note")
+    """Print the resolved catalog by group."""
+    table = _table("target", "endpoint", "required", "sample of", "note")
     for group, members in by_group(targets, lambda target: target.group):
         _heading(table, group)
         for target in members:
@@ -141,7 +141,7 @@ def print_endpoints(console: Console, targets: Sequence[Target]) -> None:
 
 
 def _print_table(console: Console, table: Table) -> None:
-    """Print a table; in a file without the blanks that fill its last column."""
+    """Print a table; in a file without the padding of its last column."""
     if console.is_terminal:
         console.print(table)
         return
@@ -174,7 +174,7 @@ def _result_cells(status: TargetStatus, proxied: bool) -> Iterable[Text]:
 
 
 def _proxy_path(status: TargetStatus, proxied: bool) -> str:
-    """Say how a target was reached, where there is more than one way, and what it stands for."""
+    """Return the proxy path of a target if there is more than one, and its wildcard sample."""
     target, probe_result = status.target, status.probe_result
     words = [proxy_path_text(target, probe_result)] if proxied and probe_result else []
     path = network_path(target, probe_result)
@@ -201,7 +201,7 @@ def _incident(incident: Incident) -> Text:
 
 
 def _some(names: Sequence[str]) -> str:
-    """Name a few, and count the others: the table marks them all."""
+    """Name a few values and count the others: the table marks all of them."""
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
@@ -223,5 +223,5 @@ def _endpoint_cells(target: Target) -> Iterable[Text]:
 
 
 def _clean(text: str, style: str = "") -> Text:
-    """Text for the terminal: never markup, and no control character of a peer's."""
+    """Return text for the terminal: no markup, and no control character from a peer."""
     return Text(sanitize(text), style)

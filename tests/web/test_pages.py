@@ -156,7 +156,7 @@ def test_a_target_shows_its_day_its_phases_its_answers_and_its_certificate() -> 
 
 def test_a_wildcard_shows_what_stands_for_it() -> None:
     page = overview(realistic_board())
-    assert "stands for *.vscode-unpkg.net" in page.text
+    assert "sample of *.vscode-unpkg.net" in page.text
 
 
 def test_a_path_is_shown_without_its_query() -> None:

@@ -234,14 +234,14 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "egress_wildcard_info",
         G,
-        "What stands for a wildcard, and who said so: always 1.",
+        "The sample of a wildcard and its origin: always 1.",
         _wildcard,
         ("host", "found_by"),
     ),
     TargetFamily(
         "egress_wildcard_found_timestamp_seconds",
         G,
-        "When discovery found what stands for a wildcard, in Unix time.",
+        "Time at which discovery found the sample of a wildcard, in Unix seconds.",
         lambda r: one(r.target.wildcard_sample.found_at if r.target.wildcard_sample else None),
     ),
     TargetFamily(
