@@ -213,8 +213,9 @@ Rule = Callable[[Request], web.Response | None]
 class Receiver:
     """Keeps what it accepted; ``rule`` may answer in its place. ``versions`` are the content
     types that it takes, ``counts`` whether it sends counts; ``cut`` whether it closes the
-    connection instead of responding; ``raw`` bytes to send instead of the next responses;
-    ``stall`` responses not to send at all; ``server`` its Server header."""
+    connection instead of responding; ``lose`` responses to lose after accepting; ``raw`` bytes
+    to send instead of the next responses; ``stall`` responses not to send at all; ``server``
+    its Server header."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
@@ -226,6 +227,7 @@ class Receiver:
         self.server = "strict"
         self.raw: list[bytes] = []
         self.stall = 0
+        self.lose = 0
         self.rule: Rule = lambda _: None
 
     async def handle(self, request: web.Request) -> web.Response:
@@ -247,6 +249,9 @@ class Receiver:
             self.stall -= 1
             await asyncio.sleep(3600)  # until the connection is closed
         response = self._respond(seen, kind)
+        if self.lose:
+            self.lose -= 1
+            request.transport.abort()
         response.headers["Server"] = self.server
         return response
 

@@ -185,7 +185,8 @@ class Exchange:
         except TimeoutError:
             return _failed(RequestFailure.TIMEOUT, "no response in time")
         except TransportError as error:
-            return _failed(RequestFailure.UNREACHABLE, str(error), delivered=error.delivered)
+            reason = self._auth.redact(str(error))[:TEXT_SHOWN]
+            return _failed(RequestFailure.UNREACHABLE, reason, delivered=error.delivered)
         finally:
             self._metrics.requests.observe(loop.time() - began)
         if self._server is not None and response.server != self._server:

@@ -14,6 +14,7 @@ from yarl import URL
 from monitor import __version__
 from monitor.common.sanitize import sanitize
 from monitor.export.remote_write.response import Response, parse_retry_after, parse_written
+from monitor.export.remote_write.wire_limit import WireLimit
 from monitor.model.settings import RemoteWriteSettings
 from monitor.net.clock import Clock
 from monitor.net.proxy.rules import Proxy, ProxyChooser, parse_proxy
@@ -71,12 +72,17 @@ class Transport:
         self._own = _OwnContext(settings, trust_store) if private else None
         self._proxy = _proxy(settings, self._url, proxies)
         self._clock = clock
+        self._wire_limit = WireLimit()
         self._session: aiohttp.ClientSession | None = None
 
     def open(self) -> None:
         """Begin; needs a running event loop."""
-        names = _Names(self._resolver)
-        connector = aiohttp.TCPConnector(limit=2, keepalive_timeout=_IDLE, resolver=names)
+        connector = aiohttp.TCPConnector(
+            limit=2,
+            keepalive_timeout=_IDLE,
+            resolver=_Names(self._resolver),
+            socket_factory=self._wire_limit.make_socket,
+        )
         self._session = aiohttp.ClientSession(
             connector=connector,
             auto_decompress=False,
@@ -104,6 +110,7 @@ class Transport:
         # Only the CONNECT request of a tunnel goes to the proxy; without a tunnel, every request.
         tunnel = self._url.scheme == "https"
         plain = {"User-Agent": USER_AGENT, **headers}
+        self._wire_limit.reset()
         try:
             async with (
                 asyncio.timeout(self._timeout),
@@ -189,8 +196,11 @@ def _described(error: Exception) -> TransportError:
         return TransportError("it closed the connection without a response", delivered=True)
     if isinstance(error, aiohttp.ClientResponseError):
         return TransportError("its response is not valid HTTP", delivered=True)
-    reason = getattr(error, "strerror", None) or type(error).__name__
-    return TransportError(sanitize(str(reason), replacement=" ").lower(), delivered=True)
+    # The text of aiohttp's own errors may hold the URL with its query.
+    cause = error.__cause__ if isinstance(error, aiohttp.ClientError) else error
+    words = cause.strerror if isinstance(cause, OSError) else None
+    reason = sanitize(words or type(error).__name__, replacement=" ").lower()
+    return TransportError(reason, delivered=True)
 
 
 class _Names(AbstractResolver):

@@ -1,4 +1,4 @@
-"""What a receiver rejects: sent apart, left out, and tried again."""
+"""Rejected series and metrics: sent apart, left out, and tried again."""
 
 from __future__ import annotations
 

@@ -256,7 +256,7 @@ def test_a_file_of_rubbish_is_no_more_than_that(tmp_path: Path, rubbish: bytes) 
 
 def test_a_record_of_a_later_version_is_passed_over_and_counted(tmp_path: Path) -> None:
     data, every = a_segment(tmp_path)
-    later = segment_module.write_record(77, 1, 1, b"of a kind that nobody knows yet")  # type: ignore[arg-type]
+    later = segment_module.write_record(77, 1, 1, b"of a kind that is not known yet")  # type: ignore[arg-type]
     held = damaged(tmp_path, later + data)
     assert held.drain() == every
     assert held.self_metrics.corrupt_records > 0

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from monitor.export.metrics.families import families
-from monitor.export.remote_write import destination, service
+from monitor.export.remote_write import destination, sampling, service
 from monitor.export.remote_write.series import is_stale
 from monitor.export.remote_write.service import RemoteWrite, external_labels
 from monitor.model.identity import Identity
@@ -29,6 +29,7 @@ from monitor.model.settings import (
 from monitor.state.store import StateStore
 from tests.export.remote_write.points import points
 from tests.export.remote_write.test_queue import Held
+from tests.internet.ca import Authority
 from tests.internet.receiver import Receiver, Request, receiver
 from tests.probes.support import make_probe_context
 from tests.stores import NOW, realistic_board
@@ -84,7 +85,7 @@ async def writing(store: StateStore, wanted: Settings) -> AsyncIterator[RemoteWr
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not holds():  # noqa: ASYNC110 - what is waited for is at the other end
             await asyncio.sleep(0.01)
 
@@ -102,8 +103,7 @@ async def test_the_board_arrives_with_external_labels_and_ends_at_the_end(tmp_pa
         labels = dict(row.labels)
         assert labels["job"] == "egress-monitor"
         assert labels["availability_zone"] == "eu-central-1a"
-        last = {row.labels: row.values[-1] for row in receives.accepted}
-        assert all(map(is_stale, last.values())), "the end of each series has been told"
+        assert series_of(receives) <= ended(receives), "each series has ended"
         assert store.writes == {}
 
 
@@ -152,13 +152,90 @@ async def test_a_reload_keeps_what_stays_and_ends_what_leaves(tmp_path: Path) ->
             assert store.writes["stays"] is stays
 
 
+async def test_labels_that_change_at_a_reload_end_the_series_under_the_old_ones(
+    tmp_path: Path,
+) -> None:
+    store = realistic_board()
+    async with receiver() as (receives, url):
+        async with writing(store, settings(tmp_path, to(url))) as remote:
+            await until(lambda: "probe_success" in names(receives))
+            before = series_of(receives)
+            labels = (("site", "frankfurt"),)
+            remote.apply(settings(tmp_path, to(url, external_labels=labels)), make_probe_context())
+            await until(lambda: any("site" in dict(row.labels) for row in receives.accepted))
+            await until(lambda: before <= ended(receives))
+        assert store.writes == {}
+
+
+async def test_an_identity_that_becomes_known_late_ends_the_series_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "OWN_EVERY", 0.05)
+    store = realistic_board()
+    known, store.identity = store.identity, Identity()
+    async with (
+        receiver() as (receives, url),
+        writing(store, settings(tmp_path, to(url))) as remote,
+    ):
+        await until(lambda: "probe_success" in names(receives))
+        before = series_of(receives)
+        store.identity = known
+        await until(lambda: any("region" in dict(row.labels) for row in receives.accepted))
+        await until(lambda: before <= ended(receives))
+        assert remote is not None
+
+
+def series_of(receives: Receiver) -> set[tuple[tuple[str, str], ...]]:
+    """The labels of everything accepted, except the series that tests the order."""
+    check = "egress_remote_write_order_check"
+    return {row.labels for row in receives.accepted if row.name != check}
+
+
+def ended(receives: Receiver) -> set[tuple[tuple[str, str], ...]]:
+    """The labels of the series of which the last sample is a stale marker."""
+    newest: dict[tuple[tuple[str, str], ...], tuple[int, float]] = {}
+    for row in receives.accepted:
+        last = row.samples[-1][0], row.values[-1]
+        newest[row.labels] = max(newest.get(row.labels, last), last, key=lambda sample: sample[0])
+    return {labels for labels, (_, value) in newest.items() if is_stale(value)}
+
+
+async def test_a_destination_that_is_removed_ends_its_series(tmp_path: Path) -> None:
+    store = realistic_board()
+    async with (
+        receiver() as (receives, url),
+        writing(store, settings(tmp_path, to(url))) as remote,
+    ):
+        await until(lambda: "probe_success" in names(receives))
+        remote.apply(settings(tmp_path), make_probe_context())
+        await until(lambda: store.writes == {})
+        labels = {row.labels for row in receives.accepted if row.name == "probe_success"}
+        assert labels <= ended(receives)
+
+
+async def test_a_certificate_that_is_not_there_yet_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "START_AGAIN_AFTER", 0.05)
+    authority = Authority(tmp_path)
+    missing = tmp_path / "later.pem"
+    store = realistic_board()
+    async with receiver() as (receives, url):
+        wanted = settings(tmp_path / "state", to(url, ca_file=missing))
+        async with writing(store, wanted):
+            await asyncio.sleep(0.1)
+            assert receives.requests == []
+            shutil.copy(authority.file, missing)
+            await until(lambda: "probe_success" in names(receives))
+
+
 async def test_beside_a_backlog_what_is_fresh_arrives_where_the_receiver_bears_it(
     tmp_path: Path,
 ) -> None:
     backlog(tmp_path)
     store = realistic_board()
     async with receiver() as (receives, url):
-        wanted = to(url, max_samples_per_send=10, backfill_rate=1000.0)
+        wanted = to(url, max_samples_per_send=100, backfill_rate=1000.0)
         async with writing(store, settings(tmp_path, wanted)):
             await until(lambda: "egress_build_info" in names(receives))
             assert store.writes["one"].pending > 0, "the backlog is still being sent"
