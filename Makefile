@@ -5,7 +5,7 @@ CONFIG ?= config.toml
 IMAGE ?= egress-monitor
 BIN := .venv/bin
 
-.PHONY: help venv demo run test lint types format lab lab-fault lab-report lab-calm bench dashboards reference oracles lock image clean dev packages peers
+.PHONY: help venv demo run test lint types format lab lab-fault lab-report lab-calm bench dashboards alerts reference oracles lock image clean dev packages peers
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench: dev packages ## Compare what a probe costs with other probers
 
 dashboards: dev ## Write the Grafana dashboards anew from their code
 	@$(BIN)/python -m dashboards
+
+alerts: dev ## Write the alerting rules and docs/alerts.md anew from their code
+	@$(BIN)/python -m alerts
 
 reference: dev ## Write the references in docs/ anew from the code
 	@$(BIN)/python -m docs.reference

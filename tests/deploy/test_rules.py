@@ -10,14 +10,19 @@ from pathlib import Path
 import pytest
 import yaml
 
+from alerts import docs
+from alerts.__main__ import written
+from alerts.rule import ID
 from monitor.model.causes import Cause
+from monitor.present.alert_runbook import ALERTS
 from tests.internet.process import program, wait_until
 from tests.internet.prometheus import Prometheus
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy" / "prometheus"
 RULES = DEPLOY / "egress-monitor.rules.yaml"
-CASES = Path(__file__).with_name("rules.test.yaml")
+LIST = DEPLOY / "egress-monitors.rules.yaml"
+CASES = sorted(Path(__file__).parent.glob("rules*.test.yaml"))
 
 Json = dict[str, object]
 
@@ -39,44 +44,82 @@ def test_the_files_are_what_their_programs_take():
     run(program("amtool"), "check-config", str(DEPLOY / "alertmanager.yaml"))
 
 
-def test_each_alert_fires_and_does_not_fire_as_its_cases_say(tmp_path: Path):
+def test_the_files_are_as_their_code_writes_them():
+    assert RULES.read_text() == written(), "run `make alerts`"
+    assert (ROOT / "docs" / "alerts.md").read_text() == docs.written(), "run `make alerts`"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("cases", CASES, ids=lambda path: path.name)
+def test_each_alert_fires_and_does_not_fire_as_its_cases_show(tmp_path: Path, cases: Path):
     document = yaml.safe_load(RULES.read_text())
     for group in document["groups"]:
         for rule in group["rules"]:
             rule.pop("annotations", None)
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(document))
-    shutil.copy(CASES, tmp_path)
-    run(program("promtool"), "test", "rules", CASES.name, cwd=tmp_path)
+    shutil.copy(cases, tmp_path)
+    run(program("promtool"), "test", "rules", cases.name, cwd=tmp_path)
 
 
 def test_each_alert_has_cases_of_both_kinds():
     cases = [
-        c for test in yaml.safe_load(CASES.read_text())["tests"] for c in test["alert_rule_test"]
+        case
+        for path in CASES
+        for test in yaml.safe_load(path.read_text())["tests"]
+        for case in test["alert_rule_test"]
     ]
-    fires = {case["alertname"] for case in cases if case["exp_alerts"]}
-    assert fires == set(alerts())
+    assert {case["alertname"] for case in cases if case["exp_alerts"]} == set(alerts())
+    quiet = {case["alertname"] for case in cases if not case["exp_alerts"]}
+    assert set(alerts()) - quiet == set()
+
+
+def test_the_runbook_has_an_entry_for_each_alert_and_no_other():
+    assert set(ALERTS) == set(alerts())
+
+
+FLEET = {"EgressEndpointDownEverywhere", "EgressAlternativeDownEverywhere", "EgressMonitorAbsent"}
+"""Alerts that are about no single runner."""
+
+
+@pytest.mark.parametrize("name", sorted(set(alerts()) - FLEET))
+def test_each_alert_about_a_monitor_carries_runner_account_and_region(name: str):
+    expr = str(alerts()[name]["expr"])
+    for label in ("runner_id", "account_id", "region"):
+        assert label in expr or "instance_group:egress_required" in expr
+
+
+def test_no_rule_compares_a_monitors_clock_with_the_evaluations():
+    with_time = {name for name, rule in alerts().items() if "time()" in str(rule["expr"])}
+    assert with_time == {"EgressCertificateExpiry"}
+    assert "timestamp(" not in RULES.read_text()
 
 
 @pytest.mark.parametrize("name", alerts())
-def test_each_alert_says_what_is_wrong_and_where_to_read_on(name: str):
+def test_each_alert_shows_what_is_wrong_and_links_to_page_and_runbook(name: str):
     rule = alerts()[name]
     assert rule["labels"]["severity"] in {"critical", "warning"}  # type: ignore[index]
     texts = rule["annotations"]
     assert isinstance(texts, dict)
-    assert set(texts) == {"summary", "description", "runbook_url"}
-    page, _, anchor = texts["runbook_url"].removeprefix("REPLACE_WITH_DOCS_URL/").partition("/#")
-    known = headings(ROOT / "docs" / f"{page}.md")
-    if "$labels.cause" in anchor:
-        assert known >= {cause.value for cause in Cause}
-    else:
-        assert anchor in known
+    assert set(texts) == {"summary", "description", "page_url", "runbook_url"}
+    assert "REPLACE" not in str(texts)
+    entry = re.search(r"/runbook/(\{\{ \$labels\.cause \}\}|\w+)", texts["runbook_url"])
+    assert entry
+    assert entry[1] in {name, "{{ $labels.cause }}", *(cause.value for cause in Cause)}
 
 
-def headings(path: Path) -> set[str]:
-    """The anchors that a Markdown file's headings have."""
-    lines = path.read_text().splitlines()
-    titles = [line.lstrip("# ") for line in lines if line.startswith("#")]
-    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+def test_the_list_of_expected_monitors_is_rules_too(tmp_path: Path):
+    """The example in comments is valid as it stands."""
+    text = LIST.read_text()
+    run(program("promtool"), "check", "rules", str(LIST))
+    example = text.replace("    rules: []\n", "    rules:\n").replace(
+        "    # - record", "    - record"
+    )
+    example = re.sub(r"^    #   ", "      ", example, flags=re.MULTILINE)
+    (tmp_path / "list.yaml").write_text(example)
+    run(program("promtool"), "check", "rules", str(tmp_path / "list.yaml"))
+    (rule,) = yaml.safe_load(example)["groups"][0]["rules"]
+    assert {"job", *ID.split(", ")} == set(rule["labels"])
 
 
 def test_a_real_breakage_raises_one_alert_whose_words_are_filled_in(
@@ -90,8 +133,8 @@ def test_a_real_breakage_raises_one_alert_whose_words_are_filled_in(
     wait_until(lambda: bool(said(server, monitor)), "its words are filled in", 10)
     (text,) = said(server, monitor)
     assert text["summary"] == f"Egress of {monitor} is broken: http_status (scope endpoint)"
-    assert text["description"].startswith("1 targets are affected.")
-    assert text["runbook_url"].endswith("/causes/#http_status")
+    assert text["page_url"] == f"http://{monitor}/"
+    assert text["runbook_url"] == f"http://{monitor}/runbook/http_status"
 
 
 def said(server: Prometheus, monitor: str) -> list[dict[str, str]]:

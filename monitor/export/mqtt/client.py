@@ -75,8 +75,8 @@ _DECORATION = re.compile(r"^\[[^\]]*\] |^_ssl\.c:\d+: |\s*\(_ssl\.c:\d+\)$")
 
 
 class BrokerError(MqttError):
-    """The connection failed or ended. ``reason`` is what the broker said, if it said something;
-    ``closed``: the connection was closed without a word."""
+    """The connection failed or ended. ``reason`` is the broker's, if it sent one;
+    ``closed``: the connection was closed without one."""
 
     def __init__(self, text: str, reason: Reason | None = None, *, closed: bool = False) -> None:
         super().__init__(text)
@@ -221,7 +221,7 @@ class BrokerClient(aiomqtt.Client):
             await asyncio.shield(done)
 
     async def ask(self, request: Coroutine[Any, Any, T]) -> T | None:
-        """Return what a request of aiomqtt returns, which does not look at the connection's end;
+        """Return what a request of aiomqtt returns, which ignores the connection's end;
         None if the broker does not answer it.
 
         Raises:
@@ -273,7 +273,7 @@ class BrokerClient(aiomqtt.Client):
         waiting = (done for _, done in self._acks.values())
         for future in (self._connected, self._disconnected, *waiting):
             if future.done() and not future.cancelled():
-                future.exception()  # it was looked at, and is not to be logged
+                future.exception()  # retrieved, so that asyncio does not log it
 
     def _end(self) -> str:
         """Return why the connection ended, as far as this side knows."""
@@ -412,7 +412,7 @@ _LOCAL_ENDS = {
 
 
 def connect_properties() -> Properties:
-    """Return what CONNECT tells an MQTT 5 broker about this client's limits."""
+    """Return the limits of this client that CONNECT announces to an MQTT 5 broker."""
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.MaximumPacketSize = RECEIVE_LIMIT
     properties.ReceiveMaximum = RECEIVE_MAXIMUM

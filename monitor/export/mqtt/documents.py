@@ -1,4 +1,4 @@
-"""What is published over MQTT: topics and JSON documents, as docs/mqtt.md describes. Pure."""
+"""Topics and JSON documents that are published over MQTT, as docs/mqtt.md describes. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OF_A_TARGET = (
     "id", "group", "host", "port", "protocol", "required", "wildcard",
     "state", "cause", "detail", "remediation",
 )  # fmt: skip
-"""What is told of a target: how it stands, and not the figures of each probe."""
+"""Keys of a target's document: its state, without the figures of each probe."""
 
 
 @dataclass(frozen=True, slots=True)

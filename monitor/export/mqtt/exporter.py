@@ -96,7 +96,7 @@ class MqttExporter:
             self._touch()
 
     async def run(self) -> None:
-        """Publish until cancelled; says that the monitor is offline then."""
+        """Publish until cancelled; then publish that the monitor is offline."""
         while True:
             self._changed.clear()
             self._closing.clear()
@@ -208,7 +208,7 @@ class MqttExporter:
 
 
 def is_taken_over(ended: BaseException | None) -> bool:
-    """Return whether the broker said that another client came with the same id."""
+    """Return whether the broker reported that another client came with the same id."""
     reason = getattr(ended, "reason", None)
     return isinstance(reason, Reason) and reason.code == Code.SESSION_TAKEN_OVER
 

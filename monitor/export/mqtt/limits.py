@@ -1,4 +1,4 @@
-"""What a broker accepts: as it announces it, and as the ends of sessions have shown it. Pure.
+"""Limits of a broker: announced by it, and learned from the ends of sessions. Pure.
 
 MQTT 5 announces limits in CONNACK (section 3.2.2.3). MQTT 3.1.1, and policies such as those of AWS
 IoT Core, just end the connection. What is learned from that is forgotten after ``RELEARN``.
@@ -12,7 +12,7 @@ from enum import StrEnum
 from monitor.export.mqtt.reasons import Code
 
 RELEARN = 3600.0
-"""Seconds after which what a session's end has shown is tried again: one hour."""
+"""Seconds after which something learned is tried again: one hour."""
 
 PACKET_LIMIT = 268_435_460
 """Bytes of the largest packet that MQTT can express (MQTT 5.0 section 1.5.5)."""
@@ -23,9 +23,9 @@ SMALLEST_SUSPECT = 1024
 
 @dataclass(frozen=True, slots=True)
 class BrokerLimits:
-    """What a broker announced in CONNACK; the defaults are those of MQTT 5.0 section 3.2.2.3, which
-    MQTT 3.1.1 has too. ``receive_maximum`` counts unacknowledged messages, ``packet_size`` is
-    bytes, ``qos`` the highest level."""
+    """Limits that a broker announced in CONNACK; the defaults are those of MQTT 5.0 section
+    3.2.2.3, which MQTT 3.1.1 has too. ``receive_maximum`` counts unacknowledged messages,
+    ``packet_size`` is bytes, ``qos`` the highest level."""
 
     receive_maximum: int = 65_535
     packet_size: int = PACKET_LIMIT
@@ -34,7 +34,7 @@ class BrokerLimits:
 
 
 class Phase(StrEnum):
-    """What a session was doing when it ended."""
+    """Activity of a session when it ended."""
 
     CONNECTING = "connecting"
     SUBSCRIBING = "subscribing"
@@ -44,7 +44,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SessionEnd:
-    """How a session ended: the broker's reason code if it gave one, whether the broker or the
+    """End of a session: the broker's reason code if it gave one, whether the broker or the
     network closed the connection, and what was unacknowledged then: the packets' sizes in
     bytes, and whether all were retained. ``took`` is the largest packet that the broker
     acknowledged, ``took_retained`` whether it acknowledged a retained one."""
@@ -60,10 +60,10 @@ class SessionEnd:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What the ends of sessions have shown. ``packet_size`` is bytes; ``one_by_one``: send one
-    message at a time, so that it is known which one ends a session; ``suspect``: the size of
-    the only unacknowledged packet of the session before, 0 for none; ``refused_retained``:
-    sessions in a row that were closed at their first retained message."""
+    """Restrictions that the ends of sessions have shown. ``packet_size`` is bytes;
+    ``one_by_one``: send one message at a time, so that it is known which one ends a session;
+    ``suspect``: the size of the only unacknowledged packet of the session before, 0 for none;
+    ``refused_retained``: sessions in a row that were closed at their first retained message."""
 
     subscribe: bool = True
     retain: bool = True
@@ -76,7 +76,7 @@ class Learned:
 
 
 def forget(learned: Learned, now: float) -> Learned:
-    """Return what is still believed at ``now`` (seconds of a monotonic clock)."""
+    """Return what is still valid at ``now`` (seconds of a monotonic clock)."""
     return Learned() if learned.until and now >= learned.until else learned
 
 

@@ -81,7 +81,7 @@ _REMEDIATIONS = {
 
 
 def remediation(code: int | None, topics: str, *, connected: bool) -> str:
-    """Return what to do about a reason code; "" if the code says nothing about that.
+    """Return what to do about a reason code; "" if the code implies nothing.
     ``connected``: the broker had accepted the connection."""
     if code == Code.NOT_AUTHORIZED:
         return (

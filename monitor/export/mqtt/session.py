@@ -39,7 +39,7 @@ PAUSE = 0.1
 """Seconds in which changes are collected before they are published."""
 
 REFRESH = 10.0
-"""Seconds between two looks at the state when nothing happens: an incident that only grew is
+"""Seconds between two comparisons with the state if nothing happens: an incident that only grew is
 no event."""
 
 FAREWELL_TIMEOUT = 2.0
@@ -49,7 +49,7 @@ log = structlog.get_logger(__name__)
 
 
 class SessionEndedError(Exception):
-    """The session is over, or never came about; the message says why. ``lasted`` is the
+    """The session is over, or never came about; the message has the reason. ``lasted`` is the
     seconds since the broker accepted it, None if it never did; ``reason`` the broker's own."""
 
     def __init__(
@@ -68,7 +68,7 @@ class SessionEndedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SessionParts:
-    """What a session works with. ``woken`` is set when there is something new and before a
+    """Parts that a session works with. ``woken`` is set when there is something new and before a
     cancellation, for which ``closing`` is set too. ``on_taken`` is called when the broker took
     events."""
 
@@ -101,7 +101,7 @@ class MqttSession:
 
         Raises:
             SessionEndedError: whatever happened.
-            CancelledError: when told to stop; the broker has the status "offline" then.
+            CancelledError: when asked to stop; the broker has the status "offline" then.
         """
         try:
             await self._connect_and_publish(resolver, trust_store, turn)
@@ -237,7 +237,7 @@ def _text(error: BaseException) -> str:
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
-    """Return the first exception that is no group."""
+    """Return the first exception that is not a group."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

@@ -27,8 +27,8 @@ Entries = tuple[Entry, ...]
 
 
 class EventSpool:
-    """Events in the order they happened. What there is no room for is the oldest, and is
-    counted in ``dropped``. Nothing that goes wrong with the disk stops it."""
+    """Events in the order they happened. If there are too many, the oldest are dropped and counted
+    in ``dropped``. No failure of the disk stops it."""
 
     def __init__(self, directory: Path | None, limit: int, dropped: Counter[Dropped]) -> None:
         self._file = StateFile(directory / NAME, "MQTT events") if directory else None
@@ -44,7 +44,7 @@ class EventSpool:
         return len(self._entries)
 
     def put(self, document: bytes) -> None:
-        """Keep an event; the oldest makes room where there is none."""
+        """Keep an event; the oldest makes room if necessary."""
         self._entries.append((self._next, document))
         self._next += 1
         self._bytes += len(document)
@@ -53,7 +53,7 @@ class EventSpool:
             self._dropped[Dropped.QUEUE_FULL] += 1
 
     def first(self, count: int) -> Entries:
-        """Return the oldest events, ``count`` at the most."""
+        """Return the oldest events, ``count`` at most."""
         return tuple(islice(self._entries, count))
 
     def discard(self, place: int) -> None:
@@ -105,7 +105,7 @@ class EventSpool:
 
 
 def encode(documents: Iterable[bytes]) -> bytes:
-    """Return a file's content: a line an event, its CRC-32 before it."""
+    """Return a file's content: one line per event, its CRC-32 before it."""
     return b"".join(b"%08x %s\n" % (crc32(document), document) for document in documents)
 
 

@@ -82,7 +82,7 @@ class TcpTransport:
         try:
             return self._sock.send(data)  # paho sends the rest of what was sent in part
         except ConnectionError as error:
-            # What the broker sent before it closed the connection says why: it is read first.
+            # The broker may have sent a reason before it closed the connection: it is read first.
             self._broken = error
             return len(data)
 
@@ -167,7 +167,7 @@ class TlsTransport:
                     raise ConnectionAbortedError("the TLS handshake is too long") from None
                 self._incoming.write(chunk)
             except ssl.SSLError:
-                await self._flush_all()  # the alert that tells the broker why
+                await self._flush_all()  # the alert with the reason for the broker
                 raise
             else:
                 await self._flush_all()

@@ -42,6 +42,7 @@ START_AGAIN_AFTER = 30.0
 EXTERNAL = (
     "region",
     "availability_zone",
+    "account_id",
     "vpc_id",
     "subnet_id",
     "instance_id",
