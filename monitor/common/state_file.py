@@ -1,13 +1,17 @@
-"""Files that are to outlive a restart: no crash spoils one, and no disk stops the monitor."""
+"""Files that outlive a restart: no crash damages one, no disk or other user stops the monitor."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 log = structlog.get_logger(__name__)
 
@@ -32,29 +36,43 @@ def replace_file(path: Path, data: bytes) -> None:
         OSError: if it can't be written.
     """
     make_directory(path.parent)
-    alternate = path.with_name(f"{path.name}.new")
-    with os.fdopen(os.open(alternate, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        os.fchmod(file.fileno(), 0o600)  # one that a crash left behind may be readable by all
+    unfinished = path.with_name(f"{path.name}.new")
+    with suppress(FileNotFoundError):
+        unfinished.unlink()  # left by a crash, or a link that another user has put there
+    with os.fdopen(os.open(unfinished, _NEW_FILE, 0o600), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    alternate.replace(path)
+    unfinished.replace(path)
 
 
 def read_file(path: Path, limit: int) -> bytes | None:
-    """Return a file's content; None where there is no such file.
+    """Return a file's content; None if there is no such file.
 
     Raises:
-        OSError: if it can't be read, or is longer than ``limit`` bytes.
+        OSError: if it cannot be read, is a link or not a regular file, or is longer than ``limit``
+            bytes: that is checked before anything is read.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
-    if len(data) > limit:
-        raise OSError(errno.EFBIG, "it is too large")
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        data = file.read(limit + 1) if status.st_size <= limit else None
+    if data is None or len(data) > limit:  # it may have grown meanwhile
+        raise OSError(errno.EFBIG, f"it is too large (limit: {limit} bytes)")
     return data
+
+
+def writable_by_others(directory: Path) -> bool:
+    """Return whether other users than its owner may put files into a directory."""
+    try:
+        return bool(directory.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+    except OSError:
+        return False
 
 
 def reason_of(error: OSError) -> str:

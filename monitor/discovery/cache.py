@@ -19,6 +19,8 @@ SIZE_LIMIT = 1_048_576
 _VERSION = 1
 _ROWS, _STEPS, _TEXT = 200, 10, 512
 
+_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
+
 
 class CacheError(Exception):
     """The file is not usable; the message gives the reason."""
@@ -65,7 +67,14 @@ def decode(data: bytes) -> Kept:
             reached={_text(chain): _time(at) for chain, at in reached.items()},
             hosts=tuple(map(_host_in, hosts)),
         )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ) as error:
         raise CacheError(f"its content is malformed ({type(error).__name__})") from None
 
 

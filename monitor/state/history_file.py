@@ -6,7 +6,6 @@ import base64
 import binascii
 import hashlib
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +21,16 @@ from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
 
 NAME = "history.json"
-SIZE_LIMIT = 64 * 1024 * 1024
+SIZE_LIMIT = 32 * 1024 * 1024
 _MAGIC = b"egress-monitor history 1 "
 """Followed by the SHA-256 of everything after the first line, in hexadecimal digits."""
 
+_NUMBER_LIMIT = 1e11
+"""Times and figures are below this: a date beyond the year 5138 can be neither shown nor stored."""
+
 _OPEN_LIMIT = 10_000
+
+_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 
 
 class HistoryError(Exception):
@@ -81,7 +85,14 @@ def decode(data: bytes) -> Remembered:
             usual={str(k): _usual_in(v) for k, v in document.get("usual", {}).items()},
             issuers={str(k): _issuers_in(v) for k, v in document.get("issuers", {}).items()},
         )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ) as error:
         raise HistoryError(f"its content is malformed ({type(error).__name__})") from None
 
 
@@ -192,6 +203,6 @@ def _text(raw: object) -> str:
 
 
 def _number(raw: object) -> float:
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not abs(raw) < _NUMBER_LIMIT:
         raise TypeError("no number")
     return float(raw)

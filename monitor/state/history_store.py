@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from monitor.common.state_file import StateFile
+from monitor.common.state_file import StateFile, writable_by_others
 from monitor.health.baseline import Baseline
 from monitor.health.quality import Quality
 from monitor.health.timeline import Timeline
@@ -44,6 +44,12 @@ class HistoryStore:
         """Load the history: incidents into the store, timelines for ``timeline_of``."""
         if self._directory is None:
             return
+        if writable_by_others(self._directory):
+            log.warning(
+                "other users may put files into the state directory",
+                directory=str(self._directory),
+                remediation="remove the write permission of group and others: chmod go-w",
+            )
         try:
             kept = load(self._directory)
         except HistoryError as error:

@@ -137,3 +137,11 @@ def test_a_saving_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: py
     with pytest.raises(OSError, match="No space left"):
         replace_file(tmp_path / NAME, encode(Remembered()))
     assert load(tmp_path) == remembered()
+
+
+@pytest.mark.parametrize("number", ["1" * 400, "-" + "1" * 400, "1e400", "1e300", "-1e12", "NaN"])
+def test_a_time_that_no_calendar_has_spoils_the_history_and_nothing_else(number: str):
+    body = f'{{"saved_at":{number},"traces":{{}},"incidents":[]}}'.encode()
+    data = b"egress-monitor history 1 " + sha256(body).hexdigest().encode() + b"\n" + body
+    with pytest.raises(HistoryError):
+        decode(data)

@@ -11,7 +11,7 @@ from zlib import crc32
 
 import structlog
 
-from monitor.common.state_file import StateFile
+from monitor.common.state_file import StateFile, read_file
 from monitor.state.self_metrics import Dropped
 
 NAME = "mqtt-events"
@@ -74,12 +74,11 @@ class EventSpool:
         if self._file is None:
             return
         try:
-            with self._file.path.open("rb") as file:
-                data = file.read(2 * BYTES_LIMIT)
-        except FileNotFoundError:
-            return
+            data = read_file(self._file.path, 2 * BYTES_LIMIT)
         except OSError as error:
             self._file.log_once("of before the restart can't be read", error)
+            return
+        if data is None:
             return
         documents, damaged = decode(data)
         self._dropped[Dropped.CORRUPT] += damaged
