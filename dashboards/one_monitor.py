@@ -63,7 +63,7 @@ def dashboard() -> Dashboard:
         number(
             "Next certificate expiry",
             "Of the certificates that endpoints sent.",
-            f"min(probe_ssl_earliest_cert_expiry{{{CHOSEN}}} - time())",
+            f"min(probe_ssl_last_chain_expiry_timestamp_seconds{{{CHOSEN}}} - time())",
             unit="s",
         ),
         listing(
@@ -95,7 +95,7 @@ def dashboard() -> Dashboard:
                 "success, 24 h": f"avg by (target, group) "
                 f"(avg_over_time(probe_success{{{IN_GROUPS}}}[24h]))",
                 "certificate": "min by (target, group) "
-                f"(probe_ssl_earliest_cert_expiry{{{IN_GROUPS}}} - time())",
+                f"(probe_ssl_last_chain_expiry_timestamp_seconds{{{IN_GROUPS}}} - time())",
             },
             key="target",
             units={

@@ -57,7 +57,7 @@ def dashboard() -> Dashboard:
         number(
             "Certificate expires",
             "The first of the chain that was sent.",
-            f"probe_ssl_earliest_cert_expiry{{{CHOSEN}}} - time()",
+            f"probe_ssl_last_chain_expiry_timestamp_seconds{{{CHOSEN}}} - time()",
             unit="s",
         ),
         timeline(

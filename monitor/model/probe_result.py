@@ -205,6 +205,12 @@ class TlsFacts:
     verified_chain: tuple[Certificate, ...] = ()
 
     @property
+    def expires_at(self) -> float | None:
+        """When the first certificate of the verified chain expires, of what was sent if none was
+        verified (Unix seconds)."""
+        return min((c.not_after for c in self.verified_chain or self.chain), default=None)
+
+    @property
     def extra(self) -> tuple[Certificate, ...]:
         """The certificates that the server sent and that the verification did not need."""
         needed = {certificate.sha256 for certificate in self.verified_chain}

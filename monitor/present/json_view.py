@@ -287,11 +287,13 @@ def _tls(tls: TlsFacts) -> Json:
 
 
 def _certificate(tls: TlsFacts) -> Json:
-    """Return the document of the certificate; ``expires_at`` is the first of the chain."""
+    """Return the certificate; ``expires_at`` is when the first one of the verified chain expires,
+    ``extra`` are certificates that the server sends and no verification needs."""
     leaf = tls.chain[0] if tls.chain else None
     return {
         "subject": leaf.subject if leaf else None,
         "issuer": leaf.issuer if leaf else None,
-        "expires_at": rounded(min((c.not_after for c in tls.chain), default=None)),
+        "expires_at": rounded(tls.expires_at),
         "spki_sha256": leaf.spki_sha256 if leaf else None,
+        "extra": [{"subject": c.subject, "expires_at": rounded(c.not_after)} for c in tls.extra],
     }

@@ -339,13 +339,14 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "probe_ssl_earliest_cert_expiry",
         G,
-        "The earliest expiry among the certificates that were sent, in Unix time.",
+        "The earliest expiry among all certificates that the server sent, those included that no "
+        "verification needs, in Unix time.",
         _of_primary(_earliest_expiry),
     ),
     TargetFamily(
         "probe_ssl_last_chain_expiry_timestamp_seconds",
         G,
-        "The expiry of the verified chain, in Unix time.",
+        "When the first certificate of the verified chain expires, in Unix time.",
         _of_primary(lambda c: c.tls.verified_expiry if c.tls else None),
     ),
     TargetFamily(

@@ -85,7 +85,7 @@ def expiry(probe_result: ProbeResult | None, now: float) -> str:
     tls = _tls(probe_result)
     if tls is None or not tls.chain:
         return NOTHING
-    left = min(certificate.not_after for certificate in tls.chain) - now
+    left = (tls.expires_at or 0.0) - now
     if not abs(left) < 1e5 * DAY:
         return NOTHING
     if left <= 0:
@@ -256,9 +256,14 @@ def _certificates(tls: TlsFacts, now: float) -> str:
     diagnosis = {True: "verified", False: "not verified", None: "not checked"}[tls.verified]
     error = f": {text(tls.verify_error)}" if tls.verify_error else ""
     columns = ("Certificate", "Issued by", "Valid from", "Expires")
-    rows = (_certificate(certificate, now) for certificate in tls.chain)
-    chain = table("Chain as the server sent it, its own first", columns, rows, "wide")
-    return f"<h3>Certificate: {diagnosis}{error}</h3>{chain if tls.chain else ''}"
+    shown = tls.verified_chain or tls.chain
+    title = "Verified chain" if tls.verified_chain else "Chain as the server sent it"
+    rows = (_certificate(certificate, now) for certificate in shown)
+    chain = table(f"{title}, its own first", columns, rows, "wide") if shown else ""
+    others = (_certificate(certificate, now) for certificate in tls.extra)
+    title = "Sent as well, and not needed for verification"
+    extra = table(title, columns, others, "wide") if tls.extra else ""
+    return f"<h3>Certificate: {diagnosis}{error}</h3>{chain}{extra}"
 
 
 def _certificate(certificate: Certificate, now: float) -> str:
