@@ -1,5 +1,6 @@
-# A small image of the monitor. BASE is any Debian with python3 (3.11 or newer) and venv.
-ARG BASE=docker.io/library/python:3.11-slim-bookworm
+# A small image of the monitor. BASE is any Debian with python3 (3.11 or newer) and venv. The digest
+# is that of the multi-platform index; CONTRIBUTING.md describes how to move it.
+ARG BASE=docker.io/library/python:3.11-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
 FROM ${BASE} AS build
 WORKDIR /src
@@ -13,7 +14,7 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     && python3 -m venv --without-pip /opt/egress-monitor \
     && /tools/bin/pip --python /opt/egress-monitor/bin/python install --quiet --no-cache-dir \
         --no-compile --require-hashes --only-binary :all: --requirement requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE config.toml ./
 COPY monitor monitor
 # Bytecode is compiled once and never checked again: nothing is written when it runs. Without
 # assertions and docstrings (level 2, as PYTHONOPTIMIZE below) it takes 2 MiB less of memory.

@@ -5,7 +5,7 @@ CONFIG ?= config.toml
 IMAGE ?= egress-monitor
 BIN := .venv/bin
 
-.PHONY: help venv demo run test lint types format lab lab-fault lab-report lab-calm bench dashboards alerts reference oracles lock image clean dev packages peers
+.PHONY: help venv demo run test lint types format lab lab-fault lab-report lab-calm bench dashboards alerts reference oracles lock audit sbom image clean dev packages peers
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,11 +63,17 @@ oracles: dev ## Record what Go makes of the tests' inputs again (needs go; ARGS=
 lock: dev ## Compile the lock files (ARGS=--upgrade for newer versions)
 	@scripts/lock $(ARGS)
 
+audit: ## Look the locked packages up in the advisory databases
+	@scripts/audit
+
+sbom: ## Write a bill of materials (CycloneDX) to dist/
+	@scripts/sbom dist/egress-monitor.cdx.json
+
 image: ## Build the container image (IMAGE=egress-monitor)
 	@scripts/image $(IMAGE)
 
 clean: ## Remove everything that was made here
-	@rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 dev:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -19,7 +18,14 @@ ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 RUN = PYPROJECT["project"]["dependencies"]
 GROUPS = PYPROJECT["dependency-groups"]
-LOCKS = ("requirements.lock", "requirements-build.lock", "requirements-dev.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-demo.lock",
+    "requirements-build.lock",
+    "requirements-dev.lock",
+)
+TOOLS = "requirements-tools.lock"
+EXTRAS = PYPROJECT["project"]["optional-dependencies"]
 SCRIPTS = sorted(
     path
     for path in [*ROOT.glob("scripts/*"), *ROOT.glob(".ci/*")]
@@ -36,7 +42,9 @@ def pins(lock: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("lock", "wanted"),
     [
-        ("requirements.lock", RUN),
+        ("requirements.lock", RUN + EXTRAS["cli"]),
+        ("requirements-demo.lock", RUN + EXTRAS["demo"]),
+        (TOOLS, GROUPS["tools"]),
         ("requirements-build.lock", GROUPS["build"] + PYPROJECT["build-system"]["requires"]),
         ("requirements-dev.lock", RUN + GROUPS["build"] + GROUPS["dev"]),
     ],
@@ -53,7 +61,7 @@ def test_the_locks_pin_one_version_of_a_package() -> None:
         assert pins(lock).items() <= everything.items()
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, TOOLS])
 def test_a_lock_names_hashes_and_no_place(lock: str) -> None:
     text = (ROOT / lock).read_text()
     entries = re.split(r"\n(?=\S)", text.strip())
@@ -69,7 +77,6 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert f"image: egress-monitor:{version}\n" in (
         (ROOT / "deploy/compose/compose.yaml").read_text()
     )
-    assert sidecar()["image"].endswith(f"/egress-monitor:{version}")
     assert re.search(
         rf"^## {re.escape(version)}\b", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE
     )
@@ -150,57 +157,19 @@ def test_an_old_python_is_refused_in_words(tmp_path: Path) -> None:
     assert not (tmp_path / ".venv").exists()
 
 
-def task_definition() -> dict[str, list[dict[str, object]]]:
-    definition: dict[str, list[dict[str, object]]] = json.loads(
-        (ROOT / "deploy/ecs/task-definition.json").read_text()
-    )
-    return definition
-
-
-def sidecar() -> dict[str, object]:
-    containers = {c["name"]: c for c in task_definition()["containerDefinitions"]}
-    return containers["egress-monitor"]
-
-
-def test_the_sidecar_can_neither_stop_the_runner_nor_write() -> None:
-    container = sidecar()
-    assert container["essential"] is False
-    assert container["readonlyRootFilesystem"] is True
-    assert container["memoryReservation"] == 64
-    assert container["user"] == "65532:65532"
-
-
-def test_the_sidecar_and_the_image_agree() -> None:
+def test_the_base_image_is_pinned_by_digest() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
-    container = sidecar()
-    assert f"USER {container['user']}\n" in dockerfile
-    assert container["portMappings"] == [{"containerPort": 9242, "protocol": "tcp"}]
-    assert "EXPOSE 9242\n" in dockerfile
-    check = container["healthCheck"]
-    assert f"CMD {json.dumps(check['command'][1:])}\n" in dockerfile
+    assert re.search(r"^ARG BASE=\S+:\S+@sha256:[0-9a-f]{64}$", dockerfile, re.MULTILINE)
+    assert re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE) == ["${BASE}", "${BASE}"]
 
 
-def test_the_sidecar_takes_the_proxy_and_the_trust_of_the_runner() -> None:
-    container = sidecar()
-    names = {variable["name"] for variable in container["environment"]}
-    assert {"http_proxy", "https_proxy", "no_proxy", "AWS_REGION", "RUNNER_ID"} <= names
-    volumes = {volume["name"] for volume in task_definition()["volumes"]}
-    mounts = {mount["containerPath"]: mount for mount in container["mountPoints"]}
-    assert {mount["sourceVolume"] for mount in mounts.values()} <= volumes
-    assert mounts["/etc/ssl/certs"]["readOnly"] is True
-
-
-def test_what_outlives_a_restart_has_a_volume_in_every_deployment() -> None:
-    place = "/var/lib/egress-monitor"
-    container = sidecar()
-    variable = {"name": "EGRESS_MONITOR_STATE__DIRECTORY", "value": place}
-    assert variable in container["environment"]
-    (mount,) = (m for m in container["mountPoints"] if m["containerPath"] == place)
-    assert mount["readOnly"] is False
-    assert f"VOLUME {place}\n" in (ROOT / "Dockerfile").read_text()
-    compose = (ROOT / "deploy/compose/compose.yaml").read_text()
-    assert f"STATE__DIRECTORY: {place}\n" in compose
-    assert f"- state:{place}\n" in compose
+def test_what_locks_audits_and_lists_is_pinned_itself() -> None:
+    tools = (ROOT / "scripts/tools").read_text()
+    assert "--require-hashes" in tools
+    for script in ("lock", "audit", "sbom"):
+        text = (ROOT / "scripts" / script).read_text()
+        assert "scripts/tools\n" in text
+        assert "pip install" not in text
 
 
 def test_every_file_that_the_image_needs_gets_into_its_build() -> None:

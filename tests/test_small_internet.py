@@ -219,15 +219,6 @@ def test_a_wrong_configuration_is_exit_status_2_and_nothing_is_started(internet:
     assert done.stdout == ""
 
 
-def test_a_port_in_use_is_one_clear_error(internet: Internet):
-    with monitor(internet):
-        command = [sys.executable, "-m", "monitor", "run", "--config", str(internet.config())]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == 2
-    assert "web.listen" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_check_says_yes_and_then_no(internet: Internet, form: str):
     command = [sys.executable, "-m", "monitor", "check", "--config", str(internet.config())]
