@@ -14,6 +14,7 @@ import structlog
 
 from monitor.catalog import build_targets
 from monitor.cli import one_shot_discovery as discovery
+from monitor.cli.extras import has, require
 from monitor.cli.one_shot import OnResult, explained, incidents_of
 from monitor.cli.options import Options
 from monitor.cli.selection import select, switched_on
@@ -69,7 +70,7 @@ def _print(checked: _Checked, proxies: ProxyAudit, form: Format) -> None:
     statuses, incidents, findings = checked.statuses, checked.incidents, checked.findings
     if form is Format.JSON:
         print(encode(check_document(statuses, incidents, proxies, findings)))
-    elif form is Format.TEXT:
+    elif form is Format.TEXT and has("rich"):
         from monitor.present.terminal import console_for, print_check  # noqa: PLC0415 - costs rich
 
         print_check(console_for(sys.stdout), statuses, incidents, proxies, findings)
@@ -77,6 +78,8 @@ def _print(checked: _Checked, proxies: ProxyAudit, form: Format) -> None:
         from monitor.present import check_formats  # noqa: PLC0415 - for these formats only
 
         written = {
+            # Markdown is readable as text, too: for installations without the extra.
+            Format.TEXT: lambda: check_formats.markdown(statuses, incidents, proxies, findings),
             Format.MARKDOWN: lambda: check_formats.markdown(statuses, incidents, proxies, findings),
             Format.JUNIT: lambda: check_formats.junit(statuses),
             Format.CSV: lambda: check_formats.csv(statuses),
@@ -126,6 +129,7 @@ def _watch(settings: Settings, options: Options) -> _Checked:
         raise ConfigError(
             (Problem("arguments", "--watch", "standard output is no terminal", remediation),)
         )
+    require("rich", "cli", "check --watch")
     from monitor.cli.watch_view import statuses_of, watch  # noqa: PLC0415 - costs rich
     from monitor.present.terminal import console_for  # noqa: PLC0415
     from monitor.state.store import StateStore  # noqa: PLC0415
@@ -148,7 +152,7 @@ def _watch(settings: Settings, options: Options) -> _Checked:
 
 def _progress() -> AbstractContextManager[OnResult]:
     """Show a bar on a terminal: on standard error, so that the report can be piped."""
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or not has("rich"):
         return nullcontext(lambda _: None)
     from monitor.present.terminal import progress  # noqa: PLC0415 - costs rich
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterable, Iterator
 from random import SystemRandom
 
 from monitor.catalog import build_targets
+from monitor.cli.extras import has
 from monitor.cli.one_shot_discovery import known
 from monitor.cli.options import Options
 from monitor.cli.selection import select
 from monitor.config import load_settings
 from monitor.daemon.identity import discover
+from monitor.model.target import Target
 from monitor.net.clock import SystemClock
 from monitor.net.dns.resolver import DnsResolver
 from monitor.present.formats import Format
@@ -50,6 +53,9 @@ def main(options: Options) -> int:
         for line in unknown_lines(enabled):
             print(line, file=sys.stderr)
         return 0
+    if not has("rich"):
+        print("\n".join(_plain_lines(chosen)))
+        return 0
     from monitor.present.terminal import (  # noqa: PLC0415 - costs rich
         WHOLE_LINES,
         console_for,
@@ -58,3 +64,11 @@ def main(options: Options) -> int:
 
     print_endpoints(console_for(sys.stdout, WHOLE_LINES), chosen)
     return 0
+
+
+def _plain_lines(targets: Iterable[Target]) -> Iterator[str]:
+    """Yield one line per target, for installations without the extra ``cli``."""
+    for target in targets:
+        state = "" if target.endpoint.enabled else "  (disabled)"
+        address = f"{target.host}:{target.port}" if target.port else target.host
+        yield f"{target.group:24} {target.id:36} {target.endpoint.protocol:8} {address}{state}"

@@ -14,18 +14,18 @@ import struct
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from pathlib import Path
 
-from monitor.demo.certificates import certificate, make_key
+import trustme
+
 from monitor.model.endpoint import Protocol, StatusSet
 from monitor.model.target import Target
 from monitor.net.aws.imds import DOCUMENT_PATH, MAC_PATH, TOKEN_PATH, interface_path
 
 NAME_SERVER = METADATA = "127.0.0.1"
 LOCAL_CA = "Egress Monitor Demo CA"
-SITE = "A site of the demonstration"
 INSPECTING_CA = "Corporate TLS Inspection Firewall CA"
 MAC = "0e:49:61:0f:c3:11"
 _REQUEST_LIMIT = 16_384
@@ -317,23 +317,24 @@ def _status(statuses: StatusSet) -> int:
 def _contexts(hosts: Sequence[str], folder: Path) -> Mapping[Manner, ssl.SSLContext]:
     """Return what sites show: a good certificate, an expired one, and that of an inspecting
     firewall, all for every host."""
-    key = make_key()
-    (folder / "ca.pem").write_text(certificate(LOCAL_CA, key, issuer=LOCAL_CA, signed_by=key))
-    past = (-timedelta(days=90), -timedelta(hours=2))
+    local, inspecting = _authority(LOCAL_CA), _authority(INSPECTING_CA)
+    local.cert_pem.write_to_path(str(folder / "ca.pem"))
+    now = datetime.now(UTC)
     shown = {
-        Manner.WELL: certificate(SITE, key, issuer=LOCAL_CA, signed_by=key, names=hosts),
-        Manner.EXPIRED: certificate(
-            SITE, key, issuer=LOCAL_CA, signed_by=key, names=hosts, valid=past
+        Manner.WELL: local.issue_cert(*hosts),
+        Manner.EXPIRED: local.issue_cert(
+            *hosts, not_before=now - timedelta(days=90), not_after=now - timedelta(hours=2)
         ),
-        Manner.INSPECTED: certificate(SITE, key, issuer=INSPECTING_CA, signed_by=key, names=hosts),
+        Manner.INSPECTED: inspecting.issue_cert(*hosts),
     }
-    return {manner: _context(pem, key.pem, folder / "server.pem") for manner, pem in shown.items()}
+    return {manner: _context(certificate) for manner, certificate in shown.items()}
 
 
-def _context(certificate_pem: str, key_pem: str, file: Path) -> ssl.SSLContext:
-    """Return a server's context. OpenSSL takes certificate and key from a file only."""
-    file.write_text(certificate_pem + key_pem)
+def _authority(name: str) -> trustme.CA:
+    return trustme.CA(organization_name=name, organization_unit_name="demo")
+
+
+def _context(certificate: trustme.LeafCert) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    file.unlink()
+    certificate.configure_cert(context)
     return context

@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import ssl
 import subprocess
 import sys
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from monitor.daemon.app import Monitor
-from monitor.demo.certificates import certificate, make_key
 from monitor.demo.faults import FAULTS, Fault
 from monitor.demo.internet import Internet, small_internet
 from monitor.demo.show import catalogue, configuration
@@ -116,38 +113,3 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path):
     assert "--port" in done.stderr
     assert "name another port" in done.stderr
     assert done.stderr.count("127.0.0.1") == 1
-
-
-def handshake(folder: Path, trusted: str, shown: str, key: str, name: str) -> str:
-    """Return "" when a client that trusts one certificate accepts the other for a name, else
-    OpenSSL's word for why not."""
-    (folder / "both.pem").write_text(shown + key)
-    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_context.load_cert_chain(folder / "both.pem")
-    client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    client_context.load_verify_locations(cadata=trusted)
-    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = client_context.wrap_bio(back, there, server_hostname=name)
-    server = server_context.wrap_bio(there, back, server_side=True)
-    for side in (client, server, client):
-        try:
-            side.do_handshake()
-        except ssl.SSLWantReadError:
-            continue
-        except ssl.SSLCertVerificationError as error:
-            return error.verify_message
-    return ""
-
-
-def test_certificates_are_what_openssl_takes_them_for(tmp_path: Path):
-    key, other = make_key(), make_key()
-    ca = certificate("CA", key, issuer="CA", signed_by=key)
-    good = certificate("x", other, issuer="CA", signed_by=key, names=["a.test", "*.b.test"])
-    past = (-timedelta(days=2), -timedelta(days=1))
-    old = certificate("x", other, issuer="CA", signed_by=key, names=["a.test"], valid=past)
-    forged = certificate("x", other, issuer="CA", signed_by=other, names=["a.test"])
-    assert handshake(tmp_path, ca, good, other.pem, "a.test") == ""
-    assert handshake(tmp_path, ca, good, other.pem, "c.b.test") == ""
-    assert "mismatch" in handshake(tmp_path, ca, good, other.pem, "c.test")
-    assert "expired" in handshake(tmp_path, ca, old, other.pem, "a.test")
-    assert "signature" in handshake(tmp_path, ca, forged, other.pem, "a.test")
