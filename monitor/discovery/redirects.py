@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from monitor.catalog.coverage import covered
 from monitor.catalog.wildcard_samples import REDIRECTS, address_policy_of
+from monitor.common.host_name import to_ascii
 from monitor.common.identifiers import is_address
 from monitor.discovery.walk import RedirectSeen
 from monitor.model.causes import Cause
@@ -53,9 +54,9 @@ def place_of(url: str) -> Place | None:
         parts = urlsplit(url)
         protocol = Protocol(parts.scheme)
         port = _PORTS[protocol] if parts.port is None else parts.port
+        host = to_ascii(parts.hostname or "")
     except (ValueError, KeyError):
         return None
-    host = (parts.hostname or "").rstrip(".")
     usable = port and len(host) <= 253 and (_NAME.fullmatch(host) or _is_address(host))
     return Place(protocol, host, port) if usable else None
 

@@ -274,3 +274,10 @@ def test_protocols_are_those_of_the_redirect() -> None:
         RedirectSeen("a", "https://plain.example.com/"),
     )
     assert [(h.protocol, h.port) for h in hosts] == [(Protocol.HTTP, 80), (Protocol.HTTPS, 443)]
+
+
+def test_an_internationalized_host_is_the_one_that_go_dials():
+    place = place_of("https://Straße.example:8443/x")
+    assert place is not None
+    assert (place.host, place.port) == ("xn--strae-oqa.example", 8443)
+    assert place_of("https://a\u200db.example/") is None

@@ -137,15 +137,19 @@ def narrow(space: Namespace, ports: str) -> None:
 def test_source_ports_that_are_all_in_use(space: Namespace):
     narrow(space, "50000 50003")
 
-    def hold() -> tuple[socket.socket, list[socket.socket]]:
-        listener = socket.create_server((V4, 8443))
-        return listener, [socket.create_connection((V4, 8443)) for _ in range(4)]
+    def hold() -> list[socket.socket]:
+        held = [socket.create_server((V4, 8443))]
+        held += [socket.create_connection((V4, 8443)) for _ in range(4)]
+        for port in range(50000, 50004):
+            held.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            held[-1].bind(("0.0.0.0", port))
+        return held
 
-    listener, held = space.call(hold)
+    held = space.call(hold)
     try:
         _, diagnosis = probe(space, V4)
     finally:
-        for each in (listener, *held):
+        for each in held:
             each.close()
     assert diagnosis.cause is Cause.LOCAL_PORT_EXHAUSTED
 

@@ -40,9 +40,7 @@ def source_of(address: str) -> str | None:
     """Return the source address that the kernel would use towards an IP literal; None if it has
     no route or no address. Connecting a datagram socket sends nothing."""
     try:
-        with socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:
-            sock.connect(socket_address(address, 9))
-            return str(sock.getsockname()[0])
+        return _source(address)
     except OSError:
         return None
 
@@ -54,10 +52,24 @@ def require_source(address: str) -> None:
     Raises:
         ExchangeError: NO_SOURCE.
     """
-    if source_of(address) is None:
+    try:
+        _source(address)
+    except OSError as error:
+        if error.errno not in _NO_ADDRESS:
+            return
         family = "IPv6" if ":" in address else "IPv4"
         text = f"{os.strerror(errno.EADDRNOTAVAIL)} (no {family} source address)"
-        raise ExchangeError(FailureKind.NO_SOURCE, text, "EADDRNOTAVAIL")
+        raise ExchangeError(FailureKind.NO_SOURCE, text, "EADDRNOTAVAIL") from None
+
+
+_NO_ADDRESS = frozenset({errno.EADDRNOTAVAIL, errno.ENETUNREACH, errno.EAFNOSUPPORT})
+"""Errors of a host without an address or route. A lack of ports is EAGAIN for a datagram socket."""
+
+
+def _source(address: str) -> str:
+    with socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:
+        sock.connect(socket_address(address, 9))
+        return str(sock.getsockname()[0])
 
 
 def local_address_of(sock: socket.socket) -> str:
