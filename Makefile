@@ -5,7 +5,7 @@ CONFIG ?= config.toml
 IMAGE ?= egress-monitor
 BIN := .venv/bin
 
-.PHONY: help venv demo run test lint types format lab lab-fault lab-report lab-calm bench dashboards alerts reference oracles lock audit sbom image clean dev packages peers
+.PHONY: help venv demo run test lint types format simulate lab lab-fault lab-report lab-calm bench dashboards alerts reference oracles lock audit sbom image clean dev packages peers
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ types: dev ## Check types
 format: dev ## Rewrite the sources in the project's style
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
+
+simulate: dev ## Simulate random faults in virtual time and print how many are identified (ARGS="--kind partial --worlds 100")
+	@nice -n 10 $(BIN)/python -m tests.simulation $(ARGS)
 
 lab: dev packages ## Start the monitor in a small internet that can be broken (root)
 	@$(BIN)/python -m tests.lab up $(ARGS)

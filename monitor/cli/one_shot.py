@@ -10,7 +10,8 @@ from monitor.health.status import TargetStatus
 from monitor.incidents.followup_plan import follow_ups_for
 from monitor.incidents.followup_runner import Take, run_all
 from monitor.incidents.followup_verdict import refine
-from monitor.incidents.lifecycle import correlate
+from monitor.incidents.imposed import imposed
+from monitor.incidents.inference import judge
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Incident
 from monitor.model.probe_result import ProbeResult
@@ -60,24 +61,31 @@ def incidents_of(statuses: Sequence[TargetStatus], now: float) -> tuple[Incident
     A check is one moment: what was measured again only because it failed does not count
     as later than what worked at once.
     """
-    return correlate(_at_one_moment(statuses, now), (), now)
+    return judge(_at_one_moment(statuses, now), now).incidents
 
 
 async def explained(
     statuses: Sequence[TargetStatus], now: float, follow_up: Take
 ) -> tuple[Incident, ...]:
     """Return ``incidents_of`` after a second look at each that one look can't tell apart."""
-    statuses = _at_one_moment(statuses, now)
+    at_once = _at_one_moment(statuses, now)
     targets = {status.target.id: status.target for status in statuses}
+    evaluation = judge(at_once, now)
 
     async def one(incident: Incident) -> Incident:
         return refine(
-            incident, targets, await run_all(follow_ups_for(incident, statuses), follow_up)
+            incident, targets, await run_all(follow_ups_for(incident, at_once), follow_up)
         )
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(i)) for i in correlate(statuses, (), now)]
-    return tuple(task.result() for task in tasks)
+        tasks = [group.create_task(one(i)) for i in evaluation.incidents]
+    incidents = tuple(task.result() for task in tasks)
+    owners = {name: incident for incident in incidents for name in incident.affected}
+    for status in statuses:
+        if (state := evaluation.states.get(status.target.id)) is not None:
+            owner = owners[status.target.id]
+            status.health, status.diagnosis = imposed(status, state, owner, now)
+    return incidents
 
 
 def _at_one_moment(statuses: Sequence[TargetStatus], now: float) -> list[TargetStatus]:

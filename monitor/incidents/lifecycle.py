@@ -1,171 +1,260 @@
-"""Turns many failing targets into the few incidents that explain them, and carries these on from
-one look to the next: pure."""
+"""Identity of incidents over time: what goes on, what recovers, what came and went. Pure."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 
-from monitor.health import redundancy
-from monitor.health.redundancy import RedundantGroup
-from monitor.health.status import TargetStatus
-from monitor.incidents.correlate import explain
-from monitor.incidents.hypothesis import Hypothesis
-from monitor.incidents.wording import STILL_WORKS, describe, remarked
-from monitor.model.causes import Cause
-from monitor.model.incident import Incident, Scope
-from monitor.model.state import State
+from monitor.incidents import scoring
+from monitor.incidents.evidence_index import EvidenceIndex
+from monitor.incidents.fault_model import Hypothesis, Mode
+from monitor.incidents.observation import Track
+from monitor.incidents.selection import Identity
+from monitor.model.incident import Incident
+
+RECURRENCE = 1800.0
+"""Time within which the same fault that comes back is the same incident: 1,800 s."""
+
+REMEMBERED = 200
+"""Closed incidents that are remembered as ones that may come back: 200."""
 
 
-def correlate(
-    statuses: Sequence[TargetStatus], open_incidents: Sequence[Incident], now: float
-) -> tuple[Incident, ...]:
-    """Return the incidents that hold at ``now`` (Unix seconds), the oldest first.
+@dataclass(slots=True)
+class Episode:
+    """An incident as it goes on. ``members`` are ids of targets. ``starts`` are the times (Unix
+    seconds) at which it began, each after it had worked in between. ``recovering_at`` is the
+    start of the first good result of a member since it failed, None if there is none."""
 
-    An incident that was open and still explains a failure keeps its id and start: it
-    grows, shrinks and changes scope, and is gone from the result once all is well. While it
-    mends, it keeps the targets that nobody has looked at since.
-    """
-    findings = explain(statuses)
-    unseen = tuple(_unseen_since_mending(findings, statuses, open_incidents))
-    if unseen:
-        told = {s.target.id for hypothesis in unseen for s in hypothesis.members}
-        findings = _joined((*unseen, *explain(statuses, told)))
-    pairs = ((s.target, s.state) for s in statuses)
-    covered_by_redundancy = redundancy.covered_by_redundancy(redundancy.rollup(pairs, (), now))
-    incidents = _carry_over(findings, open_incidents, covered_by_redundancy, now)
-    return tuple(sorted(incidents, key=lambda i: (i.started_at, i.id)))
+    id: str
+    hypothesis: Hypothesis
+    started_at: float
+    members: set[str]
+    starts: list[float] = field(default_factory=list)
+    recovering_at: float | None = None
+    ended_at: float | None = None
+    works: bool = False
 
-
-def _unseen_since_mending(
-    findings: Sequence[Hypothesis], statuses: Sequence[TargetStatus], opened: Sequence[Incident]
-) -> Iterable[Hypothesis]:
-    """What is left of incidents of which something works again: the targets that fell out of
-    them, but were last looked at before that, so that nothing is known against them. Without
-    this each would be an incident of its own until its next probe."""
-    risen = [s.since for s in statuses if s.state is State.UP] if opened else []
-    told = {s.target.id: (f, s) for f in findings for s in f.members} if opened else {}
-    for incident in opened:
-        mending = min((since for since in risen if since > incident.started_at), default=0.0)
-        members = (told.pop(name) for name in incident.affected if name in told)
-        unseen = tuple(
-            s
-            for hypothesis, s in members
-            if _breakage(hypothesis) != _breakage(incident)
-            and s.probe_result is not None
-            and s.probe_result.started_at < mending
-        )
-        if unseen:
-            yield Hypothesis(
-                incident.scope, incident.subject, unseen, incident.cause, incident.evidence
-            )
+    @property
+    def identity(self) -> Identity:
+        return self.hypothesis.identity
 
 
-def _breakage(said: Hypothesis | Incident) -> tuple[Scope, str, Cause]:
-    return said.scope, said.subject, said.cause
+class Incidents:
+    """Open incidents, and the closed ones that may come back."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, Episode] = {}
+        self._closed: dict[Identity, Episode] = {}
+        self._restored: dict[str, Incident] = {}
+
+    def restore(self, incidents: Sequence[Incident]) -> None:
+        """Remember incidents that were open before a restart."""
+        self._restored = {incident.id: incident for incident in incidents}
+
+    def identities(self) -> set[Identity]:
+        """Return the identities of the open incidents."""
+        return {episode.identity for episode in self.open.values()}
+
+    def recover(self, index: EvidenceIndex, now: float) -> tuple[set[str], set[str]]:
+        """Return the targets of incidents that recover whose last result is older than that:
+        nothing is known about them yet, and nothing narrower is claimed of them. Return also
+        those whose partial fault is over."""
+        kept: set[str] = set()
+        calmed: set[str] = set()
+        for episode in self.open.values():
+            if episode.hypothesis.mode is Mode.TOTAL:
+                _note_recovery(episode, index)
+            elif episode.recovering_at is None and self._is_over(episode, index, now):
+                episode.recovering_at = now
+                calmed |= _clear(episode, index, now)
+            if episode.recovering_at is not None:
+                kept |= _pending(episode, index, episode.recovering_at)
+        return kept, calmed
+
+    @staticmethod
+    def _is_over(episode: Episode, index: EvidenceIndex, now: float) -> bool:
+        model, key, _ = episode.identity
+        return scoring.partial(index, (model, key), (), now, going_on=True) is None
+
+    def advance(
+        self,
+        chosen: Sequence[Hypothesis],
+        index: EvidenceIndex,
+        reserved: Container[str],
+        now: float,
+    ) -> None:
+        """Carry the incidents on with the hypotheses that hold at ``now`` (Unix seconds)."""
+        heirs = self._heirs(chosen)
+        going_on: dict[str, Episode] = {}
+        for found in chosen:
+            episode = heirs.get(id(found)) or self._come_back(found, now)
+            if episode is None:
+                episode = self._begin(found, now, going_on)
+            self._continue(episode, found, index, reserved)
+            going_on[episode.id] = episode
+        for episode in self.open.values():
+            if episode.id not in going_on:
+                claimed = {name for other in going_on.values() for name in other.members}
+                if self._lingers(episode, index, reserved, claimed):
+                    going_on[episode.id] = episode
+                else:
+                    self._close(episode, index, now)
+        self.open = going_on
+
+    def _heirs(self, chosen: Sequence[Hypothesis]) -> dict[int, Episode]:
+        """Match hypotheses with open incidents: the same identity first, then the incident with
+        most targets in common, the oldest of equals."""
+        unclaimed = dict(self.open)
+        same = {episode.identity: episode for episode in reversed(self.open.values())}
+        heirs: dict[int, Episode] = {}
+        for found in chosen:
+            episode = same.get(found.identity)
+            if episode is not None and episode.id in unclaimed:
+                heirs[id(found)] = unclaimed.pop(episode.id)
+        owners: dict[str, Episode] = {name: e for e in unclaimed.values() for name in e.members}
+        for found in chosen:
+            if id(found) in heirs:
+                continue
+            counts: dict[str, int] = {}
+            for track in found.failing:
+                owner = owners.get(track.target.id)
+                if owner is not None and owner.id in unclaimed:
+                    counts[owner.id] = counts.get(owner.id, 0) + 1
+            if counts:
+                best = max(counts, key=lambda name: (counts[name], -unclaimed[name].started_at))
+                heirs[id(found)] = unclaimed.pop(best)
+        return heirs
+
+    def _come_back(self, found: Hypothesis, now: float) -> Episode | None:
+        episode = self._closed.get(found.identity)
+        if episode is None or now - (episode.ended_at or 0.0) > RECURRENCE:
+            return None
+        del self._closed[found.identity]
+        episode.ended_at = None
+        episode.works = True
+        return episode
+
+    def _begin(self, found: Hypothesis, now: float, going_on: Container[str]) -> Episode:
+        started = min(found.onset, now)
+        if (known := self._restored_by(found)) is not None:
+            return Episode(known.id, found, known.started_at, set(), [known.started_at])
+        text = "|".join((*found.identity, f"{started:.3f}"))
+        texts = (f"{text}|{number}".encode("utf-8", "replace") for number in count())
+        ids = (hashlib.blake2b(text, digest_size=6).hexdigest() for text in texts)
+        taken = {e.id for e in self._closed.values()} | self.open.keys() | self._restored.keys()
+        name = next(x for x in ids if x not in taken and x not in going_on)
+        return Episode(name, found, started, set(), [started])
+
+    def _restored_by(self, found: Hypothesis) -> Incident | None:
+        """Return the incident from before a restart that a hypothesis goes on with, once."""
+        members = {t.target.id for t in found.failing}
+        for name, incident in self._restored.items():
+            if members & set(incident.affected):
+                return self._restored.pop(name)
+        return None
+
+    def _continue(
+        self,
+        episode: Episode,
+        found: Hypothesis,
+        index: EvidenceIndex,
+        reserved: Container[str],
+    ) -> None:
+        if episode.works:
+            episode.starts = [*episode.starts, found.onset][-50:]
+            episode.works = False
+        changed = found.identity != episode.identity
+        if changed or found.mode is Mode.PARTIAL:
+            episode.recovering_at = None
+        kept = {
+            name
+            for name in episode.members
+            if (t := index.tracks.get(name)) is not None
+            and (name in reserved or (_is_held(t) and not changed))
+        }
+        episode.hypothesis = found
+        episode.members = {t.target.id for t in found.failing} | kept
+        if episode.recovering_at is not None and not changed:
+            failing = [t for t in found.failing if t.at >= episode.recovering_at]
+            if len(failing) >= found.model.min_hosts:
+                episode.recovering_at = None
+
+    def _lingers(
+        self,
+        episode: Episode,
+        index: EvidenceIndex,
+        reserved: Container[str],
+        claimed: set[str],
+    ) -> bool:
+        """Whether an incident that nothing claims goes on: members wait for their next result,
+        or are held because they came and went too often."""
+        left = set()
+        works = True
+        for name in episode.members:
+            track = index.tracks.get(name)
+            if track is None or name in claimed:
+                continue
+            if name in reserved:
+                left.add(name)
+                works = False
+            elif _is_held(track):
+                left.add(name)
+        if not left:
+            return False
+        episode.members = left
+        episode.works = works
+        return True
+
+    def _close(self, episode: Episode, index: EvidenceIndex, now: float) -> None:
+        episode.ended_at = now
+        episode.recovering_at = None
+        self._closed[episode.identity] = episode
+        while len(self._closed) > REMEMBERED:
+            del self._closed[next(iter(self._closed))]
 
 
-def _joined(findings: Iterable[Hypothesis]) -> tuple[Hypothesis, ...]:
-    """Make one finding of those that say the same."""
-    joined: dict[tuple[Scope, str, Cause], Hypothesis] = {}
-    for hypothesis in findings:
-        known = joined.get(_breakage(hypothesis))
-        members = (*known.members, *hypothesis.members) if known else hypothesis.members
-        joined[_breakage(hypothesis)] = replace(hypothesis, members=members)
-    return tuple(joined.values())
+def _clear(episode: Episode, index: EvidenceIndex, now: float) -> set[str]:
+    """Forget the results that a partial fault explains, now that it is over; return the ids of
+    the targets."""
+    model, key, _ = episode.identity
+    cleared = set(index.members.get((model, key), {})) | episode.members
+    for name in cleared:
+        if (track := index.tracks.get(name)) is not None:
+            track.cleared_at = now
+            track.held = False
+    return cleared
 
 
-def _carry_over(
-    findings: Sequence[Hypothesis],
-    opened: Sequence[Incident],
-    covered_by_redundancy: Mapping[str, RedundantGroup],
-    now: float,
-) -> list[Incident]:
-    """Give each finding the id and start of the open incident that it goes on with: the
-    same breakage first, else the oldest one whose targets it took over."""
-    unclaimed = {i.id: i for i in sorted(opened, key=lambda i: (i.started_at, i.id))}
-    same = {_breakage(i): i.id for i in reversed(unclaimed.values())}
-    heirs = [unclaimed.pop(same.get(_breakage(f), ""), None) for f in findings]
-    taken_over = _by_target(unclaimed.values())
-    used = {incident.id for incident in opened}
-    result: list[Incident] = []
-    for hypothesis, known in zip(findings, heirs, strict=True):
-        heir = known or _oldest(hypothesis, taken_over, unclaimed)
-        if heir is not None:
-            unclaimed.pop(heir.id, None)
-            result.append(_incident(hypothesis, heir.id, heir.started_at, covered_by_redundancy))
-            continue
-        started = min((s.since for s in hypothesis.members if s.failing), default=now)
-        result.append(
-            _incident(
-                hypothesis, _new_id(hypothesis, started, used), started, covered_by_redundancy
-            )
-        )
-        used.add(result[-1].id)
-    return result
+def _note_recovery(episode: Episode, index: EvidenceIndex) -> None:
+    """Set the time at which the first member worked again."""
+    times = [
+        track.recovered_at
+        for name in episode.members
+        if (track := index.tracks.get(name)) is not None
+        and not track.bad
+        and track.recovered_at > episode.started_at
+    ]
+    if times:
+        first = min(times)
+        if episode.recovering_at is None or first > episode.recovering_at:
+            episode.recovering_at = first
 
 
-def _by_target(incidents: Iterable[Incident]) -> Mapping[str, list[Incident]]:
-    """The incidents that affect each target, in the order given."""
-    found: dict[str, list[Incident]] = defaultdict(list)
-    for incident in incidents:
-        for target_id in incident.affected:
-            found[target_id].append(incident)
+def _pending(episode: Episode, index: EvidenceIndex, since: float) -> set[str]:
+    found = set()
+    for name in episode.members:
+        track = index.tracks.get(name)
+        if track is not None and track.bad and _results_since(track, since) < 2:
+            found.add(name)
     return found
 
 
-def _oldest(
-    hypothesis: Hypothesis,
-    taken_over: Mapping[str, list[Incident]],
-    unclaimed: Mapping[str, Incident],
-) -> Incident | None:
-    ids = (s.target.id for s in hypothesis.members)
-    claims = (i for name in ids for i in taken_over.get(name, ()) if i.id in unclaimed)
-    return min(claims, key=lambda i: (i.started_at, i.id), default=None)
+def _results_since(track: Track, since: float) -> int:
+    return sum(1 for o in track.window if o.at >= since)
 
 
-def _new_id(hypothesis: Hypothesis, started: float, used: Container[str]) -> str:
-    """An id that follows from what was found, so that it can be told again; what is said of
-    another part of a breakage that fell apart gets the next one."""
-    text = f"{hypothesis.scope}|{hypothesis.subject}|{hypothesis.cause}|{started:.3f}"
-    texts = (f"{text}|{number}".encode("utf-8", "replace") for number in count())
-    ids = (hashlib.blake2b(text, digest_size=6).hexdigest() for text in texts)
-    return next(found for found in ids if found not in used)
-
-
-def _incident(
-    hypothesis: Hypothesis,
-    incident_id: str,
-    started_at: float,
-    covered_by_redundancy: Mapping[str, RedundantGroup],
-) -> Incident:
-    detail, remediation = describe(hypothesis)
-    down = [s.target.id for s in hypothesis.members if s.state is State.DOWN]
-    harmless = {
-        covered_by_redundancy[name].name: covered_by_redundancy[name]
-        for name in down
-        if name in covered_by_redundancy
-    }
-    stopped = any(name not in covered_by_redundancy for name in down)
-    evidence = dict(hypothesis.evidence)
-    if harmless and not stopped:
-        evidence[STILL_WORKS] = ", ".join(map(_left, harmless.values()))
-    return Incident(
-        id=incident_id,
-        cause=hypothesis.cause,
-        scope=hypothesis.scope,
-        subject=hypothesis.subject,
-        state=State.DOWN if stopped else State.DEGRADED,
-        started_at=started_at,
-        affected=tuple(sorted(s.target.id for s in hypothesis.members)),
-        detail=remarked(detail, evidence),
-        remediation=remediation,
-        evidence=evidence,
-    )
-
-
-def _left(group: RedundantGroup) -> str:
-    return f"{', '.join(group.working)} of {group.name}"
+def _is_held(track: Track) -> bool:
+    """Whether a target works but is not trusted yet, because it came and went too often."""
+    return track.held and not track.bad

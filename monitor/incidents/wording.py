@@ -1,21 +1,56 @@
-"""One sentence and one cure for an incident, by its scope."""
+"""Incidents in words: every sentence is supported by the evidence of its hypothesis. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
-from monitor.catalog.groups import rank
-from monitor.incidents.hypothesis import Hypothesis
-from monitor.model.causes import Cause
-from monitor.model.groups import RESOLVER_GROUP
-from monitor.model.incident import Scope
+from monitor.health.redundancy import RedundantGroup
+from monitor.incidents.fault_model import Hypothesis, Mode, Working, hosts_of
+from monitor.incidents.lifecycle import Episode
+from monitor.incidents.observation import Track
+from monitor.model.incident import LIKELY, Incident
+from monitor.model.state import State
 
-_NAMED = 4
-
+DETAIL_LIMIT = 300
+"""Characters of an incident's sentence: about two lines."""
 
 STILL_WORKS = "still_works"
 """Names what is left of a redundant group, in an incident's evidence."""
+
+
+def incident_of(
+    episode: Episode,
+    members: Sequence[Track],
+    spared: Mapping[str, RedundantGroup],
+    working: Working,
+) -> Incident:
+    """Write an incident down."""
+    found = episode.hypothesis
+    evidence = _evidence(found)
+    state = _state(episode, members, spared, evidence)
+    detail = past_tense(episode) if episode.works else _present(episode, working)
+    return Incident(
+        id=episode.id,
+        cause=found.model.cause(found),
+        scope=found.model.scope,
+        subject=found.model.subject(found),
+        state=state,
+        started_at=episode.started_at,
+        affected=tuple(sorted(t.target.id for t in members)),
+        detail=remarked(bounded(detail), evidence),
+        remediation=bounded(found.model.remediation(found)),
+        evidence=evidence,
+        intermittent=found.mode is Mode.PARTIAL,
+        confidence=_confidence(found),
+    )
+
+
+def bounded(text: str) -> str:
+    """Return at most ``DETAIL_LIMIT`` characters, cut at the end of a word."""
+    if len(text) <= DETAIL_LIMIT:
+        return text
+    return text[: DETAIL_LIMIT - 1].rpartition(" ")[0] + "…"
 
 
 def remarked(detail: str, evidence: Mapping[str, str]) -> str:
@@ -25,217 +60,67 @@ def remarked(detail: str, evidence: Mapping[str, str]) -> str:
     return detail if not left or remark in detail else f"{detail} {remark}"
 
 
-def describe(hypothesis: Hypothesis) -> tuple[str, str]:
-    """Return the sentence that says what broke, and the one thing to do about it."""
-    slow = hypothesis.cause is Cause.SLOW and hypothesis.scope in _SLOW
-    return _slow(hypothesis) if slow else _WRITERS[hypothesis.scope](hypothesis)
-
-
-def _endpoint(hypothesis: Hypothesis) -> tuple[str, str]:
-    diagnosis = next((s.diagnosis for s in hypothesis.members if s.cause is hypothesis.cause), None)
-    if diagnosis is None:
-        return f"{hypothesis.subject} is not reachable.", "Look at its last attempt."
-    return diagnosis.detail, diagnosis.remediation
-
-
-def _slow(hypothesis: Hypothesis) -> tuple[str, str]:
-    what, remediation = _SLOW[hypothesis.scope]
+def past_tense(episode: Episode) -> str:
+    """Say of a fault that came and went that it works now."""
+    found = episode.hypothesis
+    times = len(episode.starts)
+    often = f"{times} times" if times > 1 else "once"
+    since = datetime.fromtimestamp(episode.started_at, UTC).strftime("%H:%M")
+    hosts = len(hosts_of(found.failing))
+    who = found.key if found.model.alone else f"{hosts} host{'' if hosts == 1 else 's'}"
     return (
-        f"{what.format(hypothesis.subject)} slower than usual: {_names(hypothesis)}.",
-        remediation,
+        f"{who} came and went {often} since {since} UTC; works now. The failures were "
+        f"{found.model.cause(found)} ({found.model.scope.value}: {found.model.subject(found)})."
     )
 
 
-_SLOW: Mapping[Scope, tuple[str, str]] = MappingProxyType(
-    {
-        Scope.ALL_EGRESS: (
-            "Everything outside this subnet is",
-            "Look at what all of it goes through: the NAT gateway (its bandwidth and packet "
-            "metrics), the transit gateway, the firewall, and this host's own network limits.",
-        ),
-        Scope.PROXY: (
-            "What goes through proxy {} is",
-            "Ask the proxy's owners for its load, and compare with what does not go through it.",
-        ),
-        Scope.PORT: (
-            "All that uses {} is",
-            "Ask the firewall's owners whether this port is inspected or shaped.",
-        ),
-        Scope.REGION: (
-            "The AWS APIs of {} are",
-            "Compare the VPC endpoints with the public path; look at the AWS Health Dashboard.",
-        ),
-        Scope.GROUP: (
-            "Everything in {} is",
-            "Ask the service's owner or look at its status page; all else is as fast as ever.",
-        ),
-    }
-)
-"""What is slow, by scope, and what to do about it."""
+def _present(episode: Episode, working: Working) -> str:
+    found = episode.hypothesis
+    detail = found.model.detail(found, working)
+    if len(episode.starts) > 1:
+        since = datetime.fromtimestamp(episode.started_at, UTC).strftime("%H:%M")
+        detail = f"{detail} It came and went {len(episode.starts)} times since {since} UTC."
+    return detail
 
 
-def _host(hypothesis: Hypothesis) -> tuple[str, str]:
-    match hypothesis.cause:
-        case Cause.LOCAL_PORT_EXHAUSTED:
-            return (
-                "This host has no free source port left for new connections.",
-                "Find the process with most connections (`ss -s`, `ss -tan`), or widen "
-                "net.ipv4.ip_local_port_range.",
-            )
-        case Cause.LOCAL_RESOURCE_EXHAUSTED:
-            return (
-                "This host or the monitor is out of file descriptors or memory for sockets.",
-                "Raise the limit (`ulimit -n`, the task's nofile) and look for a leak.",
-            )
-        case Cause.CLOCK_SKEW | Cause.TLS_NOT_YET_VALID:
-            how = hypothesis.evidence.get("clock", "wrong")
-            return (
-                f"This host's clock is {how}: certificates and signed requests are refused.",
-                "Set the clock (`chronyc makestep`) and allow NTP to 169.254.169.123.",
-            )
-        case _:
-            return _endpoint(hypothesis)
+def _confidence(found: Hypothesis) -> str:
+    other = found.model.alternative(found)
+    return f"this, or {other}" if other else LIKELY
 
 
-def _all_egress(hypothesis: Hypothesis) -> tuple[str, str]:
-    return (
-        f"Nothing outside this subnet answers: all {_hosts(hypothesis)} hosts tried fail, "
-        f"most with {hypothesis.cause}.",
-        "Check the subnet's route to the NAT or transit gateway, then the network ACL and "
-        "the security group's outbound rules.",
+def _evidence(found: Hypothesis) -> dict[str, str]:
+    cause = found.model.cause(found)
+    speaker = next(
+        (t for t in found.bad if t.diagnosis and t.diagnosis.cause is cause), found.failing[0]
     )
+    diagnosis = speaker.diagnosis if speaker.bad or speaker.trouble is None else speaker.trouble
+    evidence = dict(diagnosis.evidence) if diagnosis else {}
+    figures = found.figures
+    if found.mode is Mode.PARTIAL:
+        evidence["failed"] = f"{figures.bad} of {figures.results} ({figures.share:.0%})"
+    elif not found.model.alone:
+        evidence["hosts"] = f"{figures.failing_hosts} fail, {figures.working_hosts} work"
+    return {**evidence, **found.model.facts(found)}
 
 
-def _resolver(hypothesis: Hypothesis) -> tuple[str, str]:
-    if hypothesis.cause is Cause.DNS_SINKHOLED and not hypothesis.subject.startswith("*."):
-        return (
-            f"DNS sends {_names(hypothesis)} to {hypothesis.subject}, where somebody else answers "
-            f"({_shown_there(hypothesis)}): a sinkhole with a block page.",
-            _ZONE_REMEDIATION,
-        )
-    if hypothesis.subject.startswith("*."):
-        return (
-            f"No name of {hypothesis.subject} resolves any more ({hypothesis.cause}): "
-            f"{_names(hypothesis)}. Other names do.",
-            _ZONE_REMEDIATION,
-        )
-    several = "," in hypothesis.subject
-    servers = (
-        f"Name server{'s' if several else ''} {hypothesis.subject} {'do' if several else 'does'}"
-    )
-    names = _names(hypothesis)
-    return (
-        f"{servers} not resolve names ({hypothesis.cause}): {names}."
-        if names
-        else f"{servers} not answer ({hypothesis.cause}); names still resolve without.",
-        "Check the VPC's resolver (DNS support, DHCP option set, Route 53 Resolver rules and "
-        "DNS Firewall) and that UDP and TCP 53 to it are allowed.",
-    )
+def _state(
+    episode: Episode,
+    members: Sequence[Track],
+    spared: Mapping[str, RedundantGroup],
+    evidence: dict[str, str],
+) -> State:
+    found = episode.hypothesis
+    if found.model.state is not None and not episode.works:
+        return found.model.state
+    down = [t.target.id for t in members if t.state is State.DOWN]
+    harmless = {spared[name].name: spared[name] for name in down if name in spared}
+    stopped = any(name not in spared for name in down)
+    if harmless and not stopped:
+        evidence[STILL_WORKS] = ", ".join(map(_left, harmless.values()))
+    if found.mode is Mode.PARTIAL or episode.works:
+        return State.DEGRADED
+    return State.DOWN if stopped else State.DEGRADED
 
 
-_ZONE_REMEDIATION = (
-    "Allow these names in the DNS firewall (Route 53 Resolver DNS Firewall), or correct the "
-    "private hosted zone or forwarding rule that answers for them."
-)
-
-
-def _shown_there(hypothesis: Hypothesis) -> str:
-    subject = hypothesis.evidence.get("subject")
-    return f"its certificate is for {subject}" if subject else str(hypothesis.members[0].cause)
-
-
-def _proxy(hypothesis: Hypothesis) -> tuple[str, str]:
-    told = {s.diagnosis.remediation for s in hypothesis.members if s.diagnosis}
-    own = told.pop() if len(told) == 1 else ""
-    return (
-        f"Requests through proxy {hypothesis.subject} fail ({hypothesis.cause}): "
-        f"{_names(hypothesis)}.",
-        own
-        or _PROXY_REMEDIATIONS.get(
-            hypothesis.cause, "Ask the proxy's owners for its log of these requests."
-        ),
-    )
-
-
-_PROXY_REMEDIATIONS: Mapping[Cause, str] = MappingProxyType(
-    {
-        Cause.PROXY_UNREACHABLE: "Check that the proxy runs and that its port is allowed from "
-        "this subnet.",
-        Cause.PROXY_AUTH_REQUIRED: "Configure the proxy's user and password for the runner.",
-        Cause.PROXY_DENIED: "Ask the proxy's owners to allow CONNECT to these hosts.",
-        Cause.PROXY_UPSTREAM_FAILED: "Ask the proxy's owners why it can't reach these hosts.",
-    }
-)
-
-
-def _interception(hypothesis: Hypothesis) -> tuple[str, str]:
-    return (
-        f"TLS is opened on the way by \u201c{hypothesis.subject}\u201d: {_names(hypothesis)}.",
-        "Exempt these hosts from TLS inspection, or have the runner trust that CA (its CA "
-        "bundle, AWS_CA_BUNDLE, SSL_CERT_FILE).",
-    )
-
-
-def _address_family(hypothesis: Hypothesis) -> tuple[str, str]:
-    other = "IPv4" if hypothesis.subject == "ipv6" else "IPv6"
-    family = "IPv6" if hypothesis.subject == "ipv6" else "IPv4"
-    return (
-        f"{family} is broken while {other} works: {_names(hypothesis)}.",
-        f"Repair the subnet's {family} route and rules, or take {family} away from the host so "
-        "that clients do not try it first.",
-    )
-
-
-def _port(hypothesis: Hypothesis) -> tuple[str, str]:
-    transport, _, port = hypothesis.subject.partition("/")
-    return (
-        f"Outbound {transport.upper()} port {port} is blocked to every host that needs it "
-        f"({hypothesis.cause}): {_names(hypothesis)}.",
-        f"Open outbound {transport.upper()} {port} from the runner's subnet in the security "
-        "group, the network ACL (with its return ports) and the firewall.",
-    )
-
-
-def _region(hypothesis: Hypothesis) -> tuple[str, str]:
-    return (
-        f"No AWS API of {hypothesis.subject} answers ({hypothesis.cause}): {_names(hypothesis)}.",
-        "Check the VPC endpoints (security group, policy, private DNS) or the public path to "
-        "AWS, then the AWS Health Dashboard.",
-    )
-
-
-def _group(hypothesis: Hypothesis) -> tuple[str, str]:
-    return (
-        f"Everything in {hypothesis.subject} fails the same way ({hypothesis.cause}): "
-        f"{_names(hypothesis)}.",
-        _endpoint(hypothesis)[1],
-    )
-
-
-def _hosts(hypothesis: Hypothesis) -> int:
-    return len({s.target.host for s in hypothesis.members})
-
-
-def _names(hypothesis: Hypothesis) -> str:
-    """Name a few of the hosts, what is needed first before all, and count the others."""
-    named = (s.target for s in hypothesis.members if s.target.group != RESOLVER_GROUP)
-    ordered = sorted(named, key=lambda target: (rank(target.group), target.host))
-    hosts = list(dict.fromkeys(target.host for target in ordered))
-    more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
-    return ", ".join(hosts[:_NAMED]) + more
-
-
-_WRITERS: Mapping[Scope, Callable[[Hypothesis], tuple[str, str]]] = MappingProxyType(
-    {
-        Scope.HOST: _host,
-        Scope.ALL_EGRESS: _all_egress,
-        Scope.RESOLVER: _resolver,
-        Scope.PROXY: _proxy,
-        Scope.TLS_INTERCEPTION: _interception,
-        Scope.ADDRESS_FAMILY: _address_family,
-        Scope.PORT: _port,
-        Scope.REGION: _region,
-        Scope.GROUP: _group,
-        Scope.ENDPOINT: _endpoint,
-    }
-)
+def _left(group: RedundantGroup) -> str:
+    return f"{', '.join(group.working)} of {group.name}"

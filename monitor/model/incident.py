@@ -19,10 +19,18 @@ class Scope(StrEnum):
     PROXY = "proxy"
     TLS_INTERCEPTION = "tls_interception"
     ADDRESS_FAMILY = "address_family"
+    PATH = "path"
     PORT = "port"
     REGION = "region"
     GROUP = "group"
     ENDPOINT = "endpoint"
+
+
+LIKELY = "likely"
+"""Confidence of an incident whose hypothesis predicts the results better than its rivals."""
+
+PROVEN = "proven"
+"""Confidence of an incident that a follow-up probe decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,8 @@ class Incident:
     ``subject`` names the faulty element within the scope: a name server, ``tcp/4242``, an issuer, a
     group, a host. ``state`` is DOWN, or DEGRADED if the affected targets still work. Times are Unix
     seconds. ``id`` stays the same while the incident is open, even if a wider scope is found to
-    explain it.
+    explain it. ``intermittent``: only a share of the probes fails. ``confidence`` is ``proven``,
+    ``likely``, or what else would explain it and what would tell the two apart.
     """
 
     id: str
@@ -45,3 +54,5 @@ class Incident:
     detail: str
     remediation: str
     evidence: Mapping[str, str] = field(default_factory=dict)
+    intermittent: bool = False
+    confidence: str = LIKELY

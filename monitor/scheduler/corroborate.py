@@ -48,22 +48,3 @@ def _through_the_groups(statuses: Sequence[TargetStatus]) -> Iterable[TargetStat
         for members in groups.values():
             if turn < len(members):
                 yield members[turn]
-
-
-def corroborated(statuses: Sequence[TargetStatus]) -> tuple[TargetStatus, ...]:
-    """Return the records whose first failure the others confirm.
-
-    When several hosts fail and nothing was seen to work since the first of them did, it
-    is not one lost packet: waiting for a second failure of each would only cost time.
-    """
-    failed = [r for r in statuses if r.health.failures_in_row and r.probe_result is not None]
-    if len({r.target.host for r in failed}) < JOINT_HOSTS:
-        return ()
-    began = min(r.probe_result.started_at for r in failed if r.probe_result)
-    works = (
-        r.probe_result and r.probe_result.ok and r.probe_result.started_at >= began
-        for r in statuses
-    )
-    if any(works):
-        return ()
-    return tuple(r for r in failed if r.health.state is not State.DOWN)

@@ -1,27 +1,29 @@
-"""Keeps the open incidents in step with the statuses: correlation, follow-up probes, events."""
+"""Keeps the open incidents in step with the results: evidence, follow-up probes, events."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
 from monitor.diagnosis.clock import estimate
 from monitor.health import redundancy
-from monitor.health.machine import confirm
+from monitor.health.machine import Health, calm, confirm
 from monitor.health.status import TargetStatus
 from monitor.incidents.followup_plan import FollowUp
 from monitor.incidents.followup_runner import FollowUpRunner
+from monitor.incidents.imposed import imposed, released
 from monitor.incidents.incident_log import awaiting, updated_incident_log
-from monitor.incidents.lifecycle import correlate
+from monitor.incidents.inference import Evaluation, EvidenceEngine
 from monitor.incidents.starved_host import starved_host
 from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
+from monitor.model.incident import Incident
 from monitor.model.probe_result import ProbeResult
 from monitor.model.starvation import HostStarvation
 from monitor.model.state import State
 from monitor.net.clock import Clock
-from monitor.scheduler.corroborate import corroborated
 from monitor.state.events import (
     Events,
     incident_explained,
@@ -34,12 +36,18 @@ from monitor.state.self_metrics import GuardedPart
 from monitor.state.store import StateStore
 
 CORRELATION_SHARE = 1 / 20
-"""Upper bound of the share of time spent on correlation. With 80 targets it runs after every
-result; when 2,000 targets fail at once it runs twice a second."""
+"""Upper bound of the share of time spent on judging the evidence. With 80 targets it is judged
+after every result; when 2,000 targets fail at once, about twice a second."""
+
+SLICE = 0.005
+"""Time for which the event loop is held at once: 5 ms. The rest is done in later slices."""
+
+CLOCK_PAUSE = 0.0025
+"""Interval at which the host's clock is estimated from the results: 2.5 ms per target."""
 
 
 class IncidentTracker:
-    """Derives incidents from the statuses in the store and publishes their changes."""
+    """Derives incidents from the results and publishes their changes."""
 
     def __init__(
         self,
@@ -54,57 +62,154 @@ class IncidentTracker:
         self._store = store
         self._events = events
         self._clock = clock
-        self._timer: asyncio.TimerHandle | None = None
-        self._not_before = -math.inf
+        self._engine = EvidenceEngine()
+        self._restored = False
+        self._steps: Iterator[Evaluation | None] | None = None
+        self._timer: asyncio.Handle | None = None
+        self._not_before = self._clock_due = -math.inf
+        self._spent = 0.0
+        self._wanted = False
+        self._explained: set[str] = set()
+        self._imposed: set[str] = set()
         self.follow_ups = FollowUpRunner(run_follow_up, self._explain)
 
-    def take_in(self, _: TargetStatus) -> None:
-        """Take in the newest result of a status: confirm what several targets show together,
-        then correlate soon."""
-        self._confirm_corroborated(self._clock.time())
+    def apply(self) -> None:
+        """Take over the targets in the store, and judge what is left of the evidence."""
+        if not self._restored:
+            self._restored = True
+            self._engine.restore(self._store.incidents)
+        self._engine.apply([s.target for s in self._store.statuses.values()])
+        self._rollup_redundant_groups(self._clock.time())
+        self.evaluate()
+
+    def evaluate(self) -> None:
+        """Judge the evidence now, in one go."""
+        self._stop()
+        self._finish(self._engine.evaluate(self._clock.time()))
+
+    def take_in(self, status: TargetStatus, diagnosis: Diagnosis) -> None:
+        """Take in the newest result of a status, with the diagnosis of the result itself."""
+        if status.probe_result is None:
+            return
+        changed = self._engine.observe(
+            status.target, status.probe_result, diagnosis, status.health, slow=status.getting_slow
+        )
+        now = asyncio.get_running_loop().time()
+        if status.target.endpoint.redundancy_group:
+            self._rollup_redundant_groups(self._clock.time())
+        if now >= self._clock_due:
+            self._clock_due = now + CLOCK_PAUSE * len(self._store.statuses)
+            self._estimate_clock()
+        if changed or self._store.incidents:
+            self._evaluate_soon()
+
+    def _evaluate_soon(self) -> None:
+        self._wanted = True
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(self._not_before, self._correlate_in_turn)
+            self._timer = loop.call_at(max(self._not_before, loop.time()), self._slice)
 
     def take_in_starvation(self, starvation: HostStarvation | None) -> None:
         """Take in whether this process gets to run, and open or close the incident about it."""
         before, self._store.starvation = self._store.starvation, starvation
         if (before is None) != (starvation is None):
             with self._guard(GuardedPart.INCIDENTS):
-                self.correlate()
+                self.evaluate()
 
-    def correlate(self) -> None:
-        """Derive the incidents from the statuses now."""
-        now = self._clock.time()
-        statuses = tuple(self._store.statuses.values())
-        self._rollup_redundant_groups(now)
-        clock = estimate(((s.target.host, s.probe_result) for s in statuses), now)
-        self._store.clock = clock
-        wrong = (clock is not None and clock.skewed) or self._store.starvation is not None
-        if not self._store.incidents and not wrong and all(map(_is_well, statuses)):
-            return
-        before = self._store.incidents
-        others = tuple(i for i in before if i.cause is not Cause.STARVED_HOST)
-        incidents = self.follow_ups.consider(correlate(statuses, others, now), statuses)
-        incidents += awaiting(others, incidents, [s.target.id for s in statuses if _awaits(s)])
-        incidents = (*starved_host(self._store.starvation, before), *incidents)
-        self._events.publish(*incidents_changed(before, incidents, now))
-        self._store.incidents = incidents
-        self._store.incident_log = updated_incident_log(self._store.incident_log, incidents, now)
-
-    def _correlate_in_turn(self) -> None:
+    def _slice(self) -> None:
+        """Judge the evidence for ``SLICE`` seconds; what is left is done a little later."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         self._timer = None
         with self._guard(GuardedPart.INCIDENTS):
-            self.correlate()
-        self._not_before = begun + (loop.time() - begun) / CORRELATION_SHARE
+            self._judge(begun)
+        self._spent += loop.time() - begun
+        if self._steps is not None:
+            self._timer = loop.call_soon(self._slice)
+            return
+        self._not_before = loop.time() + self._spent * (1 / CORRELATION_SHARE - 1)
+        if self._wanted:
+            self._evaluate_soon()
 
-    def _confirm_corroborated(self, now: float) -> None:
-        for status in corroborated(tuple(self._store.statuses.values())):
-            if status.diagnosis is not None:
-                status.health = confirm(status.health, status.diagnosis, now)
-                self._events.publish(state_changed(status, status.diagnosis, now))
+    def _judge(self, begun: float) -> None:
+        loop = asyncio.get_running_loop()
+        if self._steps is None:
+            self._wanted = False
+            self._spent = 0.0
+            self._steps = self._engine.steps(self._clock.time())
+        steps, self._steps = self._steps, None
+        for evaluation in steps:
+            if evaluation is not None:
+                self._finish(evaluation)
+                return
+            if loop.time() - begun >= SLICE:
+                self._steps = steps
+                return
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._steps = None
+
+    def _finish(self, evaluation: Evaluation) -> None:
+        """Publish what the evidence amounts to: states first, then incidents."""
+        now = self._clock.time()
+        before = self._store.incidents
+        self._settle_states(evaluation, now)
+        statuses = tuple(self._store.statuses.values())
+        incidents = self.follow_ups.consider(evaluation.incidents, statuses)
+        self._impose_states(evaluation.states, incidents, now)
+        if others := tuple(i for i in before if i.cause is not Cause.STARVED_HOST):
+            incidents += awaiting(others, incidents, [s.target.id for s in statuses if _awaits(s)])
+        incidents = (*starved_host(self._store.starvation, before), *incidents)
+        if any(incident.cause is Cause.CLOCK_SKEW for incident in incidents):
+            self._estimate_clock()
+        if incidents != before:
+            self._events.publish(*incidents_changed(before, incidents, now))
+            self._store.incidents = incidents
+            log = updated_incident_log(self._store.incident_log, incidents, now)
+            self._store.incident_log = log
+        for incident in incidents:
+            if incident.id in self._explained:
+                self._events.publish(incident_explained(incident, now))
+        self._explained.clear()
+
+    def _settle_states(self, evaluation: Evaluation, now: float) -> None:
+        """Confirm what several targets show together, and calm what failed in part till now."""
+        for name in evaluation.corroborated:
+            status = self._store.statuses.get(name)
+            if status is not None and status.diagnosis is not None and status.cause is not None:
+                self._change(status, confirm(status.health, status.diagnosis, now), now)
+        for name in evaluation.calmed:
+            if (status := self._store.statuses.get(name)) is not None:
+                self._change(status, calm(status.health, now), now)
+
+    def _impose_states(
+        self, states: Mapping[str, State], incidents: tuple[Incident, ...], now: float
+    ) -> None:
+        """Give the targets the states that only their incidents show, and take these back."""
+        owners = {name: i for i in incidents for name in i.affected} if states else {}
+        for name in self._imposed - states.keys():
+            if (status := self._store.statuses.get(name)) is not None:
+                health, status.diagnosis = released(status, now)
+                self._change(status, health, now)
+        for name, state in states.items():
+            status, incident = self._store.statuses.get(name), owners.get(name)
+            if status is not None and incident is not None:
+                health, status.diagnosis = imposed(status, state, incident, now)
+                self._change(status, health, now)
+        self._imposed = set(states)
+
+    def _change(self, status: TargetStatus, health: Health, now: float) -> None:
+        before, status.health = status.state, health
+        self._engine.settle(status.target.id, health)
+        if status.state is not before and status.diagnosis is not None:
+            self._events.publish(state_changed(status, status.diagnosis, now))
+
+    def _estimate_clock(self) -> None:
+        statuses = self._store.statuses.values()
+        pairs = ((s.target.host, s.probe_result) for s in statuses)
+        self._store.clock = estimate(pairs, self._clock.time())
 
     def _rollup_redundant_groups(self, now: float) -> None:
         before = self._store.redundant_groups
@@ -113,18 +218,9 @@ class IncidentTracker:
         self._events.publish(*redundant_groups_changed(before, after, now))
 
     def _explain(self, incident_id: str) -> None:
-        """Correlate with the new follow-up results of an incident, and publish it again."""
-        self.correlate()
-        for incident in self._store.incidents:
-            if incident.id == incident_id:
-                self._events.publish(incident_explained(incident, self._clock.time()))
-
-
-def _is_well(status: TargetStatus) -> bool:
-    """Return whether the target is up and no connection of its last probe failed."""
-    result = status.probe_result
-    failed = result is not None and any(c.failure for c in result.connections)
-    return status.state is State.UP and not failed
+        """Judge again with the new follow-up results of an incident, and publish it."""
+        self._explained.add(incident_id)
+        self._evaluate_soon()
 
 
 def _awaits(status: TargetStatus) -> bool:

@@ -47,9 +47,6 @@ SUSPECT_AFTER = (0.4, 1.0)
 """Seconds without a result after which a target that was up is suspect: three times its last
 duration, within this range."""
 
-QUICK_TIMEOUT = 1.5
-"""Seconds that a probe may take which confirms a failure or a doubt."""
-
 CORROBORATING_TARGETS = 8
 PROBED_PER_PULSE = 4
 """Targets probed when a pulse changes; the others that use the way out follow by corroboration."""
@@ -103,7 +100,6 @@ class ProbeLoop:
         self._spacing = Spacing()
         self._changed = asyncio.Event()
         self._respread: set[str] = set()
-        self._quick: set[str] = set()
         self._pulse_failed: dict[str, float] = {}
         self._suspicions, self._recoveries = MinInterval(ROUND_PAUSE), MinInterval(ROUND_PAUSE)
         self._recovered_at = -math.inf
@@ -136,7 +132,7 @@ class ProbeLoop:
             self._schedule.remove(gone)
         self._store.statuses = statuses
         self._pipeline.rollup.reload()
-        self._incidents.correlate()
+        self._incidents.apply()
         self._changed.set()
 
     async def probe_forever(self, group: asyncio.TaskGroup) -> None:
@@ -182,7 +178,7 @@ class ProbeLoop:
         self._store.self_metrics.in_flight += 1
         suspicion = loop.call_later(_suspect_after(status), self._suspect, status)
         try:
-            probe_result, diagnosis = await self.engine.measure(self._as_due(status))
+            probe_result, diagnosis = await self.engine.measure(target)
         finally:
             suspicion.cancel()
             self._store.self_metrics.in_flight -= 1
@@ -202,16 +198,6 @@ class ProbeLoop:
         with self._guard(GuardedPart.SCHEDULE):
             self._set_due(status, begun, loop.time())
 
-    def _as_due(self, status: TargetStatus) -> Target:
-        """Return the target as it is to be measured: quickly, where it only confirms. What
-        takes long when it is well is given that time all the same."""
-        target = status.target
-        quick = target.id in self._quick
-        self._quick.discard(target.id)
-        if not quick or target.endpoint.interval is not None:
-            return target
-        return replace(target, timeout=min(target.timeout, max(QUICK_TIMEOUT, 3 * _took(status))))
-
     def _suspect(self, status: TargetStatus) -> None:
         """Probe a few targets that share an element with a suspect one."""
         if status.target.endpoint.interval is not None:
@@ -224,23 +210,23 @@ class ProbeLoop:
             )
 
     def _probe_soon(self, target_ids: Iterable[str], now: float) -> None:
-        """Probe targets now with the quick timeout, at a limited rate."""
+        """Probe targets now, at a limited rate and with their full timeout: a limit stricter than
+        the configured one would report outages that no client has."""
         for target_id in target_ids:
             if self._store.statuses[target_id].target.endpoint.interval is not None:
                 continue  # too expensive to be asked for the sake of another one
             due = now + self._confirmations.reserve(now)
-            if self._schedule.expedite(target_id, due):
-                self._quick.add(target_id)
+            self._schedule.expedite(target_id, due)
         self._changed.set()
 
     def _follow_up(self, status: TargetStatus, before: Health) -> None:
         """Probe related targets if one that was up fails, or one that was down recovers."""
         if status.health.failures_in_row:
             self._suspect(status)
-        elif before.state is State.DOWN:
+        elif before.measured is State.DOWN:
             self._recovered_at = now = asyncio.get_running_loop().time()
             if self._recoveries.over(now):
-                down = [r for r in self._store.statuses.values() if r.health.state is State.DOWN]
+                down = [r for r in self._store.statuses.values() if r.health.measured is State.DOWN]
                 self._probe_soon((r.target.id for r in down), now)
 
     def suspect_way_out(self, target_ids: Sequence[str]) -> None:
@@ -277,7 +263,9 @@ class ProbeLoop:
         unconfirmed or began before another target recovered."""
         target, health = status.target, status.health
         due = next_slot(now, target.interval, self._offset(target))
-        unconfirmed = 0 < health.failures_in_row < self._pipeline.policy.down_after
+        unconfirmed = health.unconfirmed or (
+            0 < health.failures_in_row < self._pipeline.policy.down_after
+        )
         outdated = health.failures_in_row > 0 and self._recovered_at >= begun
         if unconfirmed or outdated:
             soon = now + self._random.uniform(*CONFIRM_AFTER)
@@ -285,7 +273,6 @@ class ProbeLoop:
                 soon += self._confirmations.reserve(now)
             if soon < due and (outdated or self._confirmations.try_take(now)):
                 due = soon
-                self._quick.add(target.id)
         self._schedule.set(target.id, due)
         self._changed.set()
 

@@ -38,12 +38,13 @@ class Pipeline:
         clock: Clock,
         *,
         policy: HealthPolicy | None = None,
-        on_state: Callable[[TargetStatus], None] = lambda _: None,
+        on_state: Callable[[TargetStatus, Diagnosis], None] = lambda _, __: None,
         on_result: Callable[[TargetStatus], None] = lambda _: None,
         guard: Guard | None = None,
     ) -> None:
-        """``on_state`` is called after the state is known and before any reader of the store:
-        incidents are derived there. ``on_result`` is called last, once per result."""
+        """``on_state`` is called with the status and the diagnosis of the result itself, after
+        the state is known and before other readers: incidents are derived there.
+        ``on_result`` is called last, once per result."""
         self._guard = guard or Guard(store.self_metrics)
         self.policy = policy or HealthPolicy()
         self.rollup = Rollup(store)
@@ -82,7 +83,7 @@ class Pipeline:
         with guard(GuardedPart.LISTENER):
             self._announce(status, before, now)
         with guard(GuardedPart.INCIDENTS):
-            self._on_state(status)
+            self._on_state(status, diagnosis)
         with guard(GuardedPart.EXPORTER):
             self._on_result(status)
         return before
@@ -120,7 +121,9 @@ class Pipeline:
         status.health = health
         if health.flapping and diagnosis.cause is None and status.last_failure is not None:
             diagnosis = unsettled(health.flaps, status.target, status.last_failure, diagnosis)
-        status.diagnosis = diagnosis
+        imposed = health.imposed is not None and diagnosis.cause is None
+        if not (imposed and status.diagnosis is not None and status.diagnosis.cause is not None):
+            status.diagnosis = diagnosis
 
     def _remember(self, status: TargetStatus, probe_result: ProbeResult, now: float) -> None:
         latency = sum(probe_result.phases.values()) if probe_result.ok else None

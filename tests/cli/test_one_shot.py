@@ -124,7 +124,8 @@ def test_failures_are_explained_together_without_blaming_what_works() -> None:
     broken = [status(name, ok=False) for name in ("a", "b", "c")]
     (together,) = incidents_of(broken, 2000.0)
     assert (together.scope, together.affected) == (Scope.ALL_EGRESS, ("a", "b", "c"))
-    apart = incidents_of([*broken, status("d", ok=True)], 2000.0)
+    working = [status(name, ok=True) for name in ("d", "e", "f")]
+    apart = incidents_of([*broken, *working], 2000.0)
     assert {i.scope for i in apart} == {Scope.ENDPOINT}
     assert len(apart) == 3
 

@@ -21,7 +21,6 @@ from monitor.diagnosis.clock import (
     site_of,
 )
 from monitor.health.status import TargetStatus
-from monitor.incidents.lifecycle import correlate
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Scope
@@ -39,6 +38,7 @@ from monitor.model.probe_result import (
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.net.http.date import date_offset, parse_date
+from tests.incidents.correlating import correlate
 from tests.probe_results import probe_result, target
 
 NOW = 1_800_000_000.0

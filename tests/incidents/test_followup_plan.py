@@ -16,7 +16,6 @@ from monitor.incidents.followup_plan import (
     follow_ups_for,
 )
 from monitor.incidents.followup_verdict import refine, whom
-from monitor.incidents.lifecycle import correlate
 from monitor.incidents.wording import STILL_WORKS
 from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
@@ -32,6 +31,7 @@ from monitor.model.probe_result import (
     ResolutionSource,
 )
 from monitor.model.state import State
+from tests.incidents.correlating import correlate
 from tests.incidents.test_correlate import CATALOG, every, one, status, world
 
 Q = Rival

@@ -8,9 +8,9 @@ import pytest
 
 from monitor.incidents.followup_plan import FollowUp
 from monitor.incidents.followup_runner import LIMIT, FollowUpRunner
-from monitor.incidents.lifecycle import correlate
 from monitor.model.causes import Cause
 from monitor.model.probe_result import Connection, Family, ProbeResult
+from tests.incidents.correlating import correlate
 from tests.incidents.test_correlate import every
 from tests.incidents.test_followup_plan import placed, world
 

@@ -7,11 +7,11 @@ from collections.abc import Collection
 import pytest
 
 from monitor.health.status import TargetStatus
-from monitor.incidents.lifecycle import correlate
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Scope
 from monitor.model.state import State
+from tests.incidents.correlating import correlate
 from tests.incidents.test_correlate import CATALOG, EGRESS, one, status, world
 from tests.probe_results import altered
 
@@ -68,14 +68,3 @@ def test_what_is_slow_is_not_mixed_with_what_is_blocked_on_the_same_port():
         (Scope.ENDPOINT, Cause.SLOW),
         (Scope.ENDPOINT, Cause.TCP_TIMEOUT),
     }
-
-
-def test_what_answers_now_and_then_does_not_hide_that_all_of_it_flaps():
-    """A path that comes and goes: each target is held degraded though its last probe worked."""
-    last = Diagnosis(Cause.TCP_TIMEOUT, "It comes and goes.", "Look at the path.")
-    held = [
-        altered(s, state=State.DEGRADED, diagnosis=last) if s.target.id in EGRESS else s
-        for s in world({})
-    ]
-    incident = one(correlate(held, (), 110.0))
-    assert (incident.scope, incident.state) == (Scope.ALL_EGRESS, State.DEGRADED)

@@ -36,7 +36,7 @@ async def test_one_incident_opens_and_closes_however_long_it_lasts():
     for share in (0.5, 0.7, 0.9):
         starvation = HostStarvation(Starvation.STOPPED, 1000.0, share, 4.2, 20.0, 2)
         tracker.take_in_starvation(starvation)
-        tracker.correlate()
+        tracker.evaluate()
         assert [i.cause for i in store.incidents] == [Cause.STARVED_HOST]
         assert f"{share:.0%}" in store.incidents[0].detail
     tracker.take_in_starvation(None)

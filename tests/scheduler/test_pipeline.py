@@ -50,7 +50,7 @@ def test_the_state_is_known_before_incidents_and_listeners_read_it() -> None:
     pipeline = pipeline_of(
         status,
         [],
-        on_state=lambda s: seen.append(("incidents", s.state)),
+        on_state=lambda s, _: seen.append(("incidents", s.state)),
         on_result=lambda s: seen.append(("listeners", s.state)),
     )
     pipeline.process(status, probe_result("a"), REACHED)

@@ -1,0 +1,338 @@
+"""Faults of quality: slow paths, and paths on which a share of the connections fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from monitor.incidents.fault_model import (
+    Exposure,
+    FaultModel,
+    Hypothesis,
+    Mode,
+    Working,
+    hosts_of,
+    most_common,
+    names,
+)
+from monitor.incidents.models.egress import PATH_CAUSES
+from monitor.incidents.models.service import AWS_GROUP, Region
+from monitor.incidents.observation import RESOLVER_GROUP, Evidence, Track
+from monitor.model.causes import Cause
+from monitor.model.incident import Scope
+
+C = Cause
+_FLOW_CAUSES = PATH_CAUSES | {C.TLS_TIMEOUT_ON_HELLO, C.HTTP_TIMEOUT, C.TCP_RESET}
+
+
+class _Slow(FaultModel):
+    """Everything that shares something is slower than usual. What is getting slow supports the
+    hypothesis; what is called slow already is affected."""
+
+    soft = True
+
+    def claims(self, found: Hypothesis) -> Sequence[Track]:
+        return [t for t in found.failing if t.bad]
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        raise NotImplementedError
+
+    def cause(self, found: Hypothesis) -> Cause:
+        return C.SLOW
+
+
+def _slowness(evidence: Evidence) -> bool | None:
+    if evidence.cause is C.SLOW or (evidence.ok and evidence.slow):
+        return True
+    return False if evidence.ok else None
+
+
+class SlowEgress(_Slow):
+    """Everything outside the subnet is slower than usual."""
+
+    name = "slow_egress"
+    scope = Scope.ALL_EGRESS
+    cost = 8.0
+    min_hosts = 3
+
+    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
+        slow = _slowness(evidence)
+        if slow is not None and not evidence.near and not evidence.proxy:
+            yield "egress", slow
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        whole = "Most of what" if found.working else "Everything"
+        verb = "is outside" if found.working else "outside"
+        return f"{whole} {verb} this subnet is slower than usual: {names(found.failing)}."
+
+    def remediation(self, found: Hypothesis) -> str:
+        return (
+            "Look at what all of it passes: the NAT gateway (bandwidth, packet metrics), the "
+            "transit gateway, the firewall, and this host's own network limits."
+        )
+
+
+class SlowProxy(_Slow):
+    """Everything through one proxy is slower than usual."""
+
+    name = "slow_proxy"
+    scope = Scope.PROXY
+    cost = 8.0
+
+    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
+        slow = _slowness(evidence)
+        if slow is not None and evidence.proxy:
+            yield evidence.proxy, slow
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        return f"What goes through proxy {found.key} is slower than usual: {names(found.failing)}."
+
+    def remediation(self, found: Hypothesis) -> str:
+        return "Ask the proxy's owners for its load, and compare with what does not pass it."
+
+
+class SlowPort(_Slow):
+    """Everything on one port is slower than usual."""
+
+    name = "slow_port"
+    scope = Scope.PORT
+    cost = 9.0
+
+    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
+        slow = _slowness(evidence)
+        if slow is not None and not evidence.near and not evidence.proxy:
+            yield evidence.transport, slow
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        return f"All that uses {found.key} is slower than usual: {names(found.failing)}."
+
+    def remediation(self, found: Hypothesis) -> str:
+        return "Ask the firewall's owners whether this port is inspected or shaped."
+
+
+class SlowRegion(_Slow):
+    """The AWS APIs of one region are slower than usual."""
+
+    name = "slow_region"
+    scope = Scope.REGION
+    cost = 9.0
+    min_hosts = 3
+
+    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
+        slow = _slowness(evidence)
+        if slow is not None and evidence.target.group == AWS_GROUP:
+            for region, _ in Region().exposures(evidence):
+                yield region, slow
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        return f"The AWS APIs of {found.key} are slower than usual: {names(found.failing)}."
+
+    def remediation(self, found: Hypothesis) -> str:
+        return "Compare the VPC endpoints with the public path; look at the AWS Health Dashboard."
+
+
+class SlowGroup(_Slow):
+    """Everything of one provider is slower than usual."""
+
+    name = "slow_group"
+    scope = Scope.GROUP
+    cost = 9.5
+
+    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
+        slow = _slowness(evidence)
+        if slow is not None:
+            yield evidence.target.group, slow
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        return f"Everything in {found.key} is slower than usual: {names(found.failing)}."
+
+    def remediation(self, found: Hypothesis) -> str:
+        return "Ask the service's owner or look at its status page; the rest is as fast as ever."
+
+
+class FlakyPath(FaultModel):
+    """A share of all new connections fails, whatever the host: one path of several is broken,
+    return ports are missing, or packets are lost."""
+
+    name = "flaky_path"
+    scope = Scope.PATH
+    cost = 9.0
+    min_hosts = 3
+    modes: ClassVar[frozenset[Mode]] = frozenset({Mode.PARTIAL})
+
+    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
+        if evidence.near:
+            return
+        if evidence.cause in _FLOW_CAUSES:
+            yield "egress", True
+        elif evidence.ok:
+            yield "egress", False
+
+    def cause(self, found: Hypothesis) -> Cause:
+        return most_common(found.failing, frozenset(_FLOW_CAUSES))
+
+    def subject(self, found: Hypothesis) -> str:
+        return "new connections"
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        figures = found.figures
+        return (
+            f"{figures.bad} of the last {figures.results} probes failed ({figures.share:.0%}), "
+            f"whatever the host ({len(hosts_of(found.failing))} hosts): a share of new connections "
+            "is lost."
+        )
+
+    def remediation(self, found: Hypothesis) -> str:
+        return (
+            "Check the network ACL for missing return ports (1024-65535), each member or zone of "
+            "the NAT gateway and firewall, NAT port exhaustion (ErrorPortAllocation), and loss."
+        )
+
+    def alternative(self, found: Hypothesis) -> str:
+        return "one path of several, or loss of packets; repeating the same source ports tells"
+
+
+class FlakyProxy(FlakyPath):
+    """A share of what goes through a proxy fails."""
+
+    name = "flaky_proxy"
+    scope = Scope.PROXY
+    cost = 9.0
+
+    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
+        if evidence.proxy:
+            yield evidence.proxy, not evidence.ok
+
+    def subject(self, found: Hypothesis) -> str:
+        return found.key
+
+    def cause(self, found: Hypothesis) -> Cause:
+        return most_common(found.failing)
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        figures = found.figures
+        return (
+            f"{figures.bad} of the last {figures.results} probes through proxy {found.key} failed "
+            f"({figures.share:.0%}), whatever the host."
+        )
+
+    def remediation(self, found: Hypothesis) -> str:
+        return "Ask the proxy's owners whether one member of several is broken or overloaded."
+
+
+class FlakyPort(FlakyPath):
+    """A share of what uses one port fails, and other ports do not."""
+
+    name = "flaky_port"
+    scope = Scope.PORT
+    cost = 10.0
+    min_hosts = 2
+
+    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
+        if evidence.near or evidence.proxy:
+            return
+        if evidence.cause in _FLOW_CAUSES and evidence.cause is not C.DNS_TIMEOUT:
+            yield evidence.transport, True
+        elif evidence.ok:
+            yield evidence.transport, False
+
+    def subject(self, found: Hypothesis) -> str:
+        return found.key
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        figures = found.figures
+        return (
+            f"{figures.bad} of the last {figures.results} probes on {found.key} failed "
+            f"({figures.share:.0%}): {names(found.failing)}."
+        )
+
+
+class FlakyResolver(FlakyPath):
+    """A share of all lookups fails."""
+
+    name = "flaky_resolver"
+    scope = Scope.RESOLVER
+    cost = 8.5
+    min_hosts = 3
+
+    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
+        if evidence.target.group == RESOLVER_GROUP:
+            yield "names", not evidence.ok
+        elif evidence.resolved is not None:
+            yield "names", not evidence.resolved
+
+    def subject(self, found: Hypothesis) -> str:
+        asked = {s for t in found.failing for o in t.window for s, _ in o.evidence.servers}
+        return ", ".join(sorted(asked)) or "name servers"
+
+    def cause(self, found: Hypothesis) -> Cause:
+        return most_common(found.failing)
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        figures = found.figures
+        return (
+            f"{figures.bad} of the last {figures.results} lookups failed ({figures.share:.0%}), "
+            f"whatever the name; asked: {self.subject(found)}."
+        )
+
+    def remediation(self, found: Hypothesis) -> str:
+        return (
+            "Check the name servers' load and logs, and the limit of 1,024 packets per second and "
+            "network interface of the VPC resolver."
+        )
+
+
+class FlakyRegion(FlakyPath):
+    """A share of the requests to the AWS APIs of a region fails."""
+
+    name = "flaky_region"
+    scope = Scope.REGION
+    cost = 10.0
+    min_hosts = 3
+
+    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
+        return Region().exposures(evidence)
+
+    def subject(self, found: Hypothesis) -> str:
+        return found.key
+
+    def cause(self, found: Hypothesis) -> Cause:
+        return most_common(found.failing)
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        figures = found.figures
+        return (
+            f"{figures.bad} of the last {figures.results} requests to AWS APIs of {found.key} "
+            f"failed ({figures.share:.0%}): {names(found.failing)}."
+        )
+
+    def remediation(self, found: Hypothesis) -> str:
+        return "Look at the AWS Health Dashboard for this region, then at the VPC endpoints."
+
+
+class FlakyGroup(FlakyPath):
+    """A share of the requests to one provider fails."""
+
+    name = "flaky_group"
+    scope = Scope.GROUP
+    cost = 11.0
+    min_hosts = 2
+
+    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
+        yield evidence.target.group, not evidence.ok
+
+    def subject(self, found: Hypothesis) -> str:
+        return found.key
+
+    def cause(self, found: Hypothesis) -> Cause:
+        return most_common(found.failing)
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        figures = found.figures
+        return (
+            f"{figures.bad} of the last {figures.results} probes of {found.key} failed "
+            f"({figures.share:.0%}): {names(found.failing)}."
+        )
+
+    def remediation(self, found: Hypothesis) -> str:
+        return "Ask the service's owner or look at its status page; the rest works."

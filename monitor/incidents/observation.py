@@ -1,0 +1,307 @@
+"""Evidence of finished probes: features and outcome of each, kept for a bounded time. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from monitor.diagnosis.causes import CLOCK_TOLERANCE, LOCAL_ERRNOS
+from monitor.diagnosis.clock import SKEWED
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
+from monitor.model.endpoint import Protocol
+from monitor.model.probe_result import (
+    Connection,
+    DnsAnswer,
+    Family,
+    Phase,
+    ProbeResult,
+    ResolutionSource,
+)
+from monitor.model.state import State
+from monitor.model.target import Target
+
+RESOLVER_GROUP = "resolver"
+WINDOW_RESULTS = 20
+"""Observation window of one target: 20 results, 10 minutes at the default interval."""
+
+WINDOW_SECONDS = 1200.0
+"""Age at which an observation leaves the window: 1,200 s."""
+
+_TLS = frozenset({Protocol.HTTPS, Protocol.TLS})
+_UDP = frozenset({Protocol.UDP, Protocol.DNS, Protocol.NTP})
+_BEFORE_PEER = frozenset({Phase.RESOLVE, Phase.CONNECT})
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One connection of a result, as far as it says something about the network.
+
+    ``connected``: the peer took the connection or answered the datagram; ``hello`` is the
+    outcome of the ClientHello: ``passed``, ``reset``, ``silent``, or "" if none was sent.
+    """
+
+    address: str
+    family: Family
+    public: bool
+    ok: bool
+    connected: bool
+    local: bool
+    hello: str
+    unrouted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Features and outcome of one result. Two results that are alike have equal evidence.
+
+    ``servers`` are the name servers asked, each with "" if it answered and otherwise with what
+    it said (an rcode) or ``silent``. ``resolved`` is None if no name had to be resolved.
+    ``redirect`` is the host that the answer leads to. ``skewed``: the
+    verified answer's date is far from this host's clock; None if it does not tell the time.
+    """
+
+    target: Target = field(compare=False)
+    ok: bool
+    cause: Cause | None
+    phase: Phase | None
+    legs: tuple[Leg, ...] = ()
+    resolved: bool | None = None
+    servers: tuple[tuple[str, str], ...] = ()
+    proxy: str | None = None
+    issuer: str | None = None
+    verified: bool | None = None
+    redirect: str = ""
+    slow: bool = False
+    skewed: bool | None = None
+
+    @property
+    def transport(self) -> str:
+        """Protocol and port as a firewall rule names them: ``tcp/443``."""
+        kind = "udp" if self.target.endpoint.protocol in _UDP else "tcp"
+        return f"{kind}/{self.target.port}"
+
+    @property
+    def near(self) -> bool:
+        """Whether no egress is crossed: name servers and link-local services."""
+        return self.target.group == RESOLVER_GROUP or is_near(self.target.host)
+
+    @property
+    def connected(self) -> bool:
+        """Whether a peer took a connection or answered a datagram."""
+        return any(leg.connected for leg in self.legs)
+
+    @property
+    def hello(self) -> str:
+        """Outcome of the ClientHello: the best among the legs, "" if none was sent."""
+        outcomes = {leg.hello for leg in self.legs}
+        return next((word for word in ("passed", "reset", "silent") if word in outcomes), "")
+
+    @property
+    def address(self) -> str:
+        """Address of the leg that speaks for the result, "" if there is none."""
+        working = next((leg for leg in self.legs if leg.ok), None)
+        chosen = working or next(iter(self.legs), None)
+        return chosen.address if chosen else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One result in a window. ``at`` is its start in Unix seconds; ``exposures`` says, per fault
+    model and key, whether it is bad for that element."""
+
+    at: float
+    evidence: Evidence
+    exposures: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Track:
+    """Recent evidence of one target.
+
+    ``since`` maps each exposure (fault model and key) to the start (Unix seconds) of the run of
+    results with its present outcome. ``state`` is the health state; ``failing`` whether it is
+    confirmed not to be well.
+    """
+
+    target: Target
+    window: deque[Observation] = field(default_factory=lambda: deque(maxlen=WINDOW_RESULTS))
+    exposures: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    since: dict[tuple[str, str], float] = field(default_factory=dict)
+    state: State = State.UNKNOWN
+    state_since: float = 0.0
+    held: bool = False
+    diagnosis: Diagnosis | None = None
+    trouble: Diagnosis | None = None
+    probe_result: ProbeResult | None = None
+    failures: int = 0
+    failed_since: float = 0.0
+    recovered_at: float = 0.0
+    cleared_at: float = 0.0
+
+    @property
+    def last(self) -> Observation | None:
+        return self.window[-1] if self.window else None
+
+    @property
+    def at(self) -> float:
+        """Start of the last observation, Unix seconds; 0 if there is none."""
+        return self.window[-1].at if self.window else 0.0
+
+    @property
+    def bad(self) -> bool:
+        """Whether the last result has a cause."""
+        return bool(self.window) and self.window[-1].evidence.cause is not None
+
+    @property
+    def failing(self) -> bool:
+        """Whether the target is confirmed not to be well by its last result."""
+        return self.bad and self.state in {State.DOWN, State.DEGRADED}
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the window holds both good results and bad ones."""
+        return 0 < self.failures < len(self.window)
+
+    def recent(self, now: float) -> Iterator[Observation]:
+        """Yield the observations that are young enough to count at ``now``."""
+        return (o for o in self.window if now - o.at <= WINDOW_SECONDS)
+
+
+def evidence_of(
+    target: Target, result: ProbeResult, diagnosis: Diagnosis, slow: bool = False
+) -> Evidence:
+    """Return features and outcome of a result. ``slow``: it was slower than usual, but not
+    often enough to be called slow."""
+    resolution = result.resolution
+    asked = resolution is not None and resolution.source is ResolutionSource.DNS
+    primary = result.primary
+    tls = primary.tls if primary else None
+    chain = tls.chain if tls else ()
+    return Evidence(
+        target=target,
+        ok=result.ok,
+        cause=diagnosis.cause,
+        phase=result.failure.phase if result.failure else None,
+        legs=tuple(_leg(target, c) for c in result.connections if not _is_local(c)),
+        resolved=resolution.failure is None if asked and resolution else None,
+        servers=_servers(resolution.answers) if resolution else (),
+        proxy=result.proxy,
+        issuer=chain[-1].issuer if chain else None,
+        verified=tls.verified if tls else None,
+        redirect=_redirect_host(primary),
+        slow=slow,
+        skewed=_is_skewed(result, primary),
+    )
+
+
+def _servers(answers: tuple[DnsAnswer, ...]) -> tuple[tuple[str, str], ...]:
+    said: dict[str, str] = {}
+    for answer in answers:
+        word = "silent" if answer.rcode is None else answer.rcode
+        if answer.rcode in {"NOERROR", "NXDOMAIN"}:
+            word = ""
+        if said.get(answer.server) != "":
+            said[answer.server] = word
+    return tuple(said.items())
+
+
+def _is_skewed(result: ProbeResult, connection: Connection | None) -> bool | None:
+    if result.clock_offset is not None:
+        return abs(result.clock_offset) > CLOCK_TOLERANCE
+    http, tls = (connection.http, connection.tls) if connection else (None, None)
+    if http is None or http.date_offset is None or tls is None or not tls.verified:
+        return None
+    return abs(http.date_offset) > SKEWED
+
+
+def _redirect_host(connection: Connection | None) -> str:
+    http = connection.http if connection else None
+    if http is None or not http.redirect or "//" not in http.redirect:
+        return ""
+    authority = http.redirect.partition("//")[2].partition("/")[0]
+    return authority.partition("?")[0].rpartition("@")[2].partition(":")[0].lower()
+
+
+def _leg(target: Target, connection: Connection) -> Leg:
+    failure = connection.failure
+    return Leg(
+        address=connection.address,
+        family=connection.family,
+        public=is_public(connection.address),
+        ok=failure is None,
+        connected=_connected(target, connection),
+        local=is_near(connection.address),
+        hello=_hello(target, connection),
+        unrouted=failure is not None and failure.code in {"ENETUNREACH", "EHOSTUNREACH"},
+    )
+
+
+def _connected(target: Target, connection: Connection) -> bool:
+    failure = connection.failure
+    if failure is None or connection.received:
+        return True
+    if target.endpoint.protocol in _UDP:
+        return failure.phase not in {Phase.RESOLVE, Phase.CONNECT, Phase.EXCHANGE}
+    return failure.phase not in _BEFORE_PEER
+
+
+def _hello(target: Target, connection: Connection) -> str:
+    if target.endpoint.protocol not in _TLS:
+        return ""
+    failure = connection.failure
+    if failure is None or connection.tls is not None or connection.http is not None:
+        return "passed"
+    if failure.phase is Phase.TLS:
+        if failure.kind.value == "timeout":
+            return "silent"
+        if failure.kind.value in {"os_error", "closed"}:
+            return "reset"
+        return "passed"
+    return "" if failure.phase in _BEFORE_PEER | {Phase.PROXY} else "passed"
+
+
+def _is_local(connection: Connection) -> bool:
+    """Whether nothing left this host, so that nothing is known of the network."""
+    return connection.failure is not None and connection.failure.errno in LOCAL_ERRNOS
+
+
+_PRIVATE = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "127.0.0.0/8",
+        "fc00::/7",
+        "fe80::/10",
+        "::1/128",
+    )
+)
+"""Addresses reached without a public address of one's own: RFC 1918, 6598, 3927, 4193."""
+
+
+@lru_cache(maxsize=8192)
+def is_public(text: str) -> bool:
+    """Whether packets to this address leave the VPC by a public address (NAT gateway or
+    internet gateway) rather than by private routing."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return not any(address in network for network in _PRIVATE)
+
+
+@lru_cache(maxsize=8192)
+def is_near(host: str) -> bool:
+    """Whether a literal address is link-local or loopback; False for names."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_link_local or address.is_loopback

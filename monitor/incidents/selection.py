@@ -1,0 +1,112 @@
+"""Greedy choice of the few hypotheses that explain every failing target exactly once. Pure."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from itertools import count
+
+from monitor.incidents import scoring
+from monitor.incidents.evidence_index import Element, EvidenceIndex
+from monitor.incidents.fault_model import Hypothesis, Mode
+from monitor.incidents.observation import Track
+
+KEEP = 2.0
+"""Bonus in nats of a hypothesis that an open incident has: another one replaces it only if it is
+better by more."""
+
+SLICE = 64
+"""Elements that are judged before other work may run."""
+
+Identity = tuple[str, str, str]
+
+
+def candidates(
+    index: EvidenceIndex,
+    reserved: Collection[str],
+    favored: Collection[Identity],
+    now: float,
+    *,
+    alone: bool,
+) -> Iterator[Hypothesis | None]:
+    """Yield the hypotheses with evidence for them; None at points at which to pause."""
+    elements: dict[Element, None] = {}
+    for number, track in enumerate(tuple(index.troubled.values())):
+        if number % SLICE == 0:
+            yield None
+        elements.update((e, None) for e in _elements(index, track) if _wanted(index, e, alone))
+    for number, element in enumerate(elements):
+        if number % SLICE == 0:
+            yield None
+        if element in index.bad:
+            yield from scoring.total(index, element, reserved)
+        if Mode.PARTIAL in index.models[element[0]].modes:
+            going_on = (*element, scoring.PARTIAL_PART) in favored
+            yield scoring.partial(index, element, reserved, now, going_on=going_on)
+
+
+def _wanted(index: EvidenceIndex, element: Element, alone: bool) -> bool:
+    return index.models[element[0]].alone is alone
+
+
+def _elements(index: EvidenceIndex, track: Track) -> Iterator[Element]:
+    """Elements that a target depends on, now or by a bad result in its window."""
+    for element, bad in track.exposures.items():
+        if bad or Mode.PARTIAL in index.models[element[0]].modes:
+            yield element
+
+
+def choose(
+    index: EvidenceIndex,
+    reserved: Collection[str],
+    favored: Collection[Identity],
+    now: float,
+) -> Iterator[Hypothesis | None]:
+    """Yield the chosen hypotheses, the best first; None at points at which to pause."""
+    claimed: set[str] = set(reserved)
+    for alone in (False, True):
+        heap: list[tuple[float, int, Hypothesis]] = []
+        order = count()
+        for found in candidates(index, reserved, favored, now, alone=alone):
+            if found is None:
+                yield None
+            elif (value := _value(found, favored)) > 0 or alone:
+                heapq.heappush(heap, (-value, next(order), found))
+        for number, found in enumerate(_best_first(heap, order, claimed, favored, alone), 1):
+            yield found
+            if number % SLICE == 0:
+                yield None
+
+
+def _best_first(
+    heap: list[tuple[float, int, Hypothesis]],
+    order: Iterator[int],
+    claimed: set[str],
+    favored: Collection[Identity],
+    alone: bool,
+) -> Iterator[Hypothesis]:
+    """Yield the best hypothesis of what is left, again and again; ``claimed`` grows by the
+    targets that each explains."""
+    while heap:
+        _, _, found = heapq.heappop(heap)
+        left = scoring.narrowed(found, claimed)
+        if left is None:
+            continue
+        if left is not found:
+            worth = _value(left, favored)
+            if worth > 0 or alone:
+                heapq.heappush(heap, (-worth, next(order), left))
+            continue
+        members = tuple(t for t in found.model.claims(found) if t.target.id not in claimed)
+        if members and (not alone or _is_confirmed(found)):
+            claimed.update(t.target.id for t in members)
+            yield replace(found, failing=members)
+
+
+def _value(found: Hypothesis, favored: Collection[Identity]) -> float:
+    return found.score + (KEEP if found.identity in favored else 0.0)
+
+
+def _is_confirmed(found: Hypothesis) -> bool:
+    return found.mode is Mode.PARTIAL or any(t.failing for t in found.failing)
