@@ -383,6 +383,7 @@ _RULES: tuple[Rule, ...] = (
     (_kind(K.TLS_REJECTED_BY_GO), C.TLS_REJECTED_BY_GO),
     (_kind(K.TLS_CLIENT_CERTIFICATE), C.TLS_CLIENT_CERTIFICATE_REQUIRED),
     (_kind(K.TLS_ALERT), lambda case: alert_cause(case.failure)),
+    (_kind(K.TLS_LARGE_HELLO), C.TLS_LARGE_CLIENT_HELLO),
     (_kind(K.TLS_PLAINTEXT), C.TLS_NOT_SPOKEN),
     (_kind(K.TLS_PROTOCOL), C.TLS_PROTOCOL),
     (_kind(K.PROXY_STATUS), _proxy_cause),

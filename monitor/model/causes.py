@@ -1225,6 +1225,41 @@ class Cause(StrEnum):
         ),
     )
 
+    TLS_LARGE_CLIENT_HELLO = (
+        "tls_large_client_hello",
+        CauseRecord(
+            section=Section.TLS,
+            cause_class=CauseClass.PATH,
+            sentence=(
+                "TLS to {host} fails with a ClientHello of the size that Go sends since 1.24, and "
+                "works with a small one: {error}."
+            ),
+            remediation=(
+                "Have the firewall that reads the server name reassemble TCP segments first "
+                "(update "
+                "it), or exempt {host}; until then set GODEBUG=tlsmlkem=0 in the runner's "
+                "environment."
+            ),
+            symptom=(
+                "curl with an older OpenSSL works, the runner is reset or gets no answer: a filter "
+                "expects the whole ClientHello in one segment. With X25519MLKEM768 it takes two."
+            ),
+            confirm=(
+                "`openssl s_client -connect HOST:443 -servername HOST -groups "
+                "X25519MLKEM768:X25519` "
+                "(OpenSSL 3.5) fails, with `-groups X25519` it works."
+            ),
+            fix=(
+                "an update of the firewall or inspecting device. `GODEBUG=tlsmlkem=0` makes Go's "
+                "ClientHello small again."
+            ),
+            request=(
+                "to handle a ClientHello that spans several TCP segments (RFC 8446 sets no limit)."
+            ),
+            ask=Ask.ALLOW_NAME,
+        ),
+    )
+
     TLS_NOT_SPOKEN = (
         "tls_not_spoken",
         CauseRecord(

@@ -55,6 +55,7 @@ class FailureKind(StrEnum):
     TLS_PROTOCOL = "tls_protocol"  # code: OpenSSL's reason, "UNSUPPORTED_PROTOCOL"
     TLS_ALERT = "tls_alert"  # the peer ended the handshake with an alert; code: its number
     TLS_CLIENT_CERTIFICATE = "tls_client_certificate"  # it wants one; code: the alert's number
+    TLS_LARGE_HELLO = "tls_large_hello"  # a small ClientHello is answered, Go's is not; code: none
     TLS_PLAINTEXT = "tls_plaintext"  # an answer that is not TLS; code: its protocol, or "unknown"
     PROXY_TLS = "proxy_tls"  # TLS with the proxy itself failed; code: as of the TLS kinds
     PROXY_STATUS = "proxy_status"  # CONNECT was answered with another status; code: it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from monitor.common.sanitize import sanitize
@@ -13,10 +13,12 @@ from monitor.net.http.proxy_fields import authentication_schemes, proxy_error
 from monitor.net.http.request import authority
 from monitor.net.http.response import ResponseParser, read_response
 from monitor.net.proxy.rules import Proxy, connect_request
+from monitor.net.sockets.client_hello import needs_padding
 from monitor.net.sockets.stream import Stream, TcpStream, TlsStream
 from monitor.net.sockets.tls import tls_facts, verify_as_go
 from monitor.net.stopwatch import Stopwatch
 from monitor.probes.context import ProbeContext
+from monitor.probes.large_hello import handshake_compared
 from monitor.probes.measure import ProbeConnection
 
 _TUNNEL = 200
@@ -100,10 +102,14 @@ async def _secured(
     conn: ProbeConnection, carrier: Stream, alpn: Sequence[str] = (), *, watched: bool = False
 ) -> TlsStream:
     store = conn.probe_context.trust_store
-    stream = TlsStream(carrier, store.probe_context(alpn=alpn, watched=watched), conn.target.host)
+    context = store.probe_context(alpn=alpn, padded=True, watched=watched)
+    stream = TlsStream(carrier, context, conn.target.host)
     try:
         with conn.stopwatch.phase(Phase.TLS):
-            await stream.handshake()
+            if alpn and needs_padding():
+                await handshake_compared(conn, stream, _with_small_hello(conn, alpn))
+            else:
+                await stream.handshake()
     except ExchangeError as error:
         conn.failure_override = failure_of(error, Phase.TLS)
         if error.kind is FailureKind.TLS_VERIFY:
@@ -119,20 +125,37 @@ async def _secured(
     return stream
 
 
+def _with_small_hello(conn: ProbeConnection, alpn: Sequence[str]) -> Callable[[], Awaitable[bool]]:
+    """Return what tells whether the peer answers a ClientHello that fits one segment."""
+
+    async def answered() -> bool:
+        context = conn.probe_context.trust_store.probe_context(verify=False, alpn=alpn)
+        other = _same_address(conn)
+        async with other.dialled() as tcp:
+            carrier = await _through_proxy(other, tcp, tunnel=True)
+            stream = TlsStream(carrier, context, conn.target.host)
+            with contextlib.suppress(OSError, EOFError, ExchangeError):
+                await stream.handshake()
+            return stream.answered
+
+    return answered
+
+
+def _same_address(conn: ProbeConnection) -> ProbeConnection:
+    """Return a second connection to the same address, for a follow-up within the same probe."""
+    stopwatch = Stopwatch(conn.probe_context.clock, Phase.CONNECT)
+    return ProbeConnection(
+        conn.target, conn.probe_context, conn.address, conn.port, stopwatch, conn.proxy
+    )
+
+
 async def _follow_up_without_verification(conn: ProbeConnection, verify_error: str) -> None:
     """Shake hands once more and accept every peer: OpenSSL keeps no chain that it refused."""
     context = conn.probe_context.trust_store.probe_context(verify=False)
-    look = ProbeConnection(
-        conn.target,
-        conn.probe_context,
-        conn.address,
-        conn.port,
-        Stopwatch(conn.probe_context.clock, Phase.CONNECT),
-        conn.proxy,
-    )
+    other = _same_address(conn)
     with contextlib.suppress(OSError, EOFError, ExchangeError):
-        async with look.dialled() as tcp:
-            carrier = await _through_proxy(look, tcp, tunnel=True)
+        async with other.dialled() as tcp:
+            carrier = await _through_proxy(other, tcp, tunnel=True)
             stream = TlsStream(carrier, context, conn.target.host)
             await stream.handshake()
             conn.tls = tls_facts(stream.tls, verify_error=verify_error)

@@ -226,6 +226,11 @@ class TlsStream:
         self.time_slice = carrier.time_slice
         self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
 
+    @property
+    def answered(self) -> bool:
+        """Whether the peer sent anything in answer to the ClientHello."""
+        return self._flight is None or bool(self._flight)
+
     async def handshake(self) -> None:
         """Complete the handshake. The client's Finished message is held back until the first
         data or ``flush``, which saves one packet.

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from monitor.model.settings import TlsSettings
 from monitor.net.sockets.client_certificate import watch_certificate_requests
+from monitor.net.sockets.client_hello import PADDING, needs_padding
 
 PUBLIC_CAS = (
     Path("/usr/share/ca-certificates/mozilla"),
@@ -50,6 +51,7 @@ class _Key(NamedTuple):
     go: bool = True
     verify: bool = True
     alpn: tuple[str, ...] = ()
+    padded: bool = False
     watched: bool = False
 
 
@@ -107,18 +109,24 @@ class TrustStore:
         return self._context(_Key(go=False))
 
     def probe_context(
-        self, *, verify: bool = True, alpn: Sequence[str] = (), watched: bool = False
+        self,
+        *,
+        verify: bool = True,
+        alpn: Sequence[str] = (),
+        padded: bool = False,
+        watched: bool = False,
     ) -> ssl.SSLContext:
         """Return the context for a probe's handshake, which has Go's parameters.
 
         It does not check host names: call ``tls.verify_as_go`` after the handshake. Without
-        ``verify`` every peer is accepted. With ``watched``, ``certificate_requested`` returns
+        ``verify`` every peer is accepted. With ``padded`` the ClientHello has the size of Go's, if
+        ``alpn`` is not empty. With ``watched``, ``certificate_requested`` returns
         whether the server asked for a client certificate.
 
         Raises:
             OSError: if the CA file can't be read any more.
         """
-        return self._context(_Key(verify=verify, alpn=tuple(alpn), watched=watched))
+        return self._context(_Key(verify=verify, alpn=tuple(alpn), padded=padded, watched=watched))
 
     def _context(self, key: _Key) -> ssl.SSLContext:
         if key not in self._contexts:
@@ -167,7 +175,8 @@ class TrustStore:
     def _make(self, key: _Key) -> ssl.SSLContext:
         context = go_context() if key.go else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if key.alpn:
-            context.set_alpn_protocols(list(key.alpn))
+            padding = PADDING if key.padded and needs_padding() else ()
+            context.set_alpn_protocols([*key.alpn, *padding])
         if key.watched:
             watch_certificate_requests(context)
         if not key.verify:
