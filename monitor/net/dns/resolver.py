@@ -93,7 +93,7 @@ class DnsResolver:
         """``servers`` empty means those of ``resolv_conf``; ``timeout`` is seconds for one
         question to one server, ``attempts`` the passes over the list of servers; None means
         those of ``resolv_conf``, else the defaults."""
-        self._client = DnsClient(clock, random)
+        self.client = DnsClient(clock, random)
         self._configured = tuple(servers)
         self._timeout = timeout
         self._attempts = attempts
@@ -194,12 +194,12 @@ class DnsResolver:
         begun = asyncio.get_running_loop().time()
         orders = [self._servers(plan) for _ in qtypes]
         questions = [
-            self._client.question(servers[0], qtype)
+            self.client.question(servers[0], qtype)
             for servers, qtype in zip(orders, qtypes, strict=True)
         ]
         patience = min(_TOGETHER, plan.timeout, max(0.0, deadline - begun))
         try:
-            first = await self._client.ask_together(questions, name, patience)
+            first = await self.client.ask_together(questions, name, patience)
             if all(answer is not None and answer.is_final for answer in first):
                 return tuple([(answer,) for answer in first if answer is not None])
             limits = [TimeLimit(plan.timeout, deadline) for _ in qtypes]
@@ -249,7 +249,7 @@ class DnsResolver:
     async def _ask(self, plan: _Plan, name: str, qtype: QType, limit: TimeLimit) -> Answers:
         """Ask one question of one server after another (``tryOneName`` of Go)."""
         servers = self._servers(plan)
-        question = self._client.question(servers[0], qtype, over_tcp=plan.conf.use_tcp)
+        question = self.client.question(servers[0], qtype, over_tcp=plan.conf.use_tcp)
         return await self._go_on(servers, name, question, None, limit)
 
     async def _go_on(
@@ -263,11 +263,11 @@ class DnsResolver:
         """Finish a question, then ask the other servers until one answers it."""
         loop = asyncio.get_running_loop()
         over_tcp = question.transport == "tcp"
-        answers = [first or await self._client.finish(question, name, limit)]
+        answers = [first or await self.client.finish(question, name, limit)]
         for server in servers[1:]:
             if answers[-1].is_final or loop.time() >= limit.when:
                 break
-            ask = self._client.ask(server, name, question.qtype, limit, over_tcp=over_tcp)
+            ask = self.client.ask(server, name, question.qtype, limit, over_tcp=over_tcp)
             answers.append(await ask)
         return tuple(answers)
 

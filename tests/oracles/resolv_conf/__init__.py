@@ -1,0 +1,1 @@
+"""Forms of resolv.conf: the questions that Go's resolver asks, in order."""
