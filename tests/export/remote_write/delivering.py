@@ -27,6 +27,10 @@ DIRECT = ProxyChooser(None, None, NoProxy(""))
 CONTEXT = make_probe_context(table={"receiver.test": ("127.0.0.1",)})
 
 
+MOST_WAITS = 10_000
+"""Waits of a test at most: without a bound, one that never ends would fill the memory."""
+
+
 @dataclass
 class VirtualClock:
     """A clock that a wait moves on without taking time. ``waits``: the seconds of each wait."""
@@ -42,6 +46,7 @@ class VirtualClock:
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
+        assert len(self.waits) < MOST_WAITS, "it is tried again without end"
         self.now += seconds
         await asyncio.sleep(0)
 
