@@ -14,9 +14,6 @@ from monitor.model.probe_result import (
 )
 from monitor.net.dns.extended import extended_error_text
 
-_TRIES = 2
-"""Unanswered tries after which a question counts as unanswered: 2, for one datagram may be lost."""
-
 _MOST = 0.5
 """Share of the timeout from which a lookup is to blame for a timeout after it: half."""
 
@@ -30,9 +27,15 @@ def unanswered(resolution: Resolution | None) -> str:
         return ""
     answers = [a for a in resolution.answers if a.name in {"", resolution.name}]
     tries = {qtype: [a for a in answers if a.qtype == qtype] for qtype in _FAMILIES}
-    silent = [q for q, of_type in tries.items() if len(of_type) >= _TRIES and _silent(of_type)]
+    silent = [q for q, of_type in tries.items() if of_type and _silent(of_type)]
     answered = [q for q, of_type in tries.items() if any(a.rcode is not None for a in of_type)]
     return silent[0] if silent and answered else ""
+
+
+def waited_for(resolution: Resolution | None, qtype: str) -> float:
+    """Return the longest time (seconds) for which one server was asked for a record type."""
+    answers = resolution.answers if resolution else ()
+    return max((answer.seconds for answer in answers if answer.qtype == qtype), default=0.0)
 
 
 def _silent(answers: Iterable[DnsAnswer]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from monitor.diagnosis.evidence import clean, failed_connection
 from monitor.diagnosis.http_rules import front, http_text, intermediary, login_text, response_of
-from monitor.diagnosis.lookups import family_of_type, other_type, unanswered
+from monitor.diagnosis.lookups import family_of_type, other_type, unanswered, waited_for
 from monitor.diagnosis.tls_rules import certificate_words, tls_text
 from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
@@ -85,6 +85,7 @@ def _words(target: Target, probe_result: ProbeResult) -> Mapping[str, str]:
         "phase": _PHASES.get(failure.phase, failure.phase.value) if failure else "",
         "reporter": _reporter(probe_result),
         "unanswered": missing,
+        "waited": f"{waited_for(resolution, missing):.1f} s",
         "answered": other_type(missing),
         "family": _family(probe_result, missing),
     }

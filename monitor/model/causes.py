@@ -325,8 +325,8 @@ class Cause(StrEnum):
             cause_class=CauseClass.RESOLVER,
             severity=Severity.DEGRADED,
             sentence=(
-                "{servers} answers {answered} for {name}, but not {unanswered}: {family} addresses "
-                "are never found, and a Go client waits up to 10 s for every lookup."
+                "{servers} answers {answered} for {name}, but not {unanswered} within {waited}: "
+                "{family} addresses are not found, and a Go client waits up to 10 s per lookup."
             ),
             remediation=(
                 "Have the name server answer every record type (RFC 4074), or take it out of the "

@@ -235,11 +235,11 @@ class DnsResolver:
         return tuple([task.result() for task in tasks])
 
     def _hurry(self, other: TimeLimit, begun: float, deadline: float) -> None:
-        """Leave the other question two tries within its share of the time: Go would wait for
-        it as long as for every question, but a probe has less time than that."""
+        """Leave the other question its share of the time: Go would wait for it as long as for
+        every question, but a probe has less time than that."""
         share = min(other.each, (deadline - begun) * _SHARE_FOR_OTHER_FAMILY)
         ends = max(begun + share, asyncio.get_running_loop().time() + _GRACE_FOR_OTHER_FAMILY)
-        other.tighten(max(share / 2, _GRACE_FOR_OTHER_FAMILY / 2), ends)
+        other.tighten(ends - begun, ends)
 
     def _servers(self, plan: _Plan) -> tuple[Server, ...]:
         """Return the servers in the order and number in which one question goes to them."""
