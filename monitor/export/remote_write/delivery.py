@@ -28,7 +28,7 @@ REMIND_EVERY = 300.0
 """Seconds between two log lines on the same obstacle."""
 
 STRIKES = {Disposition.TOO_LARGE: 2, Disposition.DENIED: 3, Disposition.RETRY: 6}
-"""Times that a request of one sample must fail while another sample passes before it is dropped:
+"""Times that a request of one sample must fail while another is judged before it is dropped:
 its content is the cause then, and waiting would hold up all that follows."""
 
 log = structlog.get_logger(__name__)
@@ -170,13 +170,12 @@ class Delivery:
                 return self._struck_out(outcome)
 
     async def _others_pass(self, spare: Rows) -> bool:
-        """Send a sample that was accepted before (a receiver takes the same sample twice), or
-        one of ``spare``; return whether it is accepted."""
+        """Send a sample that was accepted before (a receiver accepts the same sample twice), or
+        one of ``spare``; return whether the receiver judges it, if only as too old."""
         rows = self._accepted or take(spare, 1)[0]
         if not rows:
             return False
-        outcome = await self._exchange.send(Request(rows))
-        return outcome.disposition is Disposition.ACCEPTED
+        return (await self._exchange.send(Request(rows))).judged
 
     def _struck_out(self, outcome: Outcome) -> Outcome:
         self._failures = 0

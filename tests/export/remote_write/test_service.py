@@ -40,12 +40,13 @@ class Time:
 
     def __init__(self) -> None:
         self._began = time.monotonic()
+        self.jump = 0.0
 
     def monotonic(self) -> float:
         return time.monotonic()
 
     def time(self) -> float:
-        return NOW + time.monotonic() - self._began
+        return NOW + self.jump + time.monotonic() - self._began
 
 
 @pytest.fixture(autouse=True)
@@ -68,9 +69,11 @@ def settings(state: Path | None, *writes: RemoteWriteSettings) -> Settings:
 
 
 @asynccontextmanager
-async def writing(store: StateStore, wanted: Settings) -> AsyncIterator[RemoteWrite]:
+async def writing(
+    store: StateStore, wanted: Settings, clock: Time | None = None
+) -> AsyncIterator[RemoteWrite]:
     """Run remote write for the length of the block."""
-    clock = Time()
+    clock = clock or Time()
     remote = RemoteWrite(store, clock, {})
     remote.identity_is_known()
     remote.apply(wanted, make_probe_context())
@@ -211,6 +214,26 @@ async def test_a_destination_that_is_removed_ends_its_series(tmp_path: Path) -> 
         await until(lambda: store.writes == {})
         labels = {row.labels for row in receives.accepted if row.name == "probe_success"}
         assert labels <= ended(receives)
+
+
+@pytest.mark.parametrize("jump", [25 * 3600.0, -25 * 3600.0])
+async def test_a_clock_that_jumps_for_a_moment_spoils_no_sample_and_deletes_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    monkeypatch.setattr(sampling, "OWN_EVERY", 0.02)
+    store, clock = realistic_board(), Time()
+    async with receiver() as (receives, url), writing(store, settings(tmp_path, to(url)), clock):
+        await until(lambda: "probe_success" in names(receives))
+        clock.jump = jump
+        before = len(receives.samples("egress_build_info"))
+        await until(lambda: len(receives.samples("egress_build_info")) > before + 5)
+        clock.jump = 0.0
+        before = len(receives.samples("egress_build_info"))
+        await until(lambda: len(receives.samples("egress_build_info")) > before + 5)
+        assert sum(store.writes["one"].dropped.values()) == 0
+    times = [at / 1000 - NOW for at, _ in receives.samples("egress_build_info")]
+    assert -1 <= min(times) <= max(times) < 60
+    assert len(set(times)) == len(times)
 
 
 async def test_a_certificate_that_is_not_there_yet_is_waited_for(
