@@ -57,7 +57,8 @@ class Reason:
     def __str__(self) -> str:
         """Return the reason as the log shows it: ``not authorized (0x87)``."""
         shown = f"{self.name.lower()} (0x{self.code:02x})"
-        return f"{shown}: {self.added}" if self.added else shown
+        repeated = self.added.lower() in {"", self.name.lower()}
+        return shown if repeated else f"{shown}: {self.added}"
 
 
 def added_text(text: str, secret: str | None) -> str:

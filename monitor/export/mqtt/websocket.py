@@ -55,10 +55,11 @@ class WebSocketTransport:
         self._received = bytearray()
         self._data_left = 0
         self._idle_frames = 0
+        self._reads = 0
 
     @property
     def activity(self) -> int:
-        return self._below.activity
+        return self._below.activity + self._reads  # data of one read may hold several packets
 
     async def handshake(self, host: str, path: str) -> None:
         """Open the WebSocket (RFC 6455 section 4.1); ``host`` is the Host header.
@@ -108,6 +109,7 @@ class WebSocketTransport:
         data = bytes(self._received[: min(limit, self._data_left)])
         del self._received[: len(data)]
         self._data_left -= len(data)
+        self._reads += 1
         return data
 
     def _begin_frame(self) -> bool:

@@ -9,6 +9,7 @@ from monitor.export.mqtt.reasons import Code, Reason, added_text, remediation
 
 def test_a_reason_shows_name_code_and_what_the_broker_adds():
     assert str(Reason(0x87, "Not authorized")) == "not authorized (0x87)"
+    assert str(Reason(0x87, "Not authorized", "not authorized")) == "not authorized (0x87)"
     assert str(Reason(0x97, "Quota exceeded", "slow down")) == "quota exceeded (0x97): slow down"
 
 

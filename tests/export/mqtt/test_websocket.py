@@ -169,6 +169,20 @@ async def test_data_passes_whatever_its_frames_and_pings_are_answered():
     assert {unmasked(pong), unmasked(data)} == {b"hello", b"abc"} or unmasked(pong) == b"abc"
 
 
+async def test_data_that_came_in_one_read_counts_as_activity_each_time():
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await accept(reader) + frame(b"a") + frame(b"bc"))
+        await reader.read()
+
+    async with connection(serve) as web:
+        await web.handshake("h:1", "/mqtt")
+        await read(web, 1)
+        for expected in (b"b", b"c"):
+            before = web.activity
+            assert web.recv(1) == expected
+            assert web.activity > before
+
+
 async def test_a_handshake_that_trickles_ends_in_time(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "HANDSHAKE_TIMEOUT", 0.3)
 
