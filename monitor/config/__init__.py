@@ -1,4 +1,4 @@
-"""Reads config.toml and the environment into Settings, or says everything that is wrong."""
+"""Read the configuration into Settings, or report every problem."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _document(source: ConfigSource) -> Mapping[str, object]:
 
 
 def _against_the_catalogue(settings: Settings, reading: Reading) -> tuple[Problem, ...]:
-    """Check names and schedules, where what is wrong already can't make them seem wrong."""
+    """Check names and schedules, unless other problems would make them look wrong."""
     from monitor.catalog import check_names, check_schedules  # noqa: PLC0415 - it is read then
 
     if any(p.key.partition(".")[0].partition("[")[0] in _MAKE_ROWS for p in reading.problems):
@@ -158,7 +158,7 @@ def _target_settings(values: Mapping[str, Any]) -> TargetSettings:
 
 
 def expectation(values: Mapping[str, Any]) -> Expectation | None:
-    """Return what the keys say of the expected answer; None when they say nothing."""
+    """Return the expected response of a target; None if no key sets one."""
     if not values.keys() & {"expect_status", "expect_headers"}:
         return None
     default = Expectation()
@@ -186,7 +186,7 @@ def _metadata(reading: Reading, environ: Mapping[str, str]) -> MetadataSettings:
 
 
 def _by_environment(settings: Settings) -> bool:
-    """Whether anything goes as HTTP_PROXY and its kin say."""
+    """Return whether any target uses HTTP_PROXY and the related variables."""
     proxy = settings.proxy
     if proxy.mode is ProxyMode.ENVIRONMENT or (proxy.mode is ProxyMode.BOTH and not proxy.named):
         return True
@@ -197,7 +197,7 @@ def _by_environment(settings: Settings) -> bool:
 
 
 def _contradictions(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
-    """What no single key can tell to be wrong."""
+    """Yield the problems that only several keys together have."""
     file, proxy, schedule = str(settings.source), settings.proxy, settings.schedule
     if schedule.timeout >= schedule.interval:
         what = f"{schedule.timeout:g} s is not less than the interval, {schedule.interval:g} s"

@@ -37,7 +37,7 @@ SERVICES: Mapping[str, str] = MappingProxyType(
         "aws-acm": "ACM",
     }
 )
-"""The end of the variable's name by target. The registry (aws-ecr) is no API of an SDK."""
+"""The end of the variable's name by target. aws-ecr is a registry, not an API of the SDKs."""
 
 
 def place_of(url: Url) -> Mapping[str, Any]:

@@ -27,6 +27,6 @@ def _check_files(table: str, certificate: Path, key: Path, reading: Reading) -> 
         # An empty passphrase instead of OpenSSL's question for one on the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, lambda: b"")
     except (ssl.SSLError, OSError):
-        what = f"{certificate} and {key} are no certificate with its key"
+        what = f"{certificate} and {key} are not a certificate and its key"
         remediation = "write two PEM files, the key without a passphrase"
         reading.problem(f"{table}.cert_file", what, remediation)

@@ -21,12 +21,12 @@ from monitor.model.settings import TargetSettings
 
 OWN_GROUPS = ("scm", "sso", "metrics")
 REACHED = Expectation(StatusSet(((200, 402), (404, 406), (408, 499))))
-"""A host named without a path has no known good one: whatever it says itself is an answer,
-but for 403 and 407, which a filter or proxy says in its place."""
+"""Accepted statuses of a host without a path: all except 403 and 407, which a filter or proxy sends
+instead of the host, and 5xx."""
 
 
 def user_endpoints(reading: Reading) -> tuple[tuple[Endpoint, ...], dict[str, TargetSettings]]:
-    """Return the user's endpoints, and what is said of them beside their row."""
+    """Return the user's endpoints, and their settings apart from their row."""
     rows: list[Endpoint] = []
     for group in OWN_GROUPS:
         rows += [_own(group, url) for url in reading.table("").get(group, ())]
@@ -72,7 +72,7 @@ def _own(group: str, url: Url, protocol: Protocol | None = None) -> Endpoint:
 
 
 def _added(path: str, values: Mapping[str, Any], reading: Reading) -> Endpoint | None:
-    """Return the row; None when what is missing was told already."""
+    """Return the row; None if a required key is missing, which is noted already."""
     if "id" not in values or "host" not in values:
         return None
     protocol: Protocol = values.get("protocol", Protocol.HTTPS)

@@ -1,4 +1,4 @@
-"""What the table [mqtt] says, as settings, and what is wrong with it as a whole."""
+"""Settings of the table [mqtt], and the problems of its keys together."""
 
 from __future__ import annotations
 

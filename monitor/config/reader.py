@@ -85,7 +85,7 @@ def read_document(document: Mapping[str, object], reading: Reading) -> None:
 
 def _read_tables_below(section: str, raw: object, reading: Reading) -> None:
     if not isinstance(raw, dict):
-        reading.problem(section, "this is no table", f"write [{section}.NAME]")
+        reading.problem(section, "it is not a table", f"write [{section}.NAME]")
         return
     for name, table in raw.items():
         _read_named(f"{section}.*", f"{section}.{name}", table, reading)
@@ -93,7 +93,7 @@ def _read_tables_below(section: str, raw: object, reading: Reading) -> None:
 
 def _read_list(section: str, raw: object, reading: Reading) -> None:
     if not isinstance(raw, list):
-        reading.problem(section, "this is no list of tables", f"write [[{section}]]")
+        reading.problem(section, "it is not a list of tables", f"write [[{section}]]")
         return
     for number, table in enumerate(raw, 1):
         _read_named(f"{section}[]", f"{section}[{number}]", table, reading)
@@ -101,7 +101,7 @@ def _read_list(section: str, raw: object, reading: Reading) -> None:
 
 def _read_named(declared: str, path: str, raw: object, reading: Reading) -> None:
     if not isinstance(raw, dict):
-        reading.problem(path, "this is no table", f"write [{path}] and its keys below")
+        reading.problem(path, "it is not a table", f"write [{path}] and its keys below")
         return
     _read_table(declared, path, raw, reading)
 
@@ -152,5 +152,5 @@ def _suggest(name: str, declared: str) -> str:
     elsewhere = [path for path, keys in TABLES.items() if any(k.name == name for k in keys)]
     if elsewhere and declared not in elsewhere:
         where = f"[[{elsewhere[0][:-2]}]]" if elsewhere[0].endswith("[]") else f"[{elsewhere[0]}]"
-        return f"it belongs into {where}" if elsewhere[0] else "it belongs to the top"
+        return f"it belongs in {where}" if elsewhere[0] else "it belongs at the top"
     return f"known keys are {', '.join(known)}"

@@ -57,7 +57,7 @@ def _destination(values: Mapping[str, Any]) -> RemoteWriteSettings:
 
 
 def _check(path: str, values: Mapping[str, Any], reading: Reading) -> None:
-    """Note what no single key can tell to be wrong."""
+    """Note the problems that only several keys together have."""
     methods = ("bearer_token_file", "bearer_token", "username", "sigv4_region")
     given = [key for key in methods if values.get(key)]
     if len(given) > 1:

@@ -44,7 +44,7 @@ def parse_host(text: str) -> str:
         ascii_name = ""
     if not is_host_name(ascii_name):
         raise BadValueError(
-            f"{repeated(text)} is no host name", "write a name such as git.example.com"
+            f"{repeated(text)} is not a valid host name", "write a name such as git.example.com"
         )
     return ascii_name
 
@@ -52,14 +52,16 @@ def parse_host(text: str) -> str:
 def parse_address(text: str) -> str:
     """Read an IP literal."""
     if not identifiers.is_address(text):
-        raise BadValueError(f"{repeated(text)} is no IP address", "write one such as 192.0.2.10")
+        raise BadValueError(
+            f"{repeated(text)} is not a valid IP address", "write one such as 192.0.2.10"
+        )
     return str(ipaddress.ip_address(text))
 
 
 def parse_port(number: int) -> int:
     """Read a port."""
     if not 0 < number < 65536:
-        raise BadValueError(f"{number} is no port", "write a number from 1 to 65535")
+        raise BadValueError(f"{number} is not a valid port", "write a number from 1 to 65535")
     return number
 
 
@@ -83,7 +85,9 @@ def split_host_port(text: str) -> tuple[str, int | None]:
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
     if port and not (port.isascii() and port.isdecimal()):
-        raise BadValueError(f"{repeated(port)} is no port", "write a number from 1 to 65535")
+        raise BadValueError(
+            f"{repeated(port)} is not a valid port", "write a number from 1 to 65535"
+        )
     return host, parse_port(int(port)) if port else None
 
 
@@ -119,7 +123,7 @@ def parse_url(text: str) -> Url:
         url = urlsplit(text if "://" in text else f"https://{text}")
         port = url.port
     except ValueError:
-        raise BadValueError("this is no URL", "write https://host[:port][/path]") from None
+        raise BadValueError("this is not a valid URL", "write https://host[:port][/path]") from None
     if url.username is not None or url.password is not None:
         raise BadValueError(
             "a URL must not hold a user or password", "take it out: probes need no credentials"
@@ -220,7 +224,7 @@ def parse_proxy_choice(text: str) -> ProxyChoice:
     if "://" not in text:
         words = ", ".join(f'"{word}"' for word in _PROXY_WORDS)
         remediation = f"write {words} or a proxy's URL"
-        raise BadValueError("it is no way that a target can go", remediation)
+        raise BadValueError("the value is not a valid proxy choice for this target", remediation)
     return ProxyChoice(ProxyUse.FIXED, parse_base_url(text))
 
 

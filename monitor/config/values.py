@@ -1,4 +1,4 @@
-"""The values that the configuration may have, and what to write where one is wrong: pure."""
+"""Kinds of values of the configuration, each with its parser. Pure."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def parse_size(raw: str | int) -> int:
     """Read ``"256MiB"`` or a number of bytes."""
     match = _SIZE.fullmatch(str(raw))
     if match is None:
-        raise BadValueError(f"{repeated(str(raw))} is no size", 'write e.g. "256MiB"')
+        raise BadValueError(f"{repeated(str(raw))} is not a valid size", 'write e.g. "256MiB"')
     size = int(match[1]) * _SIZE_UNITS[match[2]]
     if not _SIZE_MINIMUM <= size <= 1024**4:
         raise BadValueError("a size is at least 4MiB and at most 1024GiB", 'write e.g. "256MiB"')
@@ -100,7 +100,7 @@ def _units(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if match is None or not text:
         remediation = 'write a duration such as "30s", "1m30s" or "500ms"'
-        raise BadValueError(f"{repeated(text)} is no duration", remediation)
+        raise BadValueError(f"{repeated(text)} is not a valid duration", remediation)
     hours, minutes, seconds, millis = (float(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds + millis / 1000
 
@@ -114,7 +114,7 @@ def parse_topic(text: str) -> str:
 
 
 def parse_keepalive(raw: str | float) -> float:
-    """Read an interval that MQTT can say: whole seconds in two bytes (MQTT 5.0 3.1.2.10)."""
+    """Read an interval that MQTT can express: whole seconds in two bytes (MQTT 5.0 3.1.2.10)."""
     seconds = parse_duration(raw)
     if not 5 <= seconds <= 65_535:
         raise BadValueError(f"{seconds:g} s is too short or too long", "write 5s to 18h")
@@ -125,21 +125,23 @@ def parse_id(text: str) -> str:
     """Read a target's id."""
     if not _ID.fullmatch(text):
         remediation = "use lower-case letters, digits, '.', '_' and '-', at most 99"
-        raise BadValueError(f"{repeated(text)} is no id", remediation)
+        raise BadValueError(f"{repeated(text)} is not a valid id", remediation)
     return text
 
 
 def parse_group(text: str) -> str:
     """Read a group's name."""
     if not _GROUP.fullmatch(text):
-        raise BadValueError(f"{repeated(text)} is no group", "use a-z, 0-9 and _, a letter first")
+        raise BadValueError(
+            f"{repeated(text)} is not a valid group", "use a-z, 0-9 and _, a letter first"
+        )
     return text
 
 
 def parse_redundancy_group(text: str) -> str:
     """Read a redundant group and an alternative within it: ``"gateways/us01"``; "" is none."""
     if not _REDUNDANCY_GROUP.fullmatch(text):
-        what = f"{repeated(text)} is no redundant group with an alternative"
+        what = f"{repeated(text)} is not a valid redundancy group with an alternative"
         raise BadValueError(what, 'write e.g. "mirrors/first"')
     return text
 
@@ -150,14 +152,16 @@ def parse_statuses(text: str) -> StatusSet:
         return StatusSet.parse(text)
     except ValueError:
         raise BadValueError(
-            f"{repeated(text)} is no set of HTTP statuses", 'write e.g. "200-399,401"'
+            f"{repeated(text)} is not a valid set of HTTP statuses", 'write e.g. "200-399,401"'
         ) from None
 
 
 def parse_header(text: str) -> str:
     """Read a header's name (RFC 9110 section 5.1)."""
     if not _HEADER.fullmatch(text):
-        raise BadValueError(f"{repeated(text)} is no header's name", "write e.g. x-amzn-requestid")
+        raise BadValueError(
+            f"{repeated(text)} is not a valid header name", "write e.g. x-amzn-requestid"
+        )
     return text.lower()
 
 
@@ -172,7 +176,9 @@ def parse_write_header(text: str) -> str:
 def parse_header_value(text: str) -> str:
     """Read a header's value: one line (RFC 9110 section 5.5)."""
     if not text.isprintable():
-        raise BadValueError("a header's value is one line of text", "take out what is no text")
+        raise BadValueError(
+            "a header's value is one line of text", "remove line feeds and control characters"
+        )
     return text
 
 
@@ -180,7 +186,7 @@ def parse_label(text: str) -> str:
     """Read a label's name."""
     if not _LABEL_NAME.fullmatch(text):
         remediation = "use letters, digits and _, no digit first and no two _ first"
-        raise BadValueError(f"{repeated(text)} is no label's name", remediation)
+        raise BadValueError(f"{repeated(text)} is not a valid label name", remediation)
     return text
 
 
@@ -189,7 +195,7 @@ def parse_shape(shape: re.Pattern[str], what: str, remediation: str) -> Callable
 
     def parse(text: str) -> str:
         if text and not shape.fullmatch(text):
-            raise BadValueError(f"{repeated(text)} is no {what}", remediation)
+            raise BadValueError(f"{repeated(text)} is not a valid {what}", remediation)
         return text
 
     return parse
@@ -217,11 +223,13 @@ def parse_directory(text: str) -> Path:
     """Read the path of a directory that is there, or may be made."""
     path = Path(text)
     if not path.is_absolute():
-        raise BadValueError(f"{repeated(text)} is no absolute path", "write one that begins with /")
+        raise BadValueError(
+            f"{repeated(text)} is not an absolute path", "write a path that begins with /"
+        )
     if "\0" in text:
         raise BadValueError("a path holds no NUL", "write the path of a directory")
     if path.exists() and not path.is_dir():
-        raise BadValueError(f"{text} is no directory", "write the path of a directory")
+        raise BadValueError(f"{text} is not a directory", "write the path of a directory")
     return path
 
 
@@ -241,11 +249,13 @@ def parse_shard(text: str) -> Shard:
     """Read ``"2/3"``: the second of three."""
     number, slash, count = text.partition("/")
     if not (slash and number.isdecimal() and count.isdecimal()):
-        raise BadValueError(f"{repeated(text)} is no shard", 'write e.g. "1/3", the first of three')
+        raise BadValueError(
+            f"{repeated(text)} is not a valid shard", 'write e.g. "1/3", the first of three'
+        )
     shard = Shard(int(number), int(count))
     if not 1 <= shard.number <= shard.count <= _SHARDS:
         raise BadValueError(
-            f"{repeated(text)} is no shard",
+            f"{repeated(text)} is not a valid shard",
             f"write a number from 1 to the count, at most {_SHARDS}",
         )
     return shard

@@ -1,4 +1,4 @@
-"""What the table [web] says, as settings, and what is wrong with it as a whole."""
+"""Settings of the table [web], and the problems of its keys together."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def web_settings(reading: Reading) -> WebSettings:
         if values[name] is not None and not values[name].reveal():
             reading.problem(f"web.{name}_file", "it is empty", f"write the {name} into it")
     if reading.waits_for_file("web.password_file") or reading.waits_for_file("web.token_file"):
-        values["token"] = Secret(token_urlsafe(32))  # nobody knows it: nothing is open meanwhile
+        values["token"] = Secret(token_urlsafe(32))  # known to no client: nothing is open meanwhile
     values["allowed_hosts"] = tuple(values.pop("allowed_hosts", ()))
     settings = WebSettings(**values)
     return replace(settings, host=listen.host, port=listen.port) if listen else settings

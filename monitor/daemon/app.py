@@ -1,4 +1,4 @@
-"""The monitor: one task group of everything that runs, until it is told to stop.
+"""The monitor: one task group of everything that runs, until it is stopped.
 
 The main loop of probing is ``ProbeLoop.probe_forever`` in ``monitor/scheduler/loop.py``. The
 process around the monitor (signals, log, listener) is ``monitor/daemon/process.py``.
@@ -51,7 +51,7 @@ IDENTITY_RETRY = (2.0, 10.0, 300.0)
 target waits for it (doubled in between), and longest while none does."""
 
 TRUST_CHECK_EVERY = 10.0
-"""Seconds between two looks at whether the files of CAs have changed."""
+"""Seconds between two checks of the CA files."""
 
 NAME_SERVERS_CHECK_EVERY = 2.0
 """Interval between two checks whether resolv.conf names other servers: 2 s. They are targets."""
@@ -60,11 +60,11 @@ log = structlog.get_logger(__name__)
 
 
 class _StoppedError(Exception):
-    """Ends the task group: the daemon was told to stop."""
+    """Ends the task group after a signal to stop."""
 
 
 class Monitor:
-    """Everything that the daemon is made of. ``run`` is its whole life."""
+    """All parts of the daemon. ``run`` starts them and returns when they have stopped."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Monitor:
         self.events.subscribe(log_event)
         self._settings = settings
         self.configured_state = settings.state
-        """What the configuration says; the settings in force may do without."""
+        """State settings of the configuration; the settings in force may be without them."""
 
         self._environ = environ
         self._lag = LagMeter(
@@ -139,7 +139,7 @@ class Monitor:
         return self._settings
 
     async def run(self, stop: asyncio.Event, reload: asyncio.Event) -> None:
-        """Probe until ``stop`` is set; read the configuration anew when ``reload`` is."""
+        """Probe until ``stop`` is set; reload the configuration when ``reload`` is."""
         self_metrics = self.store.self_metrics
         self_metrics.started_at = self_metrics.last_reload_success_at = self.clock.time()
         self._history_store.load()
@@ -169,7 +169,7 @@ class Monitor:
             log.info("stopped")
 
     def _parts(self, reload: asyncio.Event) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
-        """Yield what runs beside probing, each with its name."""
+        """Yield the tasks next to probing, each with its name."""
         yield "event-loop lag", self._lag.run
         yield "history", self._history_store.run
         yield "pulses", lambda: self._pulses.run(lambda: self._settings.schedule.pulse)
@@ -183,7 +183,7 @@ class Monitor:
         yield "remote write", self._remote_write.run
 
     def apply(self, settings: Settings) -> None:
-        """Watch what ``settings`` name."""
+        """Probe and export according to ``settings``."""
         self._settings = settings
         engine = self._watch.engine
         self._servers, found = engine.probe_context.resolver.servers, self._discovery.found
@@ -219,10 +219,10 @@ class Monitor:
         unknown = tuple(sorted({name for target in targets for name in target.missing_values}))
         if unknown and unknown != self._said_unknown:
             log.warning(
-                "not known yet, so some targets are not probed",
+                "values not known yet, so some targets are not probed",
                 values=unknown,
                 targets=[target.id for target in targets if target.missing_values],
-                remediation="set them in the configuration, or let instance metadata tell them",
+                remediation="set them in the configuration, or make instance metadata reachable",
             )
         self._said_unknown = unknown
 
@@ -254,8 +254,8 @@ class Monitor:
         self.store.proxies = found
 
     async def _find_identity(self) -> None:
-        """Find out from instance metadata or the task's metadata where this is, however late it
-        answers; then probe what could not be named before."""
+        """Request identity from instance or task metadata until it answers, however late; then
+        start the targets that depend on it."""
         pause = IDENTITY_RETRY[0]
         while True:
             self._identity_wanted.clear()
@@ -299,7 +299,7 @@ class Monitor:
                 self.apply(self._settings)
 
     async def _reload_trust_store(self) -> None:
-        """Trust what the files of CAs say now; a broken one changes nothing and is said."""
+        """Reload CA files that changed; a broken one changes nothing and is logged."""
         with self._noting_distrust():
             # Nothing is timed yet, and a thread would keep the megabyte that it reads.
             self._watch.engine.probe_context.trust_store.check()
@@ -308,7 +308,7 @@ class Monitor:
             with self._noting_distrust():
                 if await asyncio.to_thread(self._watch.engine.probe_context.trust_store.reload):
                     self.store.self_metrics.trust_ok = True
-                    log.info("trust renewed: the files of CAs have changed")
+                    log.info("trust store reloaded: CA files changed")
 
     @contextmanager
     def _noting_distrust(self) -> Iterator[None]:
@@ -316,7 +316,7 @@ class Monitor:
             yield
         except TrustError as error:
             self.store.self_metrics.trust_ok = False
-            log.error("CAs can't be used; what was trusted still is", problem=str(error))
+            log.error("CA files not usable, trust store kept", problem=str(error))
 
     async def _reload_when_told(self, reload: asyncio.Event) -> None:
         while True:
@@ -325,7 +325,7 @@ class Monitor:
             await self._reload()
 
     async def _reload(self) -> None:
-        """Read the configuration anew; a wrong one changes nothing and is said."""
+        """Reload the configuration; an invalid one changes nothing and is logged."""
         self_metrics = self.store.self_metrics
         self_metrics.reloads += 1
         self._notifier.reloading()

@@ -9,7 +9,7 @@ from pathlib import Path
 from monitor.common.watched_file import Stamp, stamps_of
 
 INTERVAL = 2.0
-"""Seconds between two looks at the files. A change takes effect after two: a file that still
+"""Seconds between two checks of the files. A change takes effect after two: a file that still
 changes is being written."""
 
 
@@ -41,7 +41,7 @@ class ConfigWatch:
             found = await self._look()
             for path in self._missing():
                 self._known.setdefault(path, None)
-            # A file that the last reload has added is no change, unless it was missing then.
+            # A file that the last reload has added is not a change, unless it was missing then.
             if all(self._known.get(path, stamp) == stamp for path, stamp in found.items()):
                 self._known, pending = found, None
             elif found != pending:

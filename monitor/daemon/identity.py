@@ -1,4 +1,4 @@
-"""Who and where this monitor is: from configuration, environment, and metadata services."""
+"""Identity of this monitor: from the configuration, the environment and metadata services."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ _TASK_ARN = re.compile(
 
 
 def from_environment(settings: Settings, environ: Mapping[str, str]) -> Identity:
-    """Return what is known without asking anybody: the configuration, else the variables
-    that AWS and the runner set."""
+    """Return what the configuration and the variables of AWS and the runner define, without any
+    request."""
     return _validated(
         region=settings.region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION"),
         account_id=settings.account_id or environ.get("AWS_ACCOUNT_ID"),
@@ -62,16 +62,16 @@ def merge(known: Identity, found: Identity) -> Identity:
 
 
 def is_complete(known: Identity) -> bool:
-    """Whether a metadata service has answered: both tell the availability zone."""
+    """Whether a metadata service has answered: both return the availability zone."""
     return bool(known.region and known.account_id and known.availability_zone)
 
 
 async def discover(settings: Settings, environ: Mapping[str, str]) -> Identity:
-    """Ask the task metadata endpoint (on ECS and Fargate) and instance metadata.
+    """Request identity from the task metadata endpoint (ECS and Fargate) and instance metadata.
 
-    Each is tried three times at the most, 2 s a time; what nobody tells stays "".
-    Instance metadata is absent on Fargate, and that is no fault. Whatever is told is
-    believed only where it looks like what it should be: it becomes host names and labels.
+    Each is tried at most three times, 2 s per attempt; values that neither returns stay "".
+    Instance metadata is absent on Fargate, which is normal. Values are accepted only if they
+    have the expected form, because they become host names and labels.
     """
     if not settings.metadata.discover_identity:
         return Identity()

@@ -58,7 +58,7 @@ def run(source: Path | ConfigSource, environ: Mapping[str, str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """What the process starts with. ``known`` holds the stamp of the configuration's file from
+    """Inputs of the process. ``known`` holds the stamp of the configuration's file from
     before it was read."""
 
     source: ConfigSource

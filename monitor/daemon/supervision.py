@@ -1,4 +1,4 @@
-"""What the process reports about itself every second: its log output, and to systemd."""
+"""Reports of the process about itself, every second: log output, and status for systemd."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ _STATUS_BYTES = 512
 
 
 class Notifier:
-    """Tells systemd about the state of the service; does nothing without NOTIFY_SOCKET.
+    """Notifies systemd of the state of the service; does nothing without NOTIFY_SOCKET.
 
     Nothing here raises or blocks: a notification that cannot be sent is lost.
     """

@@ -191,7 +191,7 @@ def test_aws_and_the_runner_tell_what_the_file_leaves_open(tmp_path: Path):
 
 WRONG = {
     'profil = "standard"': ("profil", 'did you mean "profile"'),
-    'interval = "30s"': ("interval", "belongs into [schedule]"),
+    'interval = "30s"': ("interval", "belongs in [schedule]"),
     'profile = "enterprize"': ("profile", 'did you mean "enterprise"'),
     "region = 7": ("region", "is not an AWS region"),
     'region = "Frankfurt"': ("region", "eu-central-1"),
@@ -202,19 +202,19 @@ WRONG = {
     "[discovery]\nmax_hosts = 0": ("discovery.max_hosts", "write 1 or more"),
     "[schedule]\ntimeout = true": ("schedule.timeout", "is not a duration"),
     '[schedule]\ninterval = "0s"': ("schedule.interval", "more than 0"),
-    '[schedule]\ninterval = "soon"': ("schedule.interval", "no duration"),
+    '[schedule]\ninterval = "soon"': ("schedule.interval", "not a valid duration"),
     "[schedule]\nmax_in_flight = 0": ("schedule.max_in_flight", "too small"),
-    "schedule = 7": ("schedule", "no table"),
+    "schedule = 7": ("schedule", "not a table"),
     "endpoint = 7": ("endpoint", "[[endpoint]]"),
     "groups = 7": ("groups", "[groups.NAME]"),
-    '[dns]\nservers = ["dns.example.com"]': ("dns.servers[1]", "no IP address"),
+    '[dns]\nservers = ["dns.example.com"]': ("dns.servers[1]", "not a valid IP address"),
     '[dns]\nservers = "127.0.0.1"': ("dns.servers", "is not a list"),
     '[tls]\nca_file = "/does/not/exist"': ("tls.ca_file", "no such file"),
     "[tls]\nsystem_store = false": ("tls.ca_file", "nothing is trusted"),
     '[web]\nlisten = "localhost"': ("web.listen", "port is missing"),
-    '[web]\nlisten = "0.0.0.0:70000"': ("web.listen", "70000 is no port"),
-    '[state]\ndirectory = "var"': ("state.directory", "no absolute path"),
-    '[state]\ndirectory = "/dev/null"': ("state.directory", "no directory"),
+    '[web]\nlisten = "0.0.0.0:70000"': ("web.listen", "70000 is not a valid port"),
+    '[state]\ndirectory = "var"': ("state.directory", "not an absolute path"),
+    '[state]\ndirectory = "/dev/null"': ("state.directory", "not a directory"),
     '[proxy]\nmode = "config"': ("proxy.https", "missing"),
     '[proxy]\nhttps = "http://p:1"': ("proxy.mode", 'mode = "config"'),
     '[proxy]\nmode = "config"\nhttps = "socks5://p:1"': ("proxy.https", "neither http"),
@@ -233,11 +233,11 @@ WRONG = {
     ),
     'scm = ["*.example.com"]': ("scm[1]", "wildcard"),
     'scm = ["abc.gitpod.remote"]': ("scm[1]", "alias of SSH"),
-    'scm = ["bad_host!"]': ("scm[1]", "no host name"),
+    'scm = ["bad_host!"]': ("scm[1]", "not a valid host name"),
     '[[endpoint]]\nid = "x"': ("endpoint[1].host", "missing"),
-    '[[endpoint]]\nid = "x"\nhost = "a.b"\nport = 70000': ("endpoint[1].port", "no port"),
+    '[[endpoint]]\nid = "x"\nhost = "a.b"\nport = 70000': ("endpoint[1].port", "not a valid port"),
     '[[endpoint]]\nid = "x"\nhost = "a.b"\nprotocol = "tcp"': ("endpoint[1].port", "usual port"),
-    '[[endpoint]]\nid = "X y"\nhost = "a.b"': ("endpoint[1].id", "no id"),
+    '[[endpoint]]\nid = "X y"\nhost = "a.b"': ("endpoint[1].id", "not a valid id"),
     '[[endpoint]]\nid = "x"\nhost = "e.gitpod.environment"': ("endpoint[1].host", "SSH"),
     '[[endpoint]]\nid = "x"\nhost = "::1"\nprotocol = "dns"': ("endpoint[1].query", "missing"),
     '[[endpoint]]\nid = "x"\nhost = "a"\npath = "a b"': ("endpoint[1].path", "begins with /"),
@@ -436,4 +436,4 @@ def test_half_an_authentication_and_half_a_certificate_are_mistakes(tmp_path: Pa
     assert problems(tmp_path, '[web]\nusername = "me"\n').keys() == {"web.password_file"}
     assert problems(tmp_path, f'[web]\ncert_file = "{empty}"\n').keys() == {"web.key_file"}
     both = f'[web]\ncert_file = "{empty}"\nkey_file = "{empty}"\n'
-    assert "no certificate with its key" in problems(tmp_path, both)["web.cert_file"]
+    assert "not a certificate and its key" in problems(tmp_path, both)["web.cert_file"]

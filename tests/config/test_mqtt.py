@@ -101,4 +101,4 @@ def test_a_certificate_and_a_key_that_do_not_belong_together_are_said(tmp_path: 
     authority = Authority(tmp_path)
     one, other = authority.issue("one"), authority.issue("other")
     text = f'[mqtt]\nurl = "mqtts://b"\ncert_file = "{one.chain}"\nkey_file = "{other.key}"'
-    assert "no certificate with its key" in problems(tmp_path, text)["mqtt.cert_file"]
+    assert "not a certificate and its key" in problems(tmp_path, text)["mqtt.cert_file"]
