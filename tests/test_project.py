@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import tempfile
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -155,6 +158,55 @@ def test_an_old_python_is_refused_in_words(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "needs Python 3.11 or newer" in done.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Return a folder that every user may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_bare_system_is_told_at_once_what_is_missing(open_folder: Path) -> None:
+    tmp_path, copy = open_folder, open_folder / "project"
+    for name in ("scripts", "monitor/__init__.py", "pyproject.toml", *LOCKS):
+        source, target = ROOT / name, copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    environ = with_only(tmp_path, dpkg_query="exit 1", apt_get="exit 99")
+    for name in ("dirname", "sha256sum", "cat", "sed"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name) or "/bin/false")
+    done = subprocess.run(
+        ["/usr/bin/env", "bash", copy / "scripts/venv", "run"],
+        env=environ, capture_output=True, text=True, check=False, **as_nobody(),
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "missing: python3 python3-venv\n" in done.stderr
+    assert "apt-get install --no-install-recommends python3 python3-venv" in done.stderr
+
+
+def as_nobody() -> dict[str, int]:
+    """Return the options that run a process without root's rights."""
+    return {"user": 65534} if os.geteuid() == 0 else {}
+
+
+@pytest.mark.parametrize(
+    ("docker", "built"), [("exit 0", "docker build"), ("[ $1 != info ]", "buildah build")]
+)
+def test_an_image_is_built_by_a_builder_that_works(tmp_path: Path, docker: str, built: str) -> None:
+    note = tmp_path / "note"
+    environ = with_only(
+        tmp_path,
+        docker=f"echo docker $1 >> {note}; {docker}",
+        buildah=f"echo buildah $1 $2 $3 >> {note}",
+    )
+    (tmp_path / "bin/dirname").symlink_to(shutil.which("dirname") or "/bin/false")
+    subprocess.run(
+        ["/usr/bin/env", "bash", ROOT / "scripts/image", "name"],
+        env=environ, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert note.read_text().splitlines()[-1].startswith(built)
 
 
 def test_the_base_image_is_pinned_by_digest() -> None:
