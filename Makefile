@@ -5,7 +5,7 @@ CONFIG ?= config.toml
 IMAGE ?= egress-monitor
 BIN := .venv/bin
 
-.PHONY: help venv demo run test lint types format simulate lab lab-fault lab-report lab-calm bench dashboards alerts reference oracles lock audit sbom image clean dev packages peers
+.PHONY: help venv demo run test lint types format simulate lab lab-fault lab-report lab-calm soak bench dashboards alerts reference oracles lock audit sbom image clean dev packages peers
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ lab-report: dev packages ## Break it in every way and say what the monitor named
 
 lab-calm: dev packages ## Show that lost packets and jitter alone raise no incident (root)
 	@$(BIN)/python -m tests.lab calm $(ARGS)
+
+soak: dev ## Run a daemon for 10 minutes among faults and attacks (ARGS="--minutes 60")
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 bench: dev packages ## Compare what a probe costs with other probers
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
 import ssl
 from collections import Counter
@@ -42,6 +43,13 @@ def _identity(store: StateStore) -> Iterable[Sample]:
 def _aborted(store: StateStore) -> Iterable[Sample]:
     aborted = store.self_metrics.web.aborted
     return [((reason.value,), float(aborted[reason])) for reason in AbortReason]
+
+
+def _tasks() -> float:
+    try:
+        return float(len(asyncio.all_tasks()))
+    except RuntimeError:  # rendered outside of the loop
+        return 0.0
 
 
 def _internal_errors(store: StateStore) -> Iterable[Sample]:
@@ -318,6 +326,12 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         "Events that were not published, by reason.",
         _mqtt_dropped,
         ("reason",),
+    ),
+    MonitorFamily(
+        "egress_event_loop_tasks",
+        G,
+        "Tasks of the event loop.",
+        lambda _: one(_tasks()),
     ),
     MonitorFamily(
         "egress_internal_errors",

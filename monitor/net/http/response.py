@@ -25,6 +25,9 @@ HEAD_LIMIT = 524_288
 BODY_LIMIT = 65_536
 """Body that is read of a response: at most 64 KiB."""
 
+_INTERIM_LIMIT = 200
+"""Interim responses before the final one: at most 200, because each costs time."""
+
 _FRAMING_SHARE = 4
 """Bytes read per byte of body and head that is kept: at most 4, chunk framing included."""
 
@@ -62,6 +65,7 @@ class ResponseParser:
     _framing: _Framing = _Framing.HEAD
     _left: int = 0
     _chunks: ChunkedDecoder = field(default_factory=ChunkedDecoder)
+    _interim: int = 0
     _interim_bytes: int = 0
     _status_line_read: bool = False
     _scanned: int = 0
@@ -135,6 +139,9 @@ class ResponseParser:
         self._status_line_read = False
         # 101 is the last response of a connection that speaks HTTP (RFC 9110 section 15.2.2).
         if 100 <= status < 200 and status != 101:
+            self._interim += 1
+            if self._interim > _INTERIM_LIMIT:
+                raise bad(f"more than {_INTERIM_LIMIT} interim responses")
             return True
         self.head, self._framing, self._left = head, framing, left
         return True

@@ -23,6 +23,12 @@ DATA_CHUNK = 4_096
 """Bytes that ``receive`` returns at most: 4 KiB. Bounds what a reader parses in one go."""
 
 _CIPHERTEXT_CHUNK = 16_384
+_READS_FREE = 512
+_AVERAGE_READ = 128
+_GATHERING = 0.01
+"""Beyond 512 reads with fewer than 128 bytes on average, 10 ms pass before each read: bytes of a
+peer that sends them one by one gather in the kernel, instead of waking this process for each."""
+
 _HANDSHAKE_LIMIT = 262_144
 """Bytes of one handshake that are read: 256 KiB. OpenSSL itself refuses a certificate list of
 more than 100 KiB."""
@@ -75,7 +81,8 @@ class TcpStream:
     """
 
     __slots__ = (
-        "_family", "_loop", "_sock", "_waiter", "_watched", "received", "sent", "time_slice"
+        "_family", "_loop", "_reads", "_sock", "_waiter", "_watched", "received", "sent",
+        "time_slice",
     )  # fmt: skip
 
     def __init__(self, family: socket.AddressFamily, *, segment: int | None = None) -> None:
@@ -89,6 +96,7 @@ class TcpStream:
         self._waiter: asyncio.Future[None] | None = None
         self._watched = False
         self.time_slice = TimeSlice(self._loop)
+        self._reads = 0
         self.sent = 0
         self.received = 0
 
@@ -162,6 +170,8 @@ class TcpStream:
     async def receive(self, limit: int = DATA_CHUNK) -> bytes:
         if self.time_slice.over:
             await self.time_slice.pause()
+        if self._reads > _READS_FREE and self.received < self._reads * _AVERAGE_READ:
+            await asyncio.sleep(_GATHERING)
         while True:
             try:
                 data = self._sock.recv(limit)
@@ -169,6 +179,7 @@ class TcpStream:
                 await self._readable()
                 continue
             self.received += len(data)
+            self._reads += 1
             return data
 
     async def flush(self) -> None:
