@@ -88,6 +88,7 @@ class Monitor:
         self.guard = Guard(self.store.self_metrics)
         self.events = Events(lambda error: self.guard.failed(GuardedPart.LISTENER, error))
         self.events.subscribe(log_event)
+        self.events.subscribe(self.store.recent_events.append)
         self._settings = settings
         self.configured_state = settings.state
         """State settings of the configuration; the settings in force may be without them."""
@@ -129,6 +130,7 @@ class Monitor:
         )
         self.events.subscribe(self._mqtt.listen)
         self._remote_write = RemoteWrite(self.store, self.clock, environ)
+        self.probe_now = self._watch.probe_now
         self._said_unknown: tuple[str, ...] = ()
         self._servers: tuple[str, ...] = ()
         self._logged_missing: tuple[str, ...] = ()

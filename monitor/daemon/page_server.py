@@ -4,6 +4,7 @@ change."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from monitor.model.settings import WebSettings
 from monitor.net.clock import Clock
+from monitor.scheduler.probe_request import ProbeRequest
 from monitor.state.self_metrics import Part
 from monitor.state.store import StateStore
 from monitor.web.server import build_app, needs_restart, not_listening, serve, use_settings
@@ -28,8 +30,16 @@ class PageServer:
     """Serves the store. A port in use, an address that the interface does not have yet and
     certificate files that are not there yet are temporary: probing does not wait for them."""
 
-    def __init__(self, store: StateStore, clock: Clock, settings: WebSettings | None) -> None:
-        """``settings`` None means that nothing may be served yet."""
+    def __init__(
+        self,
+        store: StateStore,
+        clock: Clock,
+        settings: WebSettings | None,
+        probe_now: Callable[[str], ProbeRequest] | None = None,
+    ) -> None:
+        """``settings`` None means that nothing may be served yet. ``probe_now`` probes a target
+        on a user's request."""
+        self._probe_now = probe_now
         self._store = store
         self._clock = clock
         self._settings = settings
@@ -72,7 +82,7 @@ class PageServer:
         Raises:
             OSError: if it cannot listen.
         """
-        app = build_app(self._store, self._clock, settings)
+        app = build_app(self._store, self._clock, settings, self._probe_now)
         async with serve(app, settings):
             self._app = app
             if self._store.self_metrics.problems.pop(Part.LISTENER, None):

@@ -109,7 +109,9 @@ async def _serve(
     watch: ConfigWatch,
 ) -> None:
     """Run the monitor with everything around it, until ``stop`` is set."""
-    pages = PageServer(monitor.store, monitor.clock, _web_settings(monitor.settings))
+    pages = PageServer(
+        monitor.store, monitor.clock, _web_settings(monitor.settings), monitor.probe_now
+    )
     monitor.on_settings = lambda settings: pages.apply(_web_settings(settings))
     async with asyncio.TaskGroup() as group:
         around = [

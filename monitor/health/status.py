@@ -10,7 +10,7 @@ from functools import lru_cache
 from monitor.common.histogram import Histogram
 from monitor.health.machine import Health
 from monitor.health.quality import Quality
-from monitor.health.timeline import Timeline
+from monitor.health.timeline import HOUR, WEEK, Resolution, Timeline
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Protocol
@@ -29,8 +29,9 @@ class TargetStatus:
 
     ``diagnosis`` belongs to ``probe_result`` (the last one); ``last_failure`` is the last
     diagnosis that named a cause. ``issuers`` are the recent issuers of its certificate, the
-    latest last. ``durations`` are seconds per probe. ``last_success`` is the last good result, for
-    comparison with a bad one.
+    latest last. ``durations`` are seconds per probe. ``timeline`` is the last day, ``minutes`` the
+    last hour, ``hours`` the last week. ``last_success`` is the last good result, for comparison
+    with a bad one.
     """
 
     target: Target
@@ -44,8 +45,14 @@ class TargetStatus:
     failures: Counter[Cause] = field(default_factory=Counter)
     durations: Histogram = field(default_factory=Histogram)
     timeline: Timeline = Timeline()
+    minutes: Timeline = Timeline()
+    hours: Timeline = Timeline()
     issuers: tuple[str, ...] = ()
     last_success: ProbeResult | None = None
+
+    def timeline_in(self, resolution: Resolution) -> Timeline:
+        """Return the timeline of a resolution."""
+        return {HOUR: self.minutes, WEEK: self.hours}.get(resolution, self.timeline)
 
     @classmethod
     def of(

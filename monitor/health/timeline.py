@@ -1,4 +1,4 @@
-"""What is remembered: a day of each target's states and latencies, and past incidents. Pure."""
+"""Timelines of a target's states and latencies: an hour, a day and a week. Pure."""
 
 from __future__ import annotations
 
@@ -10,25 +10,42 @@ from monitor.health.latency import latency_code, latency_of
 from monitor.model.state import State
 
 SLOT_SECONDS = 300.0
-SLOTS = 288
-"""A day of slots, the one in progress included."""
+"""Length of a slot of the day, in seconds."""
 
+SLOTS = 288
+"""Number of slots of a day, including the one in progress. No resolution has more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A length of time in ``count`` slots of ``seconds`` each, drawn with ``width`` slots per
+    column."""
+
+    label: str
+    seconds: float
+    count: int
+    width: int
+
+
+HOUR = Resolution("1 h", 60.0, 60, 1)
+DAY = Resolution("24 h", SLOT_SECONDS, SLOTS, 4)
+WEEK = Resolution("7 d", 3600.0, 168, 2)
 
 CELL_BYTES = 5
 RESULTS_LIMIT = 600
-"""Of so many results a slot knows the latencies: two a second. Further ones count only as
-up or down."""
+"""Maximum number of results of a slot whose latencies are kept. Further ones count only as up or
+down."""
 
 _SHARES = 255
 _STATES: tuple[State | None, ...] = (
     None, State.UNKNOWN, State.UP, State.DEGRADED, State.DOWN
 )  # fmt: skip
-"""From the least to the worst: what a slot's first byte stands for."""
+"""States in the order of badness: the index is a slot's first byte."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenBucket:
-    """The slot in progress. ``latencies`` holds a code of ``latency_code`` a result."""
+    """The slot in progress. ``latencies`` holds one code of ``latency_code`` per result."""
 
     results: int = 0
     downs: int = 0
@@ -38,10 +55,11 @@ class OpenBucket:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A target's last day. ``slot`` is the number of the slot in progress (Unix time divided
-    by ``SLOT_SECONDS``); ``closed`` holds the slots before it without a gap, the oldest first,
-    ``CELL_BYTES`` each: worst state, share of results while down, and the codes of the least,
-    the median and the greatest latency. That is 1.4 KB for a day."""
+    """The slots of a target in one resolution. ``slot`` is the number of the slot in progress
+    (Unix time divided by the length of a slot); ``closed`` holds the slots before it without a
+    gap, the oldest first, in ``CELL_BYTES`` each: worst state, share of results while down, and
+    the codes of the minimum, the median and the maximum latency. A day takes 1.4 KB.
+    """
 
     slot: int = 0
     closed: bytes = b""
@@ -50,9 +68,9 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Five minutes of a target. ``state`` is the worst there was, None where nothing was
-    measured; ``down`` the share of results while it was down. Latencies are seconds, of
-    successful probes; None where there was none."""
+    """One slot of a target. ``state`` is the worst state in it, None if nothing was measured;
+    ``down`` the share of results while it was down. Latencies are seconds of successful probes;
+    None without one."""
 
     start: float
     state: State | None = None
@@ -63,10 +81,10 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class DaySummary:
-    """A day in ``len(worst)`` columns of ``step`` seconds from ``start`` on, for drawing a lot
-    of them cheaply: numbers for ``state_of``, codes for ``latency_of`` (the column's slowest
-    median), and the day's ``uptime``."""
+class Strip:
+    """A timeline in ``len(worst)`` columns of ``step`` seconds from ``start`` on, for drawing many
+    of them cheaply: numbers for ``state_of``, codes for ``latency_of`` (the slowest median of the
+    column), and the ``uptime``."""
 
     start: float
     step: float
@@ -74,76 +92,98 @@ class DaySummary:
     latencies: tuple[int, ...]
     uptime: float | None
 
+    @property
+    def unmeasured(self) -> int:
+        """Number of columns before the first one in which something was measured."""
+        return next((n for n, worst in enumerate(self.worst) if worst), len(self.worst))
 
-def observe(timeline: Timeline, state: State, latency: float | None, now: float) -> Timeline:
-    """Return the trace with one more result: the state that it led to, and its latency in
-    seconds where it was a success. A result that nobody could judge yet counts neither as up
-    nor as down. A clock set back adds to the slot in progress."""
-    timeline = _advanced(timeline, int(now // SLOT_SECONDS))
+    def without(self, columns: int) -> Strip:
+        """Return the strip without its first ``columns``."""
+        start = self.start + columns * self.step
+        return replace(
+            self, start=start, worst=self.worst[columns:], latencies=self.latencies[columns:]
+        )
+
+
+def observe(
+    timeline: Timeline,
+    state: State,
+    latency: float | None,
+    now: float,
+    resolution: Resolution = DAY,
+) -> Timeline:
+    """Return the timeline with one more result: the state that it led to, and its latency in
+    seconds if it was a success. A result that cannot be judged yet counts neither as up nor as
+    down. A clock set back adds to the slot in progress."""
+    timeline = _advanced(timeline, int(now // resolution.seconds), resolution.count)
     seen, code = timeline.open, latency_code(latency)
-    told = seen.latencies
-    if code and len(told) < RESULTS_LIMIT:
-        told += bytes((code,))
+    latencies = seen.latencies
+    if code and len(latencies) < RESULTS_LIMIT:
+        latencies += bytes((code,))
     grown = OpenBucket(
         results=seen.results + (state is not State.UNKNOWN),
         downs=seen.downs + (state is State.DOWN),
         worst=max(seen.worst, _STATES.index(state)),
-        latencies=told,
+        latencies=latencies,
     )
     return replace(timeline, open=grown)
 
 
-def slots(timeline: Timeline, now: float) -> tuple[Slot, ...]:
-    """Return the ``SLOTS`` slots that end with the one in progress at ``now``."""
-    first, data = _day(timeline, now)
+def slots(timeline: Timeline, now: float, resolution: Resolution = DAY) -> tuple[Slot, ...]:
+    """Return all slots of a resolution, the one in progress at ``now`` last."""
+    first, data = _cells(timeline, now, resolution)
     return tuple(
-        _slot((first + number) * SLOT_SECONDS, data[number * CELL_BYTES :][:CELL_BYTES])
-        for number in range(SLOTS)
+        _slot((first + number) * resolution.seconds, data[number * CELL_BYTES :][:CELL_BYTES])
+        for number in range(resolution.count)
     )
 
 
-def day_summary(timeline: Timeline, now: float, width: int = 4) -> DaySummary:
-    """Return the same day with ``width`` slots (a divisor of ``SLOTS``) to a column."""
-    first, data = _day(timeline, now)
+def strip(
+    timeline: Timeline, now: float, resolution: Resolution = DAY, width: int | None = None
+) -> Strip:
+    """Return the same slots in columns of ``width`` slots (a divisor of their number)."""
+    first, data = _cells(timeline, now, resolution)
+    count, width = resolution.count, width or resolution.width
     states, shares, medians = data[0::CELL_BYTES], data[1::CELL_BYTES], data[3::CELL_BYTES]
-    measured = SLOTS - sum(states.count(_STATES.index(s)) for s in (None, State.UNKNOWN))
-    return DaySummary(
-        start=first * SLOT_SECONDS,
-        step=width * SLOT_SECONDS,
-        worst=tuple(max(states[n : n + width]) for n in range(0, SLOTS, width)),
-        latencies=tuple(max(medians[n : n + width]) for n in range(0, SLOTS, width)),
+    measured = count - sum(states.count(_STATES.index(s)) for s in (None, State.UNKNOWN))
+    return Strip(
+        start=first * resolution.seconds,
+        step=width * resolution.seconds,
+        worst=tuple(max(states[n : n + width]) for n in range(0, count, width)),
+        latencies=tuple(max(medians[n : n + width]) for n in range(0, count, width)),
         uptime=1 - sum(shares) / _SHARES / measured if measured else None,
     )
 
 
 def state_of(number: int) -> State | None:
-    """Return the state that a number of a strip stands for; None where nothing was measured."""
+    """Return the state that a number of a strip stands for; None if nothing was measured."""
     return _STATES[number] if number < len(_STATES) else None
 
 
-def uptime(day: Sequence[Slot]) -> float | None:
-    """Return the share of the measured slots' results that were not down, 0 to 1; None where
+def uptime(measured_slots: Sequence[Slot]) -> float | None:
+    """Return the share of the measured slots' results that were not down, 0 to 1; None if
     nothing was measured."""
-    measured = [slot for slot in day if slot.state not in {None, State.UNKNOWN}]
+    measured = [slot for slot in measured_slots if slot.state not in {None, State.UNKNOWN}]
     return 1 - sum(slot.down for slot in measured) / len(measured) if measured else None
 
 
-def _advanced(timeline: Timeline, slot: int) -> Timeline:
+def _advanced(timeline: Timeline, slot: int, count: int) -> Timeline:
     """Close the slot in progress, and every one since, if ``slot`` is later."""
     if not timeline.slot:
         return replace(timeline, slot=slot)
-    passed = min(slot - timeline.slot, SLOTS)
+    passed = min(slot - timeline.slot, count)
     if passed <= 0:
         return timeline
     closed = timeline.closed + _cell(timeline.open) + bytes((passed - 1) * CELL_BYTES)
-    return Timeline(slot, closed[-(SLOTS - 1) * CELL_BYTES :])
+    return Timeline(slot, closed[-(count - 1) * CELL_BYTES :])
 
 
-def _day(timeline: Timeline, now: float) -> tuple[int, bytes]:
-    """Return the number of the first of ``SLOTS`` slots, and the cells of all of them."""
-    current = _advanced(timeline, int(now // SLOT_SECONDS))
+def _cells(timeline: Timeline, now: float, resolution: Resolution) -> tuple[int, bytes]:
+    """Return the number of the first slot of a resolution, and the cells of all its slots."""
+    count = resolution.count
+    current = _advanced(timeline, int(now // resolution.seconds), count)
     data = current.closed + _cell(current.open)
-    return current.slot - SLOTS + 1, bytes(SLOTS * CELL_BYTES - len(data)) + data
+    return current.slot - count + 1, bytes(count * CELL_BYTES - len(data)) + data
 
 
 def _cell(seen: OpenBucket) -> bytes:

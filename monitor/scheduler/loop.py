@@ -28,6 +28,7 @@ from monitor.scheduler.corroborate import corroborating_targets
 from monitor.scheduler.engine import Engine
 from monitor.scheduler.incident_tracker import IncidentTracker
 from monitor.scheduler.pipeline import Pipeline
+from monitor.scheduler.probe_request import ProbeRequest, ProbeRequests
 from monitor.scheduler.schedule import Schedule, next_slot, slots_between
 from monitor.scheduler.spacing import Spacing
 from monitor.state.events import Events
@@ -98,6 +99,7 @@ class ProbeLoop:
         )
         self._schedule = Schedule()
         self._spacing = Spacing()
+        self._requests, self._clock = ProbeRequests(), clock
         self._changed = asyncio.Event()
         self._respread: set[str] = set()
         self._pulse_failed: dict[str, float] = {}
@@ -124,6 +126,7 @@ class ProbeLoop:
                 statuses[target.id] = TargetStatus(
                     target,
                     timeline=self._history_store.timeline_of(target),
+                    hours=self._history_store.hours_of(target),
                     quality=self._history_store.quality_of(target),
                     issuers=self._history_store.issuers_of(target),
                 )
@@ -254,6 +257,20 @@ class ProbeLoop:
         """Return whether a pulse failed shortly before a probe that began at ``begun``."""
         failed = self._pulse_failed.get(status.target.id)
         return failed is not None and abs(failed - begun) <= PULSE_VALID
+
+    def probe_now(self, target_id: str) -> ProbeRequest:
+        """Probe a target because a user asked for it, within limits.
+
+        Raises:
+            KeyError: if there is no such target.
+        """
+        now = asyncio.get_running_loop().time()
+        outcome = self._requests.judge(self._store.statuses[target_id], self._clock.time(), now)
+        if outcome is ProbeRequest.ACCEPTED:
+            if not self._schedule.expedite(target_id, now):
+                return ProbeRequest.IN_PROGRESS
+            self._changed.set()
+        return outcome
 
     async def _run_follow_up(self, follow_up: FollowUp) -> ProbeResult:
         return await self.engine.follow_up(follow_up)  # a reload may have replaced the engine

@@ -14,7 +14,7 @@ import structlog
 from monitor.health.machine import Health, HealthPolicy, advance, confirm
 from monitor.health.quality import assess, unsettled
 from monitor.health.status import TargetStatus
-from monitor.health.timeline import observe
+from monitor.health.timeline import HOUR, WEEK, observe
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.probe_result import ProbeResult
 from monitor.model.starvation import Starvation
@@ -127,7 +127,10 @@ class Pipeline:
 
     def _remember(self, status: TargetStatus, probe_result: ProbeResult, now: float) -> None:
         latency = sum(probe_result.phases.values()) if probe_result.ok else None
-        status.timeline = observe(status.timeline, status.state, latency, now)
+        state = status.state
+        status.timeline = observe(status.timeline, state, latency, now)
+        status.minutes = observe(status.minutes, state, latency, now, HOUR)
+        status.hours = observe(status.hours, state, latency, now, WEEK)
 
     def _announce(self, status: TargetStatus, before: Health, now: float) -> None:
         """Log the result, and publish what changed: state, issuer, preferred gateway."""

@@ -25,6 +25,9 @@ REOPEN_WITHIN = 900.0
 """Longest absence of the monitor after which an open incident continues: 900 s. After a longer one
 it ended when the monitor stopped, because its end was not observed."""
 
+_WEEK_PREFIX = "7d "
+"""Prefix of the key of a target's last week: its last day has the key of the probe itself."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -67,6 +70,10 @@ class HistoryStore:
         """Return the saved timeline of a target whose probe did not change; else an empty one."""
         return self._timelines.get(probe_key(target), Timeline())
 
+    def hours_of(self, target: Target) -> Timeline:
+        """Return the saved last week of a target whose probe did not change."""
+        return self._timelines.get(_WEEK_PREFIX + probe_key(target), Timeline())
+
     def issuers_of(self, target: Target) -> tuple[str, ...]:
         """Return the saved issuers of a target whose probe did not change."""
         return self._issuers.get(probe_key(target), ())
@@ -94,6 +101,7 @@ class HistoryStore:
     def _remembered(self) -> Remembered:
         statuses = self._store.statuses.values()
         timelines = {probe_key(r.target): r.timeline for r in statuses if r.timeline.slot}
+        timelines |= {_WEEK_PREFIX + probe_key(r.target): r.hours for r in statuses if r.hours.slot}
         issuers = {probe_key(r.target): r.issuers for r in statuses if r.issuers}
         usual = {
             probe_key(r.target): (r.quality.path.codes, r.quality.whole.codes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from monitor.diagnosis.clock import ClockEstimate
@@ -14,8 +15,12 @@ from monitor.model.identity import Identity
 from monitor.model.incident import Incident
 from monitor.model.starvation import HostStarvation
 from monitor.net.proxy.audit import ProxyAudit
+from monitor.state.events import Event
 from monitor.state.pulses import PulseMetrics
 from monitor.state.self_metrics import MqttMetrics, RemoteWriteMetrics, SelfMetrics
+
+EVENTS_LIMIT = 500
+"""Number of events kept for the timelines of incidents."""
 
 
 @dataclass(slots=True)
@@ -25,7 +30,7 @@ class StateStore:
     ``chains`` are the discovery chains in use by id, ``unlisted`` the hosts missing from the
     allow-list. ``mqtt`` is None without a broker; ``writes`` are the remote-write destinations by
     name. ``pulses`` are by kind, port and family. ``starvation`` is set while this process
-    does not get to run."""
+    does not get to run. ``recent_events`` are the latest events, the oldest first."""
 
     statuses: dict[str, TargetStatus] = field(default_factory=dict)
     self_metrics: SelfMetrics = field(default_factory=SelfMetrics)
@@ -42,3 +47,4 @@ class StateStore:
     redundant_groups: tuple[RedundantGroup, ...] = ()
     pulses: dict[tuple[str, str, str], PulseMetrics] = field(default_factory=dict)
     starvation: HostStarvation | None = None
+    recent_events: deque[Event] = field(default_factory=lambda: deque(maxlen=EVENTS_LIMIT))

@@ -1,4 +1,4 @@
-"""What the HTTP server answers, as values: documents of the API, health and readiness. Pure."""
+"""Documents of the API, health and readiness, as values. Pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from monitor.health.quality import Quality
 from monitor.health.redundancy import RedundantGroup
 from monitor.health.status import TargetStatus
 from monitor.health.summary import tally
-from monitor.health.timeline import SLOT_SECONDS, Slot, slots, uptime
+from monitor.health.timeline import DAY, Resolution, Slot, slots, uptime
 from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.state import State
 from monitor.present.discovery_view import discovery_view
+from monitor.present.incident_view import as_json, incident_page_view
 from monitor.present.json_view import (
     VERSION,
     clock_view,
@@ -31,12 +32,12 @@ from monitor.state.store import StateStore
 Json = dict[str, object]
 
 STALLED_AFTER = 3
-"""So many of the shortest interval without a finished probe, and the monitor is not well."""
+"""Number of shortest intervals without a finished probe after which the monitor is unhealthy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Whether the monitor is well (or ready), in a line of text, and by the figures."""
+    """Health or readiness of the monitor, in one line of text and in figures."""
 
     ok: bool
     text: str
@@ -87,17 +88,17 @@ def target_document(status: TargetStatus) -> Json:
     return {"version": VERSION, **status_view(status), **target_details(status.probe_result)}
 
 
-def history_document(status: TargetStatus, now: float) -> Json:
-    """A target's last day in slots of five minutes, the one in progress last; null where nothing
-    was measured."""
-    day = slots(status.timeline, now)
+def history_document(status: TargetStatus, now: float, resolution: Resolution = DAY) -> Json:
+    """Return a target's history in slots, the one in progress last; null if nothing was
+    measured."""
+    measured = slots(status.timeline_in(resolution), now, resolution)
     return {
         "version": VERSION,
         "generated_at": rounded(now),
         "id": status.target.id,
-        "slot_seconds": SLOT_SECONDS,
-        "uptime": rounded(uptime(day)),
-        "slots": [_slot_view(slot) for slot in day],
+        "slot_seconds": resolution.seconds,
+        "uptime": rounded(uptime(measured)),
+        "slots": [_slot_view(slot) for slot in measured],
     }
 
 
@@ -113,9 +114,10 @@ def incidents_pieces(store: StateStore, now: float) -> Iterator[str]:
     yield "]}"
 
 
-def incident_document(incident_record: IncidentRecord) -> Json:
-    """One incident, open or past."""
-    return {"version": VERSION, **_incident_record_view(incident_record)}
+def incident_document(store: StateStore, record: IncidentRecord, now: float) -> Json:
+    """Return one incident, open or past, with everything that its page shows."""
+    view = incident_page_view(store, record, now)
+    return {"version": VERSION, **_incident_record_view(record), **as_json(view)}
 
 
 def gateways_document(store: StateStore, now: float) -> Json:
@@ -133,7 +135,7 @@ def incident_record_of(store: StateStore, incident_id: str) -> IncidentRecord | 
 
 
 def status_view(status: TargetStatus) -> Json:
-    """A target's shape, with what only somebody who keeps on looking knows."""
+    """Return a target, with what only the daemon knows."""
     health, probe_result = status.health, status.probe_result
     view = target_view(status.target, health.state, probe_result, status.diagnosis)
     view["since"] = rounded(health.since) if health.state is not State.UNKNOWN else None
@@ -164,8 +166,8 @@ def _incident_record_view(incident_record: IncidentRecord) -> Json:
 
 
 def quality_view(quality: Quality) -> Json:
-    """What latency is usual, in seconds (null before enough is known), and how many of the
-    latest answers saw packets lost."""
+    """Return the latency baseline in seconds (null before enough is known), and the number of
+    recent answers with packet loss."""
     return {
         "round_trip_seconds": rounded(quality.path.usual),
         "latency_seconds": rounded(quality.whole.usual),
@@ -174,8 +176,8 @@ def quality_view(quality: Quality) -> Json:
 
 
 def health(store: StateStore, now: float) -> Condition:
-    """Whether probes are still being finished; a monitor with nothing to probe is well. What is
-    retried at the moment is listed and does not count: a restart would not help."""
+    """Return whether probes are still being finished; a monitor with nothing to probe is healthy.
+    Parts that are being retried are listed and do not count: a restart would not help."""
     self_metrics, probed = store.self_metrics, _probed(store)
     shortest = min((r.target.interval + r.target.timeout for r in probed), default=0.0)
     patience = STALLED_AFTER * shortest
@@ -195,7 +197,7 @@ def health(store: StateStore, now: float) -> Condition:
 
 
 def readiness(store: StateStore) -> Condition:
-    """Whether every target that can be probed has had its first result."""
+    """Return whether every target that can be probed has had its first result."""
     waiting = sum(status.probe_result is None for status in _probed(store))
     detail: Json = {"targets": len(store.statuses), "waiting": waiting}
     if not store.self_metrics.started_at:

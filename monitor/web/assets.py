@@ -8,7 +8,7 @@ from importlib.resources import files
 
 from monitor.model.state import State
 
-_COLOURS = {
+COLORS = {
     State.UP: "#1a7f4b",
     State.DEGRADED: "#b26a00",
     State.DOWN: "#c62828",
@@ -16,7 +16,7 @@ _COLOURS = {
 }
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
-    '<circle cx="8" cy="8" r="7" fill="{colour}"/>{sign}</svg>'
+    '<circle cx="8" cy="8" r="7" fill="{color}"/>{sign}</svg>'
 )
 _SIGNS = {
     State.UP: "M4.5 8.2l2.4 2.4 4.6-5",
@@ -46,7 +46,7 @@ def _file(stem: str, suffix: str, kind: str) -> Asset:
 
 def _icon(state: State) -> Asset:
     sign = f'<path d="{_SIGNS[state]}" fill="none" stroke="#fff" stroke-width="2"/>'
-    text = _ICON.format(colour=_COLOURS[state], sign=sign)
+    text = _ICON.format(color=COLORS[state], sign=sign)
     return _asset(f"icon-{state.value}", "svg", "image/svg+xml", text.encode())
 
 

@@ -27,6 +27,9 @@ requests without end take about 5 % of a processor. Requests beyond it wait."""
 REQUESTS_BURST = 100.0
 """Number of requests that may arrive at once: pages of several readers with style and script."""
 
+GRANTED = web.RequestKey("granted", bool)
+"""Key of a request that came with valid credentials."""
+
 _SHOWN_HOST = 100
 
 log = structlog.get_logger(__name__)
@@ -56,6 +59,7 @@ class Guard:
         settings = self._credentials.settings
         match access(settings, request.path, request.headers.get("Authorization", "")):
             case Access.GRANTED:
+                request[GRANTED] = True
                 return await handler(request)
             case Access.OPEN:
                 if request.path in HEALTH_PATHS or self._host_allowed(request, settings):

@@ -25,7 +25,7 @@ from monitor.web.connection import REQUEST_LIMIT, SECURITY_HEADERS, Connection
 from monitor.web.guard import Guard
 from monitor.web.listener import Listener
 from monitor.web.sse import Streams
-from monitor.web.views import Views
+from monitor.web.views import ProbeNow, Views
 
 _SHUTDOWN_SECONDS = 1.0
 """Time that responses in progress have at shutdown, in seconds."""
@@ -34,19 +34,27 @@ _GUARD = web.AppKey("guard", Guard)
 _METRICS = web.AppKey("metrics", WebMetrics)
 
 
-def build_app(store: StateStore, clock: Clock, settings: WebSettings) -> web.Application:
-    """Make the application that shows ``store`` to clients that ``settings`` admit."""
+def build_app(
+    store: StateStore, clock: Clock, settings: WebSettings, probe_now: ProbeNow | None = None
+) -> web.Application:
+    """Make the application that shows ``store`` to clients that ``settings`` admit. ``probe_now``
+    probes a target on a user's request."""
     metrics = store.self_metrics.web
     guard = Guard(settings, metrics)
     app = web.Application(client_max_size=REQUEST_LIMIT, middlewares=[_middleware(guard)])
     app[_GUARD], app[_METRICS] = guard, metrics
     app.on_response_prepare.append(_secure)
-    views, streams = Views(store, clock), Streams(store)
+    views, streams = Views(store, clock, probe_now), Streams(store)
     app.on_shutdown.append(streams.close)
     app.on_shutdown.append(views.close)
     app.router.add_get("/", views.overview)
     app.router.add_get("/targets/{id}", views.target_page)
     app.router.add_get("/incidents/{id}", views.incident_page)
+    app.router.add_post("/targets/{id}/probe", views.probe_from_page)
+    app.router.add_get("/runbook/", views.runbook_index)
+    app.router.add_get("/runbook/{cause}", views.runbook)
+    app.router.add_get("/badge.svg", views.badge)
+    app.router.add_get("/feed.atom", views.feed)
     app.router.add_get("/static/{name}", views.asset)
     app.router.add_get("/events", streams.serve, allow_head=False)
     app.router.add_get("/metrics", views.metrics)
@@ -55,6 +63,8 @@ def build_app(store: StateStore, clock: Clock, settings: WebSettings) -> web.App
     app.router.add_get("/api/v1/targets", views.targets)
     app.router.add_get("/api/v1/targets/{id}", views.target)
     app.router.add_get("/api/v1/targets/{id}/history", views.history)
+    app.router.add_post("/api/v1/targets/{id}/probe", views.probe)
+    app.router.add_get("/api/v1/openapi.json", views.openapi)
     app.router.add_get("/api/v1/incidents", views.incidents)
     app.router.add_get("/api/v1/incidents/{id}", views.incident)
     app.router.add_get("/api/v1/gateways", views.gateways)

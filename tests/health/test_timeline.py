@@ -12,12 +12,17 @@ from hypothesis import strategies as st
 from monitor.health.latency import latency_code, latency_of
 from monitor.health.timeline import (
     CELL_BYTES,
+    DAY,
+    HOUR,
     RESULTS_LIMIT,
     SLOT_SECONDS,
     SLOTS,
+    WEEK,
+    Resolution,
     Timeline,
     observe,
     slots,
+    strip,
     uptime,
 )
 from monitor.incidents.incident_log import (
@@ -171,3 +176,28 @@ def test_an_incident_waits_for_targets_without_a_result_and_no_longer():
     assert awaiting(before, (), {"b"}) == (before[0],)
     assert awaiting(before, (replace(before[0], affected=("a",)),), {"b"}) == ()
     assert awaiting(before, (), set()) == ()
+
+
+@pytest.mark.parametrize("resolution", [HOUR, DAY, WEEK])
+def test_each_resolution_ends_with_the_slot_in_progress_and_is_bounded(resolution: Resolution):
+    timeline = Timeline()
+    for number in range(3 * resolution.count):
+        at = NOON + number * resolution.seconds
+        timeline = observe(timeline, State.DOWN if number % 2 else State.UP, None, at, resolution)
+    shown = slots(timeline, at, resolution)
+    assert len(shown) == resolution.count
+    assert shown[-1].start <= at < shown[-1].start + resolution.seconds
+    assert len(timeline.closed) == (resolution.count - 1) * CELL_BYTES
+    drawn = strip(timeline, at, resolution)
+    assert len(drawn.worst) == resolution.count // resolution.width
+    assert drawn.uptime == pytest.approx(0.5, abs=0.01)
+    assert resolution.count % resolution.width == 0
+
+
+def test_a_strip_knows_where_its_measurements_begin():
+    timeline = observe(Timeline(), State.UP, 0.01, NOON, HOUR)
+    drawn = strip(timeline, NOON + 120, HOUR)
+    assert drawn.unmeasured == 57
+    cut = drawn.without(50)
+    assert (len(cut.worst), cut.start) == (10, drawn.start + 50 * 60)
+    assert strip(Timeline(), NOON, HOUR).unmeasured == 60

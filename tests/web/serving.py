@@ -9,6 +9,7 @@ from aiohttp import ClientSession
 from monitor.model.settings import WebSettings
 from monitor.state.store import StateStore
 from monitor.web.server import build_app, serve
+from monitor.web.views import ProbeNow
 from tests.internet.process import free_port
 from tests.stores import NOW
 
@@ -26,12 +27,16 @@ class StoppedClock:
 
 @asynccontextmanager
 async def serving(
-    store: StateStore, clock: StoppedClock | None = None, **web: object
+    store: StateStore,
+    clock: StoppedClock | None = None,
+    probe_now: ProbeNow | None = None,
+    **web: object,
 ) -> AsyncIterator[int]:
     """Serve ``store`` with settings of ``[web]``; yields the port."""
     port = free_port()
     settings = WebSettings("127.0.0.1", port, **web)  # type: ignore[arg-type]
-    async with serve(build_app(store, clock or StoppedClock(), settings), settings):
+    app = build_app(store, clock or StoppedClock(), settings, probe_now)
+    async with serve(app, settings):
         yield port
 
 

@@ -31,8 +31,8 @@ RECORD = BOARD.statuses["app-gitpod-io"]
 
 
 def documented(path: str) -> set[str]:
-    """The fields that the section of a path has in its table."""
-    (section,) = (s for s in TEXT.split("\n### GET ")[1:] if s.startswith(f"{path}\n"))
+    """Return the fields that the section of a path has in its table."""
+    (section,) = (s for s in re.split("\n### (?:GET|POST) ", TEXT)[1:] if s.startswith(f"{path}\n"))
     return set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE))
 
 
@@ -70,11 +70,9 @@ def test_incidents() -> None:
     )
     of_each = {f.removeprefix("incidents[].") for f in documented("/api/v1/incidents") if "[]" in f}
     for incident_record in (*BOARD.incident_log, IncidentRecord(BOARD.incidents[0])):
-        assert set(fields(api.incident_document(incident_record))) == {
-            *of_each,
-            "version",
-            "ended_at",
-        }
+        assert set(
+            fields(api.incident_document(BOARD, incident_record, NOW))
+        ) == of_each | documented("/api/v1/incidents/{id}")
 
 
 def test_gateways_are_as_among_the_targets() -> None:

@@ -8,19 +8,27 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from htpy import fragment
 
 from monitor.health.machine import Health
-from monitor.health.timeline import Timeline, observe
+from monitor.health.timeline import HOUR, Timeline, observe
 from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
+from monitor.state.events import Event, EventKind
 from monitor.state.history_store import HistoryStore
 from monitor.state.store import StateStore
 from monitor.web.api import targets_pieces
-from monitor.web.pages import incident_page, overview_page, target_page
-from monitor.web.pages.parts import lasted, millis, percent, prose
-from tests.stores import NOW, all_up, hostile_board, realistic_board, remembered
+from monitor.web.pages import (
+    incident_page,
+    overview_page,
+    runbook_index,
+    runbook_page,
+    target_page,
+)
+from monitor.web.pages.parts import duration, lasted, millis, percent, prose
+from tests.stores import NOW, all_up, hostile_board, lost_egress, realistic_board, remembered
 from tests.web.serving import StoppedClock
 
 _VOID = {"meta", "link", "br"}
@@ -63,8 +71,8 @@ class Outline(HTMLParser):
         self.text += data
 
 
-def overview(store: StateStore) -> Outline:
-    return Outline(overview_page(store, NOW))
+def overview(store: StateStore, shown: str = "") -> Outline:
+    return Outline(overview_page(store, NOW, shown))
 
 
 def pages(store: StateStore) -> list[Outline]:
@@ -112,7 +120,7 @@ def test_the_headline_says_in_words_how_everything_stands() -> None:
 
 def test_a_monitor_that_stands_still_says_so_before_anything_else() -> None:
     page = Outline(overview_page(green_board(), NOW + 10_000))
-    assert "The monitor itself stands still" in page.text
+    assert "The monitor itself does not work" in page.text
 
 
 def test_an_open_incident_is_told_with_its_cure_and_leads_to_its_targets() -> None:
@@ -149,7 +157,7 @@ def test_a_target_shows_its_day_its_phases_its_answers_and_its_certificate() -> 
     store = realistic_board()
     status = store.statuses["app-gitpod-io"]
     status.timeline = observe(observe(Timeline(), State.UP, 0.06, NOW - 900), State.DOWN, None, NOW)
-    page = Outline(target_page(store, status, NOW))
+    page = Outline(target_page(store, status, NOW, range_name="24h"))
     for said in ("50\u202f% up", "first byte", "10.0.0.2:53", "2001:db8::1", "O=CA", "in 104 d"):
         assert said in page.text
 
@@ -171,12 +179,12 @@ def test_a_past_incident_keeps_its_page() -> None:
     )  # fmt: skip
     store.incident_log = (IncidentRecord(incident, NOW - 300),)
     page = Outline(incident_page(store, store.incident_log[0], NOW))
-    for said in ("Over: Nothing answered.", "10 min", "ETIMEDOUT", "no longer a target"):
+    for said in ("Over: Nothing answered", "10 min", "ETIMEDOUT", "no longer a target"):
         assert said in page.text
     assert "incidents/i-0" in overview(store).links
     old = replace(store.incident_log[0], ended_at=NOW - 90_000)
     store.incident_log = (old,)
-    assert "incidents/i-0" not in overview(store).links
+    assert "incidents/i-0" in overview(store).links
 
 
 @pytest.mark.parametrize(
@@ -189,8 +197,10 @@ def test_a_length_of_time_is_told_in_its_greatest_units(seconds: float, said: st
 
 
 def test_commands_in_a_sentence_are_code_and_nothing_else_is_markup() -> None:
-    assert prose("Run `ss -s` & <look>.") == "Run <code>ss -s</code> &amp; &lt;look&gt;."
-    assert prose("`<b>` and a lone ` mark") == "<code>&lt;b&gt;</code> and a lone ` mark"
+    shown = str(fragment[prose("Run `ss -s` & <look>.")])
+    assert shown == "Run <code>ss -s</code> &amp; &lt;look&gt;."
+    lone = str(fragment[prose("`<b>` and a lone ` mark")])
+    assert lone == "<code>&lt;b&gt;</code> and a lone ` mark"
 
 
 def test_figures_are_short_and_never_round_up_to_all() -> None:
@@ -217,7 +227,7 @@ def test_thousands_of_targets_are_written_in_small_pieces() -> None:
         targets_pieces(store, NOW),
     ):
         sizes = list(map(len, pieces))
-        assert len(sizes) > 2000
+        assert len(sizes) > 100
         assert max(sizes) < 8000
 
 
@@ -254,3 +264,61 @@ def test_what_wants_mending_though_nothing_is_broken_is_told() -> None:
     assert "NO_PROXY lacks" in page.text
     assert "A runner would" in page.text
     assert "pick it" in page.text
+
+
+def test_a_young_monitor_shows_the_hour_and_only_what_it_measured() -> None:
+    store = realistic_board()
+    status = store.statuses["app-gitpod-io"]
+    for minute in range(5):
+        at = NOW - 60 * (4 - minute)
+        status.timeline = observe(status.timeline, State.UP, 0.05, at)
+        status.minutes = observe(status.minutes, State.UP, 0.05, at, HOUR)
+    page = "".join(overview_page(store, NOW))
+    assert "Last 1 h" in Outline([page]).text
+    assert 'viewBox="0 0 6 12"' in page
+    assert 'aria-label="Last 1 h: 100 % up"' in page
+    assert "Last 24 h" in overview(store, "24h").text
+    status.timeline = observe(status.timeline, State.UP, 0.05, NOW + 8000)
+    assert "Last 24 h" in Outline(overview_page(store, NOW + 8000)).text
+
+
+def test_the_headline_is_the_impact_while_something_is_down() -> None:
+    page = overview(realistic_board())
+    assert "New environments may fail to start: Ona release artifacts (2 of 16)" in page.text
+    assert "almost nothing answers" in overview(lost_egress(realistic_board())).text
+
+
+def test_an_incident_shows_everything_for_an_engineer_on_call() -> None:
+    store = realistic_board()
+    store.recent_events.append(
+        Event(EventKind.TARGET_STATE, NOW - 40, "aws-logs", "", facts={"state": "down"})
+    )
+    page = Outline(incident_page(store, IncidentRecord(store.incidents[0]), NOW))
+    for said in (
+        "Nothing answers on tcp/443", "New environments may fail to start", "What to do:",
+        "Contact: the team that owns the firewall", "aws-logs is down", "First failure",
+        "nc -vz -w 5 logs.eu-central-1.amazonaws.com 443", "To: the team that owns the firewall",
+    ):  # fmt: skip
+        assert said in page.text
+    assert "../runbook/tcp_timeout" in page.links
+
+
+def test_the_runbook_has_a_page_for_every_cause() -> None:
+    store = remembered(realistic_board())
+    index = Outline(runbook_index(store, NOW))
+    for cause in Cause:
+        assert cause.value in index.links
+        page = Outline(runbook_page(store, cause, NOW))
+        for part in ("Looks like", "Confirm", "Fix", "Ask the firewall team"):
+            assert part in page.text
+    assert "../incidents/i-1" in Outline(runbook_page(store, Cause.TCP_TIMEOUT, NOW)).links
+
+
+def test_a_configured_duration_is_exact() -> None:
+    assert [duration(s) for s in (30.0, 0.5, 2.5, 90.0, 3600.0)] == [
+        "30 s", "500 ms", "2.5 s", "90 s", "60 min"
+    ]  # fmt: skip
+
+
+def test_a_made_up_host_is_shown_as_its_wildcard() -> None:
+    assert "3000--" not in overview(realistic_board()).text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.state.self_metrics import Drop, DropReason, RemoteWriteMetrics
-from monitor.web.pages.notes import worth_a_follow_up
+from monitor.web.pages.notes import worth_a_look
 from monitor.web.pages.remote_write import remote_write_lines
 from tests.stores import NOW, realistic_board
 
@@ -47,6 +47,6 @@ def test_the_words_of_a_receiver_are_escaped() -> None:
     store = realistic_board()
     metrics = store.writes["main"] = RemoteWriteMetrics()
     metrics.obstacle = "500: <script>alert(1)</script>"
-    page = worth_a_follow_up(store, NOW)
+    page = str(worth_a_look(store, NOW))
     assert "held up" in page
     assert "<script>" not in page

@@ -35,6 +35,12 @@ PATHS = (
     "/api/v1/incidents",
     "/api/v1/incidents/i-1",
     "/api/v1/incidents/nothing-here",
+    "/api/v1/openapi.json",
+    "/runbook/",
+    "/runbook/dns_timeout",
+    "/runbook/nothing-here",
+    "/badge.svg",
+    "/feed.atom",
     "/nothing-here",
 )
 
@@ -227,7 +233,7 @@ async def test_rubbish_learns_nothing_and_fills_no_log(
 async def test_a_bug_of_ours_is_said_in_the_log_and_not_to_the_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(_store: StateStore, _now: float) -> str:
+    def broken(_store: StateStore, _now: float, _range: str) -> str:
         raise RuntimeError("secret inside")
 
     monkeypatch.setattr("monitor.web.pages.overview_page", broken)
@@ -257,7 +263,7 @@ async def test_of_too_many_clients_the_oldest_goes_and_the_new_one_is_served() -
 async def test_pages_are_rendered_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     going_on, most = 0, 0
 
-    def counted(_store: StateStore, _now: float) -> Iterator[str]:
+    def counted(_store: StateStore, _now: float, _range: str) -> Iterator[str]:
         nonlocal going_on, most
         going_on += 1
         most = max(most, going_on)

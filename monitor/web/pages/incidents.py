@@ -1,11 +1,20 @@
-"""Incidents as several pages show them: the card of one, the list of past ones."""
+"""Incidents as several pages show them: a card, and the list of past ones."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+
+from htpy import Element, Node, a, article, code, details, h3, p, span, strong, summary, td, th, tr
 
 from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.incident import Incident
+from monitor.present.incident_view import (
+    evidence_in_words,
+    impact_of,
+    runbook_path,
+    title_of,
+)
+from monitor.state.store import StateStore
 from monitor.web.pages.parts import (
     count,
     evidence,
@@ -21,60 +30,76 @@ from monitor.web.pages.parts import (
     words,
 )
 
-_NAMED = 12
+_NAMED = 8
 
 
-def card(incident: Incident, now: float, *, root: str, known: Collection[str]) -> str:
-    """Show an open incident. Affected targets that are ``known`` are links."""
-    seen = evidence(incident.evidence)
-    more = f"<details><summary>Evidence</summary>{seen}</details>" if seen else ""
+def card(
+    store: StateStore, incident: Incident, now: float, *, root: str, impact: bool = True
+) -> Element:
+    """Show an open incident with its impact, unless the page shows the same already. Affected
+    targets that still exist are links."""
+    seen = evidence(evidence_in_words(incident.evidence))
     href = incident_href(incident.id, root)
-    return (
-        f'<article class="incident {incident.state.value}" id="i-{text(incident.id)}">'
-        f'<h3><a href="{href}">{text(incident.detail)}</a></h3>'
-        f'<p class="meta">{state_words(incident.state)} since {since(incident.started_at, now)}'
-        f" · {scope(incident)} · <code>{text(incident.cause.value)}</code></p>"
-        f'<p class="remediation"><strong>What to do:</strong> {prose(incident.remediation)}</p>'
-        f'<p class="affected">Affects {affected(incident, root, known)}</p>{more}</article>'
-    )
+    return article(class_=f"incident {incident.state.value}", id=f"i-{text(incident.id)}")[
+        h3[a(href=href)[text(title_of(incident))]],
+        p(".impact")[text(impact_of(store, incident))] if impact else None,
+        p(".meta")[
+            state_words(incident.state),
+            " since ",
+            since(incident.started_at, now),
+            " · ",
+            scope(incident),
+            " · ",
+            a(href=f"{root}{runbook_path(incident.cause)}")[code[text(incident.cause.value)]],
+        ],
+        p(".remediation")[strong["What to do:"], " ", prose(incident.remediation)],
+        p(".affected")["Affects ", affected(incident, root, store.statuses.keys())],
+        details[
+            summary["Details"],
+            p[text(incident.detail)],
+            seen,
+        ],
+    ]
 
 
-def scope(incident: Incident) -> str:
-    """Return what is broken: the kind of thing and its name."""
+def scope(incident: Incident) -> Node:
+    """Return the element that is broken: its kind and its name."""
     kind = words(incident.scope.value)
-    same = incident.subject in {"", incident.scope.value, kind}
-    return kind if same else f"{kind}: <strong>{text(incident.subject)}</strong>"
+    if incident.subject.replace("_", " ") in kind:
+        return kind
+    return [f"{kind}: ", strong[text(incident.subject)]]
 
 
-def affected(incident: Incident, root: str, known: Collection[str]) -> str:
-    """Return how many targets an incident affects and the first of them."""
+def affected(incident: Incident, root: str, known: Collection[str]) -> Node:
+    """Return the number of targets that an incident affects, and the first of them."""
     names = incident.affected
-    links = [
-        target_link(name, root) if name in known else f"<span>{text(name)}</span>"
-        for name in names[:_NAMED]
+    links: list[Node] = [
+        target_link(name, root) if name in known else span[text(name)] for name in names[:_NAMED]
     ]
     rest = len(names) - _NAMED
     if rest > 0:
-        href = incident_href(incident.id, root)
-        links.append(f'<a href="{href}">{rest} more</a>')
-    return f"{count(len(names), 'target')}: {', '.join(links)}"
-
-
-def past_table(incident_log: Sequence[IncidentRecord], now: float, *, root: str) -> str:
-    """List incidents that have ended, the latest first."""
-    rows = [
-        _past(incident_record, incident_record.ended_at or now, now, root)
-        for incident_record in reversed(incident_log)
+        links.append(a(href=incident_href(incident.id, root))[f"{rest} more"])
+    return [
+        f"{count(len(names), 'target')}: ",
+        [[", " if n else "", x] for n, x in enumerate(links)],
     ]
+
+
+def past_table(records: Sequence[IncidentRecord], now: float, *, root: str) -> Node:
+    """List incidents that have ended, the latest first."""
+    rows = (_past(record, record.ended_at or now, now, root) for record in reversed(records))
     columns = ("Ended", "Lasted", "Incident", "Targets")
     return table("Past incidents, the latest first", columns, rows, "past")
 
 
-def _past(incident_record: IncidentRecord, ended: float, now: float, root: str) -> str:
-    incident = incident_record.incident
-    return (
-        f"<tr><td>{moment(ended, now)}</td><td>{lasted(ended - incident.started_at)}</td>"
-        f'<th scope="row"><a href="{incident_href(incident.id, root)}">{text(incident.detail)}'
-        f'</a><span class="sub">{words(incident.scope.value)} · {text(incident.cause.value)}'
-        f"</span></th><td>{len(incident.affected)}</td></tr>"
-    )
+def _past(record: IncidentRecord, ended: float, now: float, root: str) -> Iterator[Node]:
+    incident = record.incident
+    yield tr[
+        td[moment(ended, now)],
+        td[lasted(ended - incident.started_at)],
+        th(scope="row")[
+            a(href=incident_href(incident.id, root))[text(title_of(incident))],
+            span(".sub")[f"{words(incident.scope.value)} · {text(incident.cause.value)}"],
+        ],
+        td[str(len(incident.affected))],
+    ]

@@ -1,19 +1,20 @@
-"""What is shown where there is no such target or incident."""
+"""The page for a target or an incident that does not exist."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from htpy import a, h1, p
+
 from monitor.model.state import State
 from monitor.state.store import StateStore
 from monitor.web.pages.parts import text
-from monitor.web.pages.shell import closing, opening
+from monitor.web.pages.shell import page
 
 _ROOT = "../"
 
 
 def missing_page(store: StateStore, now: float, sentence: str) -> Iterator[str]:
-    """Write the page: the sentence says what there is not."""
-    yield opening(store, now, title=sentence, state=State.UNKNOWN, root=_ROOT)
-    yield f'<h1>{text(sentence)}</h1><p><a href="{_ROOT}">See how everything stands</a></p>'
-    yield closing(store, now)
+    """Render the page; the sentence names what is missing."""
+    content = [h1[text(sentence)], p[a(href=_ROOT)["See the overview"]]]
+    return page(store, now, content, title=sentence, state=State.UNKNOWN, root=_ROOT)

@@ -1,8 +1,10 @@
-"""What is worth a look beside targets and incidents: proxies, discovery, gateways."""
+"""Findings next to targets and incidents: proxies, discovery, gateways, the monitor's own parts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+
+from htpy import Node, h2, li, section, strong, td, th, tr, ul
 
 from monitor.health.gateways import Gateway
 from monitor.model.state import State
@@ -12,34 +14,38 @@ from monitor.web.pages.parts import millis, prose, state_words, table, target_li
 from monitor.web.pages.remote_write import remote_write_lines
 
 
-def worth_a_follow_up(store: StateStore, now: float) -> str:
-    """List what is no breakage but wants mending; "" where there is nothing."""
-    lines = "".join(f"<li>{prose(line)}</li>" for line in _lines(store, now))
+def worth_a_look(store: StateStore, now: float) -> Node:
+    """List findings that are not failures but need attention; None without any."""
+    lines = [li[prose(line)] for line in _lines(store, now)]
     if not lines:
-        return ""
-    title = '<h2 id="notes">Worth a look</h2>'
-    return f'<section aria-labelledby="notes">{title}<ul class="notes">{lines}</ul></section>'
+        return None
+    return section("#part-notes", aria_labelledby="notes")[
+        h2("#notes")["Needs attention"], ul(".notes")[lines]
+    ]
 
 
-def gateways(store: StateStore) -> str:
-    """Show how far each gateway is and which one a runner would pick; "" without gateways."""
+def gateways(store: StateStore) -> Node:
+    """Show the latency of each gateway and the one that a runner would pick; None without
+    gateways."""
     if not store.gateways:
-        return ""
+        return None
+    columns = ("Gateway", "State", "Round trip", "A runner would")
     rows = map(_gateway, store.gateways)
-    columns = ("Gateway", "State", "Latency", "A runner would")
-    shown = table("Gateways and the one that a runner would pick", columns, rows, "gateways")
-    title = '<h2 id="gateways">Gateways</h2>'
-    return f'<section aria-labelledby="gateways">{title}{shown}</section>'
+    return section("#part-gateways", aria_labelledby="gateways")[
+        h2("#gateways")["Gateways"],
+        table("Gateways and the one that a runner would pick", columns, rows, "gateways"),
+    ]
 
 
 def _lines(store: StateStore, now: float) -> Iterator[str]:
-    if not store.self_metrics.last_reload_ok:
+    metrics = store.self_metrics
+    if not metrics.last_reload_ok:
         yield (
-            "The configuration file was changed and is wrong: the one before is in force. "
-            "`egress-monitor validate` says what is wrong."
+            "The changed configuration file has an error: the previous configuration is in force. "
+            "`egress-monitor validate` lists the errors."
         )
-    if not store.self_metrics.trust_ok:
-        yield "The changed CA certificates can't be used: those that were trusted before still are."
+    if not metrics.trust_ok:
+        yield "The changed CA certificates are not usable: the previous ones are still trusted."
     if store.mqtt is not None and not store.mqtt.connected:
         yield f"The MQTT broker is not connected; messages that wait for it: {store.mqtt.pending}."
     for name, writes in store.writes.items():
@@ -49,12 +55,14 @@ def _lines(store: StateStore, now: float) -> Iterator[str]:
     yield from discovery_lines(store.chains, store.unlisted)
 
 
-def _gateway(gateway: Gateway) -> str:
-    latency = millis(None if gateway.state is State.DOWN else gateway.latency)
-    down = ", ".join(target_link(name, "") for name in gateway.down)
-    choice = "<strong>pick it</strong>" if gateway.preferred else "not pick it"
-    choice += f", although {down} is down" if down and gateway.preferred else ""
-    return (
-        f'<tr><th scope="row">{text(gateway.name)}</th><td>{state_words(gateway.state)}</td>'
-        f"<td>{latency}</td><td>{choice}</td></tr>"
-    )
+def _gateway(gateway: Gateway) -> Node:
+    choice: list[Node] = [strong["pick it"] if gateway.preferred else "not pick it"]
+    if gateway.preferred and gateway.down:
+        down = [[", " if n else "", target_link(x, "")] for n, x in enumerate(gateway.down)]
+        choice += [", although ", down, " is down"]
+    return tr[
+        th(scope="row")[text(gateway.name)],
+        td[state_words(gateway.state)],
+        td[millis(None if gateway.state is State.DOWN else gateway.latency)],
+        td[choice],
+    ]

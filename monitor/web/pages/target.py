@@ -1,14 +1,35 @@
-"""A target's page: how it stands and why, its day, and every fact of its last attempt."""
+"""A target's page: its state and why, its history, and every fact of its last probe."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from htpy import (
+    Element,
+    Node,
+    a,
+    br,
+    button,
+    code,
+    form,
+    h1,
+    h2,
+    h3,
+    nav,
+    p,
+    section,
+    span,
+    strong,
+    td,
+    th,
+    tr,
+)
+
 from monitor.diagnosis.causes import INSPECTED_BY
 from monitor.diagnosis.network_path import SENTENCES, network_path
 from monitor.diagnosis.proxy_path import proxy_paths_of
 from monitor.health.status import TargetStatus
-from monitor.health.timeline import day_summary, slots
+from monitor.health.timeline import slots, strip
 from monitor.model.probe_result import (
     Certificate,
     Connection,
@@ -20,21 +41,23 @@ from monitor.model.probe_result import (
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.present.discovery_view import broken_line, found_text
+from monitor.present.incident_view import runbook_path
 from monitor.present.json_view import no_diagnosis
+from monitor.scheduler.probe_request import ProbeRequest
 from monitor.state.store import StateStore
 from monitor.web.pages import charts
 from monitor.web.pages.incidents import card, past_table
 from monitor.web.pages.parts import (
     DAY,
-    NOTHING,
     WORDS,
-    clock,
     date,
+    duration,
     evidence,
     facts,
     lasted,
     mark,
     millis,
+    nothing,
     percent,
     place,
     prose,
@@ -45,196 +68,241 @@ from monitor.web.pages.parts import (
     text,
     words,
 )
-from monitor.web.pages.shell import closing, opening
+from monitor.web.pages.ranges import axis, chosen_range, clipped, in_words, range_links
+from monitor.web.pages.shell import page
 
 _ROOT = "../"
-_PROXY_PATHS = ("Way", "Now", "Took", "Error")
+_PATHS = ("Path", "Now", "Took", "Error")
 _SOON = 21 * DAY
-"""A certificate that expires within so many seconds is pointed at."""
+"""Remaining lifetime below which a certificate is highlighted, in seconds."""
+
+_OUTCOMES = {
+    ProbeRequest.ACCEPTED: "Probing now; the result appears here in a moment.",
+    ProbeRequest.IN_PROGRESS: "A probe is running already; its result appears here in a moment.",
+    ProbeRequest.TOO_SOON: "Not probed: the last probe was a moment ago. Try again in 5 s.",
+    ProbeRequest.NOT_PROBED: "Not probed: a value of this target is missing.",
+}
 
 
-def target_page(store: StateStore, status: TargetStatus, now: float) -> Iterator[str]:
-    """Write the page as of ``now`` (Unix seconds)."""
+def target_page(
+    store: StateStore,
+    status: TargetStatus,
+    now: float,
+    *,
+    range_name: str = "",
+    may_probe: bool = False,
+    outcome: ProbeRequest | None = None,
+) -> Iterator[str]:
+    """Render the page as of ``now`` (Unix seconds). ``may_probe`` shows the button "Probe now",
+    ``outcome`` is that of a click on it."""
     target, state = status.target, status.health.state
     title = f"{target.id} is {WORDS[state].lower()}"
+    content: list[Node] = [
+        _summary(status, now),
+        _probe_now(target, may_probe, outcome),
+        _incidents(store, target.id, now),
+        _history(store, status, now, range_name),
+        _probe(status.probe_result, now),
+        _about(status, now),
+    ]
     events = f"events?target={quoted(target.id)}"
-    yield opening(store, now, title=title, state=state, root=_ROOT, events=events)
-    yield _summary(status, now)
-    yield from _incidents(store, target.id, now)
-    yield _day(status, now)
-    yield from _probe_result(status.probe_result, now)
-    yield _about(status, now)
-    yield closing(store, now)
+    return page(store, now, content, title=title, state=state, root=_ROOT, events=events)
 
 
-def proxy_path(target: Target, probe_result: ProbeResult | None) -> str:
-    """Return which way a target was reached, where it is worth a word."""
-    taken = network_path(target, probe_result)
-    if probe_result is not None and probe_result.proxy:
-        return f"through proxy {text(probe_result.proxy)}"
+def proxy_path(target: Target, result: ProbeResult | None) -> str:
+    """Return the path by which a target was reached, if it is notable."""
+    taken = network_path(target, result)
+    if result is not None and result.proxy:
+        return f"through proxy {text(result.proxy)}"
     return SENTENCES[taken] if taken else ""
 
 
 def inspected_by(status: TargetStatus) -> str:
-    """Return who opens TLS on the way; "" where nobody is known to."""
+    """Return the issuer that intercepts TLS; "" if none is known."""
     return status.diagnosis.evidence.get(INSPECTED_BY, "") if status.diagnosis else ""
 
 
-def expiry(probe_result: ProbeResult | None, now: float) -> str:
+def expiry(result: ProbeResult | None, now: float) -> Node:
     """Return in how many days the first certificate of the chain expires."""
-    tls = _tls(probe_result)
+    tls = _tls(result)
     if tls is None or not tls.chain:
-        return NOTHING
+        return nothing()
     left = (tls.expires_at or 0.0) - now
     if not abs(left) < 1e5 * DAY:
-        return NOTHING
+        return nothing()
     if left <= 0:
-        return '<strong class="down">expired</strong>'
+        return strong(".down")["expired"]
     days = f"{left / DAY:.0f} d"
-    return f'<strong class="degraded">{days}</strong>' if left < _SOON else days
+    return strong(".degraded")[days] if left < _SOON else days
 
 
-def _summary(status: TargetStatus, now: float) -> str:
+def _summary(status: TargetStatus, now: float) -> Node:
     target, health = status.target, status.health
     diagnosis = status.diagnosis or no_diagnosis(target)
-    state = health.state
-    lasting = f" since {since(health.since, now)}" if health.since else ""
-    lasting += ", flapping" if health.flapping else ""
-    why = f'<p class="lead">{text(diagnosis.detail)}</p>' if diagnosis.detail else ""
-    remediation = (
-        f'<p class="remediation"><strong>What to do:</strong> {prose(diagnosis.remediation)}</p>'
+    state, cause = health.state, diagnosis.cause
+    telling = cause is not None or inspected_by(status)
+    seen = evidence(diagnosis.evidence) if telling else None
+    return [
+        nav(aria_label="Breadcrumb")[
+            a(href=_ROOT)["All targets"],
+            " / ",
+            a(href=f"{_ROOT}#g-{text(target.group)}")[words(target.group)],
+        ],
+        h1("#headline", class_=f"headline {state.value}", aria_live="polite")[
+            mark(state), " ", span[f"{text(target.id)}: {WORDS[state].lower()}"]
+        ],
+        p(".meta")[
+            code[place(target)],
+            [" since ", since(health.since, now)] if health.since else None,
+            ", flapping" if health.flapping else None,
+            [" · ", a(href=f"{_ROOT}{runbook_path(cause)}")[code[text(cause.value)]]]
+            if cause
+            else None,
+        ],
+        p(".lead")[prose(diagnosis.detail)] if diagnosis.detail else None,
+        p(".remediation")[strong["What to do:"], " ", prose(diagnosis.remediation)]
         if diagnosis.remediation
-        else ""
-    )
-    cause = f" · <code>{text(diagnosis.cause.value)}</code>" if diagnosis.cause else ""
-    seen = evidence(diagnosis.evidence)
-    telling = diagnosis.cause is not None or inspected_by(status)
-    shown = f"<h2>Evidence</h2>{seen}" if seen and telling else ""
-    return (
-        f'<nav aria-label="Breadcrumb"><a href="{_ROOT}">All targets</a> / '
-        f'<a href="{_ROOT}#g-{text(target.group)}">{words(target.group)}</a></nav>'
-        f'<h1 class="headline {state.value}" id="headline" aria-live="polite">{mark(state)} '
-        f"<span>{text(target.id)}: {WORDS[state].lower()}</span></h1>"
-        f'<p class="meta"><code>{place(target)}</code>{lasting}{cause}</p>{why}{remediation}{shown}'
-    )
+        else None,
+        [h2["Observed"], seen] if seen else None,
+    ]
 
 
-def _incidents(store: StateStore, target_id: str, now: float) -> Iterator[str]:
+def _probe_now(target: Target, may_probe: bool, outcome: ProbeRequest | None) -> Node:
+    if not may_probe:
+        return None
+    return form(".probe", method="post", action=f"{quoted(target.id)}/probe")[
+        button(type="submit")["Probe now"],
+        span("#outcome", role="status")[f" {_OUTCOMES[outcome]}" if outcome else None],
+    ]
+
+
+def _incidents(store: StateStore, target_id: str, now: float) -> Node:
     open_ones = [i for i in store.incidents if target_id in i.affected]
     past = [c for c in store.incident_log if c.ended_at and target_id in c.incident.affected]
-    if open_ones:
-        yield "<section><h2>Open incident</h2>"
-        for incident in open_ones:
-            yield card(incident, now, root=_ROOT, known=store.statuses.keys())
-        yield "</section>"
-    if past:
-        yield f"<section><h2>Past incidents</h2>{past_table(past, now, root=_ROOT)}</section>"
+    return [
+        section[
+            h2["Open incident"], [card(store, incident, now, root=_ROOT) for incident in open_ones]
+        ]
+        if open_ones
+        else None,
+        section[h2["Past incidents"], past_table(past, now, root=_ROOT)] if past else None,
+    ]
 
 
-def _day(status: TargetStatus, now: float) -> str:
-    day = day_summary(status.timeline, now, width=1)
-    chart = charts.latency_chart(slots(status.timeline, now))
-    axis = (
-        f'<p class="axis"><span>{clock(day.start)}</span>'
-        f"<span>{clock(day.start + DAY / 2)}</span><span>now</span></p>"
-    )
-    latency = f"<h3>Latency</h3>{chart}{axis}" if chart else ""
-    return (
-        f"<section><h2>Last 24 h</h2><h3>State: {percent(day.uptime)} up</h3>"
-        f"{charts.day_bar(day, 'large')}{axis}{latency}</section>"
-    )
+def _history(store: StateStore, status: TargetStatus, now: float, range_name: str) -> Node:
+    resolution = chosen_range(range_name, store)
+    timeline, span_words = status.timeline_in(resolution), in_words(resolution)
+    (shown,) = clipped([strip(timeline, now, resolution, width=1)])
+    drawn = slots(timeline, now, resolution)[-len(shown.worst) :]
+    chart = charts.latency_chart(drawn, span_words)
+    return section[
+        h2[span_words],
+        range_links(resolution),
+        h3["State: ", percent(shown.uptime), " up"],
+        charts.bar(shown, span_words, "large"),
+        axis(shown, resolution),
+        [h3["Latency (all phases)"], chart, axis(shown, resolution)] if chart else None,
+    ]
 
 
-def _probe_result(probe_result: ProbeResult | None, now: float) -> Iterator[str]:
-    if probe_result is None:
-        return
-    yield (
-        f"<section><h2>Last attempt</h2><p>Begun {since(probe_result.started_at, now)}, "
-        f"took {millis(probe_result.duration)}{_suspects(probe_result)}.</p>"
-    )
-    if probe_result.alternate is not None:
-        yield _proxy_paths(probe_result)
-    if probe_result.resolution is not None:
-        yield _resolution(probe_result.resolution)
-    for connection in probe_result.connections:
-        yield _connection(connection)
-    tls = _tls(probe_result)
-    if tls is not None:
-        yield _certificates(tls, now)
-    yield "</section>"
+def _probe(result: ProbeResult | None, now: float) -> Node:
+    if result is None:
+        return None
+    return section[
+        h2["Last probe"],
+        p[
+            "Started ",
+            since(result.started_at, now),
+            ", took ",
+            millis(result.duration),
+            _late(result),
+            ".",
+        ],
+        _proxy_paths(result) if result.alternate is not None else None,
+        _resolution(result.resolution) if result.resolution is not None else None,
+        [_connection(connection) for connection in result.connections],
+        _certificates(tls, now) if (tls := _tls(result)) is not None else None,
+    ]
 
 
-def _suspects(probe_result: ProbeResult) -> str:
-    late = probe_result.loop_lag
-    return f"; the monitor itself was {millis(late)} late meanwhile" if late > 0.01 else ""
+def _late(result: ProbeResult) -> Node:
+    late = result.loop_lag
+    return ["; the event loop was ", millis(late), " late meanwhile"] if late > 0.01 else None
 
 
-def _proxy_paths(probe_result: ProbeResult) -> str:
-    """Compare the ways with and without a proxy, where both are tried."""
+def _proxy_paths(result: ProbeResult) -> Node:
+    """Compare the paths with and without a proxy, if both were probed."""
     rows = (
-        f'<tr><th scope="row">{words(proxy_path.value)}</th><td>'
-        f"{state_words(State.UP if tried.ok else State.DOWN)}</td><td>{millis(tried.duration)}</td>"
-        f"<td>{text(tried.failure.message) if tried.failure else ''}</td></tr>"
-        for proxy_path, tried in proxy_paths_of(probe_result).items()
+        tr[
+            th(scope="row")[words(path.value)],
+            td[state_words(State.UP if tried.ok else State.DOWN)],
+            td[millis(tried.duration)],
+            td[text(tried.failure.message) if tried.failure else None],
+        ]
+        for path, tried in proxy_paths_of(result).items()
     )
-    return f"<h3>Ways</h3>{table('Through the proxy and alternate it', _PROXY_PATHS, rows)}"
+    return [h3["Paths"], table("Through the proxy and directly", _PATHS, rows)]
 
 
-def _resolution(resolution: Resolution) -> str:
-    title = f"<h3>DNS: <code>{text(resolution.host)}</code></h3>"
+def _resolution(resolution: Resolution) -> Node:
+    title = h3["DNS: ", code[text(resolution.host)]]
     if not resolution.answers:
         found = ", ".join(map(text, resolution.addresses)) or "no address"
-        return f"{title}<p>Taken from {words(resolution.source.value)}: <code>{found}</code></p>"
-    columns = ("Name server", "Asked", "Answer", "Addresses", "Took")
-    return title + table(
-        "Answers by name server", columns, map(_answer, resolution.answers), "wide"
-    )
+        return [title, p[f"From {words(resolution.source.value)}: ", code[found]]]
+    columns = ("Name server", "Type", "Answer", "Addresses", "Took")
+    rows = map(_answer, resolution.answers)
+    return [title, table("Answers by name server", columns, rows, "wide")]
 
 
-def _answer(answer: DnsAnswer) -> str:
-    said = answer.rcode or (answer.failure.message if answer.failure else "no answer")
-    by = " over TCP" if answer.transport == "tcp" else ""
-    found = "<br>".join(map(text, answer.addresses)) or NOTHING
-    return (
-        f'<tr><th scope="row"><code>{text(answer.server)}</code></th>'
-        f"<td>{text(answer.qtype)}{by}</td><td>{text(said)}</td><td><code>{found}</code></td>"
-        f"<td>{millis(answer.seconds)}</td></tr>"
-    )
+def _answer(answer: DnsAnswer) -> Element:
+    outcome = answer.rcode or (answer.failure.message if answer.failure else "no answer")
+    over = " over TCP" if answer.transport == "tcp" else ""
+    found = [[br if n else None, text(x)] for n, x in enumerate(answer.addresses)]
+    return tr[
+        th(scope="row")[code[text(answer.server)]],
+        td[f"{text(answer.qtype)}{over}"],
+        td[text(outcome)],
+        td[code[found] if found else nothing()],
+        td[millis(answer.seconds)],
+    ]
 
 
-def _connection(connection: Connection) -> str:
+def _connection(connection: Connection) -> Node:
     where = f"[{connection.address}]" if ":" in connection.address else connection.address
-    ok = connection.failure is None
-    via = f" through proxy {text(connection.proxy)}" if connection.proxy else ""
-    title = (
-        f"<h3>{mark(State.UP if ok else State.DOWN)} "
-        f"<code>{text(where)}:{connection.port}</code>{via}</h3>"
-    )
     failure = connection.failure
-    said = (
-        f'<p class="why">Failed in phase {words(failure.phase.value)}: {text(failure.message)}</p>'
+    return [
+        h3[
+            mark(State.UP if failure is None else State.DOWN),
+            " ",
+            code[f"{text(where)}:{connection.port}"],
+            f" through proxy {text(connection.proxy)}" if connection.proxy else None,
+        ],
+        p(".why")[f"Failed in phase {words(failure.phase.value)}: {text(failure.message)}"]
         if failure
-        else ""
-    )
-    return title + said + _waterfall(connection) + facts(_figures(connection))
+        else None,
+        _waterfall(connection),
+        facts(_figures(connection)),
+    ]
 
 
-def _waterfall(connection: Connection) -> str:
-    whole = charts.whole(connection.phases)
-    if not whole:
-        return ""
+def _waterfall(connection: Connection) -> Node:
+    total = charts.whole(connection.phases)
+    if not total:
+        return None
     rows, begun = [], 0.0
     for phase, seconds in connection.phases.items():
         rows.append(
-            f'<tr><th scope="row">{words(phase.value)}</th>'
-            f"<td>{charts.phase_step(phase, begun, seconds, whole)}</td>"
-            f"<td>{millis(seconds)}</td></tr>"
+            tr[
+                th(scope="row")[words(phase.value)],
+                td[charts.phase_step(phase, begun, seconds, total)],
+                td[millis(seconds)],
+            ]
         )
         begun += charts.whole({phase: seconds})
-    return table("Phases, one after the other", ("Phase", "When", "Took"), rows, "waterfall")
+    return table("Phases in order", ("Phase", "When", "Took"), rows, "waterfall")
 
 
-def _figures(connection: Connection) -> Iterator[tuple[str, str]]:
+def _figures(connection: Connection) -> Iterator[tuple[str, Node]]:
     tcp, http = connection.tcp, connection.http
     if connection.rtt is not None:
         yield "round trip", millis(connection.rtt)
@@ -249,63 +317,66 @@ def _figures(connection: Connection) -> Iterator[tuple[str, str]]:
     if http is not None:
         yield "HTTP status", str(http.status)
         yield "server", text(http.headers.get("server", ""))
-        yield "redirects to", f"<code>{text(http.redirect)}</code>" if http.redirect else ""
+        yield "redirects to", code[text(http.redirect)] if http.redirect else None
 
 
-def _certificates(tls: TlsFacts, now: float) -> str:
-    diagnosis = {True: "verified", False: "not verified", None: "not checked"}[tls.verified]
+def _certificates(tls: TlsFacts, now: float) -> Node:
+    verdict = {True: "verified", False: "not verified", None: "not checked"}[tls.verified]
     error = f": {text(tls.verify_error)}" if tls.verify_error else ""
     columns = ("Certificate", "Issued by", "Valid from", "Expires")
     shown = tls.verified_chain or tls.chain
     title = "Verified chain" if tls.verified_chain else "Chain as the server sent it"
     rows = (_certificate(certificate, now) for certificate in shown)
-    chain = table(f"{title}, its own first", columns, rows, "wide") if shown else ""
     others = (_certificate(certificate, now) for certificate in tls.extra)
-    title = "Sent as well, and not needed for verification"
-    extra = table(title, columns, others, "wide") if tls.extra else ""
-    return f"<h3>Certificate: {diagnosis}{error}</h3>{chain}{extra}"
+    extra_title = "Sent as well, and not needed for verification"
+    return [
+        h3[f"Certificate: {verdict}{error}"],
+        table(f"{title}, the leaf first", columns, rows, "wide") if shown else None,
+        table(extra_title, columns, others, "wide") if tls.extra else None,
+    ]
 
 
-def _certificate(certificate: Certificate, now: float) -> str:
+def _certificate(certificate: Certificate, now: float) -> Element:
     left = certificate.not_after - now
     remains = f"in {lasted(left)}" if left > 0 else "expired"
-    return (
-        f'<tr><th scope="row">{text(certificate.subject)}</th><td>{text(certificate.issuer)}</td>'
-        f"<td>{date(certificate.not_before)}</td>"
-        f"<td>{date(certificate.not_after)} ({remains})</td></tr>"
-    )
+    return tr[
+        th(scope="row")[text(certificate.subject)],
+        td[text(certificate.issuer)],
+        td[date(certificate.not_before)],
+        td[date(certificate.not_after), f" ({remains})"],
+    ]
 
 
-def _about(status: TargetStatus, now: float) -> str:
+def _about(status: TargetStatus, now: float) -> Node:
     target, endpoint = status.target, status.target.endpoint
-    wildcard_sample = target.wildcard_sample
-    found_at = wildcard_sample.found_at if wildcard_sample else None
-    broken = wildcard_sample.broken if wildcard_sample else None
-    pairs = (
+    sample = target.wildcard_sample
+    found_at = sample.found_at if sample else None
+    broken = sample.broken if sample else None
+    steps = [[br if n else None, text(x)] for n, x in enumerate(sample.steps)] if sample else None
+    pairs: tuple[tuple[str, Node], ...] = (
         ("group", words(target.group)),
-        ("stands for", f"<code>{text(endpoint.wildcard)}</code>" if endpoint.wildcard else ""),
-        ("stand-in", text(found_text(wildcard_sample))),
-        ("found", since(found_at, now) if found_at else ""),
-        ("by asking", "<br>".join(map(text, wildcard_sample.steps)) if wildcard_sample else ""),
-        ("discovery", text(broken_line(broken)) if broken else ""),
+        ("stands for", code[text(endpoint.wildcard)] if endpoint.wildcard else None),
+        ("sample of the wildcard", text(found_text(sample))),
+        ("found", since(found_at, now) if found_at else None),
+        ("by asking", steps),
+        ("discovery", text(broken_line(broken)) if broken else None),
         ("needed", "required" if endpoint.required else "optional"),
         ("path", proxy_path(target, status.probe_result)),
-        ("usual round trip", millis(usual) if (usual := status.quality.path.usual) else ""),
-        ("usually takes", millis(whole) if (whole := status.quality.whole.usual) else ""),
+        ("usual round trip", millis(usual) if (usual := status.quality.path.usual) else None),
+        ("usual latency", millis(usual) if (usual := status.quality.whole.usual) else None),
         ("connects to", text(target.address or "")),
-        ("probed", f"every {lasted(target.interval)}, for {lasted(target.timeout)} at most"),
+        ("probed", f"every {duration(target.interval)}, timeout {duration(target.timeout)}"),
         ("from", words(endpoint.source.value)),
         ("note", text(endpoint.note)),
-        ("as JSON", f'<a href="{_ROOT}api/v1/targets/{quoted(target.id)}">API</a>'),
+        ("as JSON", a(href=f"{_ROOT}api/v1/targets/{quoted(target.id)}")["API"]),
     )
-    return f"<section><h2>About this target</h2>{facts(pairs)}</section>"
+    return section[h2["About this target"], facts(pairs)]
 
 
-def _tls(probe_result: ProbeResult | None) -> TlsFacts | None:
-    """The handshake that speaks for the attempt: the primary connection's, else any."""
-    if probe_result is None:
+def _tls(result: ProbeResult | None) -> TlsFacts | None:
+    """Return the handshake of a probe: the primary connection's, else any."""
+    if result is None:
         return None
-    found = [c.tls for c in probe_result.connections if c.tls is not None]
-    if probe_result.primary and probe_result.primary.tls:
-        return probe_result.primary.tls
-    return found[0] if found else None
+    if result.primary and result.primary.tls:
+        return result.primary.tls
+    return next((c.tls for c in result.connections if c.tls is not None), None)

@@ -78,7 +78,7 @@ function renewAttributes(old, fresh) {
   }
 }
 
-// Children with an id are found again wherever they moved to; the others go by position.
+// Children with an id are found again at any position; the others go by position, between them.
 function renewChildren(old, fresh) {
   let place = old.firstChild;
   for (const child of [...fresh.childNodes]) {
@@ -87,7 +87,7 @@ function renewChildren(old, fresh) {
       old.insertBefore(known, place);
       place = known;
     }
-    if (!place || (child.id && !known)) {
+    if (!place || (child.id && !known) || (place.id && !child.id)) {
       old.insertBefore(child, place);
     } else {
       const next = place.nextSibling;
