@@ -94,33 +94,12 @@ class Monitor:
         """State settings of the configuration; the settings in force may be without them."""
 
         self._environ = environ
-        self._lag = LagMeter(
-            self.store.self_metrics.loop_lag.observe,
-            on_stall=self._count_stall,
-            on_starvation=self._take_in_starvation,
-            time=self.clock.time,
-        )
+        self._lag = self._make_lag_meter()
         self._history_store = HistoryStore(settings.state.directory, self.store, self.clock)
         random = Random()  # noqa: S311 - jitter, not secrets
-        self._discovery = Discovery(
-            settings.state.directory,
-            self.store,
-            self.events,
-            clock=self.clock,
-            random=random,
-            on_change=lambda: self.apply(self._settings),
-        )
+        self._discovery = self._make_discovery(settings, random)
         engine = self._make_engine(settings)
-        self._watch = ProbeLoop(
-            self.store,
-            engine,
-            self.events,
-            history_store=self._history_store,
-            clock=self.clock,
-            random=random,
-            on_result=self._take_in,
-            guard=self.guard,
-        )
+        self._watch = self._make_probe_loop(engine, random)
         self._pulses = Pulses(
             self.store, random, self._watch.suspect_way_out, self._watch.way_out_changed
         )
@@ -134,6 +113,36 @@ class Monitor:
         self._said_unknown: tuple[str, ...] = ()
         self._servers: tuple[str, ...] = ()
         self._logged_missing: tuple[str, ...] = ()
+
+    def _make_lag_meter(self) -> LagMeter:
+        return LagMeter(
+            self.store.self_metrics.loop_lag.observe,
+            on_stall=self._count_stall,
+            on_starvation=self._take_in_starvation,
+            time=self.clock.time,
+        )
+
+    def _make_discovery(self, settings: Settings, random: Random) -> Discovery:
+        return Discovery(
+            settings.state.directory,
+            self.store,
+            self.events,
+            clock=self.clock,
+            random=random,
+            on_change=lambda: self.apply(self._settings),
+        )
+
+    def _make_probe_loop(self, engine: Engine, random: Random) -> ProbeLoop:
+        return ProbeLoop(
+            self.store,
+            engine,
+            self.events,
+            history_store=self._history_store,
+            clock=self.clock,
+            random=random,
+            on_result=self._take_in,
+            guard=self.guard,
+        )
 
     @property
     def settings(self) -> Settings:

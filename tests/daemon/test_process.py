@@ -314,3 +314,41 @@ def test_only_an_invalid_configuration_is_final(monitor: Daemon, text: str) -> N
     assert process.wait(30) == 2
     assert "Traceback" not in monitor.said()
     assert str(monitor.config) in monitor.said()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
+def test_a_state_directory_on_a_full_disk_ends_nothing_and_is_used_when_there_is_room(
+    monitor: Daemon, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=True)
+    try:
+        (disk / "ballast").write_bytes(bytes(64 * 1024))
+        monitor.configure(f'[state]\ndirectory = "{disk}/state"\n' + endpoints(3, free_port()))
+        monitor.start()
+        monitor.wait_healthy()
+        assert targets(monitor) == {"e0", "e1", "e2"}
+        (disk / "ballast").unlink()
+        assert monitor.stop()[0] == 0
+        saved = [path for path in (disk / "state").iterdir() if path.stat().st_size > 100]
+        assert saved, "history is saved as soon as there is room"
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_pipe_as_configuration_is_read_once(monitor: Daemon, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with monitor.log.open("wb") as output:
+        monitor.process = subprocess.Popen(
+            [*monitor.command[:-1], str(pipe)],
+            env=environment(), stdout=output, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+    pipe.write_text(monitor.config.read_text())
+    monitor.wait_healthy()
+    monitor.process.send_signal(signal.SIGHUP)
+    monitor.wait(lambda: "a pipe cannot be read again" in monitor.said(), "it is kept")
+    assert monitor.get("/healthz")[0] == 200
+    assert monitor.stop()[0] == 0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.session import Session
+from botocore.validate import ParamValidator
 
 import monitor
 from monitor.config import load_settings
@@ -97,3 +100,28 @@ def test_no_file_mounts_a_trust_store_over_the_image_s() -> None:
     for path in (ROOT / "deploy").rglob("*"):
         if path.is_file() and path.suffix in {".json", ".yaml"}:
             assert "/etc/ssl/certs" not in path.read_text(), path
+
+
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [("RegisterTaskDefinition", "task-definition.json"), ("CreateService", "service.json")],
+)
+def test_aws_takes_the_file_as_input(operation: str, name: str) -> None:
+    shape = Session().get_service_model("ecs").operation_model(operation).input_shape
+    report = ParamValidator().validate(document(name), shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+def test_the_container_that_writes_a_ca_is_valid_and_writes_it(tmp_path: Path) -> None:
+    guide = (ROOT / "docs/installation.md").read_text()
+    (snippet,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    added = json.loads(snippet)
+    definition = task() | {"containerDefinitions": [container(), added]}
+    model = Session().get_service_model("ecs").operation_model("RegisterTaskDefinition")
+    report = ParamValidator().validate(definition, model.input_shape)
+    assert not report.has_errors(), report.generate_report()
+    (script,) = added["command"]
+    command = [*added["entryPoint"], script.replace(STATE, str(tmp_path))]
+    pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"
+    subprocess.run(command, env={"CA_PEM": pem}, check=True)
+    assert (tmp_path / "ca.pem").read_text() == f"{pem}\n"
