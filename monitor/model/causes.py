@@ -104,7 +104,7 @@ class Cause(StrEnum):
         CauseRecord(
             section=Section.RESOLUTION,
             cause_class=CauseClass.RESOLVER,
-            sentence="{servers} did not answer for {name}.",
+            sentence="{servers} did not answer for {name}: {error}.",
             remediation=(
                 "Check that name server and the path to it: UDP and TCP 53, DHCP option set, "
                 "VPC DNS."

@@ -189,7 +189,8 @@ def _answer(
 def _failed(error: Exception, question: Question) -> Failure:
     failure = failure_of(error, Phase.RESOLVE)
     if question.transport == "tcp" and failure.kind is not FailureKind.DNS_FORMAT:
-        return replace(failure, message=f"{failure.message} (by TCP)")
+        after = ", after a truncated answer by UDP" if question.was_truncated else ""
+        return replace(failure, message=f"{failure.message} (by TCP{after})")
     return failure
 
 
@@ -241,6 +242,7 @@ class Question:
         "seconds",
         "server",
         "transport",
+        "was_truncated",
     )
 
     def __init__(
@@ -251,6 +253,7 @@ class Question:
         self.server = server
         self.qtype = qtype
         self.transport = "tcp" if over_tcp else "udp"
+        self.was_truncated = False
         self.seconds = 0.0
         self.edns_refused = ""
         self.refusal: Message | None = None
@@ -308,7 +311,7 @@ class Question:
             self._early = None
             if not message.truncated:
                 return message
-            self.transport = "tcp"
+            self.transport, self.was_truncated = "tcp", True
         return await self._over_tcp(*self._query(name, edns=edns))
 
     def _query(self, name: str, *, edns: bool) -> tuple[bytes, tuple[int, str, QType]]:

@@ -247,6 +247,7 @@ async def test_truncated_and_tcp_refused():
         answer = await client().ask(server, "name.test", QType.A, TimeLimit(5))
     assert answer.failure is not None
     assert (answer.failure.errno, answer.transport) == (errno.ECONNREFUSED, "tcp")
+    assert answer.failure.message.endswith("(by TCP, after a truncated answer by UDP)")
 
 
 @pytest.mark.parametrize(
