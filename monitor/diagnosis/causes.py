@@ -390,6 +390,7 @@ _RULES: tuple[Rule, ...] = (
     (_kind(K.HTTP_STATUS), _status_cause),
     (_kind(K.HTTP_UNPROVEN), _unproven_cause),
     (_kind(K.HTTP_FORMAT), C.HTTP_PROTOCOL),
+    (_kind(K.HTTP2_BROKEN), C.HTTP2_BROKEN),
     (_kind(K.HTTP_TRUNCATED), C.HTTP_TRUNCATED),
     (_kind(K.UDP_FORMAT), C.UDP_NO_REPLY),
     (_kind(K.CLOCK_SKEW), C.CLOCK_SKEW),

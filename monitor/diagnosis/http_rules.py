@@ -265,6 +265,24 @@ def login_text(schemes: str) -> tuple[str, str] | None:
     return _OTHER_LOGIN if names and _CREDENTIALS.lower() not in names else None
 
 
+_HTTP2_ONLY = (
+    "{host} speaks HTTP/2 only, and the exchange fails: {error}.",
+    "Ask the owner of {host}: its HTTP/2 server ends the request; to watch the handshake only, "
+    'probe the endpoint with protocol = "tls".',
+)
+_HTTP2_WITHOUT_ALPN = (
+    "{host} speaks HTTP/2 on port {port} without negotiating it by ALPN. Go, which the runner is "
+    "written in, then speaks HTTP/1.1.",
+    "Ask the owner of {host} to offer h2 by ALPN (RFC 9113 section 3.2); to watch the handshake "
+    'only, probe the endpoint with protocol = "tls".',
+)
+
+
+def format_text(code: str | None) -> tuple[str, str] | None:
+    """Return the templates about a peer that does not send HTTP/1, by the code of the failure."""
+    return {"HTTP2": _HTTP2_WITHOUT_ALPN, "HTTP2_ONLY": _HTTP2_ONLY}.get(code or "")
+
+
 def intermediary(http: HttpFacts | None) -> str:
     """Return what a proxy says about itself and its error, for a sentence."""
     if http is None:

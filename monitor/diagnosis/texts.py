@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from monitor.diagnosis.evidence import clean, failed_connection
-from monitor.diagnosis.http_rules import front, http_text, intermediary, login_text, response_of
+from monitor.diagnosis.http_rules import (
+    format_text,
+    front,
+    http_text,
+    intermediary,
+    login_text,
+    response_of,
+)
 from monitor.diagnosis.lookups import family_of_type, other_type, unanswered, waited_for
 from monitor.diagnosis.tls_rules import certificate_words, tls_text
 from monitor.model.causes import Cause
@@ -50,6 +57,8 @@ def _specific(cause: Cause, target: Target, probe_result: ProbeResult) -> tuple[
         return None
     if failure.kind is FailureKind.PROXY_STATUS:
         return login_text((failure.code or "").partition(" ")[2])
+    if failure.kind is FailureKind.HTTP_FORMAT:
+        return format_text(failure.code)
     if failure.kind in {FailureKind.HTTP_STATUS, FailureKind.HTTP_UNPROVEN}:
         return http_text(cause, response_of(target, probe_result, connection))
     return tls_text(cause, target.host, failure, connection)

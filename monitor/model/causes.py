@@ -1492,6 +1492,34 @@ class Cause(StrEnum):
         ),
     )
 
+    HTTP2_BROKEN = (
+        "http2_broken",
+        CauseRecord(
+            section=Section.HTTP,
+            cause_class=CauseClass.CONTENT,
+            sentence="{host} negotiates HTTP/2 and then fails ({error}), while HTTP/1.1 works.",
+            remediation=(
+                "Look at the proxy, inspecting device or load balancer that negotiates h2 for "
+                "{host}: "
+                "it has to carry HTTP/2 or not offer it. Until then set GODEBUG=http2client=0 in "
+                "the "
+                "runner's environment."
+            ),
+            symptom=(
+                "HTTP/2 is agreed on by ALPN and its frames are not answered, or break. Go uses "
+                "HTTP/2 "
+                "whenever it is negotiated, so the runner fails where `curl --http1.1` works."
+            ),
+            confirm=(
+                "`curl -v --http2 https://HOST/PATH` fails, `curl -v --http1.1 "
+                "https://HOST/PATH` works."
+            ),
+            fix="the device that ends TLS; `GODEBUG=http2client=0` makes Go speak HTTP/1.1.",
+            request="to carry HTTP/2 to `HOST`, or not to offer `h2` by ALPN.",
+            ask=Ask.ALLOW_NAME,
+        ),
+    )
+
     HTTP_TIMEOUT = (
         "http_timeout",
         CauseRecord(

@@ -62,6 +62,7 @@ class FailureKind(StrEnum):
     HTTP_STATUS = "http_status"  # a status that the endpoint does not expect; code: it
     HTTP_UNPROVEN = "http_unproven"  # expected status, proof header missing; code: status
     HTTP_FORMAT = "http_format"  # not HTTP/1.x, or past a bound; code: none
+    HTTP2_BROKEN = "http2_broken"  # HTTP/2 fails where HTTP/1.1 works; code: the first failure's
     HTTP_TRUNCATED = "http_truncated"  # fewer body bytes than announced; code: none
     UDP_FORMAT = "udp_format"  # a datagram that is not the protocol's; code: none
     NTP_REFUSED = "ntp_refused"  # an answer without time; code: kiss code, UNSYNCHRONIZED

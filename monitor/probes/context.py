@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +10,7 @@ from monitor.common.rate_limit import TokenBucket
 from monitor.model.probe_result import Resolution
 from monitor.model.settings import FamilyChoice, MetadataSettings
 from monitor.net.clock import Clock
+from monitor.net.http.http2 import Http2Schedule
 
 if TYPE_CHECKING:
     from monitor.net.aws.credentials import AwsCredentials
@@ -47,7 +48,7 @@ class ProbeContext:
     """Everything a prober may use; nothing in it is global. A measurement that opens more
     connections than usual takes a token for each from ``starts``: later probes wait for it.
     ``segment``: the largest TCP segment (bytes) that peers are told to send, the kernel's
-    choice if None."""
+    choice if None. ``http2`` is when to offer HTTP/2 to each target."""
 
     clock: Clock
     random: Random
@@ -59,3 +60,4 @@ class ProbeContext:
     starts: TokenBucket | None = None
     segment: int | None = None
     aws: AwsCredentials | None = None
+    http2: Http2Schedule = field(default_factory=Http2Schedule)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
@@ -15,18 +15,19 @@ from monitor.model.secret import Secret
 from monitor.model.target import Target
 from monitor.net.aws.responses import is_from_aws, names_endpoint_policy
 from monitor.net.errors import ExchangeError
+from monitor.net.http import http2
 from monitor.net.http.date import date_offset
 from monitor.net.http.fields import Head
 from monitor.net.http.proxy_fields import authentication_schemes
 from monitor.net.http.request import authority, encode_request
 from monitor.net.http.response import BODY_LIMIT, ResponseParser, decoded, read_response
-from monitor.net.sockets.stream import Stream
+from monitor.net.sockets.stream import Stream, TlsStream
 from monitor.probes.context import ProbeContext
+from monitor.probes.http2 import HTTP1_ONLY, exchange_by_schedule, talk_http2
 from monitor.probes.measure import ProbeConnection, measure
 from monitor.probes.proxy_paths import measure_proxy_paths
 from monitor.probes.transport import open_transport
 
-_ALPN = ("http/1.1",)
 VALUE_LIMIT = 256
 """Characters of a text that a server sent, at most."""
 
@@ -88,17 +89,32 @@ async def ask(target: Target, probe_context: ProbeContext, asking: Asking) -> Pr
 
 async def _exchange(conn: ProbeConnection, asking: Asking) -> None:
     secure = conn.target.endpoint.protocol is Protocol.HTTPS
-    async with open_transport(conn, secure=secure, tunnel=secure, alpn=_ALPN) as stream:
+    if secure and asking is _PLAIN:
+        await exchange_by_schedule(conn, partial(_exchange_once, conn, asking))
+    else:
+        await _exchange_once(conn, asking, HTTP1_ONLY)
+
+
+async def _exchange_once(conn: ProbeConnection, asking: Asking, alpn: Sequence[str]) -> bool:
+    """Make one request; returns whether HTTP/2 was negotiated."""
+    secure = conn.target.endpoint.protocol is Protocol.HTTPS
+    async with open_transport(conn, secure=secure, tunnel=secure, alpn=alpn) as stream:
+        if isinstance(stream, TlsStream) and stream.tls.selected_alpn_protocol() == http2.ALPN:
+            head, body = await talk_http2(conn, stream, _headers(conn, asking.headers))
+            conn.http = _facts(conn, head, body)
+            _judge(conn.target.endpoint, head)
+            return True
         parser = ResponseParser(conn.target.endpoint.method, asking.body_limit)
         try:
             await _talk(conn, stream, parser, asking.headers)
         finally:
             if parser.head is not None:
-                conn.http = _facts(conn, parser.head, parser)
+                conn.http = _facts(conn, parser.head, parser.body)
     if parser.head is not None:
         _judge(conn.target.endpoint, parser.head)
         _look_for_a_denial(parser.head, decoded(parser.head, parser.body, _BODY_KEPT))
         asking.on_answer(parser)
+    return False
 
 
 async def _talk(
@@ -126,16 +142,21 @@ def _date_offset(conn: ProbeConnection, head: Head) -> float | None:
 def _request(conn: ProbeConnection, more: Mapping[str, str | Secret]) -> bytes:
     endpoint = conn.target.endpoint
     host = authority(endpoint.host, endpoint.port, _DEFAULT_PORT.get(endpoint.protocol))
-    headers = {k: v.reveal() if isinstance(v, Secret) else v for k, v in more.items()}
-    target = endpoint.path
+    headers, target = _headers(conn, more), endpoint.path
     if conn.proxy and endpoint.protocol is Protocol.HTTP:
         target = f"http://{host}{endpoint.path}"
-        if conn.proxy.authorization:
-            headers["Proxy-Authorization"] = conn.proxy.authorization
     return encode_request(endpoint.method, target, host, headers)
 
 
-def _facts(conn: ProbeConnection, head: Head, parser: ResponseParser) -> HttpFacts:
+def _headers(conn: ProbeConnection, more: Mapping[str, str | Secret]) -> dict[str, str]:
+    headers = {k: v.reveal() if isinstance(v, Secret) else v for k, v in more.items()}
+    plain = conn.target.endpoint.protocol is Protocol.HTTP
+    if conn.proxy and conn.proxy.authorization and plain:
+        headers["Proxy-Authorization"] = conn.proxy.authorization
+    return headers
+
+
+def _facts(conn: ProbeConnection, head: Head, body: bytes | bytearray) -> HttpFacts:
     endpoint = conn.target.endpoint
     length = head.headers.get("content-length", "")
     return HttpFacts(
@@ -143,8 +164,8 @@ def _facts(conn: ProbeConnection, head: Head, parser: ResponseParser) -> HttpFac
         status=head.status,
         headers=_kept(conn, head),
         content_length=int(length) if length.isdecimal() and len(length) < 19 else None,
-        body_bytes=len(parser.body),
-        body=decoded(head, parser.body, _BODY_KEPT),
+        body_bytes=len(body),
+        body=decoded(head, body, _BODY_KEPT),
         redirect=_redirect(endpoint, head),
         date_offset=_date_offset(conn, head),
     )

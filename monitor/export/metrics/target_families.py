@@ -210,7 +210,7 @@ def _key_hash(connection: Connection) -> float | None:
 
 
 def _http_version(connection: Connection) -> float | None:
-    versions = {"1.0": 1.0, "1.1": 1.1}
+    versions = {"1.0": 1.0, "1.1": 1.1, "2.0": 2.0}
     return versions.get(connection.http.version) if connection.http else None
 
 
