@@ -82,15 +82,27 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         yield Machine(config, proxy, web)
 
 
+def endpoints_shown(text: str) -> dict[str, str]:
+    """The endpoint of each target by its id: the indented lines behind the target's own."""
+    shown: dict[str, list[str]] = {}
+    name = ""
+    for line in text.splitlines():
+        if line.startswith("  ✔ "):
+            name = line.split()[2]
+        elif line.startswith("    ") and name:
+            shown.setdefault(name, []).append(line.strip())
+    return {name: " ".join(lines) for name, lines in shown.items()}
+
+
 def test_check_shows_the_way_of_each_target_and_each_missing_entry(machine: Machine) -> None:
-    done = machine.run("check", NO_PROXY="direct.test,.internal,.amazonaws.com")
+    done = machine.run("check", "--all", NO_PROXY="direct.test,.internal,.amazonaws.com")
     assert done.returncode == 0, done.stdout + done.stderr
     proxy_path = f"through 127.0.0.1:{machine.proxy}"
-    rows = {line.split()[2]: line for line in done.stdout.splitlines() if "://" in line}
-    assert f", {proxy_path} " in rows["proxied"]
-    assert ", directly " in rows["direct"]
+    rows = endpoints_shown(done.stdout)
+    assert rows["proxied"].endswith(f", {proxy_path}")
+    assert rows["direct"].endswith(", directly")
     assert f", {proxy_path}; directly in " in rows["compared"]
-    assert ", directly, as always " in rows["plain"]
+    assert rows["plain"].endswith(", directly, as always")
     for entry in ("169.254.0.0/16", "app.gitpod.io"):
         assert f"NO_PROXY lacks {entry}, " in done.stdout
     for entry in (".internal", ".amazonaws.com"):

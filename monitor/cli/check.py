@@ -14,11 +14,12 @@ import structlog
 
 from monitor.catalog import build_targets
 from monitor.cli import one_shot_discovery as discovery
+from monitor.cli.ad_hoc import ad_hoc_targets
 from monitor.cli.extras import has, require
-from monitor.cli.one_shot import OnResult, explained, incidents_of
+from monitor.cli.one_shot import OnResult, check_all, explained, incidents_of
 from monitor.cli.options import Options
+from monitor.cli.output import print_lines, width_of
 from monitor.cli.selection import select, switched_on
-from monitor.config import load_settings
 from monitor.daemon.identity import discover, from_environment, merge
 from monitor.daemon.logging import redact
 from monitor.health.status import TargetStatus
@@ -27,8 +28,10 @@ from monitor.model.incident import Incident
 from monitor.model.settings import ConfigError, Problem, Settings
 from monitor.model.target import Target
 from monitor.net.proxy.audit import ProxyAudit, audit_proxies
+from monitor.present.check_text import CheckReport, check_lines
+from monitor.present.discovery_view import discovery_lines
 from monitor.present.formats import Format
-from monitor.present.report import NOTHING_FOUND, check_document, encode
+from monitor.present.report import NOTHING_FOUND, check_document, encode, notes_of
 from monitor.scheduler.engine import Engine, make_probe_context
 from monitor.state.check_result import DiscoveryFindings, summarize
 
@@ -49,7 +52,7 @@ def main(options: Options) -> int:
     Raises:
         ConfigError: if the configuration or ``--only`` is wrong.
     """
-    settings = load_settings(options.config, options.environ)
+    settings = options.settings()
     _log_to_standard_error()
     if options.watch:
         checked = _watch(settings, options)
@@ -58,7 +61,7 @@ def main(options: Options) -> int:
     statuses = checked.statuses
     if options.firewall is None:
         proxies = audit_proxies(settings.proxy, options.environ)
-        _print(checked, proxies, options.format)
+        _print(checked, proxies, options)
     else:
         from monitor.present.firewall_request import blocked, write  # noqa: PLC0415 - for this option only
 
@@ -66,14 +69,17 @@ def main(options: Options) -> int:
     return 0 if summarize(statuses).ok else 1
 
 
-def _print(checked: _Checked, proxies: ProxyAudit, form: Format) -> None:
+def _print(checked: _Checked, proxies: ProxyAudit, options: Options) -> None:
+    form = options.format
     statuses, incidents, findings = checked.statuses, checked.incidents, checked.findings
     if form is Format.JSON:
         print(encode(check_document(statuses, incidents, proxies, findings)))
-    elif form is Format.TEXT and has("rich"):
-        from monitor.present.terminal import console_for, print_check  # noqa: PLC0415 - costs rich
-
-        print_check(console_for(sys.stdout), statuses, incidents, proxies, findings)
+    elif form is Format.TEXT:
+        report = _report(checked, proxies)
+        lines = check_lines(
+            report, width_of(sys.stdout), everything=options.everything, quiet=options.quiet
+        )
+        print_lines(lines, sys.stdout)
     else:
         from monitor.present import check_formats  # noqa: PLC0415 - for these formats only
 
@@ -85,6 +91,21 @@ def _print(checked: _Checked, proxies: ProxyAudit, form: Format) -> None:
             Format.CSV: lambda: check_formats.csv(statuses),
         }[form]()
         print(written, end="")
+
+
+def _report(checked: _Checked, proxies: ProxyAudit) -> CheckReport:
+    """Return what the text shows. Failures of discovery are folded if there are incidents, which
+    explain them."""
+    statuses, found = checked.statuses, checked.findings
+    discovery_notes = discovery_lines(found.chains, found.unlisted)
+    notes = notes_of(statuses, proxies)
+    explained_already = bool(checked.incidents)
+    return CheckReport(
+        statuses,
+        checked.incidents,
+        notes=notes if explained_already else (*discovery_notes, *notes),
+        folded_notes=discovery_notes if explained_already else (),
+    )
 
 
 def _log_to_standard_error() -> None:
@@ -108,6 +129,8 @@ async def _identity(settings: Settings, options: Options) -> Identity:
 async def _measure(settings: Settings, options: Options) -> _Checked:
     identity = await _identity(settings, options)
     engine = Engine(make_probe_context(settings, options.environ), settings.schedule)
+    if options.destinations:
+        return await _measure_named(settings, options, engine)
 
     def chosen(targets: Sequence[Target]) -> tuple[Target, ...]:
         return switched_on(select(targets, options.only), options.only)
@@ -116,6 +139,15 @@ async def _measure(settings: Settings, options: Options) -> _Checked:
         statuses, findings = await discovery.check(settings, identity, engine, chosen, on_result)
     incidents = await explained(statuses, time.time(), engine.follow_up)
     return _Checked(identity, statuses, incidents, findings)
+
+
+async def _measure_named(settings: Settings, options: Options, engine: Engine) -> _Checked:
+    """Check the destinations of the command line instead of the configured endpoints."""
+    targets = ad_hoc_targets(options.destinations, settings)
+    with _progress() as on_result:
+        statuses = await check_all(targets, engine.measure, on_result)
+    incidents = await explained(statuses, time.time(), engine.follow_up)
+    return _Checked(Identity(), statuses, incidents)
 
 
 def _watch(settings: Settings, options: Options) -> _Checked:

@@ -12,7 +12,6 @@ from monitor.cli.extras import has
 from monitor.cli.one_shot_discovery import known
 from monitor.cli.options import Options
 from monitor.cli.selection import select
-from monitor.config import load_settings
 from monitor.daemon.identity import discover
 from monitor.model.target import Target
 from monitor.net.clock import SystemClock
@@ -28,7 +27,7 @@ def main(options: Options) -> int:
     Raises:
         ConfigError: if the configuration or ``--only`` is wrong.
     """
-    settings = load_settings(options.config, options.environ)
+    settings = options.settings()
     identity = asyncio.run(discover(settings, options.environ))
     resolver = DnsResolver.from_settings(settings.dns, SystemClock(), SystemRandom())
     targets = build_targets(

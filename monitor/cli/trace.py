@@ -9,7 +9,6 @@ from random import SystemRandom
 
 from monitor.catalog import build_targets
 from monitor.cli.options import Options, TraceOptions
-from monitor.config import load_settings
 from monitor.model.endpoint import Source
 from monitor.model.identity import Identity
 from monitor.model.path import Hop, PathTrace, ReplyKind, Transport
@@ -51,7 +50,7 @@ def main(options: Options) -> int:
     """
     wanted = options.trace
     assert wanted is not None
-    settings = load_settings(options.config, options.environ)
+    settings = options.settings()
     labels = _labels(wanted)
     try:
         report = asyncio.run(_trace(settings, options, wanted, labels))

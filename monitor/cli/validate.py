@@ -5,7 +5,6 @@ from __future__ import annotations
 from monitor.catalog import build_targets
 from monitor.cli.options import Options
 from monitor.cli.selection import select
-from monitor.config import load_settings
 from monitor.daemon.identity import from_environment
 from monitor.net.proxy.audit import audit_proxies
 from monitor.present.formats import Format
@@ -18,7 +17,7 @@ def main(options: Options) -> int:
     Raises:
         ConfigError: if the configuration or ``--only`` is wrong.
     """
-    settings = load_settings(options.config, options.environ)
+    settings = options.settings()
     identity = from_environment(settings, options.environ)
     everything = build_targets(settings, identity, settings.dns.servers, include_disabled=True)
     targets = select(everything, options.only)

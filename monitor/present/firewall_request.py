@@ -82,7 +82,7 @@ def write(requests: Sequence[Request], form: FirewallFormat, identity: Identity)
 def _crosses_a_firewall(target: Target) -> bool:
     """Return whether packets to a target leave the VPC. Security groups and firewalls never see
     link-local services or the VPC resolver."""
-    if target.group == RESOLVER_GROUP or target.missing_values:
+    if target.group == RESOLVER_GROUP:
         return False
     try:
         address = ipaddress.ip_address(target.host)
@@ -107,9 +107,12 @@ def _request(target: Target, ask: Ask, cause: Cause | None = None, detail: str =
 
 
 def _destination(target: Target) -> str:
-    """Return the host, or the wildcard of hosts that it represents."""
+    """Return the host, or the wildcard of hosts that it represents. A placeholder without a value
+    is shown in capitals, so that the row is not missing from the request."""
     wildcard = (target.endpoint.wildcard or "").partition("/")[0]
-    return wildcard if wildcard.startswith("*.") else target.host
+    if wildcard.startswith("*."):
+        return wildcard
+    return target.host.replace("{region}", "REGION").replace("{account_id}", "ACCOUNT_ID")
 
 
 def _merged(requests: Iterable[Request]) -> tuple[Request, ...]:

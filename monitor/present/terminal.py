@@ -19,19 +19,16 @@ from monitor.model.incident import Incident
 from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
-from monitor.net.proxy.audit import ProxyAudit
 from monitor.present.check_formats import MARKS
-from monitor.present.discovery_view import discovery_lines, found_text, wildcard_sample_text
+from monitor.present.discovery_view import found_text, wildcard_sample_text
 from monitor.present.report import (
-    NOTHING_FOUND,
     address_of,
     by_group,
     milliseconds,
-    notes_of,
     summary_line,
     unknown_lines,
 )
-from monitor.state.check_result import DiscoveryFindings, summarize
+from monitor.state.check_result import summarize
 
 _PLAIN_WIDTH = 160
 WHOLE_LINES = 1000
@@ -66,25 +63,6 @@ def progress(stream: TextIO, total: int | None = None) -> Iterator[Callable[[Tar
         yield lambda _: bar.advance(task)
 
 
-def print_check(
-    console: Console,
-    statuses: Sequence[TargetStatus],
-    incidents: Iterable[Incident],
-    proxies: ProxyAudit,
-    findings: DiscoveryFindings = NOTHING_FOUND,
-) -> None:
-    """Print the incidents with their remediation, then a table by group, the results of discovery,
-    and the totals."""
-    for incident in incidents:
-        console.print(_incident(incident))
-        console.print()
-    _print_table(console, _results(statuses))
-    said = discovery_lines(findings.chains, findings.unlisted)
-    for line in (*said, *notes_of(statuses, proxies)):
-        console.print(_clean(line))
-    console.print(_sum(statuses))
-
-
 def overview(statuses: Sequence[TargetStatus], incidents: Iterable[Incident]) -> Group:
     """Return what fits on a screen: the totals, the incidents, one line per group that is up, and
     one line per target in the others."""
@@ -101,16 +79,6 @@ def overview(statuses: Sequence[TargetStatus], incidents: Iterable[Incident]) ->
         for status in members:
             table.add_row(*_result_cells(status, proxied))
     return Group(*parts, table)
-
-
-def _results(statuses: Sequence[TargetStatus]) -> Table:
-    table = _table("state", "target", "endpoint", "time", "cause")
-    proxied = _some_proxied(statuses)
-    for group, members in by_group(statuses, lambda status: status.target.group):
-        _heading(table, group)
-        for status in members:
-            table.add_row(*_result_cells(status, proxied))
-    return table
 
 
 def _some_proxied(statuses: Iterable[TargetStatus]) -> bool:

@@ -112,7 +112,7 @@ def test_a_silent_hop_and_udp(lab: Chain, config: Path) -> None:
     ("arguments", "told"),
     [
         (["https://x/"], "is not HOST or HOST:PORT"),
-        (["x:0"], "0 is no port"),
+        (["x:0"], "0 is not a port"),
         (["x", "--flows", "1"], "is not a number of flows"),
         (["x", "--max-hops", "0"], "is not a number of hops"),
         ([], "the following arguments are required: HOST"),

@@ -59,9 +59,16 @@ def test_no_firewall_is_asked_about_what_stays_in_the_subnet():
     assert not asked & {"169.254.169.254", "10.0.0.2"}
 
 
-def test_a_host_nobody_can_name_yet_is_not_asked_for():
+HOST = "ec2.{region}.amazonaws.com"
+
+
+def test_a_host_with_a_missing_value_is_requested_with_a_placeholder():
     unknown = target("aws", "aws_api", missing_values=("region",))
-    assert everything([unknown]) == ()
+    unknown = replace(
+        unknown, endpoint=replace(unknown.endpoint, host="ec2.{region}.amazonaws.com")
+    )
+    (request,) = everything([unknown])
+    assert request.destination == "ec2.REGION.amazonaws.com"
 
 
 def test_only_what_is_down_for_a_rule_of_somebodys_is_blocked():

@@ -11,8 +11,6 @@ import pytest
 from monitor.catalog import build_targets
 from monitor.cli.one_shot import incidents_of
 from monitor.health.status import TargetStatus
-from monitor.model.causes import Cause
-from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Protocol
 from monitor.model.identity import Identity
 from monitor.model.settings import Problem, ScheduleSettings, Settings, TargetSettings
@@ -30,7 +28,6 @@ from monitor.present.report import (
 from monitor.present.terminal import (
     WHOLE_LINES,
     console_for,
-    print_check,
     print_endpoints,
     progress,
 )
@@ -214,55 +211,11 @@ def test_more_than_the_bounds_allow_is_a_warning(schedule: ScheduleSettings, key
     assert f"schedule.{key}" in warning
 
 
-def test_a_table_is_readable_without_a_terminal() -> None:
-    out = io.StringIO()
-    statuses = [UP, DOWN, UNKNOWN]
-    print_check(console_for(out), statuses, incidents_of(statuses, 1.0), NO_PROXIES)
-    text = out.getvalue()
-    assert "\x1b" not in text
-    incident, _, table = text.partition("\n\n")
-    assert incident.startswith("✘ down  Nothing answers on the port.")
-    assert "What to do: Open the port." in incident
-    lines = [line.rstrip() for line in table.splitlines()]
-    assert all(lines), "no blank lines"
-    assert next(n for n, line in enumerate(lines) if line == "vscode") < next(
-        n for n, line in enumerate(lines) if line == "jetbrains"
-    )
-    row = next(line for line in lines if line.startswith("  ✘"))
-    assert row.split() == [
-        "✘",
-        "down",
-        "down",
-        "https://down.example:443",
-        "250",
-        "ms",
-        "tcp_timeout",
-    ]
-    assert any(line.startswith("region is not known here") for line in lines)
-    assert lines[-1] == (
-        "3 targets: 1 up, 0 degraded, 1 down, 1 unknown. 2 required ones were not reached."
-    )
-
-
 def proxied() -> list[TargetStatus]:
     """One target through a proxy, one directly, and one that no HTTP proxy takes."""
     through = replace(UP, probe_result=replace(probe_result("up"), proxy="proxy.corp:3128"))
     node = replace(target("node"), endpoint=replace(target("node").endpoint, protocol=Protocol.UDP))
     return [through, DOWN, TargetStatus.of(node, State.UP, probe_result("node"), REACHED)]
-
-
-def test_behind_a_proxy_each_target_shows_its_way_and_what_no_proxy_lacks() -> None:
-    out = io.StringIO()
-    print_check(console_for(out), proxied(), (), BEHIND)
-    text = out.getvalue()
-    assert "https://up.example:443, through proxy.corp:3128 " in text
-    assert "https://down.example:443, directly " in text
-    assert "udp://node.example:443, directly, as always " in text
-    assert (
-        "Proxy: https proxy.corp:3128. Probed through it: 1, directly: 2.\n"
-        "NO_PROXY lacks .amazonaws.com, which a runner behind a proxy has to reach directly; "
-        "add it to NO_PROXY\n"
-    ) in text
 
 
 def test_the_check_document_tells_ways_and_missing_entries() -> None:
@@ -280,28 +233,6 @@ def test_the_check_document_tells_ways_and_missing_entries() -> None:
         (None, "direct", True),
         (None, "direct", False),
     ]
-
-
-def test_a_table_has_colour_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("COLUMNS", "120")
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    out = Terminal()
-    print_check(console_for(out), [UP], (), NO_PROXIES)
-    assert "\x1b[32m" in out.getvalue()
-
-
-def test_what_a_peer_sent_is_neither_markup_nor_control() -> None:
-    hostile = Diagnosis(Cause.HTTP_STATUS, "[red]hi[/red] \x1b[2J\x07", "")
-    status = replace(DOWN, diagnosis=hostile)
-    (incident,) = incidents_of([status], 1.0)
-    out = io.StringIO()
-    print_check(console_for(out), [status], [replace(incident, detail=hostile.detail)], NO_PROXIES)
-    assert "[red]hi[/red] ?[2J?" in out.getvalue()
 
 
 def test_no_progress_bar_without_a_terminal() -> None:
