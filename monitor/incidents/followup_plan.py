@@ -16,6 +16,7 @@ from monitor.model.causes import Cause, FollowUpKind
 from monitor.model.endpoint import Protocol
 from monitor.model.groups import RESOLVER_GROUP
 from monitor.model.incident import Incident, Scope
+from monitor.model.path import FlowTest
 from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
@@ -43,6 +44,7 @@ class Rival(StrEnum):
     TCP = "tcp"  # is it UDP? TCP to the same host
     OTHER_SERVER = "other_server"  # is it that name server? one that was not asked
     ALTERNATE_PROXY = "beside_proxy"  # is it the proxy? the same without it
+    FLOWS = "flows"  # is it one path of several, or loss? chosen source ports, each twice
     THROUGH_PROXY = "through_proxy"  # is it the direct way? the same through the proxy
 
 
@@ -65,24 +67,54 @@ class FollowUpResult:
     subject: str
     answered: bool
     said: str
+    flows: FlowTest | None = None
+
+
+Outcome = ProbeResult | FlowTest
+"""What a follow-up probe returns: flows for ``Rival.FLOWS``, otherwise a probe result."""
 
 
 def follow_ups_for(incident: Incident, statuses: Sequence[TargetStatus]) -> tuple[FollowUp, ...]:
     """Return the looks that would settle why an incident is; few, and none where it is plain."""
     kind = incident.cause.record.follow_up
-    if kind is None or incident.scope in _SHARED:
+    if kind is None or (incident.scope in _SHARED and not incident.intermittent):
         return ()
     affected = set(incident.affected)
     members = (s for s in statuses if s.target.id in affected and s.cause is incident.cause)
     speaker = next((s for s in members if s.target.group != RESOLVER_GROUP), None)
-    return tuple(_CHOOSERS[kind](speaker, statuses)) if speaker else ()
+    if speaker is None:
+        return ()
+    flows = tuple(_flows(speaker))
+    return flows if incident.intermittent else (*flows, *_CHOOSERS[kind](speaker, statuses))
 
 
-def follow_up_result_of(follow_up: FollowUp, probe_result: ProbeResult) -> FollowUpResult:
-    """Return what an attempt says to the question."""
-    if follow_up.rival in {Rival.OTHER_NAME, Rival.SMALL_SEGMENTS}:
+def _flows(speaker: TargetStatus) -> Iterator[FollowUp]:
+    """Yield connections from chosen source ports, if TCP to the speaker gets no answer."""
+    address = _last_address(speaker)
+    tcp = speaker.target.endpoint.protocol in _STREAMS and speaker.cause is C.TCP_TIMEOUT
+    if tcp and address is not None and not _proxied(speaker):
+        subject = f"TCP {speaker.target.dial_port} of {address}, by source port"
+        target = _changed(speaker.target, Rival.FLOWS)
+        yield FollowUp(Rival.FLOWS, subject, replace(target, address=address))
+
+
+def _last_address(speaker: TargetStatus) -> str | None:
+    connections = speaker.probe_result.connections if speaker.probe_result else ()
+    failed = next((c.address for c in connections if c.failure is not None), None)
+    return failed or _address(speaker)
+
+
+def follow_up_result_of(follow_up: FollowUp, outcome: Outcome) -> FollowUpResult:
+    """Return what a follow-up probe shows."""
+    if isinstance(outcome, FlowTest):
+        return _flow_result(follow_up, outcome)
+    probe_result = outcome
+    if follow_up.rival is Rival.OTHER_NAME:
         # Whatever a server says to a ClientHello shows that the hello and its answer pass.
         answered = any(connection.received for connection in probe_result.connections)
+    elif follow_up.rival is Rival.SMALL_SEGMENTS:
+        # Only the certificate is larger than one segment: less of an answer proves nothing.
+        answered = probe_result.ok or any(c.tls and c.tls.chain for c in probe_result.connections)
     else:
         answered = probe_result.ok
     said = (
@@ -91,6 +123,13 @@ def follow_up_result_of(follow_up: FollowUp, probe_result: ProbeResult) -> Follo
         else clean(probe_result.failure.message)
     )
     return FollowUpResult(follow_up.rival, follow_up.subject, answered, said)
+
+
+def _flow_result(follow_up: FollowUp, test: FlowTest) -> FollowUpResult:
+    tried = 2 * len(test.flows)
+    failed = sum(test.failed_rounds) if test.flows else 0
+    said = f"{failed} of {tried} connections fail ({test.pattern.value})" if tried else "not tried"
+    return FollowUpResult(follow_up.rival, follow_up.subject, failed < tried, said, test)
 
 
 def _hello_follow_ups(

@@ -10,18 +10,18 @@ from monitor.health.status import TargetStatus
 from monitor.incidents.followup_plan import (
     FollowUp,
     FollowUpResult,
+    Outcome,
     follow_up_result_of,
     follow_ups_for,
 )
 from monitor.incidents.followup_verdict import refine
 from monitor.model.causes import Cause
 from monitor.model.incident import Incident
-from monitor.model.probe_result import ProbeResult
 
 LIMIT = 3
 """So many causes of one incident are looked into: what changes without end is not."""
 
-Take = Callable[[FollowUp], Coroutine[Any, Any, ProbeResult]]
+Take = Callable[[FollowUp], Coroutine[Any, Any, Outcome]]
 _Key = tuple[str, Cause]
 
 

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from monitor.incidents.followup_plan import SMALL_SEGMENT, FollowUpResult, Rival
 from monitor.incidents.wording import remarked
 from monitor.model.causes import Cause
-from monitor.model.incident import Incident
+from monitor.model.incident import PROVEN, Incident
+from monitor.model.path import FlowPattern
 from monitor.model.target import Target
 
 C, Q = Cause, Rival
@@ -38,6 +39,7 @@ class _Answer:
     detail: str
     remediation: str
     cause: Cause | None = None
+    intermittent: bool = False
 
 
 def refine(
@@ -56,9 +58,9 @@ def refine(
     for follow_up_result in follow_up_results:
         if follow_up_result.answered or follow_up_result.rival not in by_rival:
             by_rival[follow_up_result.rival] = follow_up_result
-    rule = _RULES.get(incident.cause)
+    rule = None if incident.intermittent else _RULES.get(incident.cause)
     case = _Case(incident, whom([t.host for t in members]), members[0], by_rival)
-    answer = rule(case) if rule else None
+    answer = _flows(case) or (rule(case) if rule else None)
     if answer is None:
         return replace(incident, evidence=evidence)
     return replace(
@@ -67,6 +69,8 @@ def refine(
         detail=remarked(answer.detail, evidence),
         remediation=answer.remediation,
         evidence=evidence,
+        intermittent=answer.intermittent or incident.intermittent,
+        confidence=PROVEN,
     )
 
 
@@ -119,6 +123,50 @@ def _hello(case: _Case) -> _Answer | None:
             "place and has no way on; else ask the endpoint's owner.",
         )
     return _proxy_path(case)
+
+
+_PATTERNS: Mapping[FlowPattern, tuple[str, str]] = MappingProxyType(
+    {
+        FlowPattern.ONE_PATH: (
+            "the same source ports fail again, so one path of several is broken",
+            "Check the network ACL for missing return ports (1024-65535), then each member of the "
+            "NAT gateway, firewall or load balancer on the path.",
+        ),
+        FlowPattern.LOSS: (
+            "other source ports fail the second time, so packets are lost at random",
+            "Look for an overloaded link, NAT gateway or firewall on the path (PacketsDropCount, "
+            "ErrorPortAllocation, bandwidth limits).",
+        ),
+        FlowPattern.UNCLEAR: (
+            "too few to tell a broken path from loss",
+            "Check the network ACL for missing return ports (1024-65535), NAT port exhaustion "
+            "(ErrorPortAllocation), and each member of what is on the path.",
+        ),
+        FlowPattern.ALL_WORK: (
+            "it fails only at times",
+            "Compare the times of the failures with NAT port exhaustion (ErrorPortAllocation) and "
+            "with changes on the path; else ask the endpoint's owner.",
+        ),
+    }
+)
+
+
+def _flows(case: _Case) -> _Answer | None:
+    """Return what connections from chosen source ports show, unless all of them fail."""
+    seen = case.follow_up_results.get(Q.FLOWS)
+    test = seen.flows if seen else None
+    if test is None or not test.flows or test.pattern is FlowPattern.ALL_FAIL:
+        return None
+    tried, failed = 2 * len(test.flows), sum(test.failed_rounds)
+    words, remediation = _PATTERNS[test.pattern]
+    if case.incident.intermittent:
+        detail = f"{case.incident.detail} Tried again: {failed} of {tried} fail; {words}."
+    else:
+        detail = (
+            f"TCP {test.port} to {case.who} fails in part: {failed} of {tried} connections from "
+            f"chosen source ports got no answer; {words}."
+        )
+    return _Answer(detail, remediation, intermittent=True)
 
 
 def _stream(case: _Case) -> _Answer | None:

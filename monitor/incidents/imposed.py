@@ -13,9 +13,11 @@ def imposed(
     status: TargetStatus, state: State, incident: Incident, now: float
 ) -> tuple[Health, Diagnosis | None]:
     """Return health and diagnosis of a target whose incident puts it in ``state``. A result that
-    reached the endpoint is explained by the incident; one that failed explains itself."""
+    reached the endpoint is explained by the incident; one that failed explains itself, unless
+    the incident says that something else answered."""
     diagnosis, result = status.diagnosis, status.probe_result
-    if result is not None and result.ok and not status.health.flapping:
+    reached = result is not None and result.ok and not status.health.flapping
+    if reached or state is State.DOWN:
         diagnosis = Diagnosis(
             incident.cause, incident.detail, incident.remediation, incident.evidence
         )

@@ -99,13 +99,12 @@ class EvidenceEngine:
                 chosen.append(found)
         confirmed = [h for h in chosen if _is_confirmed(h)]
         corroborated = tuple(_corroborate(confirmed))
-        self.incidents.advance(confirmed, self.index, reserved, now)
-        yield None
+        yield from self.incidents.advance(confirmed, self.index, reserved, now)
         spared = self._spared(now)
         incidents = []
         for number, episode in enumerate(self.incidents.open.values(), 1):
             incidents.append(self._incident(episode, spared))
-            if number % 50 == 0:
+            if number % 10 == 0:
                 yield None
         self._written = {i.id: self._written[i.id] for i in incidents}
         yield Evaluation(

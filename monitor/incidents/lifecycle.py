@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -11,7 +11,7 @@ from monitor.incidents import scoring
 from monitor.incidents.evidence_index import EvidenceIndex
 from monitor.incidents.fault_model import Hypothesis, Mode
 from monitor.incidents.observation import Track
-from monitor.incidents.selection import Identity
+from monitor.incidents.selection import SLICE, Identity
 from monitor.model.incident import Incident
 
 RECURRENCE = 1800.0
@@ -84,23 +84,29 @@ class Incidents:
         index: EvidenceIndex,
         reserved: Container[str],
         now: float,
-    ) -> None:
-        """Carry the incidents on with the hypotheses that hold at ``now`` (Unix seconds)."""
+    ) -> Iterator[None]:
+        """Carry the incidents on with the hypotheses that hold at ``now`` (Unix seconds). Yields
+        at points at which to pause."""
         heirs = self._heirs(chosen)
+        yield
         going_on: dict[str, Episode] = {}
-        for found in chosen:
+        for number, found in enumerate(chosen, 1):
             episode = heirs.get(id(found)) or self._come_back(found, now)
             if episode is None:
                 episode = self._begin(found, now, going_on)
             self._continue(episode, found, index, reserved)
             going_on[episode.id] = episode
+            if number % SLICE == 0:
+                yield
+        claimed = {name for episode in going_on.values() for name in episode.members}
         for episode in self.open.values():
-            if episode.id not in going_on:
-                claimed = {name for other in going_on.values() for name in other.members}
-                if self._lingers(episode, index, reserved, claimed):
-                    going_on[episode.id] = episode
-                else:
-                    self._close(episode, index, now)
+            if episode.id in going_on:
+                continue
+            if self._lingers(episode, index, reserved, claimed):
+                going_on[episode.id] = episode
+                claimed |= episode.members
+            else:
+                self._close(episode, now)
         self.open = going_on
 
     def _heirs(self, chosen: Sequence[Hypothesis]) -> dict[int, Episode]:
@@ -143,8 +149,9 @@ class Incidents:
         text = "|".join((*found.identity, f"{started:.3f}"))
         texts = (f"{text}|{number}".encode("utf-8", "replace") for number in count())
         ids = (hashlib.blake2b(text, digest_size=6).hexdigest() for text in texts)
-        taken = {e.id for e in self._closed.values()} | self.open.keys() | self._restored.keys()
-        name = next(x for x in ids if x not in taken and x not in going_on)
+        closed = {episode.id for episode in self._closed.values()}
+        places = (closed, self.open, self._restored, going_on)
+        name = next(x for x in ids if not any(x in taken for taken in places))
         return Episode(name, found, started, set(), [started])
 
     def _restored_by(self, found: Hypothesis) -> Incident | None:
@@ -207,7 +214,7 @@ class Incidents:
         episode.works = works
         return True
 
-    def _close(self, episode: Episode, index: EvidenceIndex, now: float) -> None:
+    def _close(self, episode: Episode, now: float) -> None:
         episode.ended_at = now
         episode.recovering_at = None
         self._closed[episode.identity] = episode
@@ -228,18 +235,18 @@ def _clear(episode: Episode, index: EvidenceIndex, now: float) -> set[str]:
 
 
 def _note_recovery(episode: Episode, index: EvidenceIndex) -> None:
-    """Set the time at which the first member worked again."""
-    times = [
-        track.recovered_at
-        for name in episode.members
-        if (track := index.tracks.get(name)) is not None
-        and not track.bad
-        and track.recovered_at > episode.started_at
-    ]
-    if times:
-        first = min(times)
-        if episode.recovering_at is None or first > episode.recovering_at:
-            episode.recovering_at = first
+    """Set the time at which the first member worked again. What a shared fault explains counts no
+    longer for a member that has recovered: it does not fail on its own, too."""
+    first = None
+    for name in episode.members:
+        track = index.tracks.get(name)
+        if track is None or track.bad or track.recovered_at <= episode.started_at:
+            continue
+        if not episode.hypothesis.model.alone:
+            track.cleared_at = max(track.cleared_at, track.recovered_at)
+        first = track.recovered_at if first is None else min(first, track.recovered_at)
+    if first is not None and (episode.recovering_at is None or first > episode.recovering_at):
+        episode.recovering_at = first
 
 
 def _pending(episode: Episode, index: EvidenceIndex, since: float) -> set[str]:

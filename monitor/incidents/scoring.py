@@ -170,10 +170,9 @@ def _hit(
     index: EvidenceIndex, element: Element, reserved: Collection[str], now: float
 ) -> list[tuple[Track, float]]:
     """Return the targets with bad results in an element, each with the time of the first."""
-    members = index.members.get(element, {})
     found = []
-    for name, track in index.troubled.items():
-        if name not in members or name in reserved:
+    for name, track in index.members.get(element, {}).items():
+        if not track.failures or name in reserved:
             continue
         for o in track.window:
             if _counts_for(track, o.at, now) and o.exposures.get(element):

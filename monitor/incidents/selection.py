@@ -37,10 +37,13 @@ def candidates(
             yield None
         elements.update((e, None) for e in _elements(index, track) if _wanted(index, e, alone))
     for number, element in enumerate(elements):
-        if number % SLICE == 0:
+        wide = len(index.members.get(element, ())) > SLICE
+        if wide or number % SLICE == 0:
             yield None
         if element in index.bad:
             yield from scoring.total(index, element, reserved)
+        if wide:
+            yield None
         if Mode.PARTIAL in index.models[element[0]].modes:
             going_on = (*element, scoring.PARTIAL_PART) in favored
             yield scoring.partial(index, element, reserved, now, going_on=going_on)
@@ -73,10 +76,8 @@ def choose(
                 yield None
             elif (value := _value(found, favored)) > 0 or alone:
                 heapq.heappush(heap, (-value, next(order), found))
-        for number, found in enumerate(_best_first(heap, order, claimed, favored, alone), 1):
-            yield found
-            if number % SLICE == 0:
-                yield None
+        yield None
+        yield from _best_first(heap, order, claimed, favored, alone)
 
 
 def _best_first(
@@ -85,10 +86,14 @@ def _best_first(
     claimed: set[str],
     favored: Collection[Identity],
     alone: bool,
-) -> Iterator[Hypothesis]:
+) -> Iterator[Hypothesis | None]:
     """Yield the best hypothesis of what is left, again and again; ``claimed`` grows by the
-    targets that each explains."""
-    while heap:
+    targets that each explains. None at points at which to pause."""
+    for turn in count(1):
+        if not heap:
+            return
+        if turn % SLICE == 0:
+            yield None
         _, _, found = heapq.heappop(heap)
         left = scoring.narrowed(found, claimed)
         if left is None:

@@ -128,6 +128,8 @@ def incident_view(incident: Incident) -> dict[str, object]:
         "detail": incident.detail,
         "remediation": incident.remediation,
         "evidence": dict(incident.evidence),
+        "intermittent": incident.intermittent,
+        "confidence": incident.confidence,
     }
 
 

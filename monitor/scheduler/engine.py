@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 from monitor.common.rate_limit import TokenBucket
 from monitor.diagnosis.causes import diagnose
-from monitor.incidents.followup_plan import FollowUp, Rival
+from monitor.incidents.followup_plan import FollowUp, Outcome, Rival
 from monitor.model.diagnosis import Diagnosis
+from monitor.model.path import FlowTest
 from monitor.model.probe_result import Failure, FailureKind, Phase, ProbeResult
 from monitor.model.settings import ScheduleSettings, Settings
 from monitor.model.target import ProxyChoice, ProxyUse, Target
 from monitor.net.aws.credentials import AwsCredentials
 from monitor.net.clock import Clock, SystemClock
 from monitor.net.dns.resolver import DnsResolver
+from monitor.net.path.flows import probe_flows
+from monitor.net.path.hop import Destination
 from monitor.net.proxy.paths import ProxySelector
 from monitor.net.sockets.trust_store import TrustStore
 from monitor.probes import Probe, prober
@@ -77,6 +80,10 @@ def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession()
 
 
+FOLLOW_UP_FLOWS = 8
+"""Source ports that a follow-up probe connects from, each twice: 16 connections."""
+
+
 class Engine:
     """Measures targets: bounds how many probes are in flight and how many start per second."""
 
@@ -112,9 +119,26 @@ class Engine:
             failed = replace(failed, starvation=probe_result.starvation)
             return failed, diagnose(target, failed)
 
-    async def follow_up(self, follow_up: FollowUp) -> ProbeResult:
+    async def follow_up(self, follow_up: FollowUp) -> Outcome:
         """Run a follow-up probe within the same limits. Raises nothing except cancellation."""
+        if follow_up.rival is Rival.FLOWS:
+            return await self._flows(follow_up.target)
         return await self._bounded(*_as_follow_up(follow_up, self.probe_context))
+
+    async def _flows(self, target: Target) -> FlowTest:
+        """Connect from chosen source ports, each twice; the connections count as started."""
+        loop = asyncio.get_running_loop()
+        destination = Destination(target.address or target.host, target.dial_port)
+        async with self._places:
+            wait = max(self._starts.reserve(loop.time()) for _ in range(2 * FOLLOW_UP_FLOWS))
+            if wait:
+                await asyncio.sleep(wait)
+            return await probe_flows(
+                destination,
+                self.probe_context.random,
+                count=FOLLOW_UP_FLOWS,
+                within=target.timeout,
+            )
 
     async def _bounded(
         self, target: Target, probe_context: ProbeContext, probe: Probe | None = None

@@ -11,7 +11,7 @@ from monitor.diagnosis.clock import estimate
 from monitor.health import redundancy
 from monitor.health.machine import Health, calm, confirm
 from monitor.health.status import TargetStatus
-from monitor.incidents.followup_plan import FollowUp
+from monitor.incidents.followup_plan import FollowUp, Outcome
 from monitor.incidents.followup_runner import FollowUpRunner
 from monitor.incidents.imposed import imposed, released
 from monitor.incidents.incident_log import awaiting, updated_incident_log
@@ -20,11 +20,11 @@ from monitor.incidents.starved_host import starved_host
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Incident
-from monitor.model.probe_result import ProbeResult
 from monitor.model.starvation import HostStarvation
 from monitor.model.state import State
 from monitor.net.clock import Clock
 from monitor.state.events import (
+    Event,
     Events,
     incident_explained,
     incidents_changed,
@@ -42,6 +42,9 @@ after every result; when 2,000 targets fail at once, about twice a second."""
 SLICE = 0.005
 """Time for which the event loop is held at once: 5 ms. The rest is done in later slices."""
 
+EVENTS_PER_STEP = 20
+"""Events published before other work may run: 20, about 2 ms."""
+
 CLOCK_PAUSE = 0.0025
 """Interval at which the host's clock is estimated from the results: 2.5 ms per target."""
 
@@ -54,7 +57,7 @@ class IncidentTracker:
         store: StateStore,
         events: Events,
         clock: Clock,
-        run_follow_up: Callable[[FollowUp], Coroutine[Any, Any, ProbeResult]],
+        run_follow_up: Callable[[FollowUp], Coroutine[Any, Any, Outcome]],
         *,
         guard: Guard | None = None,
     ) -> None:
@@ -64,7 +67,7 @@ class IncidentTracker:
         self._clock = clock
         self._engine = EvidenceEngine()
         self._restored = False
-        self._steps: Iterator[Evaluation | None] | None = None
+        self._steps: Iterator[None] | None = None
         self._timer: asyncio.Handle | None = None
         self._not_before = self._clock_due = -math.inf
         self._spent = 0.0
@@ -85,7 +88,8 @@ class IncidentTracker:
     def evaluate(self) -> None:
         """Judge the evidence now, in one go."""
         self._stop()
-        self._finish(self._engine.evaluate(self._clock.time()))
+        for _ in self._evaluation():
+            pass
 
     def take_in(self, status: TargetStatus, diagnosis: Diagnosis) -> None:
         """Take in the newest result of a status, with the diagnosis of the result itself."""
@@ -133,78 +137,91 @@ class IncidentTracker:
 
     def _judge(self, begun: float) -> None:
         loop = asyncio.get_running_loop()
-        if self._steps is None:
-            self._wanted = False
-            self._spent = 0.0
-            self._steps = self._engine.steps(self._clock.time())
-        steps, self._steps = self._steps, None
-        for evaluation in steps:
-            if evaluation is not None:
-                self._finish(evaluation)
-                return
+        steps = self._steps
+        if steps is None:
+            self._wanted, self._spent = False, 0.0
+            steps = self._evaluation()
+        self._steps = None
+        for _ in steps:
             if loop.time() - begun >= SLICE:
                 self._steps = steps
                 return
+
+    def _evaluation(self) -> Iterator[None]:
+        """Judge the evidence and publish what it amounts to; yields at points at which to pause."""
+        for evaluation in self._engine.steps(self._clock.time()):
+            yield
+            if evaluation is not None:
+                for number, event in enumerate(self._finish(evaluation), 1):
+                    self._events.publish(event)
+                    if number % EVENTS_PER_STEP == 0:
+                        yield
 
     def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._steps = None
 
-    def _finish(self, evaluation: Evaluation) -> None:
-        """Publish what the evidence amounts to: states first, then incidents."""
+    def _finish(self, evaluation: Evaluation) -> list[Event]:
+        """Store what the evidence amounts to, states and incidents at once so that readers never
+        see them contradict each other, and return the events."""
         now = self._clock.time()
-        before = self._store.incidents
-        self._settle_states(evaluation, now)
+        before, events = self._store.incidents, list[Event]()
+        self._settle_states(evaluation, now, events)
         statuses = tuple(self._store.statuses.values())
         incidents = self.follow_ups.consider(evaluation.incidents, statuses)
-        self._impose_states(evaluation.states, incidents, now)
+        self._impose_states(evaluation.states, incidents, now, events)
         if others := tuple(i for i in before if i.cause is not Cause.STARVED_HOST):
             incidents += awaiting(others, incidents, [s.target.id for s in statuses if _awaits(s)])
         incidents = (*starved_host(self._store.starvation, before), *incidents)
         if any(incident.cause is Cause.CLOCK_SKEW for incident in incidents):
             self._estimate_clock()
         if incidents != before:
-            self._events.publish(*incidents_changed(before, incidents, now))
+            events += incidents_changed(before, incidents, now)
             self._store.incidents = incidents
             log = updated_incident_log(self._store.incident_log, incidents, now)
             self._store.incident_log = log
-        for incident in incidents:
-            if incident.id in self._explained:
-                self._events.publish(incident_explained(incident, now))
+        events += [incident_explained(i, now) for i in incidents if i.id in self._explained]
         self._explained.clear()
+        return events
 
-    def _settle_states(self, evaluation: Evaluation, now: float) -> None:
+    def _settle_states(self, evaluation: Evaluation, now: float, events: list[Event]) -> None:
         """Confirm what several targets show together, and calm what failed in part till now."""
         for name in evaluation.corroborated:
             status = self._store.statuses.get(name)
             if status is not None and status.diagnosis is not None and status.cause is not None:
-                self._change(status, confirm(status.health, status.diagnosis, now), now)
+                self._change(status, confirm(status.health, status.diagnosis, now), now, events)
         for name in evaluation.calmed:
             if (status := self._store.statuses.get(name)) is not None:
-                self._change(status, calm(status.health, now), now)
+                self._change(status, calm(status.health, now), now, events)
 
     def _impose_states(
-        self, states: Mapping[str, State], incidents: tuple[Incident, ...], now: float
+        self,
+        states: Mapping[str, State],
+        incidents: tuple[Incident, ...],
+        now: float,
+        events: list[Event],
     ) -> None:
         """Give the targets the states that only their incidents show, and take these back."""
         owners = {name: i for i in incidents for name in i.affected} if states else {}
         for name in self._imposed - states.keys():
             if (status := self._store.statuses.get(name)) is not None:
                 health, status.diagnosis = released(status, now)
-                self._change(status, health, now)
+                self._change(status, health, now, events)
         for name, state in states.items():
             status, incident = self._store.statuses.get(name), owners.get(name)
             if status is not None and incident is not None:
                 health, status.diagnosis = imposed(status, state, incident, now)
-                self._change(status, health, now)
+                self._change(status, health, now, events)
         self._imposed = set(states)
 
-    def _change(self, status: TargetStatus, health: Health, now: float) -> None:
+    def _change(
+        self, status: TargetStatus, health: Health, now: float, events: list[Event]
+    ) -> None:
         before, status.health = status.state, health
         self._engine.settle(status.target.id, health)
         if status.state is not before and status.diagnosis is not None:
-            self._events.publish(state_changed(status, status.diagnosis, now))
+            events.append(state_changed(status, status.diagnosis, now))
 
     def _estimate_clock(self) -> None:
         statuses = self._store.statuses.values()

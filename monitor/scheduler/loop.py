@@ -18,8 +18,7 @@ import structlog
 from monitor.common.rate_limit import MinInterval, TokenBucket
 from monitor.health.machine import Health
 from monitor.health.status import TargetStatus
-from monitor.incidents.followup_plan import FollowUp
-from monitor.model.probe_result import ProbeResult
+from monitor.incidents.followup_plan import FollowUp, Outcome
 from monitor.model.starvation import HostStarvation
 from monitor.model.state import State
 from monitor.model.target import Target
@@ -272,7 +271,7 @@ class ProbeLoop:
             self._changed.set()
         return outcome
 
-    async def _run_follow_up(self, follow_up: FollowUp) -> ProbeResult:
+    async def _run_follow_up(self, follow_up: FollowUp) -> Outcome:
         return await self.engine.follow_up(follow_up)  # a reload may have replaced the engine
 
     def _set_due(self, status: TargetStatus, begun: float, now: float) -> None:

@@ -86,7 +86,7 @@ def test_a_silent_hello_is_also_tried_in_small_segments():
 @pytest.mark.parametrize(
     ("cause", "names", "expected"),
     [
-        (Cause.TCP_TIMEOUT, ("app",), [Q.OTHER_ADDRESS, Q.SAME_PORT]),
+        (Cause.TCP_TIMEOUT, ("app",), [Q.FLOWS, Q.OTHER_ADDRESS, Q.SAME_PORT]),
         (Cause.UDP_NO_REPLY, ("lh-us-udp",), [Q.TCP]),
         (Cause.DNS_NXDOMAIN, ("app",), [Q.OTHER_SERVER]),
         (Cause.HTTP_STATUS, ("app",), []),
@@ -139,7 +139,7 @@ def test_looks_are_few_and_go_only_where_the_configuration_points(failing: dict[
     addresses = {a for s in statuses for a in s.probe_result.resolution.addresses} | {None}
     for incident in correlate(statuses, (), 110.0):
         follow_ups = follow_ups_for(incident, statuses)
-        assert len(follow_ups) <= 5
+        assert len(follow_ups) <= 6
         for follow_up in follow_ups:
             assert follow_up.target.host in hosts
             assert follow_up.target.endpoint.query in hosts | {""}

@@ -33,6 +33,8 @@ PROXY_CAUSES = frozenset(c for c in Cause if c.record.cause_class is CauseClass.
 _TUNNEL_PHASES = frozenset({Phase.PROXY, Phase.TLS})
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d+")
 AWS_GROUP = "aws_api"
+REDIRECTS_GROUP = "redirects"
+"""Group of the hosts that other targets redirect to."""
 
 
 class Proxy(FaultModel):
@@ -161,18 +163,21 @@ class Portal(FaultModel):
     def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
         if evidence.redirect and site(evidence.redirect) != site(evidence.target.host):
             yield evidence.redirect, True
+        elif evidence.target.group == REDIRECTS_GROUP and not evidence.ok:
+            yield evidence.target.host, True
 
     def admits(self, found: Hypothesis, working: Working) -> bool:
-        own = {t.target.host for t in found.failing}
-        return found.key not in own and len(domains(found.failing)) >= 3
+        services = [t for t in found.failing if t.target.host != found.key]
+        return len(domains(services)) >= 3
 
     def cause(self, found: Hypothesis) -> Cause:
         return C.HTTP_BLOCKED_PAGE
 
     def detail(self, found: Hypothesis, working: Working) -> str:
+        services = [t for t in found.failing if t.target.host != found.key]
         return (
-            f"{len(hosts_of(found.failing))} unrelated hosts all redirect to {found.key}: a login "
-            f"page in the network answers for {names(found.failing)}."
+            f"{len(hosts_of(services))} unrelated hosts all redirect to {found.key}: a login page "
+            f"in the network answers for {names(services)}."
         )
 
     def remediation(self, found: Hypothesis) -> str:
@@ -202,7 +207,7 @@ class EndpointFault(FaultModel):
         diagnosis = _said(found)
         if diagnosis is None:
             return f"{found.key} is not reachable."
-        return diagnosis.detail
+        return f"{diagnosis.detail}{_so_far(found)}"
 
     def remediation(self, found: Hypothesis) -> str:
         diagnosis = _said(found)
@@ -234,6 +239,15 @@ class FlakyEndpoint(FaultModel):
             "Ask the endpoint's owner whether one server behind a load balancer is broken; also "
             "check NAT port exhaustion to this destination (ErrorPortAllocation)."
         )
+
+
+def _so_far(found: Hypothesis) -> str:
+    """Say how many of the last probes failed, if some of them worked since the first failure."""
+    window = sorted((o.at, o.evidence.ok) for t in found.failing for o in t.window)
+    since = [ok for _, ok in window][next((n for n, (_, ok) in enumerate(window) if not ok), 0) :]
+    if True not in since:
+        return ""
+    return f" {since.count(False)} of the last {len(since)} probes failed."
 
 
 def _said(found: Hypothesis) -> Diagnosis | None:
