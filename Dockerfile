@@ -28,7 +28,7 @@ RUN /tools/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /whe
 FROM ${BASE}
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="egress-monitor" \
-      org.opencontainers.image.description="Says which egress of an Ona runner's subnet broke, where, and why" \
+      org.opencontainers.image.description="Reports which egress of an Ona runner's subnet broke, where, and why" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /opt/egress-monitor /opt/egress-monitor
@@ -38,7 +38,7 @@ ENV PATH=/opt/egress-monitor/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONOPTIMIZE=2 \
     PYTHONUNBUFFERED=1
 # Python's own library comes without bytecode of this level, in official images without any:
-# every start, each health check's too, would compile it anew.
+# every start, each health check's too, would compile it again.
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash \
         -x '/(ensurepip|idlelib|lib2to3|site-packages|test|tkinter|turtledemo)/' \
         "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"

@@ -7,7 +7,7 @@ BIN := .venv/bin
 
 .PHONY: help venv demo run test lint types format simulate lab lab-fault lab-report lab-calm soak bench dashboards alerts reference oracles lock audit sbom image clean dev packages peers
 
-help: ## Say what can be made
+help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: ## Make .venv with the monitor in it
@@ -42,7 +42,7 @@ lab: dev packages ## Start the monitor in a small internet that can be broken (r
 lab-fault: dev ## Break that internet (NAME=...; without it: repair it and list the names)
 	@$(BIN)/python -m tests.lab fault $(NAME)
 
-lab-report: dev packages ## Break it in every way and say what the monitor named (root)
+lab-report: dev packages ## Break it in every way and report what the monitor names (root)
 	@$(BIN)/python -m tests.lab report $(NAME) $(ARGS)
 
 lab-calm: dev packages ## Show that lost packets and jitter alone raise no incident (root)
@@ -54,13 +54,13 @@ soak: dev ## Run a daemon for 10 minutes among faults and attacks (ARGS="--minut
 bench: dev packages ## Compare what a probe costs with other probers
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-dashboards: dev ## Write the Grafana dashboards anew from their code
+dashboards: dev ## Write the Grafana dashboards from their code
 	@$(BIN)/python -m dashboards
 
-alerts: dev ## Write the alerting rules and docs/alerts.md anew from their code
+alerts: dev ## Write the alerting rules and docs/alerts.md from their code
 	@$(BIN)/python -m alerts
 
-reference: dev ## Write the references in docs/ anew from the code
+reference: dev ## Write the generated references in docs/
 	@$(BIN)/python -m docs.reference
 
 oracles: dev ## Record what Go makes of the tests' inputs again (needs go; ARGS=http for one)
