@@ -7,16 +7,12 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from monitor.common import identifiers
 from monitor.model.identity import FARGATE, Identity
 from monitor.model.settings import Settings
 from monitor.net.aws import imds as imds_wire
-from monitor.net.aws.metadata_http import fetch
-
-if TYPE_CHECKING:
-    import aiohttp
+from monitor.net.aws.metadata_http import MetadataStatusError, fetch
 
 _TIMEOUT = 2.0
 """Seconds for one try at one service, all its requests together."""
@@ -75,25 +71,19 @@ async def discover(settings: Settings, environ: Mapping[str, str]) -> Identity:
     """
     if not settings.metadata.discover_identity:
         return Identity()
-    import aiohttp  # noqa: PLC0415 - the probers do without it
-
     found = from_environment(settings, environ)
-    async with aiohttp.ClientSession(auto_decompress=False) as session:
-        if task_metadata := environ.get("ECS_CONTAINER_METADATA_URI_V4"):
-            found = merge(found, await _patiently(_from_task, session, task_metadata))
-        if found.launch_type != FARGATE:
-            told = await _patiently(_from_instance, session, settings.metadata.endpoint)
-            found = merge(found, told)
+    if task_metadata := environ.get("ECS_CONTAINER_METADATA_URI_V4"):
+        found = merge(found, await _patiently(_from_task, task_metadata))
+    if found.launch_type != FARGATE:
+        found = merge(found, await _patiently(_from_instance, settings.metadata.endpoint))
     return found
 
 
 async def _patiently(
-    question: Callable[[aiohttp.ClientSession, str], Awaitable[Identity]],
-    session: aiohttp.ClientSession,
+    question: Callable[[str], Awaitable[Identity]],
     url: str,
 ) -> Identity:
     """Put the question, again while the service is not there yet; a refusal is an answer."""
-    import aiohttp  # noqa: PLC0415
     from tenacity import (  # noqa: PLC0415 - needed once in the daemon's life
         AsyncRetrying,
         retry_if_exception,
@@ -103,12 +93,12 @@ async def _patiently(
 
     async def ask() -> Identity:
         async with asyncio.timeout(_TIMEOUT):
-            return await question(session, url)
+            return await question(url)
 
     def may_pass(error: BaseException) -> bool:
-        if isinstance(error, aiohttp.ClientResponseError):
+        if isinstance(error, MetadataStatusError):
             return error.status >= 500 or error.status == 429
-        return isinstance(error, (aiohttp.ClientConnectionError, OSError))
+        return isinstance(error, OSError)
 
     retrying = AsyncRetrying(
         stop=stop_after_attempt(_TRIES),
@@ -118,15 +108,15 @@ async def _patiently(
     )
     try:
         found: Identity = await retrying(ask)
-    except (aiohttp.ClientError, OSError, ValueError):
+    except (OSError, ValueError):
         return Identity()
     return found
 
 
-async def _from_task(session: aiohttp.ClientSession, uri: str) -> Identity:
+async def _from_task(uri: str) -> Identity:
     """Read the task metadata endpoint, version 4 (Amazon ECS developer guide, "Amazon ECS
     task metadata V4 JSON response")."""
-    task = imds_wire.json_object(await fetch(session, "GET", f"{uri}/task"))
+    task = imds_wire.json_object(await fetch("GET", f"{uri}/task"))
     arn = _TASK_ARN.match(str(task.get("TaskARN", "")))
     return _validated(
         **(arn.groupdict() if arn else {}),
@@ -136,32 +126,27 @@ async def _from_task(session: aiohttp.ClientSession, uri: str) -> Identity:
     )
 
 
-async def _from_instance(session: aiohttp.ClientSession, endpoint: str) -> Identity:
+async def _from_instance(endpoint: str) -> Identity:
     """Read instance metadata, version 2."""
     base = endpoint.rstrip("/")
-    token = await fetch(session, "PUT", base + imds_wire.TOKEN_PATH, imds_wire.TOKEN_REQUEST)
+    token = await fetch("PUT", base + imds_wire.TOKEN_PATH, imds_wire.TOKEN_REQUEST)
     headers = imds_wire.token_headers(token)
-    document = imds_wire.json_object(
-        await fetch(session, "GET", base + imds_wire.DOCUMENT_PATH, headers)
-    )
+    document = imds_wire.json_object(await fetch("GET", base + imds_wire.DOCUMENT_PATH, headers))
     found = _validated(
         region=document.get("region"),
         availability_zone=document.get("availabilityZone"),
         account_id=document.get("accountId"),
         instance_id=document.get("instanceId"),
     )
-    return merge(found, await _from_interface(session, base, headers))
+    return merge(found, await _from_interface(base, headers))
 
 
-async def _from_interface(
-    session: aiohttp.ClientSession, base: str, headers: Mapping[str, str]
-) -> Identity:
+async def _from_interface(base: str, headers: Mapping[str, str]) -> Identity:
     """Ask which network the first interface is in. Emulators may not know: that is no
     reason to doubt the rest."""
-    import aiohttp  # noqa: PLC0415
 
     async def ask(path: str) -> str:
-        return (await fetch(session, "GET", base + path, headers)).decode("ascii").strip()
+        return (await fetch("GET", base + path, headers)).decode("ascii").strip()
 
     try:
         mac = await ask(imds_wire.MAC_PATH)
@@ -171,7 +156,7 @@ async def _from_interface(
             vpc_id=await ask(imds_wire.interface_path(mac, "vpc-id")),
             subnet_id=await ask(imds_wire.interface_path(mac, "subnet-id")),
         )
-    except (aiohttp.ClientResponseError, ValueError):
+    except ValueError:
         return Identity()
 
 

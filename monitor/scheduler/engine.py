@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING
 
 from monitor.common.rate_limit import TokenBucket
 from monitor.diagnosis.causes import diagnose
@@ -29,9 +28,6 @@ from monitor.scheduler.evidence import redacted, without_secrets
 from monitor.scheduler.loop_lag import LagMeter
 from monitor.state.guard import Guard
 from monitor.state.self_metrics import GuardedPart, SelfMetrics
-
-if TYPE_CHECKING:
-    import aiohttp
 
 GRACE = 2.0
 """Time that a prober may take beyond its deadline before it is cancelled as hung: 2 s, not counting
@@ -68,16 +64,9 @@ def make_probe_context(
         aws=AwsCredentials(
             environ,
             settings.metadata.endpoint,
-            open_session=_session,
             time=clock.time,
         ),
     )
-
-
-def _session() -> aiohttp.ClientSession:
-    import aiohttp  # noqa: PLC0415 - the probers do without it
-
-    return aiohttp.ClientSession()
 
 
 FOLLOW_UP_FLOWS = 8

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import aiohttp
 import pytest
 
 from monitor.catalog import load_catalog
@@ -38,9 +37,7 @@ AMIS = [row for row in load_catalog() if row.group == "ami_access"]
 
 
 def credentials(environ: dict[str, str], endpoint: str = "http://127.0.0.1:9") -> AwsCredentials:
-    return AwsCredentials(
-        environ, endpoint, open_session=aiohttp.ClientSession, time=lambda: 1_800_000_000.0
-    )
+    return AwsCredentials(environ, endpoint, time=lambda: 1_800_000_000.0)
 
 
 def ami(port: int, query: str = AMIS[0].query, *, timeout: float = 5.0) -> Target:

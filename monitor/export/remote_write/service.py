@@ -253,7 +253,6 @@ class RemoteWrite:
         return self._probe_context
 
     def _aws(self) -> AwsCredentials:
-        import aiohttp  # noqa: PLC0415
 
         from monitor.net.aws.credentials import AwsCredentials  # noqa: PLC0415
 
@@ -261,7 +260,6 @@ class RemoteWrite:
         return AwsCredentials(
             self._environ,
             self._settings.metadata.endpoint,
-            open_session=aiohttp.ClientSession,
             time=self._clock.time,
         )
 

@@ -14,7 +14,6 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from monitor.model.secret import Secret
@@ -22,9 +21,6 @@ from monitor.net.aws import imds as imds_wire
 from monitor.net.aws.metadata_http import fetch
 from monitor.net.aws.profiles import SdkCredentials, is_named
 from monitor.net.aws.sigv4 import Credentials
-
-if TYPE_CHECKING:
-    import aiohttp
 
 _CONTAINER_HOST = "http://169.254.170.2"
 _CONTAINER_ADDRESSES = frozenset({"169.254.170.2", "169.254.170.23", "fd00:ec2::23"})
@@ -49,8 +45,7 @@ class NoCredentialsError(Exception):
 class AwsCredentials:
     """The credentials of this process, found once and replaced before they end.
 
-    ``open_session`` makes the client session for one look at a metadata service; it must
-    use no proxy. ``time`` gives Unix seconds.
+    ``time`` returns Unix seconds.
     """
 
     def __init__(
@@ -58,12 +53,10 @@ class AwsCredentials:
         environ: Mapping[str, str],
         metadata_endpoint: str,
         *,
-        open_session: Callable[[], aiohttp.ClientSession],
         time: Callable[[], float],
     ) -> None:
         self._environ = environ
         self._metadata_endpoint = metadata_endpoint.rstrip("/")
-        self._open_session = open_session
         self._time = time
         self._sdk = SdkCredentials()
         self._known: Credentials | None = None
@@ -104,16 +97,14 @@ class AwsCredentials:
                     return found
             except ImportError:
                 hint = ', and for profiles and web identities the extra "aws" is not installed'
-        import aiohttp  # noqa: PLC0415 - static credentials do without it
-
         container = container_url(self._environ)
         where = "container" if container else "instance metadata"
         try:
-            async with asyncio.timeout(_TIMEOUT), self._open_session() as session:
+            async with asyncio.timeout(_TIMEOUT):
                 if container:
-                    return await self._from_container(session, container)
-                return await self._from_instance(session)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+                    return await self._from_container(container)
+                return await self._from_instance()
+        except (OSError, ValueError) as error:
             # Named by its class: an exception's text may hold what was sent.
             raise NoCredentialsError(
                 f"no credentials in the environment, none from {where} "
@@ -129,23 +120,23 @@ class AwsCredentials:
         except Exception as error:  # noqa: BLE001 - botocore has dozens
             raise NoCredentialsError(f"none from the AWS SDK ({type(error).__name__})") from None
 
-    async def _from_container(self, session: aiohttp.ClientSession, url: str) -> Credentials:
+    async def _from_container(self, url: str) -> Credentials:
         token = self._environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
         if file := self._environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"):
             token = (await asyncio.to_thread(Path(file).read_text, "utf-8")).strip()
         headers = {"Authorization": token} if token else {}
-        return parse_credentials(await fetch(session, "GET", url, headers))
+        return parse_credentials(await fetch("GET", url, headers))
 
-    async def _from_instance(self, session: aiohttp.ClientSession) -> Credentials:
+    async def _from_instance(self) -> Credentials:
         base = self._metadata_endpoint
-        token = await fetch(session, "PUT", base + imds_wire.TOKEN_PATH, imds_wire.TOKEN_REQUEST)
+        token = await fetch("PUT", base + imds_wire.TOKEN_PATH, imds_wire.TOKEN_REQUEST)
         headers = imds_wire.token_headers(token)
-        names = (await fetch(session, "GET", base + _ROLE_PATH, headers)).decode("utf-8")
+        names = (await fetch("GET", base + _ROLE_PATH, headers)).decode("utf-8")
         role = names.partition("\n")[0].strip()
         if not role:
             raise ValueError("the instance has no role")
         url = base + _ROLE_PATH + quote(role, safe="")
-        return parse_credentials(await fetch(session, "GET", url, headers))
+        return parse_credentials(await fetch("GET", url, headers))
 
 
 def from_environment(environ: Mapping[str, str]) -> Credentials | None:

@@ -137,7 +137,6 @@ async def test_user_password_headers_and_query_are_sent(tmp_path: Path) -> None:
 
 
 async def test_requests_are_signed_for_amazon_managed_prometheus() -> None:
-    import aiohttp
 
     environ = {
         "AWS_ACCESS_KEY_ID": "AKID",
@@ -145,9 +144,7 @@ async def test_requests_are_signed_for_amazon_managed_prometheus() -> None:
         "AWS_SESSION_TOKEN": "t0ken",
     }
     clock = SystemClock()
-    aws = AwsCredentials(
-        environ, "http://127.0.0.1:1", open_session=aiohttp.ClientSession, time=clock.time
-    )
+    aws = AwsCredentials(environ, "http://127.0.0.1:1", time=clock.time)
     changes = {"sigv4_region": "eu-central-1"}
     async with receiver() as (receives, url), delivering(url, aws=aws, **changes) as (d, _):
         await d.deliver(some())

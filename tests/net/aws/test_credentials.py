@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -73,7 +72,7 @@ async def chain(
         base = f"http://127.0.0.1:{server.port}"
         given = {name: value.format(base=base) for name, value in (environ or {}).items()}
         yield (
-            AwsCredentials(given, base, open_session=aiohttp.ClientSession, time=time),
+            AwsCredentials(given, base, time=time),
             service,
             time,
         )

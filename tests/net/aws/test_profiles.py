@@ -7,7 +7,6 @@ import sys
 import threading
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from monitor.net.aws.credentials import AwsCredentials, NoCredentialsError
@@ -20,7 +19,7 @@ SECRET = "a-s3cret-of-a-profile"
 
 def credentials(environ: dict[str, str]) -> AwsCredentials:
     nowhere = f"http://127.0.0.1:{free_port()}"
-    return AwsCredentials(environ, nowhere, open_session=aiohttp.ClientSession, time=lambda: NOW)
+    return AwsCredentials(environ, nowhere, time=lambda: NOW)
 
 
 @pytest.fixture
