@@ -125,7 +125,8 @@ def monitor(internet: Internet, config: Path) -> Iterator[subprocess.Popen[bytes
     port = int(internet.url("").rpartition(":")[2])
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "EGRESS_"))}
     log = internet.folder / "monitor.log"
-    with running(command, log, lambda: accepts(port), env=environ) as process:
+    with running(command, log, env=environ) as process:
+        wait_until(lambda: accepts(port), "the monitor listens", 60)
         yield process
 
 
@@ -291,7 +292,9 @@ def changes(folder: Path) -> None:
                         flush=True,
                     )
                     time.sleep(5)
-    with scripted() as (strict, port), whole_internet(folder / "b") as internet:
+    second = folder / "second"
+    second.mkdir()
+    with scripted() as (strict, port), whole_internet(second) as internet:
         for status in (403, 404, 422, 500):
             strict.rule = lambda _, status=status: web.Response(status=status)  # type: ignore[misc]
             config = configure(internet, folder / f"state-{status}", "2s", strict=port)
