@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.catalog import build_targets
@@ -394,6 +394,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(names), values), st.dictionaries(st.text(), st.text()))
 def test_rubbish_is_problems_and_never_a_crash(
     document: dict[str, object], variables: dict[str, str]

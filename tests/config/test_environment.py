@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 
 from monitor.config import load_settings
+from monitor.config.environment import variable
+from monitor.config.keys import TABLES
 from monitor.config.source import ConfigSource
 from monitor.model.secret import Secret
-from monitor.model.settings import ConfigError, Settings
+from monitor.model.settings import ConfigError, Problem, Settings
 
 PREFIX = "EGRESS_MONITOR_"
 
@@ -219,3 +224,28 @@ def test_a_secret_in_the_place_of_a_path_is_not_waited_for() -> None:
             ConfigSource("text", text='[web]\ntoken_file = "hunter2"\n'), {}, wait_for_files=True
         )
     assert "hunter2" not in str(caught.value)
+
+
+ODD = ["1", "true", "0s", "[]", "{}", "[{}]", '[{ id = "a" }]', "{ a = {} }", "\0", "/"]
+NAMES = [
+    variable(table.replace("[]", "__1").replace(".*", "__X"), key.name).removeprefix(PREFIX)
+    for table, keys in TABLES.items()
+    for key in keys
+]
+NAMES += ["ENDPOINT", "REMOTE_WRITE", "GROUPS", "TARGETS", "WEB__TOKEN", "ENDPOINT__1__ID"]
+NAMES += ["REMOTE_WRITE__1__HEADER_SECRETS", "REMOTE_WRITE__2__URL", "TARGETS____ENABLED", "__"]
+
+
+@hypothesis.settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.dictionaries(
+        st.sampled_from(NAMES), st.one_of(st.text(max_size=40), st.sampled_from(ODD)), max_size=8
+    )
+)
+def test_whatever_variables_hold_settings_or_problems_come_of_it(variables: dict[str, str]) -> None:
+    problems: tuple[Problem, ...] = ()
+    try:
+        load(**variables)
+    except ConfigError as error:
+        problems = error.problems
+    assert all(p.file and p.key and p.what and p.remediation for p in problems)
