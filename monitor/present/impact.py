@@ -85,7 +85,7 @@ def impact(
 ) -> str:
     """Return the impact of ``affected`` targets in at most two sentences.
 
-    ``everything`` are all targets, to tell the loss of a group from that of a part of it;
+    ``everything`` are all targets, to distinguish the loss of a group from that of a part;
     ``covered`` are ids of targets whose redundancy group still works.
     """
     down = [s for s in affected if s.state is State.DOWN and s.target.endpoint.required]

@@ -78,6 +78,7 @@ def ticket_text(
         f"Observed: {incident.detail}",
         f"Cause: {incident.cause.value} ({incident.scope.value.replace('_', ' ')}"
         f"{f': {incident.subject}' if incident.subject else ''})",
+        f"Confidence: {incident.confidence}",
         f"From: {_place(identity)}",
     ]
     facts = [f"  {name}: {value}" for name, value in evidence]

@@ -1,1 +1,1 @@
-"""What the monitor serves: metrics, health, the JSON API and the status page. Read-only."""
+"""HTTP server of the monitor: metrics, health, JSON API and status page."""

@@ -45,13 +45,13 @@ class Condition:
 
     @property
     def document(self) -> Json:
-        """The condition as the API has it."""
+        """Return the condition as the API has it."""
         return {"version": VERSION, "ok": self.ok, "text": self.text, **self.detail}
 
 
 def targets_pieces(store: StateStore, now: float) -> Iterator[str]:
-    """Every target as ``check --format json`` shows it, and when it was looked at, as JSON in
-    pieces, a target each: there may be thousands. Times are Unix seconds."""
+    """Yield all targets as ``check --format json`` has them, and what only the daemon knows, as
+    JSON in one piece per target: there may be thousands. Times are Unix seconds."""
     statuses = list(store.statuses.values())
     head: Json = {
         "version": VERSION,
@@ -74,7 +74,7 @@ def _separated(documents: Iterable[Json]) -> Iterator[str]:
 
 
 def encoded(document: Json) -> str:
-    """Write a document as JSON."""
+    """Return a document as JSON."""
     return json.dumps(document, allow_nan=False)
 
 
@@ -84,7 +84,7 @@ def _redundant_group(group: RedundantGroup) -> Json:
 
 
 def target_document(status: TargetStatus) -> Json:
-    """One target with every fact of its last attempt."""
+    """Return one target with every fact of its last probe."""
     return {"version": VERSION, **status_view(status), **target_details(status.probe_result)}
 
 
@@ -121,7 +121,7 @@ def incident_document(store: StateStore, record: IncidentRecord, now: float) -> 
 
 
 def gateways_document(store: StateStore, now: float) -> Json:
-    """The gateways, with their latencies and the one that a runner would pick."""
+    """Return the gateways, with their latencies and the one that a runner would pick."""
     gateways = gateways_view(store.gateways)
     return {"version": VERSION, "generated_at": rounded(now), "gateways": gateways}
 

@@ -1,4 +1,4 @@
-"""The files that pages need, under names that change with their content."""
+"""Static files of the pages, under names that change with their content."""
 
 from __future__ import annotations
 

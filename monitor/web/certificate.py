@@ -1,4 +1,4 @@
-"""The listener's certificate, read again when its files change: renewal takes no restart."""
+"""Certificate of the listener, read again when its files change: renewal needs no restart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 CHECK_EVERY = 1.0
-"""Seconds between two looks at the files, however many clients come."""
+"""Minimum time between two checks of the files, in seconds, for any number of clients."""
 
 log = structlog.get_logger(__name__)
 
@@ -17,15 +17,15 @@ Stamp = tuple[tuple[int, int, int], ...]
 
 
 class ListenerCertificate:
-    """Certificate chain and key of the listener. ``context`` is what it listens with; each
-    handshake gets the pair that is in the files then. A pair that can't be used is said once,
-    and the one before stays."""
+    """Certificate chain and key of the listener. ``context`` is the context to listen with; each
+    handshake uses the pair that is in the files at that time. A pair that is not usable is logged
+    once, and the previous one stays in use."""
 
     def __init__(self, chain: Path, key: Path) -> None:
         """Read the files.
 
         Raises:
-            OSError: if they can't be read, or are no pair (``ssl.SSLError`` is one).
+            OSError: if they are not readable or do not match (``ssl.SSLError``).
         """
         self._files = (chain, key)
         self._stamp = self._look()
@@ -52,13 +52,13 @@ class ListenerCertificate:
             self._current = self._read()
         except OSError as error:
             log.warning(
-                "certificate kept: the new one can't be used",
+                "certificate kept: the new one is not usable",
                 files=[str(file) for file in self._files],
                 reason=error.strerror or type(error).__name__,
                 remediation="write the chain and its key as PEM, the key without a passphrase",
             )
         else:
-            log.info("certificate read anew", files=[str(file) for file in self._files])
+            log.info("certificate was read again", files=[str(file) for file in self._files])
 
     def _read(self) -> ssl.SSLContext:
         chain, key = self._files
@@ -68,7 +68,7 @@ class ListenerCertificate:
         return context
 
     def _look(self) -> Stamp | None:
-        """Return what changes when the files do; None while one of them is not there."""
+        """Return values that change with the files; None while one of them is missing."""
         try:
             found = [file.stat() for file in self._files]
         except OSError:

@@ -2,8 +2,8 @@
 
 In a DNS rebinding attack, a web site that an operator visits changes the address of its own name
 to the monitor's. The browser then lets the site's script read the monitor's pages, and sends the
-site's name as Host. Names that nobody can register on the public Internet are therefore allowed,
-IP addresses too; every other name has to be configured (``[web] allowed_hosts``).
+site's name as Host. IP addresses and names without public registration are therefore allowed;
+every other name has to be configured (``[web] allowed_hosts``).
 """
 
 from __future__ import annotations

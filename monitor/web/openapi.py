@@ -184,6 +184,8 @@ _INCIDENT = _object(
     detail=TEXT,
     remediation=TEXT,
     evidence=NAMES,
+    intermittent=FLAG,
+    confidence=TEXT,
 )
 _PAST = _extended(_INCIDENT, ended_at=_optional(TIME))
 _SLOT = _object(

@@ -1,7 +1,7 @@
 """Server-sent events for open pages: bounded in number and duration.
 
 An event reports only that something changed; the page then fetches itself. So nothing is kept for
-a client, a burst of results is one event, and without a client there is no work at all.
+a client, a burst of results is one event, and without a client nothing is computed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ OPENING = b"retry: 3000\n" + BEAT
 
 HEADERS = {
     "Content-Type": "text/event-stream",
-    # nginx, and proxies that follow its convention, buffer a response unless told otherwise.
+    # nginx, and proxies that follow its convention, buffer a response without this header.
     "X-Accel-Buffering": "no",
 }
 _BUFFER = 1024

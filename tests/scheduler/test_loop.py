@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import replace
 from random import Random
 
+import pytest
+
 from monitor.health.machine import Health
 from monitor.model.probe_result import ProbeResult
 from monitor.model.settings import ScheduleSettings
@@ -15,6 +17,7 @@ from monitor.model.target import Target
 from monitor.net.clock import SystemClock
 from monitor.scheduler.engine import Engine
 from monitor.scheduler.loop import ProbeLoop
+from monitor.scheduler.probe_request import ProbeRequest
 from monitor.scheduler.spacing import preferred_fraction
 from monitor.state.events import Events
 from monitor.state.history_store import HistoryStore
@@ -59,3 +62,35 @@ async def test_what_is_expensive_is_not_asked_for_the_sake_of_another_target() -
         await enough.wait()
         probing.cancel()
     assert asked[DEAR] == 1
+
+
+async def test_a_requested_probe_starts_at_once_and_again_only_after_a_pause() -> None:
+    probed: Counter[str] = Counter()
+    done = asyncio.Event()
+
+    async def probe(target: Target, _: object) -> ProbeResult:
+        probed[target.id] += 1
+        done.set()
+        return probe_result(target.id, started_at=SystemClock().time())
+
+    clock, store = SystemClock(), StateStore()
+    engine = Engine(make_probe_context(), ScheduleSettings(), find_prober=lambda _: probe)
+    loop = ProbeLoop(
+        store,
+        engine,
+        Events(),
+        history_store=HistoryStore(None, store, clock),
+        clock=clock,
+        random=Random(1),
+    )
+    loop.apply([replace(target(OTHER), interval=3600.0)])
+    with pytest.raises(KeyError):
+        loop.probe_now("missing")
+    async with asyncio.timeout(4), asyncio.TaskGroup() as group:
+        probing = group.create_task(loop.probe_forever(group))
+        assert loop.probe_now(OTHER) is ProbeRequest.ACCEPTED
+        await done.wait()
+        await asyncio.sleep(0)
+        assert loop.probe_now(OTHER) is not ProbeRequest.ACCEPTED
+        probing.cancel()
+    assert probed[OTHER] == 1

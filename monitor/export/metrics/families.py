@@ -1,10 +1,10 @@
-"""Every metric family with its samples, as of one moment; they are declared as data beside this.
+"""All metric families with their samples. The families are declared as data in this package.
 
-Names that blackbox_exporter has for the same thing are its names. No label holds what a
-server sent, so that their number is bounded by the configuration alone: a chain's issuer
-and subject, which blackbox_exporter puts into labels, are on the page and in the API. One
-exception: the host that discovery found for a wildcard or by a redirect is a target's host, of
-a checked shape; there is one a wildcard, and ``[discovery] max_hosts`` for redirects.
+A family that blackbox_exporter has too has the same name. No label holds text from a server, so
+the number of series is bounded by the configuration: issuer and subject of a certificate, which
+blackbox_exporter puts into labels, are on the page and in the API. One exception: a host that
+discovery found is a target's host, in a validated form; there is one per wildcard, and at most
+``[discovery] max_hosts`` from redirects.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from monitor.state.store import StateStore
 
 
 def families(store: StateStore) -> Iterator[Metric]:
-    """Return every family that has samples, as of now. No sample is infinite or no number."""
+    """Return the families that have samples. Every sample is a finite number."""
     every = chain(about_targets(store.statuses.values()), about_the_monitor(store))
     return (metric for metric in every if metric.samples)
 
 
 def about_targets(every: Collection[TargetStatus]) -> Iterator[Metric]:
-    """Return the families that each target has series of; some may have no sample."""
+    """Return the families with series per target; some may have no sample."""
     statuses = [r for r in every if not r.target.missing_values]
     for family in TARGET_FAMILIES:
         labels = ("target", "group", *family.labels)

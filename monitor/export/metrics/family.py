@@ -1,4 +1,4 @@
-"""What a metric family is declared as: its name, type, help, labels, and what it takes."""
+"""Declaration of a metric family: name, type, help, labels, and source of the samples."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TargetFamily:
-    """A family with samples for each target. ``take`` gives the labels behind ``target``
-    and ``group`` with their value."""
+    """A family with samples per target. ``take`` returns the values of ``labels``, which follow
+    ``target`` and ``group``, with the sample's value."""
 
     name: str
     kind: Kind
@@ -37,7 +37,7 @@ class TargetFamily:
 
 @dataclass(frozen=True, slots=True)
 class HistogramFamily:
-    """A histogram for each target."""
+    """A histogram per target."""
 
     name: str
     help: str
@@ -57,8 +57,8 @@ class MonitorFamily:
 
 @dataclass(frozen=True, slots=True)
 class WriteFamily:
-    """A family about each remote-write destination. ``take`` gives the labels behind
-    ``destination`` with their value."""
+    """A family with samples per remote-write destination. ``take`` returns the values of
+    ``labels``, which follow ``destination``, with the sample's value."""
 
     name: str
     kind: Kind
@@ -77,5 +77,5 @@ class MonitorHistogram:
 
 
 def one(value: float | None) -> Iterable[Sample]:
-    """Return the one sample of a family without labels of its own; none for None."""
+    """Return the sample of a family without own labels; no sample for None."""
     return () if value is None else (((), value),)

@@ -1,4 +1,4 @@
-"""The families of the monitor itself: incidents, gateways, discovery, MQTT, its own health."""
+"""Metric families of the monitor itself: incidents, gateways, discovery, MQTT, its health."""
 
 from __future__ import annotations
 
@@ -134,47 +134,47 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
     MonitorFamily(
         "egress_build_info",
         G,
-        "What runs: always 1.",
+        "Versions of the monitor and its runtime: always 1.",
         _build,
         ("version", "python", "openssl"),
     ),
     MonitorFamily(
         "egress_identity_info",
         G,
-        "Where it runs, as far as it is known: always 1.",
+        "Identity of the monitored runner, as far as it is known: always 1.",
         _identity,
         _IDENTITY_LABELS,
     ),
     MonitorFamily(
         "egress_incident_active",
         G,
-        "Open incidents, by cause, by what their failures share, and by how bad they are.",
+        "Open incidents by cause, scope and state.",
         _incidents,
         ("cause", "scope", "state"),
     ),
     MonitorFamily(
         "egress_incident_affected_targets",
         G,
-        "Targets that the open incidents affect.",
+        "Targets affected by open incidents.",
         _affected,
         ("cause", "scope", "state"),
     ),
     MonitorFamily(
         "egress_host_clock_offset_seconds",
         G,
-        "The others' clock minus this host's: by NTP, else by the dates of several sites' answers.",
+        "Reference clock minus this host's: by NTP, else by Date headers of several sites.",
         lambda b: one(b.clock.offset if b.clock else None),
     ),
     MonitorFamily(
         "egress_host_clock_offset_uncertainty_seconds",
         G,
-        "By how much egress_host_clock_offset_seconds may be wrong.",
+        "Maximum error of egress_host_clock_offset_seconds.",
         lambda b: one(b.clock.uncertainty if b.clock else None),
     ),
     MonitorFamily(
         "egress_gateway_latency_seconds",
         G,
-        "The median of a gateway's last round-trip times.",
+        "Median of the last round-trip times of a gateway.",
         _gateway_latencies,
         ("gateway",),
     ),
@@ -205,14 +205,14 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
     MonitorFamily(
         "egress_discovery_success",
         G,
-        "Whether the last run of a discovery chain came to its end.",
+        "Whether the last run of a discovery chain completed.",
         _chains,
         ("chain",),
     ),
     MonitorFamily(
         "egress_discovery_last_success_timestamp_seconds",
         G,
-        "When a discovery chain last came to its end, in Unix time.",
+        "Time at which a discovery chain last completed, in Unix seconds.",
         _chains_reached,
         ("chain",),
     ),
@@ -232,31 +232,31 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
     MonitorFamily(
         "egress_probes_in_flight",
         G,
-        "Probes going on, those waiting for a place among them.",
+        "Probes in progress, including those that wait for their turn.",
         lambda b: one(float(b.self_metrics.in_flight)),
     ),
     MonitorFamily(
         "egress_last_completed_timestamp_seconds",
         G,
-        "When a probe was last finished, in Unix time.",
+        "Time at which a probe last finished, in Unix seconds.",
         lambda b: one(b.self_metrics.last_completed_at or None),
     ),
     MonitorFamily(
         "egress_config_last_reload_successful",
         G,
-        "Whether the last reload of the configuration worked.",
+        "Whether the last reload of the configuration succeeded.",
         lambda b: one(float(b.self_metrics.last_reload_ok)),
     ),
     MonitorFamily(
         "egress_config_last_reload_success_timestamp_seconds",
         G,
-        "When the configuration in force was read, in Unix time.",
+        "Time at which the configuration in force was read, in Unix seconds.",
         lambda b: one(b.self_metrics.last_reload_success_at or None),
     ),
     MonitorFamily(
         "egress_trust_last_reload_successful",
         G,
-        "Whether the files of trusted CAs could be used when they last changed.",
+        "Whether the CA files were usable at their last change.",
         lambda b: one(float(b.self_metrics.trust_ok)),
     ),
     MonitorFamily(
@@ -269,19 +269,19 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
     MonitorFamily(
         "egress_log_lines_dropped",
         N,
-        "Log lines dropped because standard output took nothing.",
+        "Log lines dropped because standard output was blocked.",
         lambda b: one(float(b.self_metrics.log_lines_dropped)),
     ),
     MonitorFamily(
         "egress_config_reloads",
         N,
-        "Reloads of the configuration that were asked for.",
+        "Reloads of the configuration that were requested.",
         lambda b: one(float(b.self_metrics.reloads)),
     ),
     MonitorFamily(
         "egress_config_reload_failures",
         N,
-        "Reloads that kept the old configuration because the new one was wrong.",
+        "Reloads that kept the previous configuration because the new one has errors.",
         lambda b: one(float(b.self_metrics.reload_failures)),
     ),
     MonitorFamily(
@@ -293,13 +293,13 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
     MonitorFamily(
         "egress_mqtt_connections",
         N,
-        "Connections that the MQTT broker accepted: all but one are reconnects.",
+        "Connections that the MQTT broker accepted: all except one are reconnects.",
         _of_mqtt(lambda mqtt: mqtt.sessions),
     ),
     MonitorFamily(
         "egress_mqtt_client_id_conflicts",
         N,
-        "Connections that the MQTT broker ended because another client came with the same id.",
+        "Connections that the MQTT broker closed because another client uses the same id.",
         _of_mqtt(lambda mqtt: mqtt.conflicts),
     ),
     MonitorFamily(
@@ -435,12 +435,12 @@ PULSE_RTT = "egress_pulse_rtt_seconds"
 MONITOR_HISTOGRAMS: tuple[MonitorHistogram, ...] = (
     MonitorHistogram(
         "egress_loop_lag_seconds",
-        "How late the event loop ran, measured ten times a second.",
+        "Event-loop lag, measured ten times per second.",
         lambda b: b.self_metrics.loop_lag,
     ),
     MonitorHistogram(
         "egress_schedule_lateness_seconds",
-        "How long after its time a probe was started.",
+        "Delay between the scheduled and the actual start of a probe.",
         lambda b: b.self_metrics.lateness,
     ),
 )

@@ -1,4 +1,4 @@
-"""The families of each target: what its last probe saw, and what was counted."""
+"""Metric families of each target: the last probe and counters."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def _states(status: TargetStatus) -> Iterable[Sample]:
 
 
 def _ip_address_hash(connection: Connection) -> float | None:
-    """FNV-1a of 32 bits over the address's bytes, as blackbox_exporter has it: tells that
-    an address changed without an unbounded label."""
+    """Return the 32-bit FNV-1a hash of the address, as blackbox_exporter does: it shows that an
+    address changed without an unbounded label."""
     try:
         packed = ipaddress.ip_address(connection.address).packed
     except ValueError:
@@ -175,7 +175,7 @@ def _http_status(status: TargetStatus) -> Iterable[Sample]:
 
 
 def _dns_lookups(status: TargetStatus) -> Iterable[Sample]:
-    """The slowest answer of each name server that gave one. Servers are configured ones."""
+    """Return the slowest answer per name server. The servers are configured ones."""
     resolution = status.probe_result.resolution if status.probe_result else None
     slowest: dict[str, float] = {}
     for answer in resolution.answers if resolution else ():
@@ -198,13 +198,13 @@ def _intercepted(status: TargetStatus) -> Iterable[Sample]:
 
 
 def _certificate_hash(connection: Connection) -> float | None:
-    """The first 32 bits of the leaf's SHA-256: what a label would tell without bound."""
+    """Return the first 32 bits of the leaf's SHA-256, instead of an unbounded label."""
     chain = connection.tls.chain if connection.tls else ()
     return float(int(chain[0].sha256[:8], 16)) if chain else None
 
 
 def _key_hash(connection: Connection) -> float | None:
-    """The first 32 bits of the SHA-256 of the leaf's public key."""
+    """Return the first 32 bits of the SHA-256 of the leaf's public key."""
     leaf = connection.tls.chain[0] if connection.tls and connection.tls.chain else None
     return float(int(leaf.spki_sha256[:8], 16)) if leaf and leaf.spki_sha256 else None
 
@@ -227,7 +227,7 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "egress_target_info",
         G,
-        "What a target is: always 1, joined on `target`.",
+        "Attributes of a target: always 1, joined on `target`.",
         _info,
         ("host", "port", "protocol", "required", "wildcard", "redundant_group"),
     ),
@@ -254,25 +254,25 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "egress_target_flapping",
         G,
-        "Whether the target changes too often to be called up.",
+        "Whether the target flaps: it changes state too often to be reported as up.",
         lambda r: one(float(r.health.flapping) if r.probes else None),
     ),
     TargetFamily(
         "egress_latency_baseline_seconds",
         G,
-        "What all phases of a probe usually take together; slow is told against it.",
+        "Usual duration of all phases of a probe: the baseline of the cause slow.",
         lambda r: one(r.quality.whole.usual),
     ),
     TargetFamily(
         "egress_rtt_baseline_seconds",
         G,
-        "The usual round-trip time of the target's path; slow is told against it.",
+        "Usual round-trip time to the target: the baseline of the cause slow.",
         lambda r: one(r.quality.path.usual),
     ),
     TargetFamily(
         "egress_probes_with_packet_loss",
         G,
-        "Of the target's last 20 answers, those that saw packets lost.",
+        "Number of the last 20 answers of the target with packet loss.",
         lambda r: one(float(r.quality.lost.bit_count()) if r.probes else None),
     ),
     TargetFamily(
@@ -284,55 +284,55 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "probe_duration_seconds",
         G,
-        "How long the last probe took.",
+        "Duration of the last probe.",
         _of_probe_result(lambda a: a.duration),
     ),
     TargetFamily(
         "probe_dns_lookup_time_seconds",
         G,
-        "How long the name's lookup took in the last probe.",
+        "Duration of the name resolution of the last probe.",
         _of_probe_result(lambda a: a.phases.get(Phase.RESOLVE)),
     ),
     TargetFamily(
         "probe_ip_protocol",
         G,
-        "The IP version (4 or 6) that the last probe was made with.",
+        "IP version (4 or 6) of the last probe.",
         _of_primary(lambda c: 6.0 if c.family is Family.IPV6 else 4.0),
     ),
     TargetFamily(
         "probe_ip_addr_hash",
         G,
-        "A hash of the address that was probed, to see that it changed.",
+        "Hash of the probed address: it shows that the address changed.",
         _of_primary(_ip_address_hash),
     ),
     TargetFamily(
         "probe_http_status_code",
         G,
-        "The status of the last HTTP answer, 0 when none came.",
+        "Status of the last HTTP response; 0 without a response.",
         _http_status,
     ),
     TargetFamily(
         "probe_http_version",
         G,
-        "The HTTP version of the last answer.",
+        "HTTP version of the last response.",
         _of_primary(_http_version),
     ),
     TargetFamily(
         "probe_http_content_length",
         G,
-        "The Content-Length of the last HTTP answer in bytes, -1 when not announced.",
+        "Content-Length of the last HTTP response in bytes; -1 without the header.",
         _of_primary(_content_length),
     ),
     TargetFamily(
         "probe_http_ssl",
         G,
-        "Whether TLS was used for the last HTTP answer.",
+        "Whether TLS was used for the last HTTP response.",
         _of_primary(lambda c: float(c.tls is not None) if c.http else None),
     ),
     TargetFamily(
         "probe_http_duration_seconds",
         G,
-        "How long each phase of the last HTTP probe took.",
+        "Duration of each phase of the last HTTP probe.",
         _http_phases,
         ("phase",),
     ),
@@ -346,45 +346,45 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "probe_ssl_last_chain_expiry_timestamp_seconds",
         G,
-        "When the first certificate of the verified chain expires, in Unix time.",
+        "Time at which the first certificate of the verified chain expires, in Unix seconds.",
         _of_primary(lambda c: c.tls.verified_expiry if c.tls else None),
     ),
     TargetFamily(
         "probe_tls_version_info",
         G,
-        "The TLS version of the last probe: always 1.",
+        "TLS version of the last probe: always 1.",
         _tls_version,
         ("version",),
     ),
     TargetFamily(
         "probe_tls_cipher_info",
         G,
-        "The cipher suite of the last probe: always 1.",
+        "Cipher suite of the last probe: always 1.",
         _tls_cipher,
         ("cipher",),
     ),
     TargetFamily(
         "egress_tls_key_hash",
         G,
-        "A hash of the certificate's public key, to see that it changed: it outlives renewals.",
+        "Hash of the certificate's public key: it shows that the key changed.",
         _of_primary(_key_hash),
     ),
     TargetFamily(
         "egress_tls_intercepted",
         G,
-        "Whether TLS is opened on the way, by a CA that this host trusts or one that it does not.",
+        "Whether a middlebox intercepts TLS, with a CA that this host trusts or not.",
         _intercepted,
     ),
     TargetFamily(
         "egress_tls_verified",
         G,
-        "Whether the chain of the last probe was trusted; absent when it was not looked at.",
+        "Whether the chain of the last probe was trusted; absent if it was not verified.",
         _of_primary(_verified),
     ),
     TargetFamily(
         "egress_tls_certificate_hash",
         G,
-        "The first 32 bits of the certificate's SHA-256, to see that it changed.",
+        "First 32 bits of the certificate's SHA-256: they show that it changed.",
         _of_primary(_certificate_hash),
     ),
     TargetFamily(
@@ -398,14 +398,14 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "egress_path_duration_seconds",
         G,
-        "How long the last probe took by each way that it tried.",
+        "Duration of the last probe by proxy path.",
         _proxy_path_durations,
         ("proxy_path",),
     ),
     TargetFamily(
         "egress_network_path_info",
         G,
-        "How an AWS API was reached, by the address that answered: always 1.",
+        "Network path to an AWS API, by the address that answered: always 1.",
         _network_path,
         ("network_path",),
     ),
@@ -427,56 +427,56 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "egress_probes_skipped",
         N,
-        "Slots that passed while the target's probe was still going on.",
+        "Scheduled probes skipped because the previous one was still in progress.",
         lambda r: one(float(r.skipped)),
     ),
     TargetFamily(
         "egress_target_state_since_timestamp_seconds",
         G,
-        "When the target came into its state, in Unix time.",
+        "Time at which the target entered its state, in Unix seconds.",
         lambda r: one(r.health.since or None),
     ),
     TargetFamily(
         "egress_last_probe_timestamp_seconds",
         G,
-        "When the last probe began, in Unix time.",
+        "Time at which the last probe started, in Unix seconds.",
         _of_probe_result(lambda a: a.started_at),
     ),
     TargetFamily(
         "egress_phase_duration_seconds",
         G,
-        "How long each phase of the last probe took.",
+        "Duration of each phase of the last probe.",
         _phases,
         ("phase",),
     ),
     TargetFamily(
         "egress_tcp_rtt_seconds",
         G,
-        "The kernel's smoothed round-trip time of the last probe's connection.",
+        "Smoothed round-trip time of the last probe's connection, by the kernel.",
         _of_primary(lambda c: c.tcp.rtt or None if c.tcp else None),
     ),
     TargetFamily(
         "egress_tcp_retransmits",
         G,
-        "Segments that the kernel sent again on the last probe's connection.",
+        "Segments retransmitted on the last probe's connection.",
         _of_primary(lambda c: float(c.tcp.retransmits) if c.tcp else None),
     ),
     TargetFamily(
         "egress_tcp_path_mtu_bytes",
         G,
-        "The path MTU of the last probe's connection as the kernel knows it.",
+        "Path MTU of the last probe's connection, by the kernel.",
         _of_primary(lambda c: float(c.tcp.path_mtu) if c.tcp else None),
     ),
     TargetFamily(
         "egress_udp_rtt_seconds",
         G,
-        "The round-trip time of the last probe's datagram, by kernel receive time.",
+        "Round-trip time of the last probe's datagram, by the kernel's receive timestamp.",
         _of_primary(lambda c: c.rtt if c.tcp is None else None),
     ),
     TargetFamily(
         "egress_udp_resends",
         G,
-        "Datagrams that the last probe sent again because no reply came.",
+        "Datagrams that the last probe sent again because there was no reply.",
         _of_primary(lambda c: None if c.resends is None else float(c.resends)),
     ),
     TargetFamily(
@@ -503,7 +503,7 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "egress_dns_lookup_duration_seconds",
         G,
-        "The slowest answer of each name server to the last probe's questions.",
+        "Slowest answer per name server to the queries of the last probe.",
         _dns_lookups,
         ("server",),
     ),
@@ -516,7 +516,7 @@ TARGET_FAMILIES: tuple[TargetFamily, ...] = (
     TargetFamily(
         "egress_probe_loop_lag_seconds",
         G,
-        "How late the event loop ran during the last probe: the error of its phases.",
+        "Event-loop lag during the last probe: the error of its phases.",
         _of_probe_result(lambda a: a.loop_lag),
     ),
 )

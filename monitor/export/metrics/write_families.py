@@ -1,4 +1,4 @@
-"""The families of each remote-write destination."""
+"""Metric families of each remote-write destination."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ WRITE_FAMILIES: tuple[WriteFamily, ...] = (
     WriteFamily(
         "egress_remote_write_queue_bytes",
         G,
-        "Bytes of the queue on disk, or in memory if there is no disk.",
+        "Bytes of the queue on disk, or in memory without a state directory.",
         lambda w: one(float(w.queue_bytes)),
     ),
     WriteFamily(

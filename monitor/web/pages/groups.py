@@ -37,8 +37,8 @@ BADNESS = (State.DOWN, State.DEGRADED, State.UNKNOWN, State.UP)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What all groups of an overview share. ``explained`` are the ids of targets that an incident
-    explains, ``strips`` the timelines by id."""
+    """Values shared by all groups of an overview. ``explained`` are the ids of targets that an
+    incident explains, ``strips`` the timelines by id."""
 
     resolution: Resolution
     strips: Mapping[str, Strip]

@@ -81,6 +81,8 @@ def _summary(record: IncidentRecord, view: IncidentView, now: float) -> Node:
         ("lasted", lasted((now if ended is None else ended) - incident.started_at)),
         ("scope", scope(incident)),
         ("cause", a(href=f"{_ROOT}{view.runbook}")[code[text(incident.cause.value)]]),
+        ("confidence", text(incident.confidence)),
+        ("failures", "only a share of the probes" if incident.intermittent else None),
         ("id", code[text(incident.id)]),
         ("as JSON", a(href=f"{_ROOT}api/v1/incidents/{text(incident.id)}")["API"]),
     )

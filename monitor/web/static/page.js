@@ -2,7 +2,7 @@
 // fetched again, and only the differences are exchanged, so that focus, selection and scroll
 // position stay.
 //
-// A page that shows old data must say so. Every event and every fetch has a deadline. If events
+// A page with old data must show that. Every event and every fetch has a deadline. If events
 // do not arrive (a proxy buffers them, too many streams are open), the page polls instead; if
 // fetches fail as well, it shows since when it has not been updated.
 "use strict";
