@@ -40,12 +40,12 @@ CLOCK_TOLERANCE = 5.0
 """Seconds by which clocks may differ: AWS refuses signatures at 300, but 5 is never right."""
 
 INSPECTED_BY = "inspected_by"
-"""The name of the evidence that says who opens TLS on the way, though the host trusts it."""
+"""Name of the evidence that holds the trusted CA which intercepts TLS on the path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a rule looks at: the failure, and the connection that it happened on."""
+    """Input of a rule: the failure, and the connection that it occurred on."""
 
     target: Target
     probe_result: ProbeResult
@@ -70,7 +70,7 @@ class Case:
 
     @property
     def to_proxy(self) -> bool:
-        """Whether the proxy itself was being reached."""
+        """Whether the failure occurred on the way to the proxy itself."""
         return self.probe_result.proxy is not None and self.failure.phase in {
             Phase.RESOLVE,
             Phase.CONNECT,
@@ -81,9 +81,9 @@ Rule = tuple[Callable[[Case], bool], Cause | Callable[[Case], Cause]]
 
 
 def diagnose(target: Target, probe_result: ProbeResult) -> Diagnosis:
-    """Name the one cause of an attempt; a verdict without cause when all is well.
+    """Return the diagnosis of a probe result; without a cause if nothing is wrong.
 
-    Pure and total: every attempt that can be made has a verdict.
+    Pure and total: every probe result has a diagnosis.
     """
     cause = _cause(target, probe_result)
     evidence = evidence_of(probe_result)
@@ -211,7 +211,7 @@ _ROUTE_ERRNOS: Mapping[int, Cause] = MappingProxyType(
 _BROKEN_ERRNOS = frozenset(
     {errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN, errno.EPROTO}
 )
-"""Errors by which the kernel says that a peer ended the connection."""
+"""Errors by which the kernel reports that a peer ended the connection."""
 
 _PROHIBITED = frozenset({(3, 9), (3, 10), (3, 13), (1, 1)})
 """ICMP (type, code) of administrative prohibition: RFC 1122 3.2.2.1, RFC 1812 5.2.7.1, and
@@ -268,11 +268,11 @@ def _verify_cause(case: Case) -> Cause:
 
 
 def _trusted_inspector(target: Target, probe_result: ProbeResult) -> str:
-    """Return the CA that opens TLS to the target on the way although this host trusts it; ""
-    for none. That is legitimate: a fact, and no fault.
+    """Return the CA that intercepts TLS to the target and that this host trusts; "" for none.
+    That is legitimate: a fact, not a fault.
 
-    A CA that was added to this host vouches for hosts of its own organization, which the
-    configuration names, but not for the public services of the catalogue.
+    A CA that was added to this host vouches for hosts of its own organization, which are in the
+    configuration, but not for the public services of the catalog.
     """
     connection = probe_result.primary if probe_result.ok else None
     if by_name := inspector(connection):
@@ -294,7 +294,7 @@ def _is_tunnel_break(case: Case) -> bool:
 
 def _proxy_cause(case: Case) -> Cause:
     status = (case.failure.code or "").partition(" ")[0]
-    if status in {"401", "407"}:  # tinyproxy says 401 where the login is a wrong one
+    if status in {"401", "407"}:  # tinyproxy answers 401 to a wrong login
         return C.PROXY_AUTH_REQUIRED
     return C.PROXY_UPSTREAM_FAILED if status.startswith("5") else C.PROXY_DENIED
 
@@ -331,7 +331,8 @@ _DNS_KINDS = frozenset(
 
 
 def _is_of_the_proxy(case: Case) -> bool:
-    """Whether the proxy has no address, or does not speak as one: no word on the target."""
+    """Whether the proxy has no address or does not answer as a proxy; nothing is known of the
+    target then."""
     failure = case.failure
     if case.to_proxy and failure.kind in _DNS_KINDS:
         return True

@@ -1,7 +1,7 @@
 """The author of an HTTP response, and the cause and the words that follow from it. Pure.
 
-A status says what happened; the author says whom to ask. The author of a response over TLS that a
-public CA verified is the service itself or its own front: no device on the path can write there.
+The author of a response decides whom to ask. The author of a response over TLS that a public CA
+verified is the service itself or its own front: no device on the path can write there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SHORT = 50
 
 
 class Author(StrEnum):
-    """Who wrote a response, as far as it shows."""
+    """The author of a response, as far as it shows."""
 
     CDN = "cdn"
     PROXY = "proxy"
@@ -84,7 +84,7 @@ class Response:
 
     @property
     def author(self) -> Author:
-        """Who wrote it, by the status, the fields and the page."""
+        """The author, by the status, the fields and the page."""
         fields = self.http.headers
         if self.http.status == _NETWORK_LOGIN:
             return Author.PORTAL
@@ -141,8 +141,8 @@ def _proxy_cause(response: Response) -> Cause:
 
 
 def unproven_cause(response: Response | None) -> Cause:
-    """Return the cause of a response without the field that proves the service: a web page is
-    somebody else's, unless a public CA vouches for the server."""
+    """Return the cause of a response without the field that proves the service: a web page is not
+    the service's, unless a public CA vouches for the server."""
     if response is None:
         return C.HTTP_STATUS
     cause = status_cause(response)
@@ -154,9 +154,9 @@ def redirect_cause(response: Response | None) -> Cause | None:
     """Return the cause of a redirect to another domain on a connection that something on the path
     may have written; None if it can be the service's own.
 
-    A service of the catalogue may redirect to other domains, so there the address has to look
-    like a login page or a block page. An endpoint of the configuration that expects the redirect
-    says so by its ``expect_status``.
+    A service of the catalog may redirect to other domains, so its redirect has to look like a login
+    page or a block page. An endpoint of the configuration can expect the redirect by its
+    ``expect_status``.
     """
     if response is None or response.http.redirect is None or response.proven:
         return None
@@ -284,7 +284,7 @@ def format_text(code: str | None) -> tuple[str, str] | None:
 
 
 def intermediary(http: HttpFacts | None) -> str:
-    """Return what a proxy says about itself and its error, for a sentence."""
+    """Return the fields by which a proxy names itself and its error, for a sentence."""
     if http is None:
         return "an error of its own"
     fields, said = http.headers, []

@@ -1,4 +1,4 @@
-"""Which way a target was reached, and how the other way compares. Pure."""
+"""The path by which a target was reached, through a proxy or directly, and the other one. Pure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from monitor.model.target import Target
 
 
 class ProxyPath(StrEnum):
-    """How a probe left this machine. Stable label values."""
+    """The path of a probe. Stable label values."""
 
     PROXY = "proxy"
     DIRECT = "direct"
 
 
 class Comparison(StrEnum):
-    """Which of the two ways reach a target. Stable values."""
+    """Result of comparing both paths to a target. Stable values."""
 
     BOTH = "both_ways"
     PROXY_ONLY = "only_through_the_proxy"
@@ -29,20 +29,20 @@ _PROXIED = frozenset({Protocol.HTTPS, Protocol.HTTP, Protocol.TLS})
 
 
 def may_be_proxied(endpoint: Endpoint) -> bool:
-    """Whether an HTTP proxy could be in the way at all. It takes no UDP, the runner opens TCP
-    4242 by itself, and instance metadata is the machine's own."""
+    """Whether an HTTP proxy can be on the path. It carries no UDP, the runner opens TCP 4242
+    directly, and instance metadata is link-local."""
     return endpoint.protocol in _PROXIED and endpoint.prober != "imds"
 
 
 def proxy_path_of(probe_result: ProbeResult | None) -> ProxyPath | None:
-    """Return the way that the last probe took; None where there was none."""
+    """Return the path of the last probe; None if there was none."""
     if probe_result is None:
         return None
     return ProxyPath.PROXY if probe_result.proxy else ProxyPath.DIRECT
 
 
 def proxy_paths_of(probe_result: ProbeResult | None) -> dict[ProxyPath, ProbeResult]:
-    """Return the attempt of each way, the one that counts first; empty where no proxy is in it."""
+    """Return the result of each path, the one that counts first; empty if there is no proxy."""
     if probe_result is None or (probe_result.alternate is None and not probe_result.proxy):
         return {}
     tried = [probe_result, probe_result.alternate] if probe_result.alternate else [probe_result]
@@ -50,7 +50,7 @@ def proxy_paths_of(probe_result: ProbeResult | None) -> dict[ProxyPath, ProbeRes
 
 
 def comparison(probe_result: ProbeResult | None) -> Comparison | None:
-    """Return what comparing the two ways comes to; None where only one was tried."""
+    """Return the result of comparing both paths; None if only one was tried."""
     proxy_paths = proxy_paths_of(probe_result)
     if len(proxy_paths) < len(ProxyPath):
         return None
@@ -64,21 +64,21 @@ def comparison(probe_result: ProbeResult | None) -> Comparison | None:
 
 
 def proxy_path_text(target: Target, probe_result: ProbeResult) -> str:
-    """Say the way in a few words, and how the other one went where it was tried."""
+    """Return the path in a few words, and the result of the other one if it was tried."""
     taken = _name(probe_result) if may_be_proxied(target.endpoint) else "directly, as always"
     return f"{taken}; {outcome(probe_result.alternate)}" if probe_result.alternate else taken
 
 
 def outcome(probe_result: ProbeResult) -> str:
-    """Say of one way how it went and what it cost."""
+    """Return the result and the duration of one path."""
     if probe_result.failure:
         return f"{_name(probe_result)} it fails: {probe_result.failure.message}"
     return f"{_name(probe_result)} in {probe_result.duration * 1000:.0f} ms"
 
 
 def hypothesis(probe_result: ProbeResult) -> tuple[str, str]:
-    """Return what the other way tells of a target that the way which counts did not reach: a
-    sentence and a cure, both empty where it tells nothing."""
+    """Return what the other path shows about a target that was not reached by the path which
+    counts: a sentence and a remediation, both empty if it shows nothing."""
     if probe_result.alternate is None or probe_result.ok or not probe_result.alternate.ok:
         return "", ""
     if probe_result.proxy:

@@ -29,8 +29,8 @@ _UDP = frozenset({Protocol.UDP, Protocol.DNS, Protocol.NTP})
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """``detail`` says what was seen, ``remediation`` what to do. Both are templates; the words
-    that they may hold are those of ``_words``."""
+    """Templates of the observation (``detail``) and of what to do (``remediation``). Their fields
+    are those of ``_words``."""
 
     detail: str
     remediation: str
@@ -112,7 +112,7 @@ _PHASES: Mapping[Phase, str] = {
 
 
 def _reporter(probe_result: ProbeResult) -> str:
-    """Return who says that a host cannot be reached: the error of a router comes by ICMP."""
+    """Return the reporter of an unreachable host: a router reports it by ICMP."""
     failure = probe_result.failure
     return "A router" if failure is not None and failure.icmp is not None else "This host itself"
 
@@ -143,7 +143,7 @@ def _schemes(failure: Failure | None, connection: Connection | None) -> str:
 
 
 def _is_refused(target: Target, probe_result: ProbeResult) -> bool:
-    """Whether nothing was dialled, for a server's answer must not lead to such an address."""
+    """Whether nothing was dialed, because a server's answer must not lead to such an address."""
     failure = probe_result.failure
     sinkhole = failure is not None and failure.kind is FailureKind.DNS_SINKHOLE
     return bool(sinkhole and failure and denial_reason(failure.code or "", target.address_policy))

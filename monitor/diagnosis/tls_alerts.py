@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-_OWNER = "Ask the owner of {host} to look at the TLS log of the server for this alert."
+_OWNER = "Ask the owner of {host} to check the TLS log of the server for this alert."
 _COMMON = (
     "Compare what {host} offers with the runner's client, which speaks TLS 1.2 and 1.3 with "
     "ECDHE and AES-GCM, ChaCha20 or AES-CBC-SHA: `openssl s_client -connect {host}:{port}`. Ask "
@@ -90,7 +90,7 @@ ALERTS: Mapping[int, Alert] = MappingProxyType(
         80: _alert(
             "internal_error",
             "an error of the server itself, unrelated to this client",
-            "Ask the owner of {host}: the server failed. Retry, and look at its log.",
+            "Ask the owner of {host}: the server failed. Retry, and check its log.",
         ),
         86: _alert(
             "inappropriate_fallback",

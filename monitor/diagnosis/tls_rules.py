@@ -22,7 +22,7 @@ C = Cause
 K = FailureKind
 
 _UNTRUSTED_CODES = NO_ISSUER | {18, 19, 27}
-"""Verification errors that only say that no trusted CA was found at the end of the chain."""
+"""Verification errors with which no trusted CA was found at the end of the chain."""
 
 _UNRECOGNIZED_NAME, _ACCESS_DENIED, _NO_APPLICATION_PROTOCOL = 112, 49, 120
 _NAMES_SHOWN = 3
@@ -69,7 +69,7 @@ def verify_cause(host: str, failure: Failure, connection: Connection | None, at:
 
 def _lacks_intermediate(chain: Sequence[Certificate]) -> bool:
     """Whether the issuer of the server's certificate is missing from what it sent, and is an
-    intermediate CA: the certificate says where to fetch it, or another one was sent instead."""
+    intermediate CA: the certificate names its URL, or another one was sent instead."""
     leaf, *others = chain
     others = [c for c in others if c.sha256 != leaf.sha256]
     if leaf.self_issued or any(c.subject == leaf.issuer for c in others):
@@ -101,11 +101,11 @@ def tls_text(
     cause: Cause, host: str, failure: Failure, connection: Connection | None
 ) -> tuple[str, str] | None:
     """Return the templates of sentence and remediation of a TLS failure; None if those of the
-    cause's record say it already."""
+    cause's record fit."""
     if failure.kind is K.TLS_ALERT:
         told = alert(_number(failure))
         return told.sentence, told.remediation
-    verify = failure.kind is K.TLS_VERIFY and cause not in _RECORD_SAYS_IT
+    verify = failure.kind is K.TLS_VERIFY and cause not in _RECORD_FITS
     return _verify_text(cause, host, failure, chain_of(connection)) if verify else None
 
 
@@ -122,7 +122,7 @@ def _verify_text(
     return (code.sentence, code.remediation) if cause is code.cause else None
 
 
-_RECORD_SAYS_IT = frozenset({C.TLS_INTERCEPTED, C.TLS_INCOMPLETE_CHAIN})
+_RECORD_FITS = frozenset({C.TLS_INTERCEPTED, C.TLS_INCOMPLETE_CHAIN})
 _NO_NAMES = (
     "The certificate of {host} has no subjectAltName, only {subject}. Go, which the runner is "
     "written in, ignores Common Names.",
@@ -172,7 +172,7 @@ def certificate_words(
 def _dated(
     failure: Failure | None, chain: Sequence[Certificate], host: str, at: float
 ) -> Mapping[str, str]:
-    """Name the certificate that is not valid now, and the date that says so."""
+    """Return the certificate that is not valid now, and its date, in words."""
     early = failure is not None and _number(failure) == NOT_YET_VALID
     wrong = [c for c in chain if (at < c.not_before if early else at > c.not_after)]
     if not chain or (wrong and wrong[0] is chain[0]):

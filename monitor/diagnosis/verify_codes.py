@@ -198,7 +198,7 @@ CODES: Mapping[int, VerifyCode] = MappingProxyType(
 HOSTNAME, ADDRESS = 62, 64
 EXPIRED, NOT_YET_VALID = 10, 9
 NO_ISSUER = frozenset({2, 20, 21})
-"""Codes that say that the issuer of a certificate was not found."""
+"""Codes of a certificate whose issuer was not found."""
 
 
 def verify_code(number: int) -> VerifyCode:

@@ -72,17 +72,17 @@ _PLAIN = Asking(headers={"Accept-Encoding": "gzip"})
 
 
 async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
-    """Send one request and read its answer, 64 KiB of body at the most.
+    """Send one request and read its response, at most 64 KiB of the body.
 
-    A redirect is an answer: it is reported (host and path, no query) and not followed.
+    A redirect is a response: it is reported (host and path, no query) and not followed.
     """
     exchange = partial(_exchange, asking=_PLAIN)
     return await measure_proxy_paths(target, probe_context, exchange, target.endpoint.protocol)
 
 
 async def ask(target: Target, probe_context: ProbeContext, asking: Asking) -> ProbeResult:
-    """Probe with a request that is made, and an answer that is used, as ``asking`` says; by
-    the way that counts only."""
+    """Probe with the request and the use of the response that ``asking`` defines, by the path that
+    counts only."""
     proxy = probe_context.proxy_paths.of(target, target.endpoint.protocol).taken
     return await measure(target, probe_context, partial(_exchange, asking=asking), proxy=proxy)
 
@@ -219,8 +219,8 @@ def _judge(endpoint: Endpoint, head: Head) -> None:
 
 
 def _is_of_the_path(head: Head) -> bool:
-    """Whether something on the path says that it answers, whatever status the endpoint may have:
-    511 (RFC 6585 section 6), and 451 with a link to who blocks (RFC 7725 section 4)."""
+    """Whether the response is marked as one of the path, whatever status the endpoint may have: 511
+    (RFC 6585 section 6), and 451 with a link to the blocking party (RFC 7725 section 4)."""
     blocked = head.status == _LEGAL and _BLOCKED_BY.search(head.headers.get("link", ""))
     return head.status == _NETWORK_LOGIN or bool(blocked)
 

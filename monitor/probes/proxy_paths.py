@@ -1,4 +1,4 @@
-"""Measures a target the way that it goes, and the other way beside it where both are compared."""
+"""Measure a target by the path that counts, and by the other one if both are compared."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from monitor.probes.measure import Exchange, measure
 async def measure_proxy_paths(
     target: Target, probe_context: ProbeContext, exchange: Exchange, scheme: str
 ) -> ProbeResult:
-    """Measure ``target``; ``scheme`` is what a proxy is chosen by. The attempt is that of the
-    way which counts, the other one is ``alternate`` it."""
+    """Measure ``target``; a proxy is chosen by ``scheme``. The result is that of the path which
+    counts, the other one is its ``alternate``."""
     proxy_paths = probe_context.proxy_paths.of(target, scheme)
     if not proxy_paths.both:
         return await measure(target, probe_context, exchange, proxy=proxy_paths.taken)

@@ -14,8 +14,8 @@ from monitor.probes.proxy_paths import measure_proxy_paths
 from monitor.probes.transport import open_tls
 
 _VERDICT_WAIT = 0.5
-"""Wait for what a TLS 1.3 server that asked for a client certificate says to there being none:
-at least 500 ms, or three round trips if those take longer."""
+"""Time to wait for the alert of a TLS 1.3 server that asked for a client certificate and got none:
+500 ms, or three round trips if those take longer."""
 
 
 async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:

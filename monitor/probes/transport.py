@@ -126,7 +126,7 @@ async def _secured(
 
 
 def _with_small_hello(conn: ProbeConnection, alpn: Sequence[str]) -> Callable[[], Awaitable[bool]]:
-    """Return what tells whether the peer answers a ClientHello that fits one segment."""
+    """Return the check whether the peer answers a ClientHello that fits one segment."""
 
     async def answered() -> bool:
         context = conn.probe_context.trust_store.probe_context(verify=False, alpn=alpn)

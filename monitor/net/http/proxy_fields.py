@@ -1,4 +1,4 @@
-"""Fields by which a proxy says what it wants and why it failed."""
+"""Fields by which a proxy states its requirements and its errors."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def authentication_schemes(head: Head) -> str:
 
 
 def proxy_error(head: Head) -> str:
-    """Return what a proxy says about its error: Proxy-Status (RFC 9209) or squid's own field."""
+    """Return the error that a proxy reports: Proxy-Status (RFC 9209) or squid's own field."""
     status, squid = head.headers.get("proxy-status", ""), head.headers.get("x-squid-error", "")
     return f"Proxy-Status {status}" if status else f"squid error {squid}" if squid else ""

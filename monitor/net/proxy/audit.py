@@ -1,5 +1,5 @@
-"""What a runner would trip over in the proxy settings: NO_PROXY entries that are missing, a
-variable that Go does not read. Pure."""
+"""Faults of the proxy settings that affect a runner: missing NO_PROXY entries, a variable that Go
+does not read. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monitor.model.settings import ProxyMode, ProxySettings
 from monitor.net.proxy.rules import ProxyChooser
 
 REQUIRED_NO_PROXY = (".internal", "169.254.0.0/16", "app.gitpod.io", ".amazonaws.com")
-"""What a runner's NO_PROXY has to hold where there is a proxy (docs/requirements.md)."""
+"""Entries that a runner's NO_PROXY needs if there is a proxy (docs/requirements.md)."""
 
 _ALL_PROXY = ("ALL_PROXY", "all_proxy")
 
@@ -19,8 +19,8 @@ _ALL_PROXY = ("ALL_PROXY", "all_proxy")
 class ProxyAudit:
     """``http`` and ``https``: the proxy (``host:port``) of requests of that scheme, "" for
     none. ``missing``: the required NO_PROXY entries that nothing covers, as ``key`` (a
-    variable, or the configuration's key) has them. ``ignored``: the variable by which
-    somebody may think to have set a proxy that a Go program does not see."""
+    variable, or the configuration's key) has them. ``ignored``: a variable
+    that seems to set a proxy but that Go programs do not read."""
 
     http: str = ""
     https: str = ""
@@ -36,7 +36,7 @@ class ProxyAudit:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Each thing to look at, as a sentence with its cure."""
+        """Each fault, as a sentence with its remediation."""
         lines = [
             f"{self.key} lacks {entry}, which a runner behind a proxy has to reach directly; "
             f"add it to {self.key}"

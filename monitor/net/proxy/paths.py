@@ -1,4 +1,4 @@
-"""Which way a target is probed, and which one beside it: by ``[proxy]`` or its own choice."""
+"""The path by which a target is probed, and the alternate one: by ``[proxy]`` or its own choice."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _DIRECT = ProxyChooser(None, None, NoProxy(""))
 
 @dataclass(frozen=True, slots=True)
 class ProxyPaths:
-    """``taken`` is the proxy of the way that counts, None: directly. With ``both`` the way of
-    ``alternate`` is measured too."""
+    """``taken`` is the proxy of the path that counts, None for the direct one. With ``both`` the
+    path of ``alternate`` is measured as well."""
 
     taken: Proxy | None = None
     both: bool = False
@@ -24,7 +24,7 @@ class ProxyPaths:
 
 @dataclass(frozen=True, slots=True)
 class ProxySelector:
-    """Chooses the ways of each target."""
+    """Chooses the paths of each target."""
 
     settings: ProxySettings
     configured: ProxyChooser
@@ -33,7 +33,7 @@ class ProxySelector:
 
     @classmethod
     def from_settings(cls, settings: ProxySettings, environ: Mapping[str, str]) -> ProxySelector:
-        """Choose as ``[proxy]`` says where a target says nothing itself.
+        """Choose by ``[proxy]``, unless a target has its own choice.
 
         Raises:
             ValueError: if the URL of a proxy that ``[proxy]`` uses can't be read; the message
@@ -43,18 +43,17 @@ class ProxySelector:
         try:
             environment = ProxyChooser.from_environment(environ)
         except ValueError:
-            # Nothing that [proxy] uses; a target that would is told when the file is read.
+            # Nothing that [proxy] uses; a target that uses it is an error of the configuration.
             environment = _DIRECT
         return cls(settings, configured, environment, settings.mode is ProxyMode.BOTH)
 
     def always(self) -> ProxySelector:
-        """Return the same for what goes through the proxy of ``[proxy]`` whatever NO_PROXY says,
-        and that way only."""
+        """Return the selector that uses the proxy of ``[proxy]`` only, regardless of NO_PROXY."""
         configured = replace(self.configured, no_proxy=NoProxy(""))
         return replace(self, configured=configured, both=False)
 
     def of(self, target: Target, scheme: str) -> ProxyPaths:
-        """Return the ways of a target's requests by ``scheme`` ("http" or "https")."""
+        """Return the paths of a target's requests by ``scheme`` ("http" or "https")."""
         choice = target.proxy
         if choice is None:
             return _proxy_paths(self.configured, target, scheme, both=self.both)

@@ -1,10 +1,10 @@
-"""Which proxy a request goes through: the rules of Go's net/http, for the runner is Go.
+"""Choose the proxy of a request by the rules of Go's net/http, because the runner is written in Go.
 
 The rules are those of golang.org/x/net/http/httpproxy (``Config``, ``useProxy``; an IPv6
-zone is no domain, as since 0.36), which net/http's ProxyFromEnvironment uses. Go's net/http
-does not read ALL_PROXY; neither do we, for the monitor must not take a way that the runner
-does not take. In two things we are stricter: a proxy's URL that Go silently ignores, and one
-of a SOCKS proxy, which Go would use and we can't, are errors.
+zone is not a domain, as since 0.36), which net/http's ProxyFromEnvironment uses. Go's net/http
+does not read ALL_PROXY; neither does the monitor, because it must not take a path that the runner
+does not take. It is stricter in two ways: a proxy URL that Go silently ignores, and that of a
+SOCKS proxy, which Go would use, are errors.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class ProxyChooser:
 
     @classmethod
     def from_settings(cls, settings: ProxySettings, environ: Mapping[str, str]) -> ProxyChooser:
-        """Choose as ``[proxy]`` says: by the environment, as written, or never.
+        """Choose by ``[proxy]``: by the environment, as written, or never.
 
         Raises:
             ValueError: if a proxy's URL can't be read; the message holds no credentials.
@@ -137,7 +137,7 @@ class ProxyChooser:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> ProxyChooser:
-        """Choose as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say.
+        """Choose by HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
 
         Raises:
             ValueError: if a proxy's URL can't be read; the message holds no credentials.
@@ -151,12 +151,12 @@ class ProxyChooser:
         )
 
     def choose(self, scheme: str, host: str, port: int) -> Proxy | None:
-        """Return the proxy for a request, None when the host is dialled directly."""
+        """Return the proxy for a request; None if the host is dialed directly."""
         proxy = self.of(scheme)
         return None if proxy is None or self.no_proxy.covers(host, port) else proxy
 
     def of(self, scheme: str) -> Proxy | None:
-        """Return the proxy of a scheme, whatever NO_PROXY says."""
+        """Return the proxy of a scheme, regardless of NO_PROXY."""
         return {"http": self.http, "https": self.https}.get(scheme)
 
     @property
@@ -169,8 +169,8 @@ def parse_proxy(text: str) -> Proxy | None:
     """Read a proxy's URL; a text without scheme means http, as in Go. None for "".
 
     Raises:
-        ValueError: if it is no URL of an HTTP proxy; the text itself is not repeated, for
-            it may hold a password.
+        ValueError: if it is not the URL of an HTTP proxy; the text itself is not repeated,
+            because it may hold a password.
     """
     if not text:
         return None
@@ -187,7 +187,7 @@ def parse_proxy(text: str) -> Proxy | None:
         raise ValueError("the proxy's URL is not http://host:port or https://host:port")
     host = _ascii(url.hostname)
     if not all("!" <= c <= "~" for c in host):
-        raise ValueError("the proxy's host is no name and no address")
+        raise ValueError("the proxy's host is neither a name nor an address")
     password = Secret(unquote(url.password)) if url.password is not None else None
     return Proxy(
         url.scheme,

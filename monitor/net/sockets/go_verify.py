@@ -2,7 +2,7 @@
 
 OpenSSL has built and verified the chain when these rules are asked. They are those of Go 1.26
 (crypto/x509: parser.go, verify.go, x509.go; crypto/tls: handshake_client.go). ``tests/oracles``
-holds Go's own verdicts.
+holds Go's own results.
 """
 
 from __future__ import annotations

@@ -53,8 +53,8 @@ _NUMBERS = {name.replace("_", " "): number for number, name in ALERT_NAMES.items
 def alert_of_reason(reason: str | None, text: str) -> int | None:
     """Return the number of the alert that an OpenSSL error stands for; None for another error.
 
-    Python names the reason of most alerts (``TLSV1_ALERT_UNKNOWN_CA``); of the others only
-    OpenSSL's own text tells (``[SSL] tlsv1 alert no application protocol (_ssl.c:1006)``).
+    Python names the reason of most alerts (``TLSV1_ALERT_UNKNOWN_CA``); the others are
+    only in OpenSSL's own text (``[SSL] tlsv1 alert no application protocol (_ssl.c:1006)``).
     """
     words = (reason or text.partition("] ")[2].rpartition(" (")[0]).replace("_", " ").lower()
     for prefix in _PREFIXES:

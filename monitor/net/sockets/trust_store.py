@@ -1,4 +1,4 @@
-"""What is trusted: the system's CAs, a CA file, or both, read anew when the files change."""
+"""Trust store: the system's CAs, a CA file, or both, read again when the files change."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ State = tuple[tuple[int, int, int] | None, ...]
 
 
 class _Key(NamedTuple):
-    """What contexts differ by."""
+    """Parameters of a context."""
 
     go: bool = True
     verify: bool = True
@@ -71,7 +71,7 @@ def go_context() -> ssl.SSLContext:
 
 
 class TrustError(Exception):
-    """A file of CAs can't be used; the message names it and says why."""
+    """A file of CAs can't be used; the message holds its name and the reason."""
 
 
 class TrustStore:
@@ -97,7 +97,7 @@ class TrustStore:
 
     @classmethod
     def from_settings(cls, settings: TlsSettings) -> TrustStore:
-        """Trust as ``[tls]`` says."""
+        """Create the store that ``[tls]`` configures."""
         return cls(settings.ca_file, system_store=settings.system_store)
 
     def context(self) -> ssl.SSLContext:
@@ -134,12 +134,12 @@ class TrustStore:
         return self._contexts[key]
 
     def is_public(self, sha256: str) -> bool | None:
-        """Whether the CA whose certificate has this digest is one that the distribution ships
-        for everybody; None where it does not tell."""
+        """Whether the CA whose certificate has this digest is a public one that the distribution
+        ships; None if that is not known."""
         return sha256 in self._public if self._public else None
 
     def check(self) -> None:
-        """Look whether the files can be used: OpenSSL itself passes over a broken default one.
+        """Check that the files can be used: OpenSSL itself ignores a broken default file.
 
         Raises:
             TrustError: if one can't; ``reload`` is silent about it until it changes.
@@ -153,13 +153,13 @@ class TrustStore:
             raise
 
     def reload(self) -> bool:
-        """Read the stores anew if their files have changed; True when what is trusted is new.
+        """Read the stores again if their files have changed; returns whether they have.
 
-        It reads files: the event loop's thread is no place for it.
+        It reads files: do not call it in the event loop's thread.
 
         Raises:
-            TrustError: if a changed file can't be used, once for each change. What was
-                trusted before still is.
+            TrustError: if a changed file can't be used, once for each change. The
+                former CAs remain trusted.
         """
         state = self._state()
         if state == self._seen:
@@ -186,7 +186,7 @@ class TrustStore:
         return context
 
     def add_roots(self, context: ssl.SSLContext) -> None:
-        """Make ``context`` trust what this does.
+        """Add the trusted CAs to ``context``.
 
         Raises:
             OSError: if the CA file can't be read any more.
@@ -197,7 +197,7 @@ class TrustStore:
             context.load_verify_locations(cafile=self._ca_file)
 
     def _files(self) -> tuple[Path, ...]:
-        """The files that have to be usable: the default one only where it exists."""
+        """The files that have to be usable: the default one only if it exists."""
         system = _default("cafile")
         wanted = system.exists() or "SSL_CERT_FILE" in os.environ
         files = [system] if self._system_store and wanted else []
@@ -209,7 +209,7 @@ class TrustStore:
 
 
 def _default(which: str) -> Path:
-    """Where OpenSSL looks by default: SSL_CERT_FILE or SSL_CERT_DIR, else as it was built."""
+    """Return the path that OpenSSL uses: SSL_CERT_FILE or SSL_CERT_DIR, else the built-in one."""
     paths = ssl.get_default_verify_paths()
     variable = getattr(paths, f"openssl_{which}_env")
     return Path(os.environ.get(variable) or getattr(paths, f"openssl_{which}"))

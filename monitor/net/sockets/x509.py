@@ -1,4 +1,4 @@
-"""X.509 certificates (RFC 5280): the fields that a verdict needs, and what Go can't parse.
+"""X.509 certificates (RFC 5280): the fields that verification needs, and what Go can't parse.
 
 The facts are read leniently, because every certificate that a peer sent has to be shown. What
 crypto/x509 of Go refuses to parse is kept as ``defect``: a Go program ends the handshake then,
@@ -57,8 +57,8 @@ class X509:
     ``dns_names`` and ``addresses`` those that a host can match.
 
     ``is_ca`` is None without basicConstraints. ``usages`` are the object identifiers of
-    extendedKeyUsage, None without that extension. ``names_issuer_url`` is whether it says where
-    its issuer's certificate is (authorityInfoAccess). ``defect`` is what Go's parser refuses, ""
+    extendedKeyUsage, None without that extension. ``names_issuer_url`` is whether it has the URL
+    of its issuer's certificate (authorityInfoAccess). ``defect`` is what Go's parser refuses, ""
     for a certificate that it accepts. ``unhandled`` is a critical extension that Go does not
     support.
     """

@@ -116,3 +116,14 @@ def test_the_client_offers_what_go_offers():
     offered = {c["name"] for c in go_context().get_ciphers()}
     assert "ECDHE-RSA-AES128-SHA" in offered
     assert not [name for name in offered if name.startswith(("DHE", "AES", "PSK", "RSA"))]
+
+
+def test_the_client_never_renegotiates_and_accepts_servers_that_can_not_do_it_securely():
+    options = go_context().options
+    assert options & ssl.OP_NO_RENEGOTIATION
+    assert options & 0x4  # SSL_OP_LEGACY_SERVER_CONNECT
+
+
+def test_the_groups_are_those_of_openssl_until_python_can_choose_them():
+    assert not hasattr(go_context(), "set_groups")
+    assert go_context().minimum_version is ssl.TLSVersion.TLSv1_2
