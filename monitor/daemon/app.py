@@ -35,6 +35,7 @@ from monitor.net.clock import SystemClock
 from monitor.net.proxy.audit import audit_proxies
 from monitor.net.sockets.trust_store import TrustError
 from monitor.scheduler.engine import Engine, make_probe_context
+from monitor.scheduler.investigator import Investigator
 from monitor.scheduler.loop import ProbeLoop
 from monitor.scheduler.loop_lag import LagMeter
 from monitor.scheduler.pulse import Pulses
@@ -103,6 +104,7 @@ class Monitor:
         self._pulses = Pulses(
             self.store, random, self._watch.suspect_way_out, self._watch.way_out_changed
         )
+        self._investigator = Investigator(self.store, self.events, self.clock, random)
         self._mqtt = MqttExporter(self.store, settings.state.directory, self.clock, random)
         self._mqtt.configure(
             settings.mqtt, engine.probe_context.resolver, engine.probe_context.trust_store
@@ -184,6 +186,7 @@ class Monitor:
         yield "event-loop lag", self._lag.run
         yield "history", self._history_store.run
         yield "pulses", lambda: self._pulses.run(lambda: self._settings.schedule.pulse)
+        yield "investigations", self._investigator.run
         yield "discovery", self._discovery.run
         yield "MQTT", self._mqtt.run
         yield "trust store", self._reload_trust_store

@@ -12,13 +12,16 @@ from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.causes import Cause
 from monitor.model.identity import Identity
 from monitor.model.incident import Incident, Scope
+from monitor.model.path import PathTrace
 from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.present import firewall_request
 from monitor.present.formats import FirewallFormat
 from monitor.present.impact import impact
 from monitor.present.ticket import Contact, contact_for, ticket_text
+from monitor.present.trace_view import TraceReport, conclusion
 from monitor.state.events import Event, EventKind
+from monitor.state.investigation import Investigation
 from monitor.state.store import StateStore
 
 TIMELINE_LIMIT = 24
@@ -69,7 +72,8 @@ def incident_page_view(store: StateStore, record: IncidentRecord, now: float) ->
     commands = tuple(dict.fromkeys(re.findall("`([^`]+)`", confirm)))
     contact = contact_for(incident, affected)
     view_impact = impact_of(store, incident)
-    evidence = tuple(evidence_in_words(incident.evidence))
+    found = store.investigations.get(incident.id)
+    evidence = (*evidence_in_words(incident.evidence), *investigation_in_words(found))
     return IncidentView(
         title=title_of(incident),
         impact=view_impact,
@@ -90,6 +94,24 @@ def incident_page_view(store: StateStore, record: IncidentRecord, now: float) ->
     )
 
 
+def investigation_in_words(found: Investigation | None) -> Iterator[tuple[str, str]]:
+    """Yield what changed and where packets stop, as names and values."""
+    if found is None:
+        return
+    if found.changes:
+        yield "What changed", found.changes_in_words
+    if found.path is None:
+        return
+    yield "Path", conclusion(report_of(found, found.path))
+    hops = ", ".join(f"{hop.ttl} {hop.addresses[0]}" for hop in found.path.hops if hop.addresses)
+    yield "Hops that replied", hops or "none"
+
+
+def report_of(found: Investigation, path: PathTrace) -> TraceReport:
+    """Return the traces of an investigation as a report."""
+    return TraceReport(found.name, path, found.control_name, found.control, reset=found.reset)
+
+
 def as_json(view: IncidentView) -> dict[str, object]:
     """Return the view as the API has it."""
     return {
@@ -102,6 +124,7 @@ def as_json(view: IncidentView) -> dict[str, object]:
         "contact_reason": view.contact.why,
         "ticket": view.ticket,
         "runbook": view.runbook,
+        "evidence_in_words": [{"name": name, "value": value} for name, value in view.evidence],
     }
 
 

@@ -14,6 +14,7 @@ from monitor.model.diagnosis import Diagnosis
 from monitor.model.discovery import ChainState, UnlistedHost
 from monitor.model.incident import Incident
 from monitor.model.state import State
+from monitor.state.investigation import Investigation
 
 Fact = str | int | float | None
 
@@ -25,6 +26,7 @@ class EventKind(StrEnum):
     INCIDENT_OPENED = "incident_opened"
     INCIDENT_CHANGED = "incident_changed"
     INCIDENT_CLOSED = "incident_closed"
+    INCIDENT_INVESTIGATED = "incident_investigated"
     REDUNDANT_GROUP_STATE = "redundant_group_state"
     GATEWAY_CHANGED = "gateway_changed"
     CHAIN_BROKEN = "chain_broken"
@@ -140,6 +142,23 @@ def _redundant_group_changed(group: RedundantGroup, now: float) -> Event:
     title = f"redundant group is {group.state.value}"
     serious = group.state in {State.DOWN, State.DEGRADED}
     return Event(EventKind.REDUNDANT_GROUP_STATE, now, group.name, title, serious, facts)
+
+
+def incident_investigated(incident: Incident, found: Investigation, now: float) -> Event:
+    """Return the event of the findings about an open incident: what changed, and the path."""
+    last = found.path.last_responding if found.path else None
+    facts: dict[str, Fact] = {
+        "target": found.target_id,
+        "changes": found.changes_in_words,
+        "path_reached": found.path.reached if found.path else None,
+        "last_responding_hop": last.ttl if last else None,
+        "last_responding_address": last.addresses[0] if last else None,
+        "reset_by_middlebox": found.reset.is_middlebox if found.reset else None,
+    }
+    kept = {name: value for name, value in facts.items() if value not in {None, ""}}
+    return Event(
+        EventKind.INCIDENT_INVESTIGATED, now, incident.id, "incident investigated", facts=kept
+    )
 
 
 def incident_explained(incident: Incident, now: float) -> Event:

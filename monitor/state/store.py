@@ -16,6 +16,7 @@ from monitor.model.incident import Incident
 from monitor.model.starvation import HostStarvation
 from monitor.net.proxy.audit import ProxyAudit
 from monitor.state.events import Event
+from monitor.state.investigation import Investigation
 from monitor.state.pulses import PulseMetrics
 from monitor.state.self_metrics import MqttMetrics, RemoteWriteMetrics, SelfMetrics
 
@@ -30,7 +31,8 @@ class StateStore:
     ``chains`` are the discovery chains in use by id, ``unlisted`` the hosts missing from the
     allow-list. ``mqtt`` is None without a broker; ``writes`` are the remote-write destinations by
     name. ``pulses`` are by kind, port and family. ``starvation`` is set while this process
-    does not get to run. ``recent_events`` are the latest events, the oldest first."""
+    does not get to run. ``recent_events`` are the latest events, the oldest
+    first. ``investigations`` are by the id of their incident."""
 
     statuses: dict[str, TargetStatus] = field(default_factory=dict)
     self_metrics: SelfMetrics = field(default_factory=SelfMetrics)
@@ -47,4 +49,5 @@ class StateStore:
     redundant_groups: tuple[RedundantGroup, ...] = ()
     pulses: dict[tuple[str, str, str], PulseMetrics] = field(default_factory=dict)
     starvation: HostStarvation | None = None
+    investigations: dict[str, Investigation] = field(default_factory=dict)
     recent_events: deque[Event] = field(default_factory=lambda: deque(maxlen=EVENTS_LIMIT))

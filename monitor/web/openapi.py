@@ -289,6 +289,7 @@ SCHEMAS: dict[str, Schema] = {
         contact_reason=TEXT,
         ticket=TEXT,
         runbook=TEXT,
+        evidence_in_words=_list(_object(name=TEXT, value=TEXT)),
     ),
     "Gateways": _object(version=COUNT, generated_at=TIME, gateways=_list(_ref("Gateway"))),
     "ProbeRequested": _object(version=COUNT, id=TEXT, outcome=_one_of(ProbeRequest)),

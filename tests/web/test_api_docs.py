@@ -15,6 +15,7 @@ TEXT = (Path(__file__).parents[2] / "docs/api.md").read_text()
 WHOLE = {
     "phases",
     "evidence",
+    "evidence_in_words",
     "proxy_paths",
     "broken",
     "wildcard_sample",
