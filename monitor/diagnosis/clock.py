@@ -1,4 +1,4 @@
-"""How far this host's clock is off, by what time servers and the answers of hosts say. Pure."""
+"""Offset of this host's clock by time servers and by the dates of responses. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 from monitor.model.probe_result import Phase, ProbeResult
 
 SITES = 3
-"""So many unrelated sites have to agree before their answers tell the time."""
+"""Unrelated sites that have to agree before their dates count: 3."""
 
 SKEWED = 30.0
 """Seconds beyond which answers' dates show a wrong clock: a server's own clock may be off by
@@ -32,7 +32,7 @@ _SAME_NTP = 1.0
 
 
 class ClockSource(StrEnum):
-    """Who told the time."""
+    """Source of a clock estimate."""
 
     NTP = "ntp"
     DATE = "date"
@@ -59,8 +59,8 @@ Answers = Iterable[tuple[str, ProbeResult | None]]
 
 
 def estimate(answers: Answers, now: float) -> ClockEstimate | None:
-    """Return what the answers say of this host's clock; None if too few answer. ``now`` is Unix
-    seconds.
+    """Return the offset of this host's clock by all answers; None if there are too few. ``now`` is
+    Unix seconds.
 
     Time servers are more precise than Date headers, but one of them may be wrong: those that
     agree with the dates of unrelated sites count, else the majority (RFC 5905 section 11.2.1).
@@ -134,7 +134,7 @@ def _of_servers(servers: Sequence[tuple[float, float]]) -> ClockEstimate:
 
 def confirms(probe_result: ProbeResult | None, told: ClockEstimate | None) -> bool:
     """Return whether a time server's offset is one that the whole evidence shares: a server
-    that all others contradict (a falseticker) says nothing about this host's clock."""
+    that all others contradict (a falseticker) is no measure of this host's clock."""
     offset = probe_result.clock_offset if probe_result is not None else None
     if offset is None or told is None:
         return True
@@ -183,7 +183,7 @@ def agrees(probe_result: ProbeResult | None, told: ClockEstimate) -> bool:
 
 
 def in_words(told: ClockEstimate) -> str:
-    """Say how far off our clock is, and by whom."""
+    """Return the offset and its source as text."""
     proxy_path = "behind" if told.offset > 0 else "ahead"
     ntp = told.source is ClockSource.NTP
     whom = "a time server" if ntp else f"the answers of {told.sites} sites"

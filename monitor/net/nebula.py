@@ -20,7 +20,7 @@ def encode_test(index: int) -> bytes:
 
 
 def recv_error_index(packet: bytes) -> int | None:
-    """Return the index that a node says it does not know; None if the packet is no
+    """Return the index that a node reports as unknown; None if the packet is no
     recv_error."""
     if len(packet) != HEADER_SIZE:
         return None

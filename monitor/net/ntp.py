@@ -1,4 +1,4 @@
-"""NTP client packets and what an answer says about two clocks (RFC 5905)."""
+"""NTP client packets, and the difference between two clocks by an answer (RFC 5905)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ERA = 2**32
 @dataclass(frozen=True, slots=True)
 class NtpAnswer:
     """A server's answer. ``received_at`` and ``sent_at`` are Unix seconds of its clock;
-    ``refusal`` says why they are not to be believed, "" when they are: a kiss-o'-death
+    ``refusal`` is the reason why they do not count, "" if they do: a kiss-o'-death
     code (section 7.4), or that the server is not synchronized."""
 
     received_at: float
@@ -39,7 +39,7 @@ class NtpAnswer:
 
 def encode_request(nonce: int) -> bytes:
     """Write a client request whose transmit timestamp is 64 random bits: the server sends
-    them back, and they tell nothing about our clock (draft-ietf-ntp-data-minimization-04)."""
+    them back, and they reveal nothing about our clock (draft-ietf-ntp-data-minimization-04)."""
     return _PACKET.pack(_VERSION << 3 | _CLIENT, 0, 0, 0, 0, 0, 0, 0, 0, 0, nonce)
 
 

@@ -1,4 +1,4 @@
-"""What a prober is given beside its target: clock, chance, resolver, trust."""
+"""Context of a probe: clock, randomness, resolver, trust store, proxy paths."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Resolver(Protocol):
 class ProbeContext:
     """Everything a prober may use; nothing in it is global. A measurement that opens more
     connections than usual takes a token for each from ``starts``: later probes wait for it.
-    ``segment``: the largest TCP segment (bytes) that peers are told to send, the kernel's
+    ``segment``: the largest TCP segment (bytes) that is announced to peers, the kernel's
     choice if None. ``http2`` is when to offer HTTP/2 to each target."""
 
     clock: Clock

@@ -16,10 +16,10 @@ RESENDS = 2
 """How often a question is put again before silence is called silence."""
 
 _SPACING = 0.5
-"""Seconds between two sends at the least: losses come in bursts."""
+"""Interval between two sends: 0.5 s at least, because losses come in bursts."""
 
 _JUNK_LIMIT = 64
-_JUNK = "what answers does not speak the protocol, or answers somebody else"
+_JUNK = "the answers are not of this protocol, or not to this request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,14 @@ async def ask(
     """Send ``encode(token)`` and wait for a packet whose ``token_of`` is that token.
 
     Tokens are ``bits`` random bits, another one each time: a reply names the send that it
-    answers, and nobody off the path can fake it. Sends are a share of the target's timeout
+    answers, and cannot be forged off the path. Sends are a share of the target's timeout
     apart, and the last one waits for as long as the caller does. Everything else that the
     peer sends is ignored; if nothing but that comes, it is the failure.
 
     Raises:
         OSError: a local error, or what an ICMP error means.
         TimeoutError: after ``conn.dial_by``, if another address is to be tried then.
-        ExchangeError: UDP_FORMAT, if there is no end of what is not a reply.
+        ExchangeError: UDP_FORMAT, if packets that are not a reply do not end.
     """
     if conn.dial_by is None:
         return await _ask(conn, bits, encode, token_of)
@@ -72,7 +72,7 @@ async def _ask(
         with conn.stopwatch.phase(Phase.EXCHANGE):
             reply = await _until_answered(conn, sock, bits, encode, token_of)
     except OSError:
-        conn.failure_override = None  # an ICMP error says more than junk before it
+        conn.failure_override = None  # an ICMP error is more specific than junk before it
         raise
     finally:
         conn.sent, conn.received = sock.sent, sock.received

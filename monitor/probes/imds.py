@@ -1,4 +1,4 @@
-"""Instance metadata v2: a token, then the identity document; which of the two fails says why."""
+"""Prober of instance metadata v2: a token, then the identity document."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ ADDRESS = "169.254.169.254"
 async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
     """Get a token (PUT) and with it the identity document (AWS: instance metadata v2).
 
-    When the token does not come, a GET without one tells a hop limit of 1 (it is answered
-    401), a disabled service (403) and one that knows version 1 only (200) apart. The
+    If the token does not come, a GET without one distinguishes a hop limit of 1 (it is answered
+    401), a disabled service (403) and one that supports version 1 only (200). The
     token is not kept, and no credentials are ever asked for. AWS's own variable
     AWS_EC2_METADATA_SERVICE_ENDPOINT redirects the well-known address.
     """

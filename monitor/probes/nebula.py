@@ -11,11 +11,11 @@ from monitor.probes.measure import ProbeConnection, measure
 
 
 async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
-    """Send test packets of random tunnels and wait for the node to say it knows none.
+    """Send test packets of random tunnels and wait for the node to report them as unknown.
 
-    Only a recv_error from that address with one of our 32-bit indexes counts, so nobody
-    off the path can fake it. A node may be told not to send any (``listen.send_recv_error``):
-    silence is no proof of a block.
+    Only a recv_error from that address with one of our 32-bit indexes counts, so that it cannot
+    be forged off the path. A node may be configured not to send any (``listen.send_recv_error``):
+    silence does not prove a block.
     """
     return await measure(target, probe_context, _exchange, first=Phase.EXCHANGE)
 

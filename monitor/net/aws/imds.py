@@ -28,11 +28,11 @@ def token_headers(body: bytes) -> Mapping[str, str]:
     """Return the headers of a GET, with the token that ``body`` answered to the PUT.
 
     Raises:
-        ValueError: if it is no token: a header's value is one line of visible ASCII.
+        ValueError: if it is not a valid token: a header's value is one line of visible ASCII.
     """
     token = body.decode("latin-1").strip()
     if not 0 < len(token) <= _TOKEN_LIMIT or not (token.isascii() and token.isprintable()):
-        raise ValueError("the answer to the token request is no token")
+        raise ValueError("the answer to the token request is not a valid token")
     return {"X-aws-ec2-metadata-token": token}
 
 

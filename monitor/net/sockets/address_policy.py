@@ -1,4 +1,4 @@
-"""Which addresses may be dialled for a name that a server gave: pure."""
+"""Addresses that may be dialed for a name that a server gave: pure."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ guide, "Access instance metadata"; Amazon EKS user guide, "EKS Pod Identity").""
 
 @lru_cache(maxsize=512)
 def denial_reason(address: str, address_policy: AddressPolicy) -> str:
-    """Say why an IP literal is not dialled ("a link-local address"); "" where it is.
+    """Return why an IP literal is not dialed ("a link-local address"); "" if it is.
 
-    What is not of the public internet is told by the registries of RFC 6890. An IPv4 address
-    within an IPv6 one (mapped, 6to4, NAT64) is looked at as such. Instance metadata and its
-    like are link-local, or AWS's own by IPv6: those are dialled for nobody but the configuration.
+    The registries of RFC 6890 list what is not of the public internet. An IPv4 address
+    within an IPv6 one (mapped, 6to4, NAT64) is judged as such. Instance metadata and its
+    like are link-local, or AWS's own by IPv6: those are dialed for the configuration only.
     """
     if address_policy is AddressPolicy.ANY:
         return ""

@@ -1,4 +1,4 @@
-"""Reads ICMP errors off a socket's error queue: who said what, which errno alone hides."""
+"""ICMP errors from a socket's error queue: type, code and sender, which errno hides."""
 
 from __future__ import annotations
 
