@@ -23,6 +23,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from monitor.common.redact import redact
 from monitor.common.sanitize import sanitize
 from monitor.export.mqtt.limits import BrokerLimits
 from monitor.export.mqtt.reasons import Reason, added_text
@@ -152,7 +153,6 @@ class BrokerClient(aiomqtt.Client):
         """``on_retained`` is called with the topic of each retained message that comes."""
         self._log = _LastError(__name__, logging.ERROR)
         self._modern = broker.version is MqttVersion.V5
-        self._password = broker.password.reveal() if broker.password else None
         super().__init__(
             broker.host,
             broker.port,
@@ -160,7 +160,7 @@ class BrokerClient(aiomqtt.Client):
             protocol=_VERSIONS[broker.version],
             clean_session=None if self._modern else True,
             username=broker.username or None,
-            password=self._password,
+            password=broker.password.reveal() if broker.password else None,
             will=will,
             keepalive=int(broker.keepalive),
             timeout=REPLY_TIMEOUT,
@@ -381,7 +381,7 @@ class BrokerClient(aiomqtt.Client):
         server = getattr(properties, "ServerReference", "")
         texts = (getattr(properties, "ReasonString", ""), f"use {server}" if server else "")
         added = "; ".join(text for text in texts if text)
-        return Reason(code.value, code.getName(), added_text(added, self._password))
+        return Reason(code.value, code.getName(), added_text(added))
 
     def _on_publish(
         self,
@@ -463,6 +463,6 @@ def tls_context(broker: MqttSettings, trust_store: TrustStore) -> ssl.SSLContext
 
 
 def shown(text: str) -> str:
-    """Return an error's text for the log, without OpenSSL's decoration."""
-    text = sanitize(_DECORATION.sub("", text), 200, "")
+    """Return an error's text for the log, without secrets and OpenSSL's decoration."""
+    text = sanitize(_DECORATION.sub("", redact(text)), 200, "")
     return text[:1].lower() + text[1:]

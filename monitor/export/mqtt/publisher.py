@@ -61,17 +61,10 @@ class Refusal:
 
 @dataclass(slots=True)
 class Suspect:
-    """An event that is refused again and again. ``overtaken``: the broker accepted an event after
-    it; ``latest`` is the place of the latest event that was accepted."""
+    """An event that is refused again and again, by its place in the spool."""
 
     place: int = -1
     refusals: int = 0
-    overtaken: bool = False
-    latest: int = -1
-
-    def note_accepted(self, place: int) -> None:
-        self.latest = max(self.latest, place)
-        self.overtaken |= place > self.place >= 0
 
 
 class Publisher:
@@ -192,7 +185,6 @@ class Publisher:
                 refused.append(Refusal(place, payload, reason))
             else:
                 self._accepted(topic)
-                self._suspect.note_accepted(place)
                 self._taken(place)
 
         return Message(topic, payload, retain=False, answered=answered)
@@ -210,20 +202,25 @@ class Publisher:
 
     async def _judge_the_oldest(self, refusal: Refusal) -> None:
         """Drop the oldest event if the broker refuses it again and again for an unspecific
-        reason, and meanwhile accepted a later one."""
+        reason, but accepts the next one and then refuses this one once more."""
         if self._suspect.place != refusal.place:
-            latest = self._suspect.latest
-            self._suspect = Suspect(refusal.place, overtaken=latest > refusal.place, latest=latest)
+            self._suspect = Suspect(refusal.place)
         self._suspect.refusals += 1
         if refusal.reason.code not in UNSPECIFIC or self._suspect.refusals % SUSPECT_AFTER:
             return
-        entries = self._parts.spool.first(2)
-        if not self._suspect.overtaken and len(entries) == 2:
-            message = self._event_message(entries[1], [])
-            await self._outlet.send([message] if message else [])
-        if self._suspect.overtaken:
+        oldest, *others = self._parts.spool.first(2)
+        for entry in others:
+            if not await self._is_accepted(entry) or await self._is_accepted(oldest):
+                return
             self._drop(refusal.place, Dropped.REFUSED)
             self._event_retry.accepted()
+
+    async def _is_accepted(self, entry: Entry) -> bool:
+        """Send one event and return whether the broker accepted it."""
+        refused: list[Refusal] = []
+        message = self._event_message(entry, refused)
+        await self._outlet.send([message] if message else [])
+        return not refused
 
     def _taken(self, place: int) -> None:
         self._parts.spool.discard(place)

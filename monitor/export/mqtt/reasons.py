@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from monitor.common.redact import redact
 from monitor.common.sanitize import sanitize
 
 TEXT_LIMIT = 200
@@ -61,11 +62,9 @@ class Reason:
         return shown if repeated else f"{shown}: {self.added}"
 
 
-def added_text(text: str, secret: str | None) -> str:
-    """Return what a broker adds to a reason code, fit for the log and without ``secret``."""
-    if secret:
-        text = text.replace(secret, "[redacted]")
-    return sanitize(text, TEXT_LIMIT)
+def added_text(text: str) -> str:
+    """Return what a broker adds to a reason code, fit for the log and without secrets."""
+    return sanitize(redact(text), TEXT_LIMIT)
 
 
 _TOPICS = "allow this client to publish, also retained messages, below the topics {topics}"

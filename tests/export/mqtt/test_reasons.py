@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.export.mqtt.reasons import Code, Reason, added_text, remediation
+from monitor.model.secret import Secret
 
 
 def test_a_reason_shows_name_code_and_what_the_broker_adds():
@@ -18,9 +19,12 @@ def test_only_codes_from_0x80_on_are_failures():
     assert Reason(0x80, "Unspecified error").is_failure
 
 
-def test_what_a_broker_adds_is_bounded_printable_and_free_of_the_password():
-    assert added_text("a\nhunter2\x00" + "b" * 300, "hunter2") == "a?[redacted]?" + "b" * 187
-    assert added_text("fine", None) == "fine"
+def test_what_a_broker_adds_is_bounded_printable_and_free_of_secrets():
+    password = Secret("hunter2hunter2")
+    added = f"a\n{password.reveal()}\x00" + "b" * 300
+    assert added_text(added) == "a?***?" + "b" * 194
+    assert "aHVudGVyMmh1bnRlcjI=" not in added_text("token aHVudGVyMmh1bnRlcjI=")  # base64
+    assert added_text("fine") == "fine"
 
 
 def test_not_authorized_is_about_the_credentials_or_about_the_topics():
