@@ -12,6 +12,7 @@ from monitor.export.metrics.exposition import exposition_pieces, negotiate
 from monitor.health.timeline import DAY
 from monitor.model.causes import Cause
 from monitor.net.clock import Clock
+from monitor.present.alert_runbook import ALERTS
 from monitor.present.json_view import VERSION
 from monitor.scheduler.probe_request import ProbeRequest
 from monitor.state.store import StateStore
@@ -103,8 +104,14 @@ class Views:
 
     async def runbook(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["cause"]
+        if name in ALERTS:
+            return await self._page(
+                request,
+                ("runbook", name),
+                lambda: pages.alert_page(self._store, name, self._clock.time()),
+            )
         if name not in set(Cause):
-            return await self._missing_page(request, "There is no such cause")
+            return await self._missing_page(request, "There is no such cause or alert")
         return await self._page(
             request,
             ("runbook", name),

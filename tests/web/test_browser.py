@@ -258,6 +258,7 @@ PATHS_SHOWN = (
     "/targets/app-gitpod-io?range=1h",
     "/runbook/",
     "/runbook/dns_timeout",
+    "/runbook/EgressBudgetBurnFast",
 )
 MODES: dict[str, dict[str, object]] = {
     "phone": {"viewport": {"width": 360, "height": 740}},

@@ -16,11 +16,13 @@ from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
+from monitor.present.alert_runbook import ALERTS
 from monitor.state.events import Event, EventKind
 from monitor.state.history_store import HistoryStore
 from monitor.state.store import StateStore
 from monitor.web.api import targets_pieces
 from monitor.web.pages import (
+    alert_page,
     incident_page,
     overview_page,
     runbook_index,
@@ -301,6 +303,19 @@ def test_an_incident_shows_everything_for_an_engineer_on_call() -> None:
     ):  # fmt: skip
         assert said in page.text
     assert "../runbook/tcp_timeout" in page.links
+
+
+def test_the_runbook_has_a_page_for_every_alert() -> None:
+    """The links of alerts end in ``/runbook/<alert>``."""
+    store = realistic_board()
+    index = Outline(runbook_index(store, NOW))
+    for name, entry in ALERTS.items():
+        assert name in index.links
+        page = Outline(alert_page(store, name, NOW))
+        assert name in page.text
+        assert ".md)" not in page.text
+        assert entry.text.split()[0] in page.text
+        assert "\ufffd" not in page.text
 
 
 def test_the_runbook_has_a_page_for_every_cause() -> None:

@@ -38,6 +38,7 @@ PATHS = (
     "/api/v1/openapi.json",
     "/runbook/",
     "/runbook/dns_timeout",
+    "/runbook/EgressMonitorMissing",
     "/runbook/nothing-here",
     "/badge.svg",
     "/feed.atom",

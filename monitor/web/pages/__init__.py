@@ -8,10 +8,11 @@ made; a change meanwhile is on the next rendering.
 from monitor.web.pages.incident import incident_page
 from monitor.web.pages.missing import missing_page
 from monitor.web.pages.overview import overview_page
-from monitor.web.pages.runbook import runbook_index, runbook_page
+from monitor.web.pages.runbook import alert_page, runbook_index, runbook_page
 from monitor.web.pages.target import target_page
 
 __all__ = [
+    "alert_page",
     "incident_page",
     "missing_page",
     "overview_page",

@@ -1,13 +1,15 @@
-"""The runbook: one page per cause, from the registry of causes."""
+"""The runbook: one page per cause and per alert, from their registries."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from htpy import Node, a, code, h1, h2, li, nav, p, section, ul
 
 from monitor.model.causes import Cause, Section
 from monitor.model.state import State
+from monitor.present.alert_runbook import ALERTS
 from monitor.state.store import StateStore
 from monitor.web.pages.incidents import past_table
 from monitor.web.pages.parts import incident_href, prose, text
@@ -43,14 +45,44 @@ def runbook_page(store: StateStore, cause: Cause, now: float) -> Iterator[str]:
 
 
 def runbook_index(store: StateStore, now: float) -> Iterator[str]:
-    """Render the list of all causes."""
+    """Render the list of all causes and alerts."""
     content: list[Node] = [
         nav(aria_label="Breadcrumb")[a(href=_ROOT)["All targets"], " / runbook"],
         h1["Runbook"],
         p["Every failure has exactly one of these causes."],
         (_section(part) for part in Section),
+        _alerts(),
     ]
     return page(store, now, content, title="Runbook", state=State.UNKNOWN, root=_ROOT)
+
+
+def alert_page(store: StateStore, name: str, now: float) -> Iterator[str]:
+    """Render the entry of one alert: the rules of deploy/prometheus link to it."""
+    entry = ALERTS[name]
+    content: list[Node] = [
+        nav(aria_label="Breadcrumb")[a(href=_ROOT)["All targets"], " / ", a(href="./")["runbook"]],
+        h1["Alert: ", code[name]],
+        p(".lead")["Fires when ", prose(entry.fires), "."],
+        (p[prose(paragraph.replace("\n", " "))] for paragraph in _plain(entry.text).split("\n\n")),
+    ]
+    return page(store, now, content, title=f"Alert: {name}", state=State.UNKNOWN, root=_ROOT)
+
+
+def _plain(markdown: str) -> str:
+    """Return the text without its links, because the documents are not served."""
+    return re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", markdown)
+
+
+def _alerts() -> Node:
+    return section[
+        h2["Alerts"],
+        ul(".causes")[
+            (
+                li[a(href=name)[code[name]], " ", prose(entry.fires)]
+                for name, entry in ALERTS.items()
+            )
+        ],
+    ]
 
 
 def _section(part: Section) -> Node:
