@@ -313,7 +313,7 @@ def test_the_runbook_has_a_page_for_every_alert() -> None:
         assert name in index.links
         page = Outline(alert_page(store, name, NOW))
         assert name in page.text
-        assert ".md)" not in page.text
+        assert "](" not in page.text
         assert entry.text.split()[0] in page.text
         assert "\ufffd" not in page.text
 
