@@ -113,8 +113,8 @@ class ChunkedDecoder:
                 if len(buffer) >= TRAILER_LIMIT:
                     raise bad("a trailer section that is too long")
                 return None
-            lines = bytes(buffer[:end]).split(b"\n")
-            parse_fields([line.removesuffix(b"\r") for line in lines])
+            lines = buffer[:end].decode("latin-1").split("\n")
+            parse_fields([line.removesuffix("\r") for line in lines])
             end += 2
         del buffer[: end + 2]
         self._state = _State.DONE

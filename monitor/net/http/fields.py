@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from monitor.model.probe_result import FailureKind
 from monitor.net.errors import ExchangeError
 
-_STATUS = re.compile(rb"\+?\d{2,3}|-0\d")
-_VERSION = re.compile(rb"HTTP/(\d\.\d)")
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z ]+")
-"""A field name. Go accepts spaces in it, which RFC 9110 section 5.1 does not."""
-
-_BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-"""Octets that a field value must not hold (RFC 9110 section 5.5)."""
+_STATUS = re.compile(r"\+?[0-9]{2,3}|-0[0-9]")
+_VERSION = re.compile(r"HTTP/([0-9]\.[0-9])")
+_LINE = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z ]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
+"""A field line. Go accepts spaces in the name, which RFC 9110 section 5.1 does not; control
+characters are not allowed in the value (section 5.5)."""
 
 _LENGTH = re.compile(r"[0-9]+", re.ASCII)
 _LENGTH_LIMIT = 2**63 - 1
@@ -76,59 +74,61 @@ class Head:
         return (name.strip().lower() for name in text.split(",") if name.strip())
 
 
-def parse_status_line(line: bytes) -> tuple[str, int]:
-    """Return version and status of a status line (RFC 9112 section 4).
+def parse_status_line(line: str) -> tuple[str, int]:
+    """Return version and status of a status line (RFC 9112 section 4), decoded as Latin-1.
 
     Raises:
         ExchangeError: HTTP_FORMAT.
     """
-    protocol, space, rest = line.partition(b" ")
-    status = rest.lstrip(b" ").partition(b" ")[0]
+    protocol, space, rest = line.partition(" ")
+    status = rest.lstrip(" ").partition(" ")[0]
     version = _VERSION.fullmatch(protocol)
     if not space or version is None:
         raise bad("a response that is not HTTP/1")
     if len(status) != 3 or not _STATUS.fullmatch(status):
         raise bad("a status that is not a number of three digits")
-    return version[1].decode(), int(status)
+    return version[1], int(status)
 
 
-def parse_fields(lines: list[bytes]) -> dict[str, tuple[str, ...]]:
+def parse_fields(lines: list[str]) -> dict[str, tuple[str, ...]]:
     """Return the values of each field, by its name in lower case.
 
-    ``lines`` have no line ends. A line that begins with a space continues the one before
-    (obsolete line folding, RFC 9112 section 5.2).
+    ``lines`` are decoded as Latin-1 and have no line ends. A line that begins with a space
+    continues the one before (obsolete line folding, RFC 9112 section 5.2).
 
     Raises:
         ExchangeError: HTTP_FORMAT.
     """
-    if lines and lines[0][:1] in {b" ", b"\t"}:
+    if lines and lines[0][:1] in _SPACES:
         raise bad("a first field line that begins with a space")
-    if len(lines) > FIELD_LINES_LIMIT:
-        raise bad(f"more than {FIELD_LINES_LIMIT} field lines")
-    fields: dict[str, list[str]] = {}
-    for line in _unfolded(lines):
-        name, _, value = line.partition(b":")
-        if not _NAME.fullmatch(name) or _BAD_VALUE.search(value):
+    fields: dict[str, tuple[str, ...]] = {}
+    folded = any(line[:1] in _SPACES for line in lines)
+    for line in _unfolded(lines) if folded else lines:
+        match = _LINE.fullmatch(line)
+        if match is None:
             raise bad("a malformed field line")
-        key = name.decode("ascii").lower()
-        text = value.strip(b" \t").decode("latin-1")
-        fields.setdefault(key, []).append(text)
-    return {key: tuple(values) for key, values in fields.items()}
+        name, value = match.groups()
+        key, value = name.lower(), value.rstrip(" \t")
+        fields[key] = (*fields[key], value) if key in fields else (value,)
+    return fields
 
 
-def _unfolded(lines: list[bytes]) -> Iterable[bytes]:
-    current: list[bytes] = []
+_SPACES = frozenset({" ", "\t"})
+
+
+def _unfolded(lines: list[str]) -> Iterable[str]:
+    current: list[str] = []
     for line in lines:
-        if current and line[:1] in {b" ", b"\t"}:
-            current.append(line.strip(b" \t"))
+        if current and line[:1] in _SPACES:
+            current.append(line.strip(" \t"))
             continue
         if current:
-            yield b" ".join(current)
-        if b":" not in line:
+            yield " ".join(current)
+        if ":" not in line:
             raise bad("a field line without a colon")
-        current = [line.strip(b" \t")]
+        current = [line.strip(" \t")]
     if current:
-        yield b" ".join(current)
+        yield " ".join(current)
 
 
 def bad(what: str) -> ExchangeError:

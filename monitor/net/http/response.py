@@ -67,7 +67,7 @@ class ResponseParser:
     _chunks: ChunkedDecoder = field(default_factory=ChunkedDecoder)
     _interim: int = 0
     _interim_bytes: int = 0
-    _status_line_read: bool = False
+    _status_line: tuple[str, int] | None = None
     _scanned: int = 0
 
     @property
@@ -99,8 +99,8 @@ class ResponseParser:
                 sent is not the beginning of a response.
         """
         if self._framing is _Framing.HEAD:
-            if self._buffer and not self._status_line_read:
-                parse_status_line(bytes(self._buffer[:HEAD_LIMIT]))
+            if self._buffer and self._status_line is None:
+                parse_status_line(self._buffer[:HEAD_LIMIT].decode("latin-1"))
             raise EOFError
         if self._framing is _Framing.UNTIL_CLOSE:
             self._framing = _Framing.DONE
@@ -126,17 +126,17 @@ class ResponseParser:
                 return self._take_body()
 
     def _take_head(self) -> bool:
-        if not self._status_line_read:
-            self._check_status_line()
+        if self._status_line is None:
+            self._read_status_line()
         lines = self._take_lines()
-        if lines is None:
+        if lines is None or self._status_line is None:
             return False
-        version, status = parse_status_line(lines[0])
+        version, status = self._status_line
         fields = parse_fields(lines[1:])
-        joined = {name: ", ".join(values) for name, values in fields.items()}
+        joined = {name: v[0] if len(v) == 1 else ", ".join(v) for name, v in fields.items()}
         head = Head(version, status, joined, fields)
         framing, left = self._body_framing(head)
-        self._status_line_read = False
+        self._status_line = None
         # 101 is the last response of a connection that speaks HTTP (RFC 9110 section 15.2.2).
         if 100 <= status < 200 and status != 101:
             self._interim += 1
@@ -146,7 +146,7 @@ class ResponseParser:
         self.head, self._framing, self._left = head, framing, left
         return True
 
-    def _check_status_line(self) -> None:
+    def _read_status_line(self) -> None:
         """Refuse what is not HTTP/1 as soon as its first line is there: the peer may wait."""
         if _HTTP2_SETTINGS.match(self._buffer):
             raise ExchangeError(
@@ -154,10 +154,10 @@ class ResponseParser:
             )
         end = self._buffer.find(b"\n", self._scanned)
         if end >= 0:
-            parse_status_line(bytes(self._buffer[:end]).removesuffix(b"\r"))
-            self._status_line_read = True
+            line = self._buffer[:end].decode("latin-1").removesuffix("\r")
+            self._status_line = parse_status_line(line)
 
-    def _take_lines(self) -> list[bytes] | None:
+    def _take_lines(self) -> list[str] | None:
         """Return the lines of a complete head, which ends at the first empty line."""
         found = _BLANK_LINE.search(self._buffer, max(0, self._scanned - 2))
         self._scanned = len(self._buffer)
@@ -168,11 +168,11 @@ class ResponseParser:
             return None
         if self._buffer.count(b"\n", 0, size) > FIELD_LINES_LIMIT + 2:
             raise bad(f"more than {FIELD_LINES_LIMIT} field lines")
-        raw = bytes(self._buffer[: found.start()])
+        raw = self._buffer[: found.start()].decode("latin-1")
         del self._buffer[:size]
         self._interim_bytes += size
         self._scanned = 0
-        return [line.removesuffix(b"\r") for line in raw.split(b"\n")]
+        return [line.removesuffix("\r") for line in raw.split("\n")]
 
     def _body_framing(self, head: Head) -> tuple[_Framing, int]:
         """Return how the end of the body is found (RFC 9112 section 6.3)."""

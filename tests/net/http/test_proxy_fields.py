@@ -11,7 +11,7 @@ from monitor.net.proxy.rules import Proxy
 
 
 def head(*lines: bytes) -> Head:
-    fields = parse_fields(list(lines))
+    fields = parse_fields([line.decode() for line in lines])
     return Head("1.1", 407, {name: ", ".join(values) for name, values in fields.items()}, fields)
 
 
