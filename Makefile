@@ -5,7 +5,7 @@ CONFIG ?= config.toml
 IMAGE ?= egress-monitor
 BIN := .venv/bin
 
-.PHONY: help venv demo run test lint types format simulate lab lab-fault lab-report lab-calm soak bench dashboards alerts reference oracles lock audit sbom image clean dev packages peers
+.PHONY: help venv demo run test lint types format simulate lab lab-fault lab-report lab-calm soak bench mutants dashboards alerts reference oracles lock audit sbom image clean dev packages peers
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ lab-calm: dev packages ## Show that lost packets and jitter alone raise no incid
 
 soak: dev ## Run a daemon for 10 minutes among faults and attacks (ARGS="--minutes 60")
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+mutants: dev packages ## Change the decision logic in one place each, and report what no test notices
+	@$(BIN)/python -m tests.mutation $(ARGS)
 
 bench: dev packages ## Compare what a probe costs with other probers
 	@$(BIN)/python -m benchmarks $(ARGS)
