@@ -275,5 +275,6 @@ _RULES: Mapping[Cause, Callable[[_Case], _Answer | None]] = MappingProxyType(
         C.PROXY_AUTH_REQUIRED: _proxy,
         C.PROXY_UNREACHABLE: _proxy,
         C.PROXY_UPSTREAM_FAILED: _proxy,
+        C.PROXY_TUNNEL_FAILED: _proxy,
     }
 )

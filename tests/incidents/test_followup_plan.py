@@ -100,6 +100,7 @@ def test_each_doubt_has_its_looks(cause: Cause, names: tuple[str, ...], expected
 def test_what_the_proxy_fails_is_tried_without_it():
     assert rivals(Cause.PROXY_DENIED, "app", proxy="proxy.test:3128") == [Q.ALTERNATE_PROXY]
     assert rivals(Cause.TLS_RESET_ON_HELLO, "app", proxy="p:1") == [Q.ALTERNATE_PROXY]
+    assert rivals(Cause.PROXY_TUNNEL_FAILED, "app", proxy="p:1") == [Q.ALTERNATE_PROXY]
 
 
 def test_what_fails_directly_is_tried_through_the_proxy_that_others_use():

@@ -79,6 +79,7 @@ _PROXY_WORDS = {
     C.PROXY_AUTH_REQUIRED: "wants a login",
     C.PROXY_DENIED: "denies CONNECT",
     C.PROXY_UPSTREAM_FAILED: "does not get through to what is asked of it",
+    C.PROXY_TUNNEL_FAILED: "accepts CONNECT and then closes the tunnel or carries nothing",
     C.TLS_RESET_ON_HELLO: "accepts CONNECT and then closes the tunnel",
     C.TLS_TIMEOUT_ON_HELLO: "accepts CONNECT and then carries nothing",
 }
@@ -87,6 +88,7 @@ _PROXY_REMEDIATIONS = {
     C.PROXY_AUTH_REQUIRED: "Configure the proxy's user and password for the runner.",
     C.PROXY_DENIED: "Ask the proxy's owners to allow CONNECT to these hosts.",
     C.PROXY_UPSTREAM_FAILED: "Ask the proxy's owners why it cannot reach these hosts.",
+    C.PROXY_TUNNEL_FAILED: "Ask the proxy's owners why it cannot reach these hosts.",
 }
 
 
