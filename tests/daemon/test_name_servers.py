@@ -37,7 +37,9 @@ async def test_a_change_of_resolv_conf_changes_the_targets(
         task = asyncio.create_task(monitor._follow_name_servers())
         conf.write_text("nameserver 192.0.2.54\nnameserver fe80::1%lo\n")
         new = ["192.0.2.54", "fe80::1%lo"]
-        await asyncio.to_thread(wait_until, lambda: watched(monitor) == new, "they are followed")
+        await asyncio.to_thread(
+            wait_until, lambda: watched(monitor) == new, "they are followed", 30
+        )
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task

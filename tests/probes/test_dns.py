@@ -123,11 +123,11 @@ async def test_one_lost_datagram_is_no_outage():
         return [] if len(asked) == 1 else [reply(query, "both.test 60 IN A 192.0.2.1")]
 
     async with nameserver(udp) as server:
-        probe_result, cause = await probe(server, "both.test", within=1)
+        probe_result, cause = await probe(server, "both.test", within=6)
     assert (probe_result.failure, cause) == (None, None)
     assert len(asked) == 3
     assert probe_result.connections[0].rtt is not None
-    assert probe_result.connections[0].rtt < 0.4
+    assert probe_result.connections[0].rtt < 2.4
 
 
 async def test_a_slow_answer_is_an_answer():
@@ -151,7 +151,7 @@ async def test_rubbish_is_a_failing_name_server():
 async def test_a_closed_port():
     probe_result, cause = await probe(("127.0.0.1", free_port(socket.SOCK_DGRAM)), "both.test")
     assert cause is Cause.DNS_UNREACHABLE
-    assert probe_result.duration < 2
+    assert probe_result.duration < 20
 
 
 async def test_tcp_that_is_refused_is_told_apart():

@@ -68,7 +68,7 @@ def probe(
     port: int = 8443,
     families: FamilyChoice = FamilyChoice.AUTO,
     listen: tuple[str, ...] = (),
-    timeout: float = 2.0,
+    timeout: float = 10.0,
 ) -> tuple[ProbeResult, Diagnosis]:
     """Probe a name with these addresses; a TCP server accepts at those of ``listen``."""
     target = make_target(protocol, "name.test", port, timeout=timeout)
@@ -181,7 +181,7 @@ def test_a_silent_family_costs_no_time_and_is_named(space: Namespace):
     _vanishing_ipv6(space)
     result, diagnosis = probe(space, V4, "2001:db8:1::1", listen=(V4,))
     assert result.ok
-    assert result.duration < 1.0
+    assert result.duration < 2.5
     assert result.primary is not None
     assert result.primary.family is Family.IPV4
     assert diagnosis.cause is Cause.ADDRESS_FAILED
@@ -205,10 +205,10 @@ def test_a_first_address_that_is_dropped_leaves_time_for_the_second(space: Names
     link(space)
     space.run("ip address add 192.0.2.2/24 dev d0")
     space.run("ip neigh add 192.0.2.9 lladdr 02:00:00:00:00:09 dev d0")
-    result, diagnosis = probe(space, "192.0.2.9", V4, listen=(V4,), timeout=3.0)
+    result, diagnosis = probe(space, "192.0.2.9", V4, listen=(V4,), timeout=6.0)
     assert [c.address for c in result.connections] == [V4, "192.0.2.9"]
     assert result.ok
-    assert 1.2 < result.duration < 2.5
+    assert 2.5 < result.duration < 5.5
     assert diagnosis.cause is Cause.ADDRESS_FAILED
 
 

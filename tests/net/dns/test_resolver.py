@@ -145,12 +145,12 @@ async def test_silence_of_all_is_a_timeout_with_every_server_named(silent: Serve
 
 async def test_a_limit_of_time_keeps_the_answers(silent: Server):
     started = time.monotonic()
-    resolution = await resolver(silent, silent, timeout=0.2).resolve("v4.test", within=0.3)
-    assert 0.25 < time.monotonic() - started < 2
+    resolution = await resolver(silent, silent, timeout=2.0).resolve("v4.test", within=3.0)
+    assert 2.9 < time.monotonic() - started < 20
     assert resolution.failure is not None
     assert resolution.failure.kind is FailureKind.TIMEOUT
     assert len(resolution.answers) == 4
-    assert sum(a.seconds for a in resolution.answers[:2]) == pytest.approx(0.3, abs=0.25)
+    assert sum(a.seconds for a in resolution.answers[:2]) == pytest.approx(3.0, abs=1.5)
 
 
 async def test_the_callers_deadline_is_let_through(silent: Server):
@@ -347,8 +347,8 @@ async def test_a_silent_question_does_not_use_up_the_time():
 
     async with nameserver(udp) as half:
         started = time.monotonic()
-        found = await resolver(half).resolve("name.test", within=1.5)
-    assert time.monotonic() - started < 1.2
+        found = await resolver(half).resolve("name.test", within=9.0)
+    assert time.monotonic() - started < 8.0
     assert found.addresses == ("192.0.2.1",)
     assert [a.qtype for a in found.answers if a.rcode is None] == ["AAAA"]
 
@@ -367,7 +367,7 @@ async def test_a_late_answer_counts_if_it_comes_within_its_share_of_the_time():
             loop.call_later(0 if is_a else 0.5, self.transport.sendto, answer, addr)  # type: ignore[attr-defined]
 
     transport, _ = await loop.create_datagram_endpoint(Server, ("127.0.0.1", 0))
-    found = await resolver(transport.get_extra_info("sockname")).resolve("name.test", within=3.0)
+    found = await resolver(transport.get_extra_info("sockname")).resolve("name.test", within=15.0)
     transport.close()
     assert found.addresses == ("192.0.2.1", "2001:db8::1")
     assert len(found.answers) == 2
