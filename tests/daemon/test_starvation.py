@@ -119,6 +119,7 @@ def up(daemon: Daemon) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_stopped_daemon_reports_nothing_else(tmp_path: Path, origin: int):
     with daemon(tmp_path, origin) as running:
         wait_until(lambda: up(running), "all targets are up", 30)
@@ -138,12 +139,13 @@ def test_a_stopped_daemon_reports_nothing_else(tmp_path: Path, origin: int):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.root
 def test_a_daemon_limited_to_two_percent_of_a_cpu_reports_nothing_else(tmp_path: Path, origin: int):
     with daemon(tmp_path, origin) as running:
         wait_until(lambda: up(running), "all targets are up", 30)
         with limited(running.process.pid, milliseconds=2):
-            wait_until(lambda: "starved_host" in running.reported(), "the incident", 60)
+            wait_until(lambda: "starved_host" in running.reported(), "the incident", 150)
             time.sleep(20)
         assert running.metric("egress_probe_failures_total") == 0
         assert running.metric("egress_inadmissible_probes_total") > 0
@@ -151,6 +153,7 @@ def test_a_daemon_limited_to_two_percent_of_a_cpu_reports_nothing_else(tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.root
 def test_a_daemon_beside_twenty_busy_programs_reports_nothing_else(tmp_path: Path, origin: int):
     with daemon(tmp_path, origin) as running:

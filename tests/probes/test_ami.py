@@ -210,3 +210,15 @@ async def test_credentials_that_aws_refuses_are_looked_for_anew() -> None:
     async with ec2(DescribeImages=FOUND, RunInstances=PASSED) as (port, requests):
         await probe(ami(port), aws)
     assert "Credential=AKIDOTHER/" in requests.headers[0]["Authorization"]
+
+
+async def test_an_answer_of_megabytes_is_read_whole() -> None:
+    """131 images of 3 KB were refused as framing without end; 4 MiB are promised."""
+    many = [(f"ami-{number:08x}", "2025-03-01T00:00:00.000Z") for number in range(1000)]
+    status, body = images(*many, (AMI, "2026-01-01T00:00:00.000Z"))
+    padded = body.replace("<imageId>", f"<description>{'d' * 3000}</description><imageId>")
+    assert 3_000_000 < len(padded) < 4_194_304
+    async with ec2(DescribeImages=(status, padded), RunInstances=PASSED) as (port, requests):
+        probe_result, _ = await probe(ami(port, timeout=30.0))
+    assert probe_result.failure is None
+    assert requests.asked[1]["ImageId"] == AMI

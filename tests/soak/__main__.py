@@ -174,10 +174,12 @@ def run(minutes: float, seed: int) -> int:
         try:
             time.sleep(10)
             daemon.look(seen)
-            stack.enter_context(child("tests.soak.clients", str(page)))
-            while time.monotonic() < end:
-                time.sleep(2)
-                daemon.look(seen)
+            with child("tests.soak.clients", str(page)):
+                while time.monotonic() < end:
+                    time.sleep(2)
+                    daemon.look(seen)
+            time.sleep(5)  # the attack is over: the last figures are those of the whole run
+            daemon.look(seen)
             peak = daemon.peak()
         finally:
             status = daemon.stop()
