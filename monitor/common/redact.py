@@ -51,7 +51,7 @@ class _Registry:
 
     @property
     def patterns(self) -> _Patterns:
-        """What to look for now."""
+        """The substrings to look for now."""
         if self._patterns is None:
             self._patterns = _patterns(frozenset(value for _, value in tuple(self._owners)))
         return self._patterns

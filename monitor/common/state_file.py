@@ -17,11 +17,10 @@ log = structlog.get_logger(__name__)
 
 
 def make_directory(path: Path) -> None:
-    """Make a directory, and those above it, where they are not there; only their owner may
-    enter them.
+    """Create a directory and its missing parents; only their owner may enter them.
 
     Raises:
-        OSError: if that can't be done.
+        OSError: if it cannot be created.
     """
     if not path.is_dir():
         make_directory(path.parent)
@@ -29,11 +28,11 @@ def make_directory(path: Path) -> None:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Replace a file: after a crash at any moment there is the old one or the new one. Only
+    """Replace a file atomically: after a crash there is either the old one or the new one. Only
     its owner may read it.
 
     Raises:
-        OSError: if it can't be written.
+        OSError: if it cannot be written.
     """
     make_directory(path.parent)
     unfinished = path.with_name(f"{path.name}.new")
@@ -76,25 +75,25 @@ def writable_by_others(directory: Path) -> bool:
 
 
 def reason_of(error: OSError) -> str:
-    """Say in a few words, without the file's name, what went wrong."""
+    """Return the reason in a few words, without the name of the file."""
     return (error.strerror or str(error)).lower()
 
 
 class StateFile:
-    """One file of the state directory. What goes wrong with it is said once, until it could be
-    saved again; what it was to hold is then in memory only."""
+    """One file of the state directory. A failure is logged once, until saving works again; the
+    content is in memory only meanwhile."""
 
     def __init__(self, path: Path, holds: str) -> None:
-        """``holds`` names its content, for the log."""
+        """``holds`` names the content in log lines."""
         self.path = path
         self._holds = holds
         self._said = False
         self._saving = threading.Lock()
 
     def save(self, data: bytes) -> bool:
-        """Replace the file; whether that worked. May be called from any thread."""
+        """Replace the file and return whether that worked. Safe to call from any thread."""
         try:
-            with self._saving:  # the last saving may find the one before still at it
+            with self._saving:  # the previous save may still be running in its thread
                 replace_file(self.path, data)
         except OSError as error:
             self.log_once("not saved", error)
@@ -103,7 +102,7 @@ class StateFile:
         return True
 
     def log_once(self, what: str, error: OSError) -> None:
-        """Say what went wrong, unless it was said already."""
+        """Log what failed, unless it was logged already."""
         if not self._said:
             self._said = True
             log.warning(

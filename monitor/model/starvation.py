@@ -1,4 +1,4 @@
-"""Starvation: times in which this process did not run, so its measurements say nothing."""
+"""Starvation: times in which this process did not run, so that its measurements are void."""
 
 from __future__ import annotations
 

@@ -43,11 +43,11 @@ def make_probe_context(
     clock: Clock | None = None,
     random: Random | None = None,
 ) -> ProbeContext:
-    """Make what probers work with, as the configuration says.
+    """Create the context that probers work with, from the configuration.
 
     Raises:
-        ValueError: if a proxy in the environment can't be read.
-        OSError: if the CA file can't be read.
+        ValueError: if a proxy URL in the environment is malformed.
+        OSError: if the CA file cannot be read.
     """
     clock = clock or SystemClock()
     random = random or Random()  # noqa: S311 - ids against stray answers, not secrets
@@ -85,7 +85,7 @@ class Engine:
         guard: Guard | None = None,
         find_prober: Callable[[str], Probe] = prober,
     ) -> None:
-        """``lag`` tells which results are inadmissible; ``guard`` counts internal errors."""
+        """``lag`` marks results as inadmissible; ``guard`` counts internal errors."""
         self._places = asyncio.Semaphore(limits.max_in_flight)
         rate = limits.max_connections_per_second
         self._starts = TokenBucket(rate, burst=max(1.0, rate / 5))
@@ -148,7 +148,7 @@ class Engine:
     async def _guarded(
         self, target: Target, probe_context: ProbeContext, probe: Probe | None
     ) -> ProbeResult:
-        """Run the prober. An exception in it, or a prober that hangs, is a result that says so."""
+        """Run the prober. An exception in it, or a prober that hangs, becomes an internal error."""
         clock, loop = self.probe_context.clock, asyncio.get_running_loop()
         started_at, begun = clock.time(), clock.monotonic()
         limit = target.timeout + GRACE

@@ -39,7 +39,7 @@ _RETRY_AFTER = 10.0
 
 
 class NoCredentialsError(Exception):
-    """No provider of the chain gave credentials; the message says why, without secrets."""
+    """No provider of the chain gave credentials; the message gives the reason, without secrets."""
 
 
 class AwsCredentials:
@@ -83,7 +83,7 @@ class AwsCredentials:
             return self._known
 
     def forget(self) -> None:
-        """Look for credentials anew at the next ``get``: AWS refused the ones there are."""
+        """Look for credentials again at the next ``get``, because AWS refused the current ones."""
         self._known = None
         self._sdk.forget()
 

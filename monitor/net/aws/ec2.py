@@ -1,4 +1,4 @@
-"""EC2's Query API as bytes: the two requests of the AMI check, and what their answers say. Pure.
+"""EC2's Query API as bytes: the two requests of the AMI check and their responses. Pure.
 
 Source: Amazon EC2 API reference, "Query requests", DescribeImages, RunInstances, "Error codes";
 EC2 user guide, "Allowed AMIs"; IAM user guide, "Troubleshoot access denied error messages".
@@ -38,9 +38,9 @@ class Refusal:
 
 
 class Disposition(Enum):
-    """What a refusal says of the check."""
+    """Meaning of a refusal for the check."""
 
-    PASSED = auto()  # the dry run's way to say that it would have worked
+    PASSED = auto()  # the dry run would have succeeded
     CREDENTIALS = auto()  # AWS does not take the credentials
     PERMISSION = auto()  # the monitor's role may not ask
     ENDPOINT_POLICY = auto()  # the VPC endpoint's policy does not let the request through
@@ -88,8 +88,8 @@ def _query(parameters: Mapping[str, str]) -> str:
 
 _ID = re.compile(rb"<imageId>\s*(ami-[0-9a-f]{8,32})\s*</imageId>")
 _CREATED = re.compile(rb"<creationDate>\s*([0-9]{4}-[0-9T:.Z-]{6,30})\s*</creationDate>")
-"""Found as text: an XML parser would do for a stranger what the stranger's document says. Each
-image has one of both, in no order that could be relied on."""
+"""Found as text, because an XML parser executes what a hostile document requests (entities). Each
+image has one of both, in no fixed order."""
 
 
 def newest_image(body: bytes) -> Image | None:
@@ -126,13 +126,13 @@ def refusal(body: bytes) -> Refusal:
     """
     found = _ERROR.search(body[:16_384].decode("utf-8", "replace"))
     if found is None:
-        raise ValueError("the answer is no error of EC2's")
+        raise ValueError("the response is not an error of EC2")
     whole = " ".join(html.unescape(found[2]).partition(_ENCODED)[0].split())
     return Refusal(found[1], _in_short(whole))
 
 
 def _in_short(message: str) -> str:
-    """Say what was denied and why; who asked is known, and long."""
+    """Return what was denied and why, without the caller, which is known and long."""
     denied = _DENIED.search(message)
     if denied is not None:
         resource = denied["resource"].rpartition(":")[2]
@@ -161,9 +161,9 @@ _OF_AN_IMAGE = re.compile(r"image/ami-|\[?ami-[0-9a-f]{8}")
 
 
 def disposition(error: Refusal) -> Disposition:
-    """Return what an error says of the check.
+    """Return the meaning of an error for the check.
 
-    A permission that the monitor's role lacks says nothing of the account. A policy of the
+    A permission that the monitor's role lacks shows nothing about the account. A policy of the
     organisation that denies the AMI itself does; one that denies something else of the launch
     (a size, a subnet) does not.
     """

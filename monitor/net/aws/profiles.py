@@ -1,7 +1,7 @@
 """Credentials that only the AWS SDK finds: profiles, SSO, web identities (the extra ``aws``).
 
 botocore is imported when the environment or a file names such a source, and not before. It
-blocks, so it works in a thread that nobody has to wait for: not even the end of the process.
+blocks, so it works in a thread that nothing has to wait for, not even the end of the process.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SdkCredentials:
     async def get(self, now: float) -> Credentials | None:
         """Return what botocore finds, as of ``now`` (Unix seconds); None if it finds nothing.
 
-        Whoever stops waiting leaves the one thread at work for whoever asks next.
+        A caller that stops waiting leaves the one thread running for the next caller.
 
         Raises:
             ImportError: if botocore is not installed.
@@ -56,7 +56,7 @@ class SdkCredentials:
         return await asyncio.shield(self._asking)
 
     def forget(self) -> None:
-        """Find them anew at the next ``get``."""
+        """Look for them again at the next ``get``."""
         self._found = None
 
     def _ask(self, now: float) -> Credentials | None:

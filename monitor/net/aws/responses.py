@@ -1,4 +1,4 @@
-"""What AWS's own answers look like, signed request or not.
+"""Marks of responses that AWS itself sends, to signed and unsigned requests.
 
 Source: IAM user guide, "Troubleshoot access denied error messages"; the request id is in
 each service's reference under "Common errors" or "Common response headers".
@@ -23,6 +23,6 @@ def is_from_aws(headers: Mapping[str, str]) -> bool:
 
 
 def names_endpoint_policy(text: str) -> bool:
-    """Whether AWS says in ``text`` that a VPC endpoint's policy denied the request: for
-    want of an allow, or by an explicit deny. Not every service tells."""
+    """Return whether AWS reports in ``text`` that a VPC endpoint policy denied the request, by a
+    missing allow or an explicit deny. Not every service reports it."""
     return _ENDPOINT_POLICY.search(text) is not None

@@ -22,7 +22,7 @@ _UNSIGNED = frozenset({"authorization", "user-agent", "x-amzn-trace-id", "expect
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request is signed with. ``expires_at`` is Unix seconds, None: never."""
+    """Key, secret and session token for signing. ``expires_at`` is Unix seconds, None: never."""
 
     access_key_id: str
     secret_access_key: Secret

@@ -86,7 +86,7 @@ class TcpStream:
     )  # fmt: skip
 
     def __init__(self, family: socket.AddressFamily, *, segment: int | None = None) -> None:
-        """``segment``: the largest segment (bytes) to send and to tell the peer to send
+        """``segment``: the largest segment (bytes) to send and to announce to the peer
         (RFC 9293 section 3.7.1)."""
         self._loop = asyncio.get_running_loop()
         self._family = family
@@ -104,7 +104,7 @@ class TcpStream:
         """Connect to an IP literal.
 
         Raises:
-            OSError: what the kernel made of the peer's answer or of an ICMP error.
+            OSError: the kernel's error for the peer's response or an ICMP error.
         """
         sock = self._sock
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -115,7 +115,7 @@ class TcpStream:
             number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if number:
             raise self._refusal(number)
-        # From here on an ICMP error is a hint, as for any other client, and ends nothing.
+        # From here on an ICMP error is only a hint, as for any other client.
         keep_icmp_errors(sock, self._family, on=False)
 
     def _refusal(self, number: int) -> OSError:

@@ -16,7 +16,7 @@ _UNMEASURED = 0xFFFFFFFF
 
 def tcp_facts(sock: socket.socket) -> TcpFacts | None:
     """Return the connection's round-trip times (the kernel's microseconds as seconds),
-    retransmitted segments and path MTU (bytes); None where the kernel does not tell."""
+    retransmitted segments and path MTU (bytes); None if the kernel does not provide them."""
     try:
         info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SIZE)
     except OSError:
