@@ -111,7 +111,7 @@ class EvidenceEngine:
             tuple(sorted(incidents, key=lambda i: (i.started_at, i.id))),
             corroborated,
             self._states(),
-            tuple(sorted(calmed)),
+            tuple(sorted(calmed | self._orphans())),
         )
 
     def _spared(self, now: float) -> Mapping[str, RedundantGroup]:
@@ -136,6 +136,16 @@ class EvidenceEngine:
         incident = incident_of(episode, members, spared, self.index.working)
         self._written[episode.id] = (basis, incident)
         return incident
+
+    def _orphans(self) -> set[str]:
+        """Return the targets that are held degraded because they flapped, although no incident
+        is about them: what happened is explained and over."""
+        affected = {name for e in self.incidents.open.values() for name in e.members}
+        return {
+            name
+            for name, track in self.index.troubled.items()
+            if track.held and not track.bad and name not in affected
+        }
 
     def _states(self) -> Mapping[str, State]:
         states: dict[str, State] = {}

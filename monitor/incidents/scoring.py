@@ -284,6 +284,7 @@ def _entropy(n: int, k: int) -> float:
 
 def _gain(n: int, k: int, share: float) -> float:
     """How much better a common share predicts one target's results than it alone does."""
+    share = min(max(share, 0.001), 0.999)
     common = -(k * math.log(share) + (n - k) * math.log(1 - share))
     if not k:
         return -min(common, EXEMPT)

@@ -74,9 +74,13 @@ class Driver:
     def _offset(self, target: Target) -> float:
         return self._spacing.fraction(target.id) * target.interval
 
-    def force_bad(self, name: str) -> None:
-        """Make the next probe of a target fail once, as by lost packets."""
+    def force_bad(self, name: str, at: float) -> None:
+        """Probe a target at a time, and let that probe fail as by lost packets."""
+        self._push(at, "force", name)
+
+    def _on_force(self, name: str) -> None:
         self._forced.add(name)
+        self._plan(name, self.now)
 
     def _probe(self, target: Target) -> ProbeResult:
         if target.id not in self._forced:
@@ -162,7 +166,7 @@ class Driver:
             changed = False
             for name in evaluation.corroborated:
                 health = self.health[name]
-                if health.state is State.DOWN or not health.failures_in_row:
+                if health.state is State.DOWN or not health.unwell_in_row:
                     continue
                 diagnosis = self.engine.index.tracks[name].diagnosis
                 if diagnosis is not None:

@@ -1,8 +1,9 @@
-"""Noise without a fault: lost packets, jitter, host stalls, rate limiting. No incident may open.
+"""Noise without a fault: lost packets, jitter, host stalls. No incident may open.
 
-While every result of every target is good and has been good for a whole window, nothing changes but
-the time: such stretches are skipped. Only around a bad result the world is simulated, from a full
-window of good results before it until every window is full of good ones again.
+While every result is good and every window is full of good results, only the time changes. Such
+stretches are skipped: the times at which a probe fails by lost packets alone are drawn from their
+rate, and only the time around them is simulated, with full windows of good results before it. Lost
+packets that only delay a probe are simulated there as everywhere.
 """
 
 from __future__ import annotations
@@ -19,55 +20,69 @@ from tests.simulation.noise import Noise
 from tests.simulation.world import World
 
 START = 1_800_000_000.0
-CALM = 900.0
+WINDOW = 600.0
+"""Seconds within which bad results may add up to a partial fault."""
+
+AFTER = 45.0
+"""Seconds simulated after the last bad result of a cluster: its confirmation and a slot of each
+target."""
+
+STALLED = 0.2
+"""Share of the clusters with a host stall of 5 s."""
+
+_SYNS = {3.0: 2, 10.0: 4}
+"""SYN packets within the timeout (seconds): at 0, 1, 3 and 7 s (RFC 6298)."""
 
 
 def false_incidents(seed: int, hours: float, *, loss: float = 0.01) -> list[str]:
     """Return the incidents that open within some simulated hours of noise."""
     random = Random(f"noise-{seed}")
-    noise = Noise(loss=loss)
+    timeout = random.choice([3.0, 3.0, 10.0])
     world = World(
         random=Random(random.random()),
-        noise=noise,
+        noise=Noise(loss=loss),
         vpc_endpoints=random.random() < 0.5,
         proxied=random.random() < 0.2,
         interval=30.0,
-        timeout=random.choice([3.0, 10.0]),
+        timeout=timeout,
     )
+    lost = 1 - (1 - loss) ** 2
+    rate = len(world.targets) / world.interval * 1.1 * lost ** _SYNS[timeout]
     found: list[str] = []
-    now, end = START, START + hours * 3600
-    while now < end:
-        now = _next_bad(world, random, now, end)
-        if now >= end:
-            break
-        found += _episode(world, random, now)
-        now += CALM
+    for cluster in _clusters(random, rate, hours * 3600):
+        found += _simulated(world, random, cluster)
     return found
 
 
-def _next_bad(world: World, random: Random, now: float, end: float) -> float:
-    """Return the time of the next bad result, by probing in slots without any record."""
-    number = len(world.targets)
-    step = world.interval / number
-    while now < end:
-        target = world.targets[random.randrange(number)]
-        if world.probe(target, now).failure is not None:
-            return now
-        now += step
-    return now
+def _clusters(random: Random, rate: float, seconds: float) -> list[list[float]]:
+    """Draw the times of bad results, in groups that lie within one window of each other."""
+    clusters: list[list[float]] = []
+    at = random.expovariate(rate)
+    while at < seconds:
+        if clusters and at - clusters[-1][-1] < WINDOW:
+            clusters[-1].append(at)
+        else:
+            clusters.append([at])
+        at += random.expovariate(rate)
+    return clusters
 
 
-def _episode(world: World, random: Random, at: float) -> list[str]:
-    """Simulate the time around a bad result, with a host stall in some of them."""
-    driver = Driver(world, at - 1.0, Random(random.random()))
+def _simulated(world: World, random: Random, cluster: list[float]) -> list[str]:
+    """Simulate the time around bad results."""
+    begin = START + cluster[0]
+    driver = Driver(world, begin - 1.0, Random(random.random()))
     for target in world.targets:
-        driver.health[target.id] = Health(State.UP, at - 3600.0)
-        good = next(r for _ in range(99) if (r := world.probe(target, at)).failure is None)
-        for number in range(WINDOW_RESULTS):
-            past = replace(good, started_at=at - (WINDOW_RESULTS - number) * world.interval)
-            driver.engine.observe(target, past, diagnose(target, past), driver.health[target.id])
-    world.noise.stalls = [(at + 20.0, at + 25.0)] if random.random() < 0.2 else []
-    driver.force_bad(random.choice(world.targets).id)
-    story = driver.run(at + CALM)
+        health = driver.health[target.id] = Health(State.UP, begin - 3600.0)
+        good = next(r for _ in range(99) if (r := world.probe(target, begin)).failure is None)
+        for number in range(WINDOW_RESULTS, 0, -1):
+            past = replace(good, started_at=begin - number * world.interval)
+            driver.engine.observe(target, past, diagnose(target, past), health)
+    stalled = random.random() < STALLED
+    world.noise.stalls = [(begin + 20.0, begin + 25.0)] if stalled else []
+    for at in cluster:
+        driver.force_bad(random.choice(world.targets).id, START + at)
+    story = driver.run(START + cluster[-1] + AFTER)
     world.noise.stalls = []
-    return [f"{at:.0f} {i.scope}/{i.subject}/{i.cause}" for _, s in story.snapshots for i in s][:1]
+    return [f"{begin:.0f} {i.scope}/{i.subject}/{i.cause}" for _, s in story.snapshots for i in s][
+        :1
+    ]

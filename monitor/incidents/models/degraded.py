@@ -22,7 +22,12 @@ from monitor.model.causes import Cause
 from monitor.model.incident import Scope
 
 C = Cause
-_FLOW_CAUSES = PATH_CAUSES | {C.TLS_TIMEOUT_ON_HELLO, C.HTTP_TIMEOUT, C.TCP_RESET}
+_FLOW_CAUSES = PATH_CAUSES | {
+    C.TLS_TIMEOUT_ON_HELLO,
+    C.HTTP_TIMEOUT,
+    C.TCP_RESET,
+    C.ADDRESS_FAILED,
+}
 
 
 class _Slow(FaultModel):
@@ -169,7 +174,7 @@ class FlakyPath(FaultModel):
             yield "egress", False
 
     def cause(self, found: Hypothesis) -> Cause:
-        return most_common(found.failing, frozenset(_FLOW_CAUSES))
+        return most_common(found.failing, frozenset(_FLOW_CAUSES - {C.ADDRESS_FAILED}))
 
     def subject(self, found: Hypothesis) -> str:
         return "new connections"
