@@ -153,7 +153,7 @@ def partial(
     counts = _counts(index, element, reserved, onset, now)
     figures = _figures(counts)
     enough = figures.bad >= PARTIAL_LEAST and figures.results > figures.bad
-    if not (enough or going_on) or _is_over(merged, figures.share, index, element):
+    if not (enough or going_on) or _is_over(merged, figures.share, index, element, now):
         return None
     score = _partial_score(model, counts, figures)
     claimed = tuple(t for t, _ in hit if not _steadily_bad(t, figures.share))
@@ -256,13 +256,22 @@ def _is_over(
     share: float,
     index: EvidenceIndex,
     element: Element,
+    now: float,
 ) -> bool:
-    """Whether good results since the last bad one are too many for the fault to go on."""
+    """Whether good results since the last bad one are too many for the fault to go on. Those of
+    the last timeout do not count: a failure that began meanwhile is not known yet."""
     last = max(at for at, bad in merged if bad)
-    good = sum(
-        1 for track in index.members.get(element, {}).values() for o in track.window if o.at > last
-    )
-    return good * math.log(1 - min(share, 0.99)) < OVER
+    needed = OVER / math.log(1 - min(max(share, 0.001), 0.99))
+    good = 0
+    for track in index.members.get(element, {}).values():
+        until = now - track.target.timeout
+        for o in reversed(track.window):
+            if o.at <= last:
+                break
+            good += o.at <= until
+        if good > needed:
+            return True
+    return False
 
 
 def _steadily_bad(track: Track, share: float) -> bool:

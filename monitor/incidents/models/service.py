@@ -247,7 +247,7 @@ def _so_far(found: Hypothesis) -> str:
     """Say how many of the last probes failed, if some of them worked since the first failure."""
     window = sorted((o.at, o.evidence.ok) for t in found.failing for o in t.window)
     since = [ok for _, ok in window][next((n for n, (_, ok) in enumerate(window) if not ok), 0) :]
-    if True not in since:
+    if True not in since or False not in since:
         return ""
     return f" {since.count(False)} of the last {len(since)} probes failed."
 
