@@ -25,12 +25,14 @@ _FAILURE = Failure(
     f"a ClientHello of {GO_SIZE} bytes gets no answer, one of {SMALL_SIZE} bytes does",
 )
 
-Answered = Callable[[], Awaitable[bool]]
+Answers = Callable[[bool], Awaitable[bool]]
+"""Returns whether the peer answers a large (True) or a small ClientHello."""
 
 
-async def handshake_compared(conn: ProbeConnection, stream: TlsStream, small: Answered) -> None:
-    """Shake hands. If the peer ends the connection or stays silent without any answer, ask
-    ``small`` whether it answers a small ClientHello; if so, that is the failure of ``conn``.
+async def handshake_compared(conn: ProbeConnection, stream: TlsStream, answers: Answers) -> None:
+    """Shake hands. If the peer ends the connection or stays silent without any answer, try a small
+    ClientHello and a large one again. If it answers the small one only, that is the failure of
+    ``conn``.
 
     Raises:
         ExchangeError, EOFError, OSError: as ``TlsStream.handshake``.
@@ -40,14 +42,14 @@ async def handshake_compared(conn: ProbeConnection, stream: TlsStream, small: An
     # A timer, not a task: it costs next to nothing in the handshakes that are answered.
     timer = loop.call_later(
         conn.target.timeout * _SHARE,
-        lambda: tasks.append(loop.create_task(_compare(conn, stream, small))),
+        lambda: tasks.append(loop.create_task(_compare(conn, stream, answers))),
     )
     try:
         await stream.handshake()
     except (EOFError, OSError):
         timer.cancel()
         if not tasks:
-            await _compare(conn, stream, small)
+            await _compare(conn, stream, answers)
         raise
     finally:
         timer.cancel()
@@ -57,9 +59,14 @@ async def handshake_compared(conn: ProbeConnection, stream: TlsStream, small: An
     conn.failure_override = None
 
 
-async def _compare(conn: ProbeConnection, stream: TlsStream, small: Answered) -> None:
+async def _compare(conn: ProbeConnection, stream: TlsStream, answers: Answers) -> None:
+    """Set the failure of ``conn`` if the peer answers a small ClientHello only."""
     if stream.answered:
         return
     with contextlib.suppress(OSError, EOFError, ExchangeError):
-        if await small() and not stream.answered:
-            conn.failure_override = _FAILURE
+        if not await answers(False) or stream.answered:
+            return
+        conn.failure_override = _FAILURE
+        # A connection that broke once says nothing about sizes: the large one has to fail again.
+        if await answers(True):
+            conn.failure_override = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -107,7 +108,7 @@ async def _secured(
     try:
         with conn.stopwatch.phase(Phase.TLS):
             if alpn and needs_padding():
-                await handshake_compared(conn, stream, _with_small_hello(conn, alpn))
+                await handshake_compared(conn, stream, _answers(conn, alpn))
             else:
                 await stream.handshake()
     except ExchangeError as error:
@@ -125,11 +126,12 @@ async def _secured(
     return stream
 
 
-def _with_small_hello(conn: ProbeConnection, alpn: Sequence[str]) -> Callable[[], Awaitable[bool]]:
-    """Return the check whether the peer answers a ClientHello that fits one segment."""
+def _answers(conn: ProbeConnection, alpn: Sequence[str]) -> Callable[[bool], Awaitable[bool]]:
+    """Return the check whether the peer answers a large or a small ClientHello."""
 
-    async def answered() -> bool:
-        context = conn.probe_context.trust_store.probe_context(verify=False, alpn=alpn)
+    async def answered(large: bool) -> bool:
+        store = conn.probe_context.trust_store
+        context = store.probe_context(verify=False, alpn=alpn, padded=large)
         other = _same_address(conn)
         async with other.dialled() as tcp:
             carrier = await _through_proxy(other, tcp, tunnel=True)
@@ -142,7 +144,10 @@ def _with_small_hello(conn: ProbeConnection, alpn: Sequence[str]) -> Callable[[]
 
 
 def _same_address(conn: ProbeConnection) -> ProbeConnection:
-    """Return a second connection to the same address, for a follow-up within the same probe."""
+    """Return a second connection to the same address, for a follow-up within the same probe; it
+    takes a token of the rate."""
+    if conn.probe_context.starts:
+        conn.probe_context.starts.reserve(asyncio.get_running_loop().time())
     stopwatch = Stopwatch(conn.probe_context.clock, Phase.CONNECT)
     return ProbeConnection(
         conn.target, conn.probe_context, conn.address, conn.port, stopwatch, conn.proxy

@@ -45,14 +45,18 @@ def dropping(connection: socket.socket) -> None:
 
 @contextlib.contextmanager
 def filtered(
-    context: ssl.SSLContext, refuse: Callable[[socket.socket], None], limit: int = SEGMENT
+    context: ssl.SSLContext,
+    refuse: Callable[[socket.socket], None],
+    limit: int = SEGMENT,
+    active: Callable[[], bool] = lambda: True,
 ) -> Iterator[int]:
-    """Serve TLS behind a filter that refuses a ClientHello record of more than ``limit`` bytes."""
+    """Serve TLS behind a filter that refuses a ClientHello record of more than ``limit`` bytes
+    while it is ``active``."""
 
     def one(connection: socket.socket) -> None:
         with contextlib.suppress(OSError), connection:
             head = connection.recv(5, socket.MSG_PEEK | socket.MSG_WAITALL)
-            if 5 + int.from_bytes(head[3:5], "big") > limit:
+            if active() and 5 + int.from_bytes(head[3:5], "big") > limit:
                 refuse(connection)
                 return
             connection.settimeout(10)
@@ -73,12 +77,17 @@ def filtered(
         listener.shutdown(socket.SHUT_RDWR)
 
 
-async def seen(tmp_path: Path, refuse: Callable[[socket.socket], None], limit: int) -> Diagnosis:
+async def seen(
+    tmp_path: Path,
+    refuse: Callable[[socket.socket], None],
+    limit: int,
+    active: Callable[[], bool] = lambda: True,
+) -> Diagnosis:
     authority = Authority(tmp_path)
     issued = authority.issue("rel.test")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(issued.chain, issued.key)
-    with filtered(context, refuse, limit) as port:
+    with filtered(context, refuse, limit, active) as port:
         target = make_target(Protocol.HTTPS, "rel.test", port, address="127.0.0.1", timeout=2.0)
         probe_context = make_probe_context(ca_file=authority.file)
         return diagnose(target, await prober("http")(target, probe_context))
@@ -108,6 +117,18 @@ async def test_a_filter_of_every_hello_stays_what_it_was(
     tmp_path: Path, refuse: Callable[[socket.socket], None], cause: Cause
 ):
     assert (await seen(tmp_path, refuse, 0)).cause is cause
+
+
+async def test_a_connection_that_breaks_once_says_nothing_about_sizes(tmp_path: Path):
+    broken: list[socket.socket] = []
+
+    def once(connection: socket.socket) -> None:
+        broken.append(connection)
+        resetting(connection)
+
+    told = await seen(tmp_path, once, 0, lambda: not broken)
+    assert len(broken) == 1
+    assert told.cause is Cause.TLS_RESET_ON_HELLO
 
 
 async def test_a_large_hello_that_passes_is_up(tmp_path: Path):

@@ -127,3 +127,41 @@ def test_the_client_never_renegotiates_and_accepts_servers_that_can_not_do_it_se
 def test_the_groups_are_those_of_openssl_until_python_can_choose_them():
     assert not hasattr(go_context(), "set_groups")
     assert go_context().minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def server_hello_of_tls_1_2() -> bytes:
+    """A ServerHello without extensions: its server does not know RFC 5746."""
+    body = b"\x03\x03" + bytes(range(32)) + b"\x00" + b"\xcc\xa9" + b"\x00"
+    message = b"\x02" + len(body).to_bytes(3, "big") + body
+    return b"\x16\x03\x03" + len(message).to_bytes(2, "big") + message
+
+
+def advanced(context: ssl.SSLContext, answer: bytes) -> ssl.SSLError:
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname="old.test")
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    incoming.write(answer)
+    with pytest.raises(ssl.SSLError) as caught:
+        tls.do_handshake()
+    return caught.value
+
+
+def test_a_server_without_secure_renegotiation_is_accepted_as_by_go():
+    assert isinstance(advanced(go_context(), server_hello_of_tls_1_2()), ssl.SSLWantReadError)
+    strict = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    refused = advanced(strict, server_hello_of_tls_1_2())
+    assert refused.reason == "UNSAFE_LEGACY_RENEGOTIATION_DISABLED"
+
+
+def test_a_cross_signed_twin_does_not_shorten_the_expiry():
+    shown = next(c for c in chains() if c.name == "cross-signed-lapsed")
+    tls = shake_hands(
+        trusting(shown.roots).probe_context(), server_context(shown.chain, shown.key), shown.host
+    )
+    facts = tls_facts(tls)
+    lapsed = min(c.not_after for c in facts.chain)
+    assert facts.expires_at == facts.verified_expiry
+    assert facts.expires_at is not None
+    assert facts.expires_at > lapsed
+    assert [c.not_after for c in facts.extra] == [lapsed]
