@@ -19,6 +19,11 @@ _SOME_MONITOR = (
     "{{ if .Labels.monitor_url }}{{ .Labels.monitor_url }}"
     "{{ else }}http://{{ .Labels.instance }}{{ end }}"
 )
+_LAST_MONITOR = (
+    '{{ with query "max_over_time(egress_build_info[1d])" }}{{ with . | first }}'
+    "{{ if .Labels.monitor_url }}{{ .Labels.monitor_url }}"
+    "{{ else }}http://{{ .Labels.instance }}{{ end }}"
+)
 _END = "{{ end }}{{ end }}"
 
 
@@ -70,7 +75,7 @@ or
         summary="{{ $labels.host }}:{{ $labels.port }} fails for {{ $value | humanizePercentage }} "
         "of the monitors",
         description="The same endpoint is down for most runners, whose other egress works: check "
-        "the provider's status page first, then at egress that these runners share. The incidents "
+        "the provider's status page first, then egress that these runners share. The incidents "
         "at single monitors that this explains are inhibited.",
         hold="1m",
         keep="2m",
@@ -200,14 +205,11 @@ ITSELF: tuple[Alert, ...] = (
         summary="No egress monitor reports at all",
         description="Neither a scrape nor a remote write brought a sample of any monitor for ten "
         "minutes: whether egress works is not known. Check the scrape "
-        '(up{job="egress-monitor"}), at the receiver of remote writes, then at the tasks that run '
+        '(up{job="egress-monitor"}), the receiver of remote writes, then the tasks that run '
         "the monitors.",
         hold="1m",
-        page='{{ with query "max_over_time(egress_build_info[1d])" }}'
-        "{{ with . | first }}{{ .Labels.monitor_url }}{{ end }}{{ end }}",
-        runbook='{{ with query "max_over_time(egress_build_info[1d])" }}'
-        "{{ with . | first }}{{ .Labels.monitor_url }}/runbook/EgressMonitorAbsent"
-        "{{ end }}{{ end }}",
+        page=f"{_LAST_MONITOR}/{_END}",
+        runbook=f"{_LAST_MONITOR}/runbook/EgressMonitorAbsent{_END}",
     ),
     # egress_monitor_expected is the list that the deployment writes.
     Alert(

@@ -98,7 +98,7 @@ is remembered for six hours, so an endpoint that is down now and then does not r
         "no monitor reports at all",
         """\
 No sample of any monitor has come for ten minutes: check the scrape
-(`up{job="egress-monitor"}`), at the receiver of remote writes, then at the tasks that run the
+(`up{job="egress-monitor"}`), the receiver of remote writes, then the tasks that run the
 monitors. It inhibits EgressMonitorMissing and EgressMonitorGone.""",
     ),
     "EgressMonitorMissing": AlertEntry(

@@ -62,6 +62,12 @@ def test_each_alert_fires_and_does_not_fire_as_its_cases_show(tmp_path: Path, ca
     run(program("promtool"), "test", "rules", cases.name, cwd=tmp_path)
 
 
+def test_the_links_that_ask_prometheus_are_filled_in(tmp_path: Path):
+    shutil.copy(RULES, tmp_path / "rules.yaml")
+    shutil.copy(Path(__file__).with_name("annotations.test.yaml"), tmp_path)
+    run(program("promtool"), "test", "rules", "annotations.test.yaml", cwd=tmp_path)
+
+
 def test_each_alert_has_cases_of_both_kinds():
     cases = [
         case
