@@ -294,6 +294,23 @@ max by ({ID}) (count_over_time(egress_last_completed_timestamp_seconds[5m])) >= 
         "reason.",
         hold="10m",
     ),
+    # A series begins with its first error, so the increase is computed against nothing, too.
+    Alert(
+        "EgressMonitorInternalErrors",
+        WARNING,
+        f"""max by ({ID}, part) (
+  last_over_time(egress_internal_errors_total[5m])
+  - (
+    last_over_time(egress_internal_errors_total[5m] offset 1h)
+    or 0 * last_over_time(egress_internal_errors_total[5m])
+  )
+) > 0
+""",
+        summary=f"The egress monitor {WHERE} caught {{{{ $value }}}} internal errors "
+        "({{ $labels.part }})",
+        description="A bug of Egress Monitor, or a dependency that behaves unexpectedly. Probing "
+        "goes on. The log has the traceback: report it.",
+    ),
     Alert(
         "EgressMonitorConfigRejected",
         WARNING,

@@ -138,6 +138,12 @@ trips by the kernel's clock do not.""",
 The label `part` names it (the page, a state file, metadata, …). `/healthz` and the log have the
 reason. Probing goes on.""",
     ),
+    "EgressMonitorInternalErrors": AlertEntry(
+        "a monitor caught an error of its own within the last hour",
+        """\
+An exception in the part that the label `part` names was caught, so probing goes on. It is a bug of
+Egress Monitor, or a dependency behaves unexpectedly: report the traceback in the log.""",
+    ),
     "EgressMonitorConfigRejected": AlertEntry(
         "a new configuration is wrong",
         """\
