@@ -1,6 +1,6 @@
 """Our engine as the benchmarks drive it: the daemon's own, without its schedule.
 
-``python -m benchmarks.engine PORT CA`` probes as each line of its standard input says,
+``python -m benchmarks.engine PORT CA`` probes as each line of its standard input requests,
 ``PROTOCOL COUNT``, and answers ``ok`` or what failed.
 """
 
@@ -51,7 +51,7 @@ def make_targets(port: int) -> dict[str, Target]:
 
 
 async def serve(port: int, ca: Path) -> None:
-    """Probe as often as each line of standard input says."""
+    """Probe as often as each line of standard input requests."""
     engine = make_engine(ca)
     targets = make_targets(port)
     loop = asyncio.get_running_loop()

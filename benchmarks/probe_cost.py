@@ -60,7 +60,7 @@ def rss_mib(pid: int) -> float:
 
 
 class Ours:
-    """Our engine in a process of its own, told over a pipe what to probe how often."""
+    """Our engine in a process of its own, controlled over a pipe."""
 
     name = "egress-monitor"
 

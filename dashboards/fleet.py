@@ -78,7 +78,7 @@ def dashboard() -> Dashboard:
         listing(
             "Open incidents",
             "One line a breakage: its cause, what the failures share, and how many targets it "
-            "affects. docs/causes.md says how each cause is confirmed and cured.",
+            "affects. docs/causes.md describes how to confirm and fix each cause.",
             {
                 "incidents": "sum by (instance, cause, scope, state) "
                 f"(egress_incident_active{{{CHOSEN}}})",
@@ -118,7 +118,7 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "Failures by cause",
-            "Failed probes a second of all monitors: one cause everywhere is nobody's own network.",
+            "Failed probes per second of all monitors: one cause everywhere is the provider.",
             {
                 "{{cause}}": "sum by (cause) "
                 f"(rate(egress_probe_failures_total{{{CHOSEN}}}[$__rate_interval]))"

@@ -50,7 +50,7 @@ def dashboard() -> Dashboard:
         ),
         number(
             "Targets unknown",
-            "Nobody told the region or account that their names hold.",
+            "The region or account in their names is not known.",
             f'sum(egress_targets{{{CHOSEN}, state="unknown"}})',
             bad_from=1,
         ),
@@ -69,7 +69,7 @@ def dashboard() -> Dashboard:
         listing(
             "Open incidents",
             "One line a breakage. The status page and /api/v1/incidents have the sentence and the "
-            "cure; docs/causes.md has the commands that confirm it.",
+            "remediation; docs/causes.md has the commands that confirm it.",
             {
                 "incidents": f"sum by (cause, scope, state) (egress_incident_active{{{CHOSEN}}})",
                 "affected targets": "sum by (cause, scope, state) "

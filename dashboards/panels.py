@@ -214,7 +214,7 @@ def listing(
     width: int = 24,
     height: int = 9,
 ) -> table.Panel:
-    """Return a table with a line a value of ``key`` and a column a query, by its heading.
+    """Return a table with one row per value of ``key`` and one column per query, by its heading.
 
     ``hidden`` labels are left out; ``states`` are columns that hold a state's number;
     ``links`` are by column: a title and a URL.
@@ -242,7 +242,7 @@ def listing(
 
 
 def _columns(headings: Sequence[str], hidden: Sequence[str]) -> dashboard.DataTransformerConfig:
-    """Name the queries' values as their headings say, and leave the time and labels out."""
+    """Name the values of queries by their headings, and leave time and labels out."""
     names = {f"Value #{_ref(n)}": heading for n, heading in enumerate(headings)}
     if len(headings) == 1:
         names["Value"] = headings[0]

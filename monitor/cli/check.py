@@ -1,4 +1,4 @@
-"""``egress-monitor check``: probe everything once and say what is not reached, and why."""
+"""``egress-monitor check``: one probe of every endpoint, with the diagnosis of what fails."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from monitor.state.check_result import DiscoveryFindings, summarize
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """What came of a check."""
+    """The result of a check."""
 
     identity: Identity
     statuses: tuple[TargetStatus, ...]
@@ -151,15 +151,15 @@ async def _measure_named(settings: Settings, options: Options, engine: Engine) -
 
 
 def _watch(settings: Settings, options: Options) -> _Checked:
-    """Show how every target stands until the user has seen enough: SIGINT.
+    """Show the state of every target until the user interrupts: SIGINT.
 
     Raises:
-        ConfigError: if there is no terminal to show it on.
+        ConfigError: if standard output is not a terminal.
     """
     if not sys.stdout.isatty():
         remediation = "run it on a terminal, or leave --watch out"
         raise ConfigError(
-            (Problem("arguments", "--watch", "standard output is no terminal", remediation),)
+            (Problem("arguments", "--watch", "standard output is not a terminal", remediation),)
         )
     require("rich", "cli", "check --watch")
     from monitor.cli.watch_view import statuses_of, watch  # noqa: PLC0415 - costs rich

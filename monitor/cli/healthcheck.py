@@ -158,7 +158,7 @@ def _status_of(host: str, port: int, *, tls: bool) -> int:
     """Ask for /healthz and return the status.
 
     Raises:
-        OSError: if there is no answer.
+        OSError: if no answer arrives.
         ValueError: if the answer is not HTTP.
     """
     shown = f"[{host}]" if ":" in host else host
@@ -191,7 +191,7 @@ def _status_of(host: str, port: int, *, tls: bool) -> int:
 def _with_tls(connection: socket.socket) -> socket.socket:
     import ssl  # noqa: PLC0415 - needed only for a monitor that serves by TLS
 
-    # It is this machine's own server, asked by address: there is no name to verify.
+    # It is this machine's own server, asked by address: no name needs verification.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

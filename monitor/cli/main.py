@@ -57,7 +57,7 @@ def _report(error: ConfigError, form: Format) -> None:
 
 
 def _output_failed(error: OSError) -> int:
-    """Report that standard output cannot take the report: a full disk, say."""
+    """Report that standard output cannot take the report, for example on a full disk."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print(f"standard output: {error.strerror}; write to another place", file=sys.stderr)
     return EXIT_CONFIG

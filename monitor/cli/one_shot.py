@@ -36,9 +36,9 @@ async def check_all(
     on_result: OnResult = lambda _: None,
     retry_after: float = RETRY_AFTER,
 ) -> tuple[TargetStatus, ...]:
-    """Return a result a target, in the order given.
+    """Return one status per target, in the order given.
 
-    ``measure`` bounds how many run at once. ``on_result`` is called as each one is done.
+    ``measure`` limits the probes in progress. ``on_result`` is called with each status.
     """
 
     store = StateStore(statuses={target.id: TargetStatus(target) for target in targets})
@@ -67,7 +67,7 @@ def incidents_of(statuses: Sequence[TargetStatus], now: float) -> tuple[Incident
 async def explained(
     statuses: Sequence[TargetStatus], now: float, follow_up: Take
 ) -> tuple[Incident, ...]:
-    """Return ``incidents_of`` after a second look at each that one look can't tell apart."""
+    """Return ``incidents_of`` after the follow-up probes of each incident."""
     at_once = _at_one_moment(statuses, now)
     targets = {status.target.id: status.target for status in statuses}
     evaluation = judge(at_once, now)

@@ -26,8 +26,8 @@ Select = Callable[[Sequence[Target]], Sequence[Target]]
 
 
 def known(settings: Settings) -> DiscoveryState:
-    """Return what a running monitor left in ``[state] directory``; nothing where it can't be
-    read, for who looks may be somebody else."""
+    """Return the results that a running monitor left in ``[state] directory``; none if it is
+    unreadable, because the caller may be another user."""
     try:
         kept = load(settings.state.directory)
     except CacheError:

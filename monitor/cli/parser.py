@@ -102,7 +102,7 @@ def _config(command: argparse.ArgumentParser) -> None:
 def _place(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("overrides of the configuration")
     group.add_argument(
-        "--region", type=_region, metavar="NAME", help="AWS region, eu-central-1 say"
+        "--region", type=_region, metavar="NAME", help="AWS region, e.g. eu-central-1"
     )
     group.add_argument("--account-id", type=_account, metavar="ID", help="AWS account, 12 digits")
     group.add_argument("--profile", choices=["standard", "enterprise"], help="kind of runner")
@@ -310,11 +310,11 @@ def _count(text: str, least: int, most: int, what: str) -> int:
 
 
 def _price(text: str) -> float:
-    return _number(text, "a price; write US dollars per GB, 0.045 say", least=0.0)
+    return _number(text, "a price; write US dollars per GB, such as 0.045", least=0.0)
 
 
 def _seconds(text: str) -> float:
-    return _number(text, "a duration; write seconds, 15 say", least=1e-3)
+    return _number(text, "a duration; write seconds, such as 15", least=1e-3)
 
 
 def _number(text: str, what: str, *, least: float) -> float:

@@ -1,4 +1,4 @@
-"""``egress-monitor run``: probe on a schedule until told to stop."""
+"""``egress-monitor run``: probes on a schedule until it is stopped."""
 
 from __future__ import annotations
 

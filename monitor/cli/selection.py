@@ -1,4 +1,4 @@
-"""What a command works on: the targets that ``--only`` names."""
+"""Selection of the targets that ``--only`` names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What breaks in the demonstration, and what the monitor has to say of it: data."""
+"""The faults of the demonstration with the expected diagnosis, as data."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from monitor.model.causes import Cause
 from monitor.model.incident import Scope
 
 Act = Callable[[Internet, bool], Awaitable[None]]
-"""Breaks something (True) or mends it (False)."""
+"""Breaks something (True) or repairs it (False)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One breakage. ``story`` says what happens in plain words, ``cause`` and ``scope`` are what
-    the monitor names it."""
+    """One fault. ``story`` describes it in plain words; ``cause`` and ``scope`` are the expected
+    diagnosis."""
 
     story: str
     cause: Cause
@@ -129,4 +129,4 @@ FAULTS = (
     ),
 )
 """In the order they come. No target falls more than twice before the last one, or the monitor
-would rightly say that it comes and goes (``monitor.flapping``)."""
+would rightly report flapping (``monitor.health.flapping``)."""

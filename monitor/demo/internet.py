@@ -34,7 +34,7 @@ _LINGER_NOT = struct.pack("ii", 1, 0)  # struct linger: on, for no time: close()
 
 
 class Manner(Enum):
-    """How a site treats who comes."""
+    """The behavior of a site towards clients."""
 
     WELL = auto()
     DROPPING = auto()
@@ -80,8 +80,8 @@ ANSWERS: Mapping[Manner, Answer] = {
 
 @dataclass(slots=True)
 class Site:
-    """A host: its ``address``, and what it answers by path. One without ``answers`` speaks TCP
-    only: it accepts, and closes. It is there once it was told how to ``behave``."""
+    """A host: its ``address``, and its responses by path. One without ``answers`` accepts TCP and
+    closes. It exists after the first call of ``behave``."""
 
     host: str
     address: str
@@ -93,7 +93,7 @@ class Site:
     _stuck: list[socket.socket] = field(default_factory=list)
 
     async def behave(self, manner: Manner) -> None:
-        """Treat who comes from now on in this manner."""
+        """Behave in this manner towards new clients."""
         self.close()
         self.manner = manner
         if manner is Manner.DROPPING:
@@ -105,7 +105,7 @@ class Site:
             self.port = self._server.sockets[0].getsockname()[1]
 
     def close(self) -> None:
-        """Be no more."""
+        """Stop serving."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -124,8 +124,7 @@ class Site:
         writer.close()
 
     def _filter(self, hello: bytes, writer: asyncio.StreamWriter) -> None:
-        """Reset a connection whose ClientHello names this host, and let others pass: those get
-        as far as an alert."""
+        """Reset a connection whose ClientHello names this host; others get as far as an alert."""
         if self.host.encode() in hello:
             connection: socket.socket = writer.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
@@ -138,8 +137,8 @@ class Site:
 
 
 def _full_queue(address: str, port: int) -> list[socket.socket]:
-    """Return sockets that together make Linux drop every SYN that comes to the port: one that
-    listens for a single connection which nobody accepts, and those that fill it."""
+    """Return sockets that together make Linux drop every SYN to the port: one that listens with a
+    full accept queue, and those that fill it."""
     listener = socket.create_server((address, port), backlog=0)
     stuck = [listener]
     for _ in range(2):
@@ -151,7 +150,7 @@ def _full_queue(address: str, port: int) -> list[socket.socket]:
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers A by ``addresses`` (RFC 1035 section 4); a name that is not there does not exist."""
+    """Answers A queries from ``addresses`` (RFC 1035 section 4); other names do not exist."""
 
     def __init__(self, addresses: Mapping[str, str]) -> None:
         self.silent = False
@@ -182,8 +181,8 @@ class NameServer(asyncio.DatagramProtocol):
 
 
 class Lighthouse(asyncio.DatagramProtocol):
-    """A Nebula node as strangers see it: it says of each tunnel that it does not know it (see
-    ``monitor.net.nebula_wire``)."""
+    """A Nebula node as strangers see it: it answers packets of unknown tunnels with recv_error (see
+    ``monitor.net.nebula``)."""
 
     def __init__(self) -> None:
         self.silent = False
@@ -197,7 +196,7 @@ class Lighthouse(asyncio.DatagramProtocol):
 
 
 class Metadata:
-    """Instance metadata v2. With ``hop_limit`` the answer to the PUT never arrives."""
+    """Instance metadata v2. With ``hop_limit`` the response to the PUT never arrives."""
 
     hop_limit = False
     token = "demo"

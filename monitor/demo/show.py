@@ -1,4 +1,4 @@
-"""Runs the demonstration: starts the small internet and the monitor, breaks things, tells."""
+"""The demonstration: starts the small internet and the monitor, breaks things, and narrates."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from monitor.web.server import build_app, not_listening, serve
 HOST = "127.0.0.1"
 INTERVAL = 2.0
 BROKEN = 0.6
-"""What of the time from one fault to the next it lasts."""
+"""Fraction of the time from one fault to the next for which a fault lasts: 0.6."""
 
 FIRST_AFTER = 2.0
-"""Seconds that everything is seen to be well before the first fault."""
+"""Seconds for which everything works before the first fault."""
 
 SETTLED_AFTER = 1.5
-"""Seconds for which an incident has to stand before it is told here: while a breakage unfolds,
-and while it is mended, the page changes by the moment."""
+"""Seconds for which an incident must be stable before it is printed: while a fault starts or ends,
+the page changes quickly."""
 
 POLL = 0.25
 IDENTITY = Identity(region="eu-central-1", account_id="123456789012")
@@ -47,10 +47,10 @@ _OWN = 'scm = ["github.example.com"]\nsso = ["example.okta.com"]\n'
 
 
 async def demonstrate(console: Console, port: int, every: float) -> None:
-    """Show the page on ``port`` and have a fault each ``every`` seconds, until cancelled.
+    """Serve the page on ``port`` and cause a fault every ``every`` seconds, until cancelled.
 
     Raises:
-        ConfigError: if the port is taken.
+        ConfigError: if the port is in use.
     """
     task = asyncio.current_task()
     assert task is not None
@@ -65,7 +65,7 @@ async def demonstrate(console: Console, port: int, every: float) -> None:
 
 
 def catalogue(folder: Path) -> tuple[Target, ...]:
-    """Return everything that a standard runner needs and that has a name."""
+    """Return every named endpoint that a standard runner needs."""
     path = folder / "config.toml"
     path.write_text(f"{_OWN}[dns]\nprobe_servers = false\n")
     targets = build_targets(load_settings(path, {}), IDENTITY)
@@ -73,8 +73,7 @@ def catalogue(folder: Path) -> tuple[Target, ...]:
 
 
 def configuration(internet: Internet, folder: Path, port: int, interval: str) -> Settings:
-    """Return the configuration that has the monitor look at the small internet, and at nothing
-    else."""
+    """Return a configuration that probes the small internet and nothing else."""
     path = folder / "config.toml"
     redirects = "\n".join(
         f"[targets.{json.dumps(target.id)}]\nconnect_port = {internet.port_of(target)}"
@@ -112,8 +111,8 @@ endpoint = "http://{METADATA}:{internet.metadata_port}"
 
 
 async def _one_round(settings: Settings, internet: Internet, narrator: Narrator) -> None:
-    """Have each fault once. The next round begins with a new monitor: this one would say of
-    what fell three times that it comes and goes, and be right."""
+    """Cause each fault once. The next round starts with a new monitor, because this one would
+    rightly report targets that failed three times as flapping."""
     monitor, done = Monitor(settings, {}), asyncio.Event()
     try:
         serving = serve(build_app(monitor.store, monitor.clock, settings.web), settings.web)
@@ -130,7 +129,9 @@ async def _one_round(settings: Settings, internet: Internet, narrator: Narrator)
             done.set()
     except OSError as error:
         what = not_listening(settings.web, error)
-        remediation = "name another port, --port 9243 say, or end what uses this one"
+        remediation = (
+            "choose another port, such as --port 9243, or stop the program that uses this one"
+        )
         raise ConfigError((Problem("demo", "--port", what, remediation),)) from None
 
 
@@ -151,7 +152,7 @@ async def _have(fault: Fault, internet: Internet, narrator: Narrator) -> None:
 
 
 class Narrator:
-    """Tells what was broken, and what the monitor says of it."""
+    """Prints each fault and the diagnosis of the monitor."""
 
     def __init__(self, console: Console, every: float) -> None:
         self.every = every
@@ -159,7 +160,7 @@ class Narrator:
         self._began = time.monotonic()
 
     def begin(self, faults: int, port: int) -> None:
-        """Say what this is."""
+        """Print the introduction."""
         self._console.print(
             "\n[bold]Egress Monitor, demonstration.[/] Everything that a runner needs, on this"
             " machine's loopback:\nname server, sites, lighthouses, instance metadata; and the"
@@ -169,19 +170,19 @@ class Narrator:
         )
 
     def well(self, targets: int) -> None:
-        """Say that all is well."""
+        """Print that everything works."""
         self._say("says", "green", f"all {targets} targets are up")
 
     def breaks(self, fault: Fault) -> None:
-        """Say what is broken now."""
+        """Print the fault that starts."""
         self._say("break", "magenta", fault.story)
 
     def mends(self) -> None:
-        """Say that it works again."""
+        """Print that the fault ended."""
         self._say("mend", "magenta", "It works again.")
 
     async def listen(self, store: StateStore) -> None:
-        """Say what the monitor says of incidents, for ever."""
+        """Print the monitor's incidents until cancelled."""
         told: dict[str, Incident] = {}
         seen: dict[str, tuple[Incident, float]] = {}
         while True:
@@ -218,5 +219,5 @@ class Narrator:
 
 
 def _same(one: Incident, other: Incident) -> bool:
-    """Whether two states of an incident say the same breakage."""
+    """Return whether two states of an incident describe the same fault."""
     return (one.cause, one.scope) == (other.cause, other.scope)

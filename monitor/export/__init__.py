@@ -1,1 +1,1 @@
-"""Takes what the board says out of the process."""
+"""Exporters: metrics, remote write, MQTT."""

@@ -1,6 +1,6 @@
 """The registry of causes: one record per cause, and nothing else to edit for a new one.
 
-A record holds everything the product says about a cause: the sentence, the remediation, the
+A record holds every text about a cause: the sentence, the remediation, the
 class, the severity, the request to the firewall team, the follow-up probes, and the runbook
 entry (docs/causes.md is generated from it). The rule that chooses a cause is in
 ``monitor.diagnosis.causes``. The names are label values in metrics: never rename one.
@@ -14,7 +14,7 @@ from typing import Self
 
 
 class Section(StrEnum):
-    """The chapter of the runbook that a cause belongs to."""
+    """The section of the runbook that a cause belongs to."""
 
     RESOLUTION = "Name resolution"
     ROUTE = "Route and host"
@@ -67,7 +67,7 @@ class FollowUpKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CauseRecord:
-    """Everything the product says about one cause.
+    """Every text about one cause.
 
     ``sentence`` and ``remediation`` are templates; monitor.diagnosis.texts lists their fields.
     ``symptom``, ``confirm``, ``fix`` and ``request`` (to the firewall team) are the runbook
@@ -134,17 +134,17 @@ class Cause(StrEnum):
         CauseRecord(
             section=Section.RESOLUTION,
             cause_class=CauseClass.RESOLVER,
-            sentence="{servers} says that {name} does not exist.",
+            sentence="{servers} reports that {name} does not exist.",
             remediation=(
                 "Allow {name} in the DNS firewall (Route 53 Resolver DNS Firewall) or correct "
                 "the zone or forwarding rule that answers for it."
             ),
             symptom=(
-                "a name server says that the name does not exist. For a public name that "
-                "others resolve, a private zone or a DNS firewall says so."
+                "a name server reports that the name does not exist. For a public name that "
+                "others resolve, the reason is a private zone or a DNS firewall."
             ),
             confirm=(
-                "`dig HOST @SERVER` (status NXDOMAIN; the SOA in the authority section tells "
+                "`dig HOST @SERVER` (status NXDOMAIN; the SOA in the authority section shows "
                 "whose zone answers), and against a public resolver where one is reachable: "
                 "`dig HOST @1.1.1.1`."
             ),
@@ -166,7 +166,7 @@ class Cause(StrEnum):
         CauseRecord(
             section=Section.RESOLUTION,
             cause_class=CauseClass.RESOLVER,
-            sentence="{servers} knows {name} but gives no address for it.",
+            sentence="{servers} knows {name} but has no address for it.",
             remediation=(
                 "Allow {name} in the DNS firewall (Route 53 Resolver DNS Firewall) or correct "
                 "the zone or forwarding rule that answers for it."
@@ -192,11 +192,11 @@ class Cause(StrEnum):
             cause_class=CauseClass.RESOLVER,
             sentence="{servers} failed to resolve {name}: {error}.",
             remediation=(
-                "Look at that name server's log and its forwarders; DNSSEC and a blocked "
+                "Check that name server's log and its forwarders; DNSSEC and a blocked "
                 "upstream are the usual reasons."
             ),
             symptom=(
-                "the name server answers, but failed to resolve the name, or its answer is no "
+                "the name server answers, but failed to resolve the name, or its response is not a "
                 "valid DNS message."
             ),
             confirm=(
@@ -204,7 +204,7 @@ class Cause(StrEnum):
                 "DNSSEC validation fails."
             ),
             fix=(
-                "look at the server's log and its forwarders; correct the zone's DNSSEC, or "
+                "check the server's log and its forwarders; correct the zone's DNSSEC, or "
                 "the clock of the validating server."
             ),
             request="UDP and TCP 53 from the name server to its forwarders.",
@@ -424,7 +424,7 @@ class Cause(StrEnum):
             remediation="Remove the line for {name} from /etc/hosts.",
             symptom="the hosts file of this host answers for the name, as ad-blocking lists do.",
             confirm="`getent hosts HOST`; `grep HOST /etc/hosts`.",
-            fix="remove the line; in a container look at `extraHosts` or `--add-host`.",
+            fix="remove the line; in a container check `extraHosts` or `--add-host`.",
             request="nothing: it is this host.",
         ),
     )
@@ -459,7 +459,7 @@ class Cause(StrEnum):
                 "Add the missing route to the subnet's route table: NAT gateway, transit "
                 "gateway or VPC endpoint."
             ),
-            symptom="the kernel has no route, and says so at once.",
+            symptom="the kernel has no route, and reports this at once.",
             confirm=(
                 "`ip route get ADDRESS`; for IPv6 `ip -6 route get ADDRESS`. In AWS: `aws ec2 "
                 "describe-route-tables --filters Name=association.subnet-id,Values=SUBNET`."
@@ -485,11 +485,11 @@ class Cause(StrEnum):
                 "neigh`): a hop on it does not answer or has no next hop."
             ),
             symptom=(
-                "a router on the way, or the neighbour table, says that the host can't be reached."
+                "a router on the path, or the neighbor table, reports that the host is unreachable."
             ),
             confirm=(
                 "`ip neigh` (FAILED for the gateway?), `traceroute -T -p PORT ADDRESS` ends "
-                "at the router that said so."
+                "at the router that reported it."
             ),
             fix=(
                 "repair the next hop of that router: a deleted gateway, a blackhole route "
@@ -507,18 +507,18 @@ class Cause(StrEnum):
         CauseRecord(
             section=Section.ROUTE,
             cause_class=CauseClass.PATH,
-            sentence="A firewall rejects {transport} {port} to {host} and says so.",
+            sentence="A firewall rejects {transport} {port} to {host} by an ICMP error.",
             remediation=(
                 "Allow outbound {transport} {port} from the runner's subnet to {host}: "
                 "security group, network ACL (with the ports of the answers) and firewall."
             ),
             symptom=(
-                "a firewall rejects and says so by ICMP (administratively prohibited), or "
+                "a firewall rejects by an ICMP error (administratively prohibited), or "
                 "this host's own rules do (EPERM, EACCES)."
             ),
             confirm=(
                 "`nc -vz -w 3 HOST PORT` fails at once. `tcpdump -ni any icmp or icmp6` shows "
-                "who sends the ICMP error. No such packet: look at `nft list ruleset` on the "
+                "who sends the ICMP error. No such packet: check `nft list ruleset` on the "
                 "host."
             ),
             fix="a rule that allows it, on the device that sent the ICMP error.",
@@ -649,7 +649,7 @@ class Cause(StrEnum):
                 " Nothing was sent."
             ),
             remediation=(
-                "Look at `nft list ruleset` (output chain), `iptables -S OUTPUT` and the policies "
+                "Check `nft list ruleset` (output chain), `iptables -S OUTPUT` and the policies "
                 "of the container runtime (eBPF, seccomp, LSM)."
             ),
             symptom=(
@@ -717,12 +717,12 @@ class Cause(StrEnum):
                 "{error}."
             ),
             remediation=(
-                "Look at this host (`dmesg`, `ip address`, `ip route get {address}`): no answer of "
+                "Check this host (`dmesg`, `ip address`, `ip route get {address}`): no answer of "
                 "the endpoint is behind this."
             ),
             symptom="an error of this host that no answer from the network explains.",
             confirm="`dmesg`; `ip -s link`; `strace -f -e trace=network curl https://HOST/`.",
-            fix="what the error says; report an error that is not explained here.",
+            fix="follow the text of the error; report an error that is not explained here.",
             request="nothing: it is this host.",
         ),
     )
@@ -770,7 +770,7 @@ class Cause(StrEnum):
             confirm=(
                 "`nc -vz -w 5 HOST PORT`; `tcpdump -ni any host ADDRESS and port PORT` shows "
                 "SYNs and no answer. Same port of another host, another port of the same "
-                "host: the incident's second look did that. VPC Flow Logs show REJECT for "
+                "host: the follow-up probes did that. VPC Flow Logs show REJECT for "
                 "security group and network ACL."
             ),
             fix=(
@@ -801,7 +801,7 @@ class Cause(StrEnum):
             ),
             fix=(
                 "repair or go around that device. Idle connections are dropped by NAT "
-                "gateways after 350 s: that is no reason in a new connection."
+                "gateways after 350 s: that is not the reason for a new connection."
             ),
             request="whether their device ends connections to `HOST:PORT`, and why.",
             ask=Ask.OPEN,
@@ -872,7 +872,7 @@ class Cause(StrEnum):
         CauseRecord(
             section=Section.TLS,
             cause_class=CauseClass.TRUST,
-            sentence="TLS to {host} is opened on the way: its certificate was issued by {issuer}.",
+            sentence="TLS to {host} is intercepted: its certificate was issued by {issuer}.",
             remediation=(
                 "Exempt {host} from TLS inspection, or have the runner trust that CA (its CA "
                 "bundle, SSL_CERT_FILE, AWS_CA_BUNDLE)."
@@ -888,7 +888,7 @@ class Cause(StrEnum):
             fix=(
                 "exempt the host from inspection, or have the runner trust that CA: its CA "
                 "bundle, `SSL_CERT_FILE`, `AWS_CA_BUNDLE`; `ca_file` for the monitor. A CA "
-                "that is trusted is no fault: the target is up, and its evidence says "
+                "that is trusted is legitimate: the target is up, and its evidence contains "
                 "`inspected_by`."
             ),
             request="to exempt `HOST` from TLS inspection.",
@@ -912,7 +912,7 @@ class Cause(StrEnum):
             ),
             confirm=(
                 "`openssl s_client -connect HOST:443 -servername HOST -showcerts </dev/null`: "
-                '"verify error" says which; compare the chain with the one seen from '
+                '"verify error" shows which; compare the chain with the one seen from '
                 "elsewhere."
             ),
             fix=(
@@ -1117,7 +1117,7 @@ class Cause(StrEnum):
             ),
             confirm=(
                 "`openssl s_client -connect HOST:443 -servername HOST </dev/null 2>/dev/null | "
-                "openssl x509 -noout -serial -text`; a Go program says `x509: …`."
+                "openssl x509 -noout -serial -text`; a Go program reports `x509: …`."
             ),
             fix=(
                 "issue the certificate again. `GODEBUG=x509negativeserial=1` in the runner's "
@@ -1166,7 +1166,7 @@ class Cause(StrEnum):
             symptom=(
                 "the peer answers the ClientHello with alert unrecognized_name (112) or "
                 "access_denied "
-                "(49): the server does not serve this name, or a filter refuses it and says so."
+                "(49): the server does not serve this name, or a filter refuses it."
             ),
             confirm=(
                 "`openssl s_client -connect ADDRESS:443 -servername HOST </dev/null`, then with "
@@ -1379,7 +1379,7 @@ class Cause(StrEnum):
                 "The proxy, or what is behind it, does not reach {host}."
             ),
             remediation=(
-                "Ask the proxy's operators to look at the connection to {host}:{port} in its log; "
+                "Ask the proxy's operators to find the connection to {host}:{port} in its log; "
                 "if {host} may be reached directly, add it to NO_PROXY."
             ),
             symptom=(
@@ -1471,7 +1471,7 @@ class Cause(StrEnum):
             section=Section.HTTP,
             cause_class=CauseClass.CONTENT,
             sentence=(
-                "A proxy on the path that nobody configured answers for {host}: {intermediary}."
+                "A proxy on the path that is not configured answers for {host}: {intermediary}."
             ),
             remediation=(
                 "Ask the operator of that proxy why it does not reach {host}, or to exempt "
@@ -1499,7 +1499,7 @@ class Cause(StrEnum):
             cause_class=CauseClass.CONTENT,
             sentence="{host} negotiates HTTP/2 and then fails ({error}), while HTTP/1.1 works.",
             remediation=(
-                "Look at the proxy, inspecting device or load balancer that negotiates h2 for "
+                "Check the proxy, inspecting device or load balancer that negotiates h2 for "
                 "{host}: "
                 "it has to carry HTTP/2 or not offer it. Until then set GODEBUG=http2client=0 in "
                 "the "
@@ -1573,11 +1573,11 @@ class Cause(StrEnum):
             cause_class=CauseClass.CONTENT,
             sentence="{host} answers, but not as it should: {error}.",
             remediation=(
-                "Ask the endpoint's owner or look at its status page; the network path is well."
+                "Ask the endpoint's owner or check its status page; the network path works."
             ),
             symptom="the endpoint itself answers, with a status that it should not have.",
             confirm=(
-                "`curl -sv -o /dev/null https://HOST/PATH`; look at the `server` header and "
+                "`curl -sv -o /dev/null https://HOST/PATH`; check the `server` header and "
                 "the service's status page."
             ),
             fix=(
@@ -1595,7 +1595,7 @@ class Cause(StrEnum):
             cause_class=CauseClass.CONTENT,
             sentence="What answers for {host} port {port} breaks HTTP: {error}.",
             remediation="Look for a middlebox or another service on that port.",
-            symptom="what answers is no HTTP, breaks it, or closes without an answer.",
+            symptom="the response is not valid HTTP, or the connection closes without one.",
             confirm=(
                 "`curl -v --http1.1 https://HOST:PORT/`; `openssl s_client -quiet -connect "
                 "HOST:PORT`."
@@ -1656,12 +1656,12 @@ class Cause(StrEnum):
         CauseRecord(
             section=Section.UDP,
             cause_class=CauseClass.PATH,
-            sentence="{host} ({address}) says that nothing listens on UDP {port}.",
+            sentence="{host} ({address}) reports that nothing listens on UDP {port}.",
             remediation=(
                 "Check that the address is right; a firewall that rejects looks the same: "
                 "allow outbound UDP {port} to {host}."
             ),
-            symptom="ICMP says that nothing listens on that UDP port.",
+            symptom="an ICMP error reports that nothing listens on that UDP port.",
             confirm=(
                 "`nc -uvz -w 2 HOST PORT`; `tcpdump -ni any icmp` shows who sends it: the "
                 "host, or a firewall that rejects."
@@ -1682,7 +1682,7 @@ class Cause(StrEnum):
                 "{host} answers on UDP {port} but gives no time: it refuses this client ({code})."
             ),
             remediation=(
-                "Ask it less often if it says RATE; else have its owner allow this address, or use "
+                "Query it less often if the code is RATE; else ask its owner to allow it, or use "
                 "169.254.169.123 (Amazon Time Sync)."
             ),
             symptom=(
@@ -1763,7 +1763,7 @@ class Cause(StrEnum):
                 "`curl -si -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' "
                 "http://169.254.169.254/latest/api/token`."
             ),
-            fix="remove the proxy from the way: 169.254.169.254 belongs into NO_PROXY.",
+            fix="remove the proxy from the path: 169.254.169.254 belongs in NO_PROXY.",
             request="nothing.",
         ),
     )
@@ -1864,7 +1864,7 @@ class Cause(StrEnum):
             section=Section.AWS,
             cause_class=CauseClass.HOST,
             severity=Severity.DEGRADED,
-            sentence="There are no AWS credentials that work for the check of {name}: {error}.",
+            sentence="No AWS credentials work for the check of {name}: {error}.",
             remediation="Give the task or instance a role, or switch this check off.",
             symptom="the check needs a signed request, and no credentials were found.",
             confirm=(
@@ -1892,7 +1892,7 @@ class Cause(StrEnum):
                 "dry run `aws sts decode-authorization-message --encoded-message …`."
             ),
             fix=(
-                "allow `ec2:DescribeImages` and `ec2:RunInstances` for the role; look at "
+                "allow `ec2:DescribeImages` and `ec2:RunInstances` for the role; check "
                 "service control policies and permission boundaries too."
             ),
             request="nothing; it is for who owns the account's IAM.",
@@ -1977,7 +1977,7 @@ class Cause(StrEnum):
             sentence="{host} fails at {failed} of {tried} addresses on {transport} {port}: {dead}.",
             remediation=(
                 "Allow {host} by name or by all of its addresses in security group, network "
-                "ACL and firewall; if those are allowed, tell its owner: clients lose time at "
+                "ACL and firewall; if those are allowed, inform its owner: clients lose time at "
                 "these before they try the next one."
             ),
             symptom=(
@@ -1988,7 +1988,7 @@ class Cause(StrEnum):
                 "`dig +short HOST`; for each address `curl -sv -o /dev/null --connect-to "
                 "HOST:443:ADDRESS:443 https://HOST/`."
             ),
-            fix="allow the name, or all its addresses; else tell its owner.",
+            fix="allow the name, or all its addresses; else inform its owner.",
             request="outbound TCP `PORT` to `HOST` by name: its addresses change.",
         ),
     )
@@ -2027,12 +2027,12 @@ class Cause(StrEnum):
             severity=Severity.DEGRADED,
             sentence="{host} answers, but much slower than it used to.",
             remediation=(
-                "Compare with the other targets: if many are slow, look at the NAT gateway, "
+                "Compare with the other targets: if many are slow, check the NAT gateway, "
                 "proxy and link; if one, ask its owner."
             ),
             symptom=(
-                "it answers, but not as it used to (docs/health.md says against what). The "
-                "sentence tells whether the path, the server or lost packets are meant."
+                "it answers, but not as it used to (docs/health.md defines the baseline). The "
+                "sentence shows whether the path, the server or lost packets are meant."
             ),
             confirm=(
                 "`ping ADDRESS` or `mtr -T -P 443 ADDRESS` for the path; `ss -ti dst ADDRESS` "
@@ -2056,9 +2056,9 @@ class Cause(StrEnum):
             cause_class=CauseClass.HOST,
             sentence="The monitor itself failed while probing {host}: {error}.",
             remediation="This is a bug in Egress Monitor. Report it with the lines from the log.",
-            symptom="the monitor failed itself. It is never told as a fault of the network.",
+            symptom="the monitor failed itself. It is never reported as a fault of the network.",
             confirm="the log line `internal error` with its traceback.",
-            fix="report it as a bug, with that line; the next version mends it.",
+            fix="report it as a bug, with that line.",
             request="nothing.",
         ),
     )

@@ -167,7 +167,7 @@ class Certificate:
     """One certificate of a chain as the server sent it. Times are Unix seconds.
 
     ``has_names`` is whether it has a subjectAltName, ``self_issued`` whether subject and issuer
-    are the same, ``names_issuer_url`` whether it says where its issuer's certificate is.
+    are the same, ``names_issuer_url`` whether it names the URL of its issuer's certificate.
     """
 
     subject: str
@@ -289,7 +289,7 @@ class ProbeResult:
 
     @property
     def admissible(self) -> bool:
-        """Whether the result says something about the network."""
+        """Whether the result is evidence about the network."""
         return self.starvation is None
 
     @property

@@ -99,7 +99,7 @@ class TargetSettings:
 class DnsSettings:
     """``servers``: ``address`` or ``address:port`` (``[v6]:port``); empty means those of
     /etc/resolv.conf. ``timeout`` is seconds for one question to one server, ``attempts`` the
-    passes over the list of servers; None means what /etc/resolv.conf says, else 2 s and 2."""
+    passes over the list of servers; None means the value of /etc/resolv.conf, else 2 s and 2."""
 
     servers: tuple[str, ...] = ()
     timeout: float | None = None

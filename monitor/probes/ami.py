@@ -104,7 +104,7 @@ async def _ask(conn: ProbeConnection, query: str, credentials: Credentials) -> t
     """Send one signed request and return the whole answer.
 
     Raises:
-        ExchangeError: HTTP_FORMAT, if it is no HTTP or longer than ``ANSWER_LIMIT``.
+        ExchangeError: HTTP_FORMAT, if it is not HTTP or longer than ``ANSWER_LIMIT``.
     """
     endpoint, launch = conn.target.endpoint, conn.target.launch or Launch()
     host = authority(endpoint.host, endpoint.port, _USUAL_PORTS.get(endpoint.protocol))

@@ -184,7 +184,7 @@ async def measure(
     """Measure ``target`` once: the common part of every prober that talks to a named host.
 
     ``exchange`` is run for one address after another of each address family until one connects
-    (or for all of them, if the target says so), both families at once; what it raises becomes
+    (or for all of them with ``addresses = all``), both families at once; what it raises becomes
     the connection's failure, in the phase that was open (``first`` before any was). The result
     is that of the connection which Go would use, and ends when that does. With ``proxy`` the
     proxy is resolved and dialled instead.

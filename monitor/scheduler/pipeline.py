@@ -89,7 +89,7 @@ class Pipeline:
         return before
 
     def _discard(self, status: TargetStatus, reason: Starvation) -> None:
-        """Count a result that says nothing about the network, because this process did not run."""
+        """Count a result that is inadmissible because this process did not run."""
         self._store.self_metrics.inadmissible[reason] += 1
         log.debug("probe discarded", target=status.target.id, reason=reason.value)
 

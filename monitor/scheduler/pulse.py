@@ -19,7 +19,7 @@ from monitor.state.store import StateStore
 
 WAIT = 1.2
 """Seconds to wait for a reply: longer than the first retransmission of a SYN (1 s, RFC 6298), so
-that one lost packet is no failure."""
+one lost packet does not count as a failure."""
 
 SUSPECT_AFTER = 0.5
 """Seconds without a reply after which the full probe starts while the pulse still waits."""

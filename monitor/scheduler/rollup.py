@@ -1,4 +1,4 @@
-"""What follows from results apart from incidents: gateways and issuers, with their events."""
+"""Facts that follow from results apart from incidents: gateways and issuers, with their events."""
 
 from __future__ import annotations
 

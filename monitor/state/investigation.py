@@ -27,7 +27,7 @@ class Investigation:
 
     @property
     def changes_in_words(self) -> str:
-        """What changed, in one sentence; "" if nothing did."""
+        """The changes in one sentence; "" if there are none."""
         if not self.changes:
             return ""
         at = datetime.fromtimestamp(self.changes[0].at, UTC)

@@ -81,7 +81,7 @@ class SelfMetrics:
     log_lines_dropped: int = 0
     problems: dict[Part, str] = field(default_factory=dict)
     """Parts that do not work at the moment and are retried, each with the reason. Paths and
-    secrets have no place in it: /healthz shows it to everybody."""
+    secrets have no place in it: /healthz shows it to every client."""
 
 
 class Dropped(StrEnum):
