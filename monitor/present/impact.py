@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from monitor.catalog.groups import rank
-from monitor.health.status import TargetStatus
 from monitor.model.groups import RESOLVER_GROUP
 from monitor.model.state import State
+from monitor.model.target import Target
 
 NO_IMPACT = "Nothing that a runner needs is affected."
 
@@ -79,8 +80,8 @@ class _Loss:
 
 
 def impact(
-    affected: Collection[TargetStatus],
-    everything: Iterable[TargetStatus],
+    affected: Collection[tuple[Target, State]],
+    everything: Iterable[Target],
     covered: Collection[str] = (),
 ) -> str:
     """Return the impact of ``affected`` targets in at most two sentences.
@@ -88,12 +89,13 @@ def impact(
     ``everything`` are all targets, to distinguish the loss of a group from that of a part;
     ``covered`` are ids of targets whose redundancy group still works.
     """
-    down = [s for s in affected if s.state is State.DOWN and s.target.endpoint.required]
-    lost = [s for s in down if s.target.id not in covered]
+    required = [(target, state) for target, state in affected if target.endpoint.required]
+    down = [target for target, state in required if state is State.DOWN]
+    lost = [target for target in down if target.id not in covered]
     if not lost:
         if down:
             return "Users notice nothing as long as the alternative works."
-        slow = [s for s in affected if s.state is State.DEGRADED and s.target.endpoint.required]
+        slow = any(state is State.DEGRADED for _, state in required)
         return "Everything works, but slower or less reliably." if slow else NO_IMPACT
     totals = _counts(everything)
     losses = [
@@ -134,9 +136,5 @@ def _key(group: str) -> str:
     return "resolver" if group == RESOLVER_GROUP else group
 
 
-def _counts(statuses: Iterable[TargetStatus]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for status in statuses:
-        if status.target.endpoint.required:
-            counts[status.target.group] = counts.get(status.target.group, 0) + 1
-    return counts
+def _counts(targets: Iterable[Target]) -> Counter[str]:
+    return Counter(target.group for target in targets if target.endpoint.required)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 
 from monitor.health.redundancy import covered_by_redundancy
 from monitor.health.status import TargetStatus
@@ -26,6 +27,9 @@ from monitor.state.store import StateStore
 
 TIMELINE_LIMIT = 24
 """Maximum number of entries of a timeline; the middle of a longer one is left out."""
+
+REQUESTED_LIMIT = 200
+"""Maximum number of targets in the firewall request of a ticket."""
 
 COMMANDS_LIMIT = 8
 """Maximum number of commands to confirm a cause."""
@@ -130,13 +134,12 @@ def as_json(view: IncidentView) -> dict[str, object]:
 
 def impact_of(store: StateStore, incident: Incident) -> str:
     """Return the impact of an incident that is or was as wide as it is recorded."""
+    statuses = store.statuses
     affected = [
-        TargetStatus.of(s.target, incident.state)
-        for name in incident.affected
-        if (s := store.statuses.get(name)) is not None
+        (statuses[name].target, incident.state) for name in incident.affected if name in statuses
     ]
     covered = covered_by_redundancy(store.redundant_groups)
-    return impact(affected, store.statuses.values(), covered)
+    return impact(affected, (status.target for status in statuses.values()), covered)
 
 
 def title_of(incident: Incident) -> str:
@@ -274,5 +277,6 @@ def evidence_in_words(evidence: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 def _request(affected: Iterable[TargetStatus], identity: Identity) -> str:
     """Return the firewall request for the affected targets; "" if no rule is the reason."""
-    blocked = firewall_request.blocked(s for s in affected if s.state is State.DOWN)
+    down = (status for status in affected if status.state is State.DOWN)
+    blocked = firewall_request.blocked(islice(down, REQUESTED_LIMIT))
     return firewall_request.write(blocked, FirewallFormat.TEXT, identity) if blocked else ""

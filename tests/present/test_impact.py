@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from monitor.health.status import TargetStatus
 from monitor.model.state import State
+from monitor.model.target import Target
 from monitor.present.impact import NO_IMPACT, impact
 from tests.stores import realistic_board
 
 
-def everything() -> list[TargetStatus]:
-    return [TargetStatus.of(s.target, State.UP) for s in realistic_board().statuses.values()]
+def everything() -> list[Target]:
+    return [status.target for status in realistic_board().statuses.values()]
 
 
-def down(*groups: str, only: int | None = None) -> list[TargetStatus]:
-    found = [s for s in everything() if s.target.group in groups and s.target.endpoint.required]
-    return [TargetStatus.of(s.target, State.DOWN) for s in found[:only]]
+def down(*groups: str, only: int | None = None) -> list[tuple[Target, State]]:
+    found = [t for t in everything() if t.group in groups and t.endpoint.required]
+    return [(target, State.DOWN) for target in found[:only]]
 
 
 def test_groups_with_the_same_consequence_are_one_sentence() -> None:
@@ -40,22 +40,21 @@ def test_at_most_two_consequences_are_named_and_the_complete_ones_come_first() -
 
 
 def test_what_no_runner_needs_has_no_impact_and_a_working_alternative_hides_it() -> None:
-    (status, *_) = down("vscode")
-    endpoint = replace(status.target.endpoint, required=False)
-    optional = TargetStatus.of(replace(status.target, endpoint=endpoint), State.DOWN)
-    assert impact([optional], everything()) == NO_IMPACT
-    covered = impact([status], everything(), {status.target.id})
+    ((target, _), *_) = down("vscode")
+    optional = replace(target, endpoint=replace(target.endpoint, required=False))
+    assert impact([(optional, State.DOWN)], everything()) == NO_IMPACT
+    covered = impact([(target, State.DOWN)], everything(), {target.id})
     assert covered == "Users notice nothing as long as the alternative works."
-    slow = TargetStatus.of(status.target, State.DEGRADED)
-    assert impact([slow], everything()) == "Everything works, but slower or less reliably."
+    slow = impact([(target, State.DEGRADED)], everything())
+    assert slow == "Everything works, but slower or less reliably."
 
 
 def test_a_group_of_the_user_has_its_name_and_a_total_loss_is_one_sentence() -> None:
-    (status, *_) = down("vscode")
-    endpoint = replace(status.target.endpoint, group="my_tools")
-    own = TargetStatus.of(replace(status.target, endpoint=endpoint), State.DOWN)
-    assert impact([own], [own]) == "What needs my tools fails: my tools is unreachable."
-    groups = {s.target.group for s in everything()}
+    ((target, _), *_) = down("vscode")
+    own = replace(target, endpoint=replace(target.endpoint, group="my_tools"))
+    told = impact([(own, State.DOWN)], [own])
+    assert told == "What needs my tools fails: my tools is unreachable."
+    groups = {target.group for target in everything()}
     assert impact(down(*groups), everything()) == (
         "Environments cannot be created, started or reached: almost nothing answers."
     )

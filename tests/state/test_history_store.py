@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from monitor.health.quality import Quality
-from monitor.health.timeline import Timeline, observe
+from monitor.health.timeline import WEEK, Timeline, observe
 from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.state import State
 from monitor.state import history_store as memory_module
@@ -27,6 +27,7 @@ def board_with_a_past() -> StateStore:
     for status in store.statuses.values():
         if status.probe_result:
             status.timeline = observe(Timeline(), State.UP, 0.01, NOW)
+            status.hours = observe(Timeline(), State.UP, 0.02, NOW, WEEK)
             status.issuers = ("Amazon", "Example Corp")
     (incident,) = store.incidents
     ended = replace(incident, id="i-0")
@@ -44,6 +45,7 @@ def test_a_restart_brings_back_traces_past_and_open_incidents(tmp_path: Path):
     assert after.incidents == before.incidents
     for status in before.statuses.values():
         assert history_store.timeline_of(status.target) == status.timeline
+        assert history_store.hours_of(status.target) == status.hours
         assert history_store.issuers_of(status.target) == status.issuers
         assert history_store.quality_of(status.target) == status.quality
 

@@ -105,8 +105,13 @@ def _heading(
     """Return the headline: the impact while something is down, else the numbers."""
     if state is State.DOWN:
         covered = covered_by_redundancy(store.redundant_groups)
-        bad = [s for s in statuses if s.health.state in {State.DOWN, State.DEGRADED}]
-        first, numbers = impact(bad, statuses, covered), p(".lead")[f"{text(sentence)}."]
+        bad = [
+            (s.target, s.health.state)
+            for s in statuses
+            if s.health.state in {State.DOWN, State.DEGRADED}
+        ]
+        first = impact(bad, (s.target for s in statuses), covered)
+        numbers: Node = p(".lead")[f"{text(sentence)}."]
     else:
         first, numbers = sentence, None
     long = " long" if state is State.DOWN else ""
