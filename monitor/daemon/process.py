@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,7 +44,11 @@ def run(source: Path | ConfigSource, environ: Mapping[str, str]) -> int:
     """
     source = ConfigSource(str(source), source) if isinstance(source, Path) else source
     known = stamps_of([source.path] if source.path else [])
-    settings = load_settings(source, environ, wait_for_files=True)
+    try:
+        settings = load_settings(source, environ, wait_for_files=True)
+    except OSError as error:  # a file that vanished while it was read: no invalid configuration
+        print(f"{source.name}: {error}; try again", file=sys.stderr)
+        return 1
     output = LogWriter(1)
     configure(settings.log, output)
     hook_exceptions()
