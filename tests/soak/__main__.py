@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from monitor.catalog import load_catalog
+from monitor.model.starvation import Starvation
 from tests.internet.ca import Authority
 from tests.internet.flood import PLAIN, TLS, flood
 from tests.internet.process import free_port
@@ -195,6 +196,8 @@ def report(seen: Seen, peak: float, status: int) -> int:
     late = [f"p{100 * q:.0f} <= {seen.quantile(lateness, q)} s" for q in (0.5, 0.99)]
     aborted = seen.value("egress_web_connections_aborted_total")
     fds = seen.descriptors
+    reasons = [reason.value for reason in Starvation]
+    starved = [f"{r} {seen.value('egress_starved_seconds_total', r):.0f}" for r in reasons]
     for line in (
         f"RSS start {seen.rss[0]:.1f}, end {seen.rss[-1]:.1f}, peak {peak:.1f} MiB",
         f"descriptors start {fds[0]}, end {fds[-1]}, most {max(fds)}",
@@ -202,6 +205,7 @@ def report(seen: Seen, peak: float, status: int) -> int:
         f"in flight {seen.value('egress_probes_in_flight'):.0f}",
         f"lateness {', '.join(late)}",
         f"probes {made:.0f}, missed {missed:.0f}, discarded while starved {discarded:.0f}",
+        f"starved seconds {', '.join(starved)}",
         f"log lines dropped {seen.value('egress_log_lines_dropped_total'):.0f}",
         f"page connections aborted {aborted:.0f}, unanswered {seen.unanswered} of {len(seen.rss)}",
         f"internal errors {errors:.0f}, exit status {status}",

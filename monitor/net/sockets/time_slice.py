@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 SLICE = 0.001
 """Time a reader may work without suspending: 1 ms. A hundred peers that flood at once delay a
 deadline by 100 ms at most."""
 
-_FREE_SLICES = 10
+_FREE_SLICES = 4
 _REST_FACTOR = 9
-_REST_LIMIT = 0.05
-"""Slices of one connection that follow each other at once: 10. After each further one it rests nine
-times as long as that took, 50 ms at most: a peer that floods takes a tenth of a CPU, and other
-probes get the rest."""
+_REST_LIMIT = 1.0
+"""Slices of one connection that follow each other at once: 4. After each further one it rests nine
+times as long as that took, multiplied by the number of connections that rest already, 1 s at most:
+all peers that flood take a tenth of a CPU together, and other probes get the rest."""
 
 
 class TimeSlice:
@@ -25,6 +26,9 @@ class TimeSlice:
     """
 
     __slots__ = ("_ends", "_loop", "_used")
+
+    resting: ClassVar[int] = 0
+    """Connections of this process that rest now."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -43,7 +47,15 @@ class TimeSlice:
     async def pause(self) -> None:
         """Let everything else run once, timers that are due among it."""
         self._used += 1
-        held = self._loop.time() - self._ends + SLICE
-        rest = min(_REST_LIMIT, _REST_FACTOR * held) if self._used > _FREE_SLICES else 0
-        await asyncio.sleep(rest)
+        if self._used <= _FREE_SLICES:
+            await asyncio.sleep(0)
+        else:
+            await self._rest(self._loop.time() - self._ends + SLICE)
         self.renew()
+
+    async def _rest(self, held: float) -> None:
+        TimeSlice.resting += 1
+        try:
+            await asyncio.sleep(min(_REST_LIMIT, _REST_FACTOR * held * TimeSlice.resting))
+        finally:
+            TimeSlice.resting -= 1
