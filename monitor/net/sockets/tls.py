@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
 from monitor.model.probe_result import Certificate, FailureKind, TlsFacts
 from monitor.net.errors import ExchangeError
@@ -110,7 +111,7 @@ def verify_as_go(tls: ssl.SSLObject, host: str) -> None:
     """
     if tls.context.verify_mode is not ssl.CERT_REQUIRED:
         return
-    chain, sent = (tuple([c.x509 for c in _chain(tls, method)]) for method in (_VERIFIED, _SENT))
+    chain, sent = (tuple([c.x509 for c in found]) for found in _chains(tls))
     why = _refusal(chain, sent)
     if why:
         raise ExchangeError(FailureKind.TLS_REJECTED_BY_GO, why, "x509")
@@ -153,7 +154,7 @@ def tls_facts(
     """
     verifying = tls.context.verify_mode is ssl.CERT_REQUIRED
     cipher = tls.cipher()
-    verified = _certificates(_chain(tls, _VERIFIED)) if verifying else ()
+    verified, sent = (_certificates(found) for found in _chains(tls))
     anchor = verified[-1] if verified else None
     return TlsFacts(
         version=tls.version(),
@@ -161,7 +162,7 @@ def tls_facts(
         alpn=tls.selected_alpn_protocol(),
         verified=False if verify_error is not None else verifying,
         verify_error=verify_error,
-        chain=_certificates(_chain(tls, _SENT)),
+        chain=sent,
         verified_chain=verified,
         verified_expiry=min((c.not_after for c in verified), default=None),
         anchor=anchor.subject if anchor else None,
@@ -173,7 +174,19 @@ class _SslCertificate(Protocol):
     def public_bytes(self, encoding: int, /) -> bytes | str: ...
 
 
-_VERIFIED, _SENT = "get_verified_chain", "get_unverified_chain"
+Chains = tuple[tuple[Decoded, ...], tuple[Decoded, ...]]
+_known_chains: WeakKeyDictionary[ssl.SSLObject, Chains] = WeakKeyDictionary()
+
+
+def _chains(tls: ssl.SSLObject) -> Chains:
+    """Return the verified chain of a finished handshake, empty if it was not verified, and the
+    one that the server sent. They are read once: OpenSSL encodes each certificate again."""
+    known = _known_chains.get(tls)
+    if known is None:
+        verifying = tls.context.verify_mode is ssl.CERT_REQUIRED
+        verified = _chain(tls, "get_verified_chain") if verifying else ()
+        known = _known_chains[tls] = (verified, _chain(tls, "get_unverified_chain"))
+    return known
 
 
 def _chain(tls: ssl.SSLObject, method: str) -> tuple[Decoded, ...]:
