@@ -172,3 +172,13 @@ def test_a_reader_that_went_away_is_no_traceback() -> None:
     process.stdout.close()
     _, errors = process.communicate(timeout=20)
     assert (process.returncode, errors) == (141, b"")
+
+
+def test_validate_warns_about_a_host_that_trusts_no_ca(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.setenv(variable, str(tmp_path / "none"))
+    assert cli.main(["validate"]) == 0
+    assert "this host trusts no CA" in capsys.readouterr().out

@@ -26,6 +26,9 @@ Debian and Alpine; Fedora and Amazon Linux."""
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
+"""Names of CA files in a folder that OpenSSL searches: the hash of the subject and a number."""
+
 _CIPHERS = (
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
@@ -132,6 +135,18 @@ class TrustStore:
         if key not in self._contexts:
             self._contexts[key] = self._make(key)
         return self._contexts[key]
+
+    def is_empty(self) -> bool:
+        """Whether nothing is trusted: no CA in the files, and none in the folder of the system.
+
+        Raises:
+            OSError: if the CA file can't be read.
+        """
+        if self.context().cert_store_stats()["x509_ca"]:
+            return False
+        folder = _default("capath")
+        hashed = folder.is_dir() and any(_HASHED.fullmatch(f.name) for f in folder.iterdir())
+        return not (self._system_store and hashed)
 
     def is_public(self, sha256: str) -> bool | None:
         """Whether the CA whose certificate has this digest is a public one that the distribution

@@ -123,3 +123,20 @@ def test_clients_that_are_not_probes_check_the_host_name(authorities: tuple[Auth
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert trust_store.context() is context
     assert context is not trust_store.probe_context()
+
+
+def test_a_store_without_any_ca_is_empty(
+    tmp_path: Path, authorities: tuple[Authority, Authority], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    assert TrustStore().is_empty()
+    assert not TrustStore(authorities[0].file).is_empty()
+    folder = tmp_path / "certs"
+    folder.mkdir()
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+    (folder / "README").write_text("no CA")
+    assert TrustStore().is_empty()
+    (folder / "0123abcd.0").write_bytes(authorities[0].file.read_bytes())
+    assert not TrustStore().is_empty()
+    assert TrustStore(system_store=False).is_empty()
