@@ -86,7 +86,7 @@ def test_all_targets_go_green_and_a_real_prometheus_has_one_probe_success_a_targ
     internet: Internet,
 ):
     with monitor(internet):
-        shown, _ = wait_for(internet, all_up, 10, "all up")
+        shown, _ = wait_for(internet, all_up, 40, "all up")
         assert len(shown) == len(internet.targets) + 1  # and the name server
         assert get(internet, "/healthz")[0] == get(internet, "/readyz")[0] == 200
         gateways = json.loads(get(internet, "/api/v1/gateways")[1])["gateways"]
@@ -122,17 +122,17 @@ def scopes(internet: Internet) -> list[str]:
 
 def test_the_end_of_each_server_turns_exactly_its_targets_down(internet: Internet):
     with monitor(internet):
-        everything, _ = wait_for(internet, all_up, 10, "all up")
+        everything, _ = wait_for(internet, all_up, 40, "all up")
         secure = {n for n, t in everything.items() if t["protocol"] in {"https", "tcp"}}
         lighthouses = {n for n, t in everything.items() if t["protocol"] == "udp"}
 
         stop(internet.nebula)
-        shown, _ = wait_for(internet, lambda s: down(s) == lighthouses, 8, "nebula's down")
+        shown, _ = wait_for(internet, lambda s: down(s) == lighthouses, 30, "nebula's down")
         assert causes(shown) == {"udp_port_unreachable"}
 
         stop(internet.nginx)
         shown, _ = wait_for(
-            internet, lambda s: down(s) == secure | lighthouses, 8, "nginx's down too"
+            internet, lambda s: down(s) == secure | lighthouses, 40, "nginx's down too"
         )
         assert causes({n: shown[n] for n in secure}) == {"tcp_refused"}
 
@@ -150,7 +150,7 @@ def test_the_end_of_each_server_turns_exactly_its_targets_down(internet: Interne
 
 def test_sigterm_ends_it_within_5_s_and_leaves_nothing(internet: Internet):
     with monitor(internet) as process:
-        wait_for(internet, lambda s: any(t["state"] == "up" for t in s.values()), 10, "some up")
+        wait_for(internet, lambda s: any(t["state"] == "up" for t in s.values()), 40, "some up")
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(5) == 0
@@ -165,13 +165,13 @@ def test_sighup_keeps_what_stayed_and_keeps_the_old_configuration_when_the_new_i
     path = internet.config()
     log = internet.folder / "monitor.log"
     with monitor(internet, path) as process:
-        before, _ = wait_for(internet, all_up, 10, "all up")
+        before, _ = wait_for(internet, all_up, 40, "all up")
 
         good = path.read_text()
         path.write_text(good + "\n[groups.jetbrains]\nenabled = false\n")
         process.send_signal(signal.SIGHUP)
         gone = {n for n, t in before.items() if t["group"] == "jetbrains"}
-        after, _ = wait_for(internet, lambda s: s.keys() == before.keys() - gone, 5, "group gone")
+        after, _ = wait_for(internet, lambda s: s.keys() == before.keys() - gone, 40, "group gone")
         assert all(after[n]["since"] == before[n]["since"] for n in after)
         assert all(int(str(after[n]["probes"])) >= int(str(before[n]["probes"])) for n in after)
 
@@ -183,7 +183,7 @@ def test_sighup_keeps_what_stayed_and_keeps_the_old_configuration_when_the_new_i
 
         path.write_text(good)
         process.send_signal(signal.SIGHUP)
-        wait_for(internet, lambda s: s.keys() == before.keys() and all_up(s), 8, "all again")
+        wait_for(internet, lambda s: s.keys() == before.keys() and all_up(s), 40, "all again")
 
 
 def test_history_and_open_incidents_survive_a_restart(internet: Internet):
@@ -191,14 +191,14 @@ def test_history_and_open_incidents_survive_a_restart(internet: Internet):
     keep = internet.folder / "state"
     path.write_text(path.read_text() + f'\n[state]\ndirectory = "{keep}"\n')
     with monitor(internet, path) as process:
-        wait_for(internet, all_up, 10, "all up")
+        wait_for(internet, all_up, 40, "all up")
         stop(internet.nebula)
-        wait_for(internet, lambda s: len(down(s)) == 2, 8, "nebula's down")
+        wait_for(internet, lambda s: len(down(s)) == 2, 40, "nebula's down")
         (before,) = json.loads(get(internet, "/api/v1/incidents")[1])["incidents"]
         process.send_signal(signal.SIGTERM)
         assert process.wait(5) == 0
     with monitor(internet, path):
-        wait_for(internet, lambda s: len(down(s)) == 2 and len(s) - 2 == up(s), 10, "as before")
+        wait_for(internet, lambda s: len(down(s)) == 2 and len(s) - 2 == up(s), 40, "as before")
         (after,) = json.loads(get(internet, "/api/v1/incidents")[1])["incidents"]
     assert (after["id"], after["started_at"]) == (before["id"], before["started_at"])
     log = (internet.folder / "monitor.log").read_text()
