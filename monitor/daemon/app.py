@@ -155,6 +155,7 @@ class Monitor:
         """Probe until ``stop`` is set; reload the configuration when ``reload`` is."""
         self_metrics = self.store.self_metrics
         self_metrics.started_at = self_metrics.last_reload_success_at = self.clock.time()
+        self_metrics.last_progress = self.clock.monotonic()
         self._history_store.load()
         self._discovery.load()
         self.apply(self._settings)

@@ -70,6 +70,7 @@ class Pipeline:
         """
         now, before, guard = self._clock.time(), status.health, self._guard
         self._store.self_metrics.last_completed_at = now
+        self._store.self_metrics.last_progress = self._clock.monotonic()
         if probe_result.starvation is not None:
             self._discard(status, probe_result.starvation)
             return before

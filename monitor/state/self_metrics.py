@@ -64,6 +64,10 @@ class SelfMetrics:
 
     started_at: float = 0.0
     last_completed_at: float = 0.0
+    last_progress: float | None = None
+    """Monotonic time of the start or of the last finished probe: steps of the clock, which are
+    common after a boot, must not look like a stall."""
+
     in_flight: int = 0
     loop_lag: Histogram = field(default_factory=Histogram)
     lateness: Histogram = field(default_factory=Histogram)

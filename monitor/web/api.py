@@ -175,14 +175,17 @@ def quality_view(quality: Quality) -> Json:
     }
 
 
-def health(store: StateStore, now: float) -> Condition:
+def health(store: StateStore, now: float, monotonic: float | None = None) -> Condition:
     """Return whether probes are still being finished; a monitor with nothing to probe is healthy.
-    Parts that are being retried are listed and do not count: a restart would not help."""
+    Parts that are being retried are listed and do not count: a restart would not help. With
+    ``monotonic``, steps of the clock do not matter."""
     self_metrics, probed = store.self_metrics, _probed(store)
     shortest = min((r.target.interval + r.target.timeout for r in probed), default=0.0)
     patience = STALLED_AFTER * shortest
     last = self_metrics.last_completed_at or self_metrics.started_at
     silence = max(0.0, now - last) if last and probed else 0.0
+    if monotonic is not None and self_metrics.last_progress is not None and probed:
+        silence = max(0.0, monotonic - self_metrics.last_progress)
     ok = silence <= patience
     text = "ok" if ok else f"no probe was finished for {silence:.0f} s"
     problems = {part.value: reason for part, reason in self_metrics.problems.items()}

@@ -181,7 +181,9 @@ class Views:
         return await self._documents.respond(request, body)
 
     async def healthz(self, request: web.Request) -> web.Response:
-        return _condition(request, api.health(self._store, self._clock.time()))
+        return _condition(
+            request, api.health(self._store, self._clock.time(), self._clock.monotonic())
+        )
 
     async def readyz(self, request: web.Request) -> web.Response:
         return _condition(request, api.readiness(self._store))
