@@ -18,7 +18,7 @@ from monitor.scheduler.probe_request import ProbeRequest
 from monitor.state.store import StateStore
 from monitor.web import api, badge, feed, openapi, pages
 from monitor.web.assets import ASSETS
-from monitor.web.documents import Documents
+from monitor.web.documents import BodyBudget, Documents
 from monitor.web.guard import GRANTED
 from monitor.web.pages.ranges import RANGES
 from monitor.web.same_origin import same_origin
@@ -49,11 +49,15 @@ class Views:
         self._store = store
         self._clock = clock
         self._probe_now = probe_now
-        self._documents = Documents()
+        budget = BodyBudget()
+        self._documents = Documents(budget)
+        # Separate, so that a scrape never waits for pages: with 1,000 targets one takes a second.
+        self._scrapes = Documents(budget)
 
     async def close(self, _: web.Application) -> None:
         """Cancel renderings in progress."""
         await self._documents.close()
+        await self._scrapes.close()
 
     async def overview(self, request: web.Request) -> web.StreamResponse:
         shown = _range_of(request)
@@ -175,10 +179,10 @@ class Views:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         form = negotiate(request.headers.get("Accept", ""))
-        body = await self._documents.rendered(
+        body = await self._scrapes.rendered(
             ("metrics", form), form.value, lambda: exposition_pieces(self._store, form)
         )
-        return await self._documents.respond(request, body)
+        return await self._scrapes.respond(request, body)
 
     async def healthz(self, request: web.Request) -> web.Response:
         return _condition(

@@ -324,3 +324,21 @@ async def test_nothing_that_is_served_changes_the_board() -> None:
             async with client.get(path) as answer:
                 await answer.read()
     assert store == same
+
+
+async def test_a_scrape_does_not_wait_for_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    scraped = False
+
+    def endless(_store: StateStore, _now: float, _range: str) -> Iterator[str]:
+        while not scraped:
+            time.sleep(0.003)  # longer than a slice
+            yield ""
+
+    monkeypatch.setattr("monitor.web.pages.overview_page", endless)
+    async with client_of(realistic_board()) as client:
+        page = asyncio.create_task(client.get("/"))
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(5), client.get("/metrics") as answer:
+            assert answer.status == 200
+        scraped = True
+        (await page).close()
