@@ -115,9 +115,11 @@ def verify_as_go(tls: ssl.SSLObject, host: str) -> None:
     why = _refusal(chain, sent)
     if why:
         raise ExchangeError(FailureKind.TLS_REJECTED_BY_GO, why, "x509")
-    leaf = next(iter(chain or sent), None)
-    if leaf is not None and not _matches(leaf, host):
-        raise _mismatch(leaf, host)
+    leaf = _CERTIFICATES.get(tls.getpeercert(binary_form=True) or b"")
+    if leaf is None:
+        raise ExchangeError(FailureKind.TLS_REJECTED_BY_GO, "malformed certificate", "x509")
+    if not _matches(leaf.x509, host):
+        raise _mismatch(leaf.x509, host)
 
 
 @lru_cache(maxsize=128)

@@ -165,3 +165,23 @@ def test_a_cross_signed_twin_does_not_shorten_the_expiry():
     assert facts.expires_at is not None
     assert facts.expires_at > lapsed
     assert [c.not_after for c in facts.extra] == [lapsed]
+
+
+@pytest.mark.parametrize("shown", [None, b"", b"\x30\x03\x02\x01\x05"])
+def test_a_certificate_that_can_not_be_read_is_refused(shown: bytes | None):
+    tls = shake_hands(
+        trusting(GOOD.roots).probe_context(), server_context(GOOD.chain, GOOD.key), GOOD.host
+    )
+    verify_as_go(tls, GOOD.host)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tls, "getpeercert", lambda binary_form: shown)
+        with pytest.raises(ExchangeError, match="malformed certificate"):
+            verify_as_go(tls, GOOD.host)
+
+
+@pytest.mark.parametrize("host", ["other.test", "git.corp.test.evil.test", "", "*.corp.test"])
+def test_another_host_is_refused(host: str):
+    server = server_context(GOOD.chain, GOOD.key)
+    tls = shake_hands(trusting(GOOD.roots).probe_context(), server, GOOD.host)
+    with pytest.raises(ExchangeError, match="not for"):
+        verify_as_go(tls, host)
