@@ -335,5 +335,11 @@ def test_a_configured_duration_is_exact() -> None:
     ]  # fmt: skip
 
 
+def test_a_length_of_time_without_a_measurement_is_named() -> None:
+    store = realistic_board()
+    page = Outline(target_page(store, store.statuses["app-gitpod-io"], NOW, range_name="7d"))
+    assert "State: not measured yet" in page.text
+
+
 def test_a_made_up_host_is_shown_as_its_wildcard() -> None:
     assert "3000--" not in overview(realistic_board()).text

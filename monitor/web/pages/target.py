@@ -58,10 +58,10 @@ from monitor.web.pages.parts import (
     mark,
     millis,
     nothing,
-    percent,
     place,
     prose,
     quoted,
+    share,
     since,
     state_words,
     table,
@@ -198,11 +198,15 @@ def _history(store: StateStore, status: TargetStatus, now: float, range_name: st
     return section[
         h2[span_words],
         range_links(resolution),
-        h3["State: ", percent(shown.uptime), " up"],
+        h3["State: ", _up(shown.uptime)],
         charts.bar(shown, span_words, "large"),
         axis(shown, resolution),
         [h3["Latency (all phases)"], chart, axis(shown, resolution)] if chart else None,
     ]
+
+
+def _up(uptime: float | None) -> str:
+    return "not measured yet" if uptime is None else f"{share(uptime)} up"
 
 
 def _probe(result: ProbeResult | None, now: float) -> Node:
