@@ -33,6 +33,7 @@ from monitor.present.discovery_view import discovery_lines
 from monitor.present.formats import Format
 from monitor.present.report import NOTHING_FOUND, check_document, encode, notes_of
 from monitor.scheduler.engine import Engine, make_probe_context
+from monitor.scheduler.loop_lag import LagMeter
 from monitor.state.check_result import DiscoveryFindings, summarize
 
 
@@ -127,8 +128,17 @@ async def _identity(settings: Settings, options: Options) -> Identity:
 
 
 async def _measure(settings: Settings, options: Options) -> _Checked:
+    lag = LagMeter()
+    heartbeat = asyncio.create_task(lag.run())
+    try:
+        context = make_probe_context(settings, options.environ)
+        return await _measure_by(Engine(context, settings.schedule, lag=lag), settings, options)
+    finally:
+        heartbeat.cancel()
+
+
+async def _measure_by(engine: Engine, settings: Settings, options: Options) -> _Checked:
     identity = await _identity(settings, options)
-    engine = Engine(make_probe_context(settings, options.environ), settings.schedule)
     if options.destinations:
         return await _measure_named(settings, options, engine)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from itertools import count
 
 from monitor.health.status import TargetStatus
 from monitor.incidents.followup_plan import follow_ups_for
@@ -25,6 +26,9 @@ from monitor.state.store import StateStore
 Measure = Callable[[Target], Awaitable[tuple[ProbeResult, Diagnosis]]]
 
 OnResult = Callable[[TargetStatus], None]
+
+VOID_TRIES = 4
+"""Probes of a target after which one is counted even if this process did not run meanwhile: 4."""
 
 RETRY_AFTER = 1.0
 """Seconds before a failed target is measured again: a lost packet is not an outage."""
@@ -104,10 +108,15 @@ def _at_one_moment(statuses: Sequence[TargetStatus], now: float) -> list[TargetS
 async def _check(
     status: TargetStatus, pipeline: Pipeline, measure: Measure, retry_after: float
 ) -> None:
-    """Probe until the state is known: a single failure may be one lost packet."""
+    """Probe until the state is known: a single failure may be one lost packet, and a result is void
+    if this process did not run meanwhile. A host that never lets it run gets a report anyway."""
     if status.target.missing_values:
         return
-    pipeline.process(status, *await measure(status.target))
-    while status.state is State.UNKNOWN:
+    for number in count(1):
+        result, diagnosis = await measure(status.target)
+        if number >= VOID_TRIES:
+            result = replace(result, starvation=None)
+        pipeline.process(status, result, diagnosis)
+        if status.state is not State.UNKNOWN:
+            return
         await asyncio.sleep(retry_after)
-        pipeline.process(status, *await measure(status.target))

@@ -17,6 +17,7 @@ from monitor.incidents.followup_plan import (
 from monitor.incidents.followup_verdict import refine
 from monitor.model.causes import Cause
 from monitor.model.incident import Incident
+from monitor.model.probe_result import ProbeResult
 
 LIMIT = 3
 """So many causes of one incident are looked into: what changes without end is not."""
@@ -82,4 +83,5 @@ async def run_all(follow_ups: Iterable[FollowUp], take: Take) -> tuple[FollowUpR
     return tuple(
         follow_up_result_of(follow_up, task.result())
         for follow_up, task in zip(follow_ups, tasks, strict=True)
+        if not (isinstance(found := task.result(), ProbeResult) and found.starvation)
     )

@@ -13,6 +13,7 @@ from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Scope
 from monitor.model.probe_result import Connection, Family, ProbeResult
+from monitor.model.starvation import Starvation
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.state.check_result import summarize
@@ -151,3 +152,19 @@ async def test_a_check_takes_a_second_look_at_what_one_look_cannot_tell():
     (incident,) = await explained(statuses, 2000.0, look)
     assert len(looked_at) == 1
     assert "a name filter" in incident.detail
+
+
+@pytest.mark.parametrize("starved", [0, 2, 9])
+async def test_a_result_of_a_process_that_did_not_run_is_measured_again(starved: int):
+    """At most four times: a host that never lets it run gets a report, too."""
+    made = 0
+
+    async def measure(target: Target) -> tuple[ProbeResult, Diagnosis]:
+        nonlocal made
+        made += 1
+        reason = Starvation.STOPPED if made <= starved else None
+        return replace(probe_result(target.id), starvation=reason), Diagnosis(None)
+
+    (status,) = await check_all([target("a")], measure, retry_after=0.0)
+    assert status.state is State.UP
+    assert made == min(starved + 1, 4)
