@@ -32,7 +32,7 @@ def _serve(listener: socket.socket, context: ssl.SSLContext, handler: Handler) -
 
 def _one(connection: socket.socket, context: ssl.SSLContext, handler: Handler) -> None:
     with contextlib.suppress(OSError), connection:
-        connection.settimeout(10)
+        connection.settimeout(60)
         with context.wrap_socket(connection, server_side=True) as secured:
             handler(secured)
 

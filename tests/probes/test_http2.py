@@ -95,8 +95,9 @@ class Peer:
 
 
 async def probed(peer: Peer, context: ProbeContext | None = None) -> tuple[ProbeResult, Diagnosis]:
+    limit = 8.0 if peer.http2 is silent else 30.0
     with blocking(peer.context, peer) as port:
-        target = make_target(Protocol.HTTPS, HOST, port, address="127.0.0.1", timeout=3.0)
+        target = make_target(Protocol.HTTPS, HOST, port, address="127.0.0.1", timeout=limit)
         context = context or make_probe_context(ca_file=peer.authority.file)
         result = await prober("http")(target, context)
         return result, diagnose(target, result)

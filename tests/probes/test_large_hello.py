@@ -38,7 +38,7 @@ def closing(connection: socket.socket) -> None:
 
 
 def dropping(connection: socket.socket) -> None:
-    connection.settimeout(10)
+    connection.settimeout(60)
     while connection.recv(65536):
         pass
 
@@ -59,7 +59,7 @@ def filtered(
             if active() and 5 + int.from_bytes(head[3:5], "big") > limit:
                 refuse(connection)
                 return
-            connection.settimeout(10)
+            connection.settimeout(60)
             with context.wrap_socket(connection, server_side=True) as secured:
                 answering(secured)
 
@@ -88,7 +88,8 @@ async def seen(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(issued.chain, issued.key)
     with filtered(context, refuse, limit, active) as port:
-        target = make_target(Protocol.HTTPS, "rel.test", port, address="127.0.0.1", timeout=2.0)
+        limit_s = 6.0 if refuse is dropping else 30.0
+        target = make_target(Protocol.HTTPS, "rel.test", port, address="127.0.0.1", timeout=limit_s)
         probe_context = make_probe_context(ca_file=authority.file)
         return diagnose(target, await prober("http")(target, probe_context))
 

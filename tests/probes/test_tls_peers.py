@@ -36,7 +36,7 @@ def serving(authority: Authority, *names: str) -> ssl.SSLContext:
 async def probed(
     protocol: Protocol, port: int, authority: Authority
 ) -> tuple[ProbeResult, Diagnosis]:
-    target = make_target(protocol, HOST, port, address="127.0.0.1")
+    target = make_target(protocol, HOST, port, address="127.0.0.1", timeout=30.0)
     context = make_probe_context(ca_file=authority.file)
     result = await prober(target.endpoint.prober)(target, context)
     return result, diagnose(target, result)
