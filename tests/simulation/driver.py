@@ -15,6 +15,7 @@ from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.scheduler.spacing import Spacing
+from tests.simulation.truth import Claim, Seen, untrue
 from tests.simulation.world import World
 
 ROUND_PAUSE = 5.0
@@ -31,6 +32,7 @@ class Story:
     snapshots: list[tuple[float, tuple[Incident, ...]]] = field(default_factory=list)
     states: dict[float, dict[str, State]] = field(default_factory=dict)
     contradictions: list[str] = field(default_factory=list)
+    untrue: list[str] = field(default_factory=list)
     evaluations: int = 0
     results: int = 0
 
@@ -191,6 +193,24 @@ class Driver:
         if incidents != last:
             self.story.snapshots.append((self.now, incidents))
         self._check(evaluation)
+        self.story.untrue += untrue(list(map(_claim, incidents)), self._seen(evaluation))
+
+    def _seen(self, evaluation: Evaluation) -> list[Seen]:
+        """What the targets show, as a report has it."""
+        return [
+            Seen(
+                name,
+                self.targets[name].host,
+                evaluation.states.get(name, health.state).value,
+                bool(track.last and track.last.evidence.ok),
+                track.at,
+                answered=bool(track.last and track.last.evidence.connected),
+                flight=bool(track.last and track.last.evidence.issuer),
+                resolved=track.last.evidence.resolved if track.last else None,
+            )
+            for name, health in self.health.items()
+            if (track := self.engine.index.tracks.get(name)) is not None
+        ]
 
     def _check(self, evaluation: Evaluation) -> None:
         """Note where targets and incidents contradict each other."""
@@ -207,6 +227,20 @@ class Driver:
                 )
             elif not bad and counts.get(name, 0):
                 self.story.contradictions.append(f"{self.now:.1f} {name} is {state} in an incident")
+
+
+def _claim(incident: Incident) -> Claim:
+    return Claim(
+        incident.id,
+        incident.cause.value,
+        incident.scope.value,
+        incident.state.value,
+        incident.started_at,
+        incident.affected,
+        incident.detail,
+        incident.remediation,
+        incident.intermittent,
+    )
 
 
 def at_time(story: Story, at: float) -> tuple[Incident, ...]:

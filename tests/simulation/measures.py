@@ -35,6 +35,7 @@ class Outcome:
     seconds_to_open: list[float] = field(default_factory=list)
     seconds_to_close: list[float] = field(default_factory=list)
     contradictions: int = 0
+    untrue: int = 0
     notes: list[str] = field(default_factory=list)
     story: Story | None = None
 
@@ -105,7 +106,8 @@ def run_world(seed: int, kind: str, *, keep: bool = False) -> Outcome:
         and not any(f.onset <= at < f.end for f in faults)
     )
     outcome.contradictions = len(story.contradictions)
-    outcome.notes += story.contradictions[:3]
+    outcome.untrue = len(story.untrue)
+    outcome.notes += story.contradictions[:3] + story.untrue[:2]
     if at_time(story, end):
         outcome.notes.append(f"still open at the end: {_texts(at_time(story, end))}")
     if keep:
@@ -166,6 +168,7 @@ def summary(outcomes: list[Outcome]) -> str:
         f"incidents per fault   mean {sum(opened) / max(1, len(opened)):.3f}, max {max(opened):g}",
         f"opened after the end  {sum(o.late for o in outcomes)}",
         f"contradictions        {sum(o.contradictions for o in outcomes)}",
+        f"untrue sentences      {sum(o.untrue for o in outcomes)}",
         f"seconds to open       median {_median(spent):.1f}, max {max(spent, default=0):.1f}",
         f"seconds to close      median {_median(closing):.1f}, max {max(closing, default=0):.1f}",
     ]

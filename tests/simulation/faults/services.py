@@ -248,7 +248,7 @@ class ProxyUpstreamDead(_Proxy):
 class ProxyClosesTunnel(_Proxy):
     """The proxy says 200 and closes."""
 
-    causes = frozenset({C.TLS_RESET_ON_HELLO, C.PROXY_UPSTREAM_FAILED})
+    causes = frozenset({C.PROXY_TUNNEL_FAILED})
 
     def effect(self, phase: Phase, contact: Contact) -> Effect | None:
         return Effect("closed") if contact.proxied and phase is Phase.TLS else None
