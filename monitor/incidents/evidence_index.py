@@ -145,7 +145,7 @@ class EvidenceIndex:
 
 
 def exposures_of(models: Iterable[FaultModel], seen: Evidence) -> dict[Element, bool]:
-    """Return what a result says about every element that it depended on."""
+    """Return what a result shows about every element that it depended on."""
     found: dict[Element, bool] = {}
     for model in models:
         for key, bad in model.exposures(seen):

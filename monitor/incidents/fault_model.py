@@ -1,6 +1,6 @@
 """Fault models: the closed set of hypotheses that explain failures. One class per model.
 
-A fault model says which results it bears on and what it predicts for them (``exposures``), what
+A fault model shows which results it bears on and what it predicts for them (``exposures``), what
 it costs to assume it (``cost``), and how it is worded. Everything else (scores, selection,
 identity over time) is common to all. To add one: write a subclass in a file of its own in
 ``monitor/incidents/models/`` and add it to ``MODELS`` there. Pure.
@@ -21,7 +21,7 @@ from monitor.model.state import State
 
 Exposure = tuple[str, bool]
 """Key of an element that a result depended on, and whether the result is bad in the way that
-the model predicts. A result that says nothing about an element has no exposure to it."""
+the model predicts. A result that shows nothing about an element has no exposure to it."""
 
 NAMED = 3
 """Names in one sentence: at most 3."""
@@ -74,7 +74,7 @@ class Hypothesis:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """What an incident's identity follows."""
+        """Identity of the incident: model, element and part."""
         return self.model.name, self.key, self.part
 
     @property
@@ -102,10 +102,10 @@ class FaultModel:
     """Whether results count that reached their endpoint (one family failed, a foreign page)."""
 
     state: ClassVar[State | None] = None
-    """State that the affected targets have at least, whatever their own results say."""
+    """State that the affected targets have at least, whatever their own results report."""
 
     def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
-        """Return what a result says about the elements that the model knows."""
+        """Return what a result shows about the elements that the model knows."""
         raise NotImplementedError
 
     def parts(self, failing: Sequence[Track]) -> Iterable[tuple[str, Sequence[Track]]]:
@@ -142,7 +142,7 @@ class FaultModel:
         return {}
 
     def alternative(self, found: Hypothesis) -> str:
-        """Return what else would explain it and what would tell the two apart; "" for nothing."""
+        """Return what else would explain it and what would separate the two; "" for nothing."""
         return ""
 
 
@@ -184,7 +184,7 @@ def names(tracks: Iterable[Track], limit: int = NAMED) -> str:
 
 
 def shorten(host: str) -> str:
-    """Shorten a host whose first label holds an id that says nothing to a reader."""
+    """Shorten a host whose first label holds an id that shows nothing to a reader."""
     label, dot, rest = host.partition(".")
     return f"*.{rest}" if dot and (len(label) > 30 or "0000" in label) else host
 
@@ -210,7 +210,7 @@ def still_works(found: Hypothesis) -> str:
 
 
 def counted(found: Hypothesis) -> str:
-    """Say how many hosts fail: ``all 11 hosts tried`` or ``11 of 15 hosts``."""
+    """Return how many hosts fail: ``all 11 hosts tried`` or ``11 of 15 hosts``."""
     figures = found.figures
     whole = figures.failing_hosts + figures.working_hosts
     if not figures.working_hosts:

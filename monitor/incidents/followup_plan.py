@@ -1,6 +1,6 @@
-"""Second looks: what to measure once more where one look can't tell two causes apart. Pure.
+"""Follow-up probes: measurements that decide between two causes of an incident. Pure.
 
-A look goes only to hosts, addresses and names that the configuration names already.
+They go only to hosts, addresses and names that the configuration names already.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from monitor.model.target import Target
 
 C = Cause
 SMALL_SEGMENT = 500
-"""Bytes: below what any path carries (RFC 791: 576 with headers), so that no MTU matters."""
+"""Largest TCP segment of a small-segment probe: 500 bytes, less than any path carries (RFC 791)."""
 
 _ADDRESSES = 2
 _SERVERS = 3
 _TLS = frozenset({Protocol.HTTPS, Protocol.TLS})
 _STREAMS = _TLS | {Protocol.HTTP, Protocol.TCP}
 _SHARED = frozenset({Scope.HOST, Scope.ALL_EGRESS, Scope.ADDRESS_FAMILY, Scope.TLS_INTERCEPTION})
-"""Scopes that need no look: what fails together has told already where it breaks."""
+"""Scopes that need no follow-up: what fails together already shows where the fault is."""
 
 
 class Rival(StrEnum):
-    """What a look settles. Stable values: names of an incident's evidence."""
+    """Question that a follow-up probe decides. Stable values: names of an incident's evidence."""
 
     OTHER_NAME = "other_name"  # is it the name? another one at the same address
     SMALL_SEGMENTS = "small_segments"  # is it the size of packets? the same name in small ones
@@ -50,8 +50,8 @@ class Rival(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """One measurement that answers a question. ``subject`` says what is looked at.
-    ``segment``: the largest TCP segment (bytes) that the peer is told to send."""
+    """One follow-up probe. ``subject`` names what is probed, ``segment`` is the largest TCP
+    segment in bytes that the peer may send."""
 
     rival: Rival
     subject: str
@@ -61,7 +61,7 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpResult:
-    """What a look saw. ``answered``: what was looked at works, as far as the question goes."""
+    """Result of a follow-up probe. ``answered``: the probed thing works, as far as it matters."""
 
     rival: Rival
     subject: str
@@ -71,11 +71,11 @@ class FollowUpResult:
 
 
 Outcome = ProbeResult | FlowTest
-"""What a follow-up probe returns: flows for ``Rival.FLOWS``, otherwise a probe result."""
+"""Outcome of a follow-up probe: flows for ``Rival.FLOWS``, otherwise a probe result."""
 
 
 def follow_ups_for(incident: Incident, statuses: Sequence[TargetStatus]) -> tuple[FollowUp, ...]:
-    """Return the looks that would settle why an incident is; few, and none where it is plain."""
+    """Return the follow-up probes that would decide the cause; few, none if it is clear."""
     kind = incident.cause.record.follow_up
     if kind is None or (incident.scope in _SHARED and not incident.intermittent):
         return ()
@@ -110,7 +110,7 @@ def follow_up_result_of(follow_up: FollowUp, outcome: Outcome) -> FollowUpResult
         return _flow_result(follow_up, outcome)
     probe_result = outcome
     if follow_up.rival is Rival.OTHER_NAME:
-        # Whatever a server says to a ClientHello shows that the hello and its answer pass.
+        # Any reply to a ClientHello, even an alert, shows that the hello and its reply pass.
         answered = any(connection.received for connection in probe_result.connections)
     elif follow_up.rival is Rival.SMALL_SEGMENTS:
         # Only the certificate is larger than one segment: less of an answer proves nothing.
@@ -260,7 +260,7 @@ def _tcp_follow_up(rival: Rival, subject: str, target: Target, address: str | No
 
 
 def _changed(target: Target, rival: Rival, **changes: object) -> Target:
-    """Return a target of its own, so that nobody takes its result for the target's."""
+    """Return a target with an id of its own: its result is not one of the target's."""
     name = f"{target.id}/{rival}"
     return replace(target, endpoint=replace(target.endpoint, id=name, **changes))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Takes second looks: once an incident and cause, few at a time, and never beyond their bounds."""
+"""Runs follow-up probes: once per incident and cause, a few at a time, within their bounds."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from monitor.model.incident import Incident
 from monitor.model.probe_result import ProbeResult
 
 LIMIT = 3
-"""So many causes of one incident are looked into: what changes without end is not."""
+"""Causes of one incident that are followed up: at most 3, if its cause keeps changing."""
 
 Take = Callable[[FollowUp], Coroutine[Any, Any, Outcome]]
 _Key = tuple[str, Cause]
 
 
 class FollowUpRunner:
-    """Keeps what was seen of each open incident. ``explained`` is called with the id of an
-    incident when its looks have been taken."""
+    """Keeps the results of follow-up probes per open incident. ``explained`` is called with the
+    id of an incident when its results are there."""
 
     def __init__(self, take: Take, explained: Callable[[str], None]) -> None:
         self._take = take
@@ -40,8 +40,8 @@ class FollowUpRunner:
     def consider(
         self, incidents: Sequence[Incident], statuses: Sequence[TargetStatus]
     ) -> tuple[Incident, ...]:
-        """Return the open incidents with what was seen of them, and have looks taken at those
-        that nobody has looked at yet."""
+        """Return the open incidents refined by the results so far, and request follow-up probes
+        for those that have none yet."""
         self._forget_all_but({incident.id for incident in incidents})
         for incident in incidents:
             key = (incident.id, incident.cause)
@@ -63,7 +63,7 @@ class FollowUpRunner:
                 del kept[key]
 
     async def run(self) -> None:
-        """Take the looks that are wanted, those of one incident after those of another."""
+        """Run the requested follow-up probes, one incident after the other."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -76,7 +76,7 @@ class FollowUpRunner:
 
 
 async def run_all(follow_ups: Iterable[FollowUp], take: Take) -> tuple[FollowUpResult, ...]:
-    """Take looks all at once; ``take`` bounds how many run and how long one may take."""
+    """Run follow-up probes concurrently; ``take`` bounds their number and duration."""
     follow_ups = tuple(follow_ups)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(take(follow_up)) for follow_up in follow_ups]

@@ -1,4 +1,4 @@
-"""What second looks make of an incident: a sentence and a cure that leave one cause. Pure."""
+"""Incidents refined by follow-up probes: a sentence and a remediation for one cause. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ C, Q = Cause, Rival
 
 @dataclass(frozen=True, slots=True)
 class _Case:
-    """An incident, whom it is about in words, a target of it, and what was seen by question."""
+    """An incident, its hosts in words, one of its targets, and the results by question."""
 
     incident: Incident
     who: str
@@ -45,8 +45,8 @@ class _Answer:
 def refine(
     incident: Incident, targets: Mapping[str, Target], follow_up_results: Sequence[FollowUpResult]
 ) -> Incident:
-    """Return the incident with what was seen as evidence and, where that settles it, with
-    the sentence, the cure and the cause that it leaves. ``targets`` are all, by id."""
+    """Return the incident with the results as evidence and, if they decide it, with the sentence,
+    remediation and cause that follow. ``targets`` are all targets by id."""
     members = [targets[name] for name in incident.affected if name in targets]
     if not follow_up_results or not members:
         return incident
@@ -95,7 +95,7 @@ def _hello(case: _Case) -> _Answer | None:
     seen = "is reset right after the ClientHello" if reset else "gets no answer to the ClientHello"
     if case.works(Q.SMALL_SEGMENTS):
         return _Answer(
-            f"TLS to {case.who} stalls, and works when the server is told to send segments of "
+            f"TLS to {case.who} stalls, and works when the server may only send segments of "
             f"{SMALL_SEGMENT} bytes: a path-MTU hole that swallows large packets.",
             "Let ICMP fragmentation-needed (IPv4 type 3 code 4, IPv6 type 2) pass, or clamp the "
             "TCP MSS to the path's on the VPN, transit gateway or firewall.",
@@ -138,7 +138,7 @@ _PATTERNS: Mapping[FlowPattern, tuple[str, str]] = MappingProxyType(
             "ErrorPortAllocation, bandwidth limits).",
         ),
         FlowPattern.UNCLEAR: (
-            "too few to tell a broken path from loss",
+            "too few to separate a broken path from loss",
             "Check the network ACL for missing return ports (1024-65535), NAT port exhaustion "
             "(ErrorPortAllocation), and each member of what is on the path.",
         ),
@@ -181,7 +181,7 @@ def _stream(case: _Case) -> _Answer | None:
         return _Answer(
             f"{failing} while {other.subject}, another address of the same name, answers.",
             f"Allow all addresses of {case.who}: rules by name, not by address; if they are "
-            "allowed, that address is out of order: tell the endpoint's owner.",
+            "allowed, that address is broken: inform the endpoint's owner.",
         )
     if proxy_path := _proxy_path(case):
         return proxy_path
@@ -199,7 +199,7 @@ _STREAM_WORDS: Mapping[Cause, str] = MappingProxyType(
     {
         C.TCP_TIMEOUT: "is dropped silently",
         C.TCP_REFUSED: "is refused",
-        C.ADMIN_PROHIBITED: "is rejected by a firewall that says so",
+        C.ADMIN_PROHIBITED: "is rejected by a firewall (ICMP)",
         C.HOST_UNREACHABLE: "finds no way",
     }
 )

@@ -14,7 +14,7 @@ def imposed(
 ) -> tuple[Health, Diagnosis | None]:
     """Return health and diagnosis of a target whose incident puts it in ``state``. A result that
     reached the endpoint is explained by the incident; one that failed explains itself, unless
-    the incident says that something else answered."""
+    the incident shows that something else answered."""
     diagnosis, result = status.diagnosis, status.probe_result
     reached = result is not None and result.ok and not status.health.flapping
     if reached or state is State.DOWN:

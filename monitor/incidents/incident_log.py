@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from monitor.model.incident import Incident
 
 PAST_INCIDENTS = 100
-"""So many ended incidents are kept, the latest."""
+"""Ended incidents that are kept: the latest 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class IncidentRecord:
 def updated_incident_log(
     incident_log: Sequence[IncidentRecord], incidents: Sequence[Incident], now: float
 ) -> tuple[IncidentRecord, ...]:
-    """Return the chapters after ``incidents`` are those that are open: new ones are added,
-    those that grew are told at their widest, those that are gone have ended ``now``. The
+    """Return the incident records after ``incidents`` are those that are open: new ones are added,
+    those that grew are kept at their widest, those that are gone have ended ``now``. The
     oldest of the ended ones are forgotten."""
     opened = {incident.id: incident for incident in incidents}
     told = {
@@ -48,7 +48,7 @@ def updated_incident_log(
 def awaiting(
     before: Sequence[Incident], found: Sequence[Incident], unmeasured: Collection[str]
 ) -> tuple[Incident, ...]:
-    """Return the open incidents that nobody can say to be over, for a target of theirs has no
+    """Return the open incidents that may not be over, because one of their targets has no
     result since the monitor started or the target changed."""
     again, waiting = {incident.id for incident in found}, frozenset(unmeasured)
     return tuple(

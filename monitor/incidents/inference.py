@@ -1,7 +1,7 @@
 """Evidence engine: from the results of all targets to the few incidents that explain them. Pure.
 
 ``observe`` takes in one result and costs the same for any number of targets. ``steps`` judges all
-evidence anew and can be paused; ``evaluate`` does it in one go.
+evidence again and can be paused; ``evaluate`` does it in one go.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ JOINT_HOSTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What the evidence amounts to.
+    """Conclusion from the evidence.
 
     ``incidents`` are open, the oldest first. ``corroborated`` are targets whose unconfirmed
-    failure others confirm. ``states`` holds, for targets whose own last result does not tell
+    failure others confirm. ``states`` holds, for targets whose own last result does not show
     it, the state that their incident gives them. ``calmed`` are targets that failed in part until
-    now: what they did before says nothing of them any more.
+    now: what they did before shows nothing of them any more.
     """
 
     incidents: tuple[Incident, ...] = ()

@@ -38,7 +38,7 @@ _BEFORE_PEER = frozenset({Phase.RESOLVE, Phase.CONNECT})
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One connection of a result, as far as it says something about the network.
+    """One connection of a result, as far as it shows something about the network.
 
     ``connected``: the peer took the connection or answered the datagram; ``hello`` is the
     outcome of the ClientHello: ``passed``, ``reset``, ``silent``, or "" if none was sent.
@@ -59,9 +59,9 @@ class Evidence:
     """Features and outcome of one result. Two results that are alike have equal evidence.
 
     ``servers`` are the name servers asked, each with "" if it answered and otherwise with what
-    it said (an rcode) or ``silent``. ``resolved`` is None if no name had to be resolved.
+    it reported (an rcode) or ``silent``. ``resolved`` is None if no name had to be resolved.
     ``redirect`` is the host that the answer leads to. ``skewed``: the
-    verified answer's date is far from this host's clock; None if it does not tell the time.
+    verified answer's date is far from this host's clock; None if it does not show the time.
     """
 
     target: Target = field(compare=False)
@@ -110,7 +110,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One result in a window. ``at`` is its start in Unix seconds; ``exposures`` says, per fault
+    """One result in a window. ``at`` is its start in Unix seconds; ``exposures`` shows, per fault
     model and key, whether it is bad for that element."""
 
     at: float

@@ -37,8 +37,8 @@ PARTIAL_LEAST = 4
 """Bad results needed before a partial fault is assumed: 4."""
 
 OWN_MARGIN = 3.0
-"""Evidence beyond the cost of a fault that one endpoint alone needs before it is said to fail in
-part: no other endpoint confirms it."""
+"""Evidence, beyond its cost, that a partial fault of one endpoint alone needs: no other endpoint
+confirms it."""
 
 OVER = math.log(1e-4)
 """Log-likelihood of a run of good results below which a partial fault is over."""
@@ -78,7 +78,7 @@ def _best_onset(
     index: EvidenceIndex, model: FaultModel, element: Element, part: str, failing: list[Track]
 ) -> Hypothesis | None:
     """Return the hypothesis with the onset that explains most. What failed long before has a
-    reason of its own, and what worked before the onset says nothing."""
+    reason of its own, and what worked before the onset shows nothing."""
     failing.sort(key=lambda t: -t.since.get(element, 0.0))
     members = index.members.get(element, {})
     working = sorted((t for t in members.values() if not t.exposures[element]), key=lambda t: -t.at)
@@ -292,7 +292,7 @@ def _entropy(n: int, k: int) -> float:
 
 
 def _gain(n: int, k: int, share: float) -> float:
-    """How much better a common share predicts one target's results than it alone does."""
+    """Margin by which a common share predicts one target's results than it alone does."""
     share = min(max(share, 0.001), 0.999)
     common = -(k * math.log(share) + (n - k) * math.log(1 - share))
     if not k:

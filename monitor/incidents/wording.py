@@ -54,14 +54,14 @@ def bounded(text: str) -> str:
 
 
 def remarked(detail: str, evidence: Mapping[str, str]) -> str:
-    """Add to a sentence what still works, unless it says that already."""
+    """Add to a sentence what still works, unless it shows that already."""
     left = evidence.get(STILL_WORKS)
     remark = f"Still works: {left}."
     return detail if not left or remark in detail else f"{detail} {remark}"
 
 
 def past_tense(episode: Episode) -> str:
-    """Say of a fault that came and went that it works now."""
+    """Report of a fault that came and went that it works now."""
     found = episode.hypothesis
     times = len(episode.starts)
     often = f"{times} times" if times > 1 else "once"

@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--kind", choices=["total", "partial", "overlapping", "noise"])
     parser.add_argument("--worlds", type=int, default=300)
     parser.add_argument("--hours", type=float, default=100.0, help="of noise, per world")
-    parser.add_argument("--seed", type=int, help="run one world and tell its story")
+    parser.add_argument("--seed", type=int, help="run one world and show its story")
     args = parser.parse_args()
     if args.kind == "noise":
         began = time.process_time()

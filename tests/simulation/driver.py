@@ -25,7 +25,7 @@ EVALUATE_AFTER = 0.25
 
 @dataclass
 class Story:
-    """What the monitor reported over time."""
+    """Reports of the monitor over time."""
 
     opened: dict[str, float] = field(default_factory=dict)
     closed: dict[str, float] = field(default_factory=dict)
@@ -196,7 +196,7 @@ class Driver:
         self.story.untrue += untrue(list(map(_claim, incidents)), self._seen(evaluation))
 
     def _seen(self, evaluation: Evaluation) -> list[Seen]:
-        """What the targets show, as a report has it."""
+        """Return the targets as a report shows them."""
         return [
             Seen(
                 name,

@@ -1,4 +1,4 @@
-"""Fault models of the simulator: what breaks, and what a true diagnosis says of it.
+"""Fault models of the simulator: what breaks, and what a true diagnosis shows of it.
 
 To add one: write a subclass of ``Fault`` in a file of its own in ``tests/simulation/faults/`` and
 decorate it with ``@model``. Every file of that folder is loaded.
@@ -37,7 +37,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a fault does to an exchange. ``kind``: ``silent``, ``refuse``, ``rst``, ``unrouted``,
+    """Effect of a fault on an exchange. ``kind``: ``silent``, ``refuse``, ``rst``, ``unrouted``,
     ``prohibited``, ``local`` (text: errno), ``closed``, ``verify:CODE`` (text: issuer),
     ``status:N``, ``redirect`` (text: host), an rcode, ``sinkhole`` (text: address), or "" for a
     ``delay`` (seconds) or a ``loss`` (share of packets lost each way) alone."""
@@ -100,6 +100,11 @@ def model(cls: type[Fault]) -> type[Fault]:
     """Register a fault model."""
     MODELS[cls.__name__] = cls
     return cls
+
+
+def is_literal(host: str) -> bool:
+    """Whether a host is an address rather than a name."""
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 def egress(target: Target) -> bool:

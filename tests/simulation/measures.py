@@ -186,9 +186,8 @@ def by_model(outcomes: list[Outcome]) -> Counter[str]:
 
 
 def _share(outcomes: list[Outcome], part: str, whole: str) -> float:
-    return sum(getattr(o, part) for o in outcomes) / max(
-        1, sum(getattr(o, whole) for o in outcomes)
-    )
+    parts = sum(int(getattr(o, part)) for o in outcomes)
+    return parts / max(1, sum(int(getattr(o, whole)) for o in outcomes))
 
 
 def _median(values: list[float]) -> float:

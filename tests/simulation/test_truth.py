@@ -16,14 +16,14 @@ DOWN = Seen("a", "a.example", "down", False, 120.0, resolved=True)
 UP = Seen("b", "b.example", "up", True, 120.0, answered=True, resolved=True)
 
 
-def test_a_supported_report_has_nothing_untrue():
+def test_a_supported_report_has_nothing_untrue() -> None:
     assert untrue([CLAIM], [DOWN, UP]) == []
 
 
 @pytest.mark.parametrize(
     ("claim", "seen", "problem"),
     [
-        (CLAIM, replace(DOWN, ok=True), "says silence"),
+        (CLAIM, replace(DOWN, ok=True), "shows silence"),
         (
             replace(CLAIM, detail="Names still resolve by the others."),
             replace(DOWN, resolved=False),
@@ -46,12 +46,12 @@ def test_a_supported_report_has_nothing_untrue():
         (CLAIM, replace(DOWN, state="up"), "in an open incident"),
     ],
 )
-def test_what_the_evidence_refutes_is_found(claim: Claim, seen: Seen, problem: str):
+def test_what_the_evidence_refutes_is_found(claim: Claim, seen: Seen, problem: str) -> None:
     others = [] if seen.resolved is False else [UP]
     assert any(problem in found for found in untrue([claim], [seen, *others]))
 
 
-def test_a_sentence_that_says_how_often_may_speak_of_silence():
+def test_a_sentence_that_says_how_often_may_speak_of_silence() -> None:
     hedged = replace(CLAIM, detail="a is dropped silently. 2 of the last 5 probes failed.")
     assert untrue([hedged], [replace(DOWN, ok=True, state="degraded"), UP])[:1] == [
         "i is down, but none of its targets is"

@@ -18,7 +18,9 @@ NAMES_LIMIT = 3
 _HEDGED = re.compile(
     r"comes and goes|came and went|\d+ of (?:the |its )?(?:last )?\d+|in part|at times|works now"
 )
-_SILENT = re.compile(r"dropped silently|does not answer|gets no answer|Nothing .* answers")
+_SILENT = re.compile(
+    r"dropped silently|does not answer|gets no answer(?! over IPv)|Nothing .* answers"
+)
 _STILL = re.compile(r"[Nn]ames still resolve")
 _MTU = re.compile(r"path-MTU hole")
 _INTERNAL_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}")
@@ -45,7 +47,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen of one target last. ``at`` is the start of its last probe in Unix seconds;
+    """Last result of one target. ``at`` is the start of its last probe in Unix seconds;
     ``answered`` whether the peer sent anything; ``flight`` whether its certificate arrived."""
 
     target: str
@@ -70,9 +72,9 @@ def _of_claim(claim: Claim, targets: Mapping[str, Seen]) -> Iterable[str]:
     members = [targets[name] for name in claim.affected if name in targets]
     answering = [s for s in members if s.ok and s.at >= claim.since]
     if _SILENT.search(claim.detail) and answering and not _HEDGED.search(claim.detail):
-        yield f"{claim.id}: says silence, but {answering[0].host} answered: {claim.detail}"
+        yield f"{claim.id}: shows silence, but {answering[0].host} answered: {claim.detail}"
     if _STILL.search(claim.detail) and not any(s.resolved for s in targets.values()):
-        yield f"{claim.id}: says that names resolve, but none did: {claim.detail}"
+        yield f"{claim.id}: shows that names resolve, but none did: {claim.detail}"
     if _MTU.search(claim.detail) and any(s.flight for s in members):
         yield f"{claim.id}: claims a path-MTU hole, but a certificate arrived: {claim.detail}"
     if claim.cause in _RESETS and re.search(

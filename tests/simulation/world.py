@@ -27,7 +27,7 @@ from monitor.model.probe_result import (
 )
 from monitor.model.settings import Settings
 from monitor.model.target import Target
-from tests.simulation.fault import Contact, Effect, Fault
+from tests.simulation.fault import Contact, Effect, Fault, is_literal
 from tests.simulation.noise import Noise
 
 SERVERS = ("10.0.0.2", "10.0.0.3")
@@ -82,7 +82,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.targets = catalogue_targets(self.interval, self.timeout)
-        names = sorted({t.host for t in self.targets if not t.host[0].isdigit()})
+        names = sorted({t.host for t in self.targets if not is_literal(t.host)})
         for number, host in enumerate(names, 10):
             private = self.vpc_endpoints and host.endswith(".amazonaws.com")
             self.v4[host] = f"10.0.1.{number}" if private else f"203.0.113.{number}"
@@ -97,7 +97,7 @@ class World:
             self.proxied
             and target.endpoint.protocol in _TLS
             and not target.host.endswith(DIRECT)
-            and not target.host[0].isdigit()
+            and not is_literal(target.host)
         )
 
     def probe(self, target: Target, at: float) -> ProbeResult:
@@ -131,7 +131,7 @@ class World:
 
     def _resolve(self, target: Target, at: float, proxied: bool) -> tuple[Resolution, float]:
         host = PROXY.partition(":")[0] if proxied else target.host
-        if host[0].isdigit():
+        if is_literal(host):
             return Resolution(host, ResolutionSource.LITERAL, (host,)), 0.0
         answers: list[DnsAnswer] = []
         waited = 0.0

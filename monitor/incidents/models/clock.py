@@ -40,7 +40,7 @@ class HostClock(FaultModel):
         return bool(self.claims(found))
 
     def claims(self, found: Hypothesis) -> Sequence[Track]:
-        """What a time server shows, what dates show, or certificates of unrelated sites."""
+        """Targets whose time server, dates or certificates show that the clock is wrong."""
         newest = max(t.at for t in found.failing)
         by_dates = estimate(((t.target.host, t.probe_result) for t in found.failing), newest)
         told = [
@@ -77,7 +77,7 @@ class HostClock(FaultModel):
 
 
 def clock_words(tracks: Sequence[Track]) -> str:
-    """Say how far off this host's clock is, "" if nothing tells it."""
+    """Return how far off this host's clock is, "" if nothing shows it."""
     newest = max((t.at for t in tracks), default=0.0)
     told = estimate(((t.target.host, t.probe_result) for t in tracks), newest)
     if told is not None and (told.source is ClockSource.NTP or told.skewed):

@@ -72,7 +72,7 @@ class SlowEgress(_Slow):
 
     def remediation(self, found: Hypothesis) -> str:
         return (
-            "Look at what all of it passes: the NAT gateway (bandwidth, packet metrics), the "
+            "Check what all of it passes: the NAT gateway (bandwidth, packet metrics), the "
             "transit gateway, the firewall, and this host's own network limits."
         )
 
@@ -133,7 +133,7 @@ class SlowRegion(_Slow):
         return f"The AWS APIs of {found.key} are slower than usual: {names(found.failing)}."
 
     def remediation(self, found: Hypothesis) -> str:
-        return "Compare the VPC endpoints with the public path; look at the AWS Health Dashboard."
+        return "Compare the VPC endpoints with the public path; check the AWS Health Dashboard."
 
 
 class SlowGroup(_Slow):
@@ -152,7 +152,7 @@ class SlowGroup(_Slow):
         return f"Everything in {found.key} is slower than usual: {names(found.failing)}."
 
     def remediation(self, found: Hypothesis) -> str:
-        return "Ask the service's owner or look at its status page; the rest is as fast as ever."
+        return "Ask the service's owner or check its status page; the rest is as fast as ever."
 
 
 class FlakyPath(FaultModel):
@@ -194,7 +194,7 @@ class FlakyPath(FaultModel):
         )
 
     def alternative(self, found: Hypothesis) -> str:
-        return "one path of several, or loss of packets; repeating the same source ports tells"
+        return "one path of several, or loss of packets; repeating the same source ports shows"
 
 
 class FlakyProxy(FlakyPath):
@@ -312,7 +312,7 @@ class FlakyRegion(FlakyPath):
         )
 
     def remediation(self, found: Hypothesis) -> str:
-        return "Look at the AWS Health Dashboard for this region, then at the VPC endpoints."
+        return "Check the AWS Health Dashboard for this region, then at the VPC endpoints."
 
 
 class FlakyGroup(FlakyPath):
@@ -340,4 +340,4 @@ class FlakyGroup(FlakyPath):
         )
 
     def remediation(self, found: Hypothesis) -> str:
-        return "Ask the service's owner or look at its status page; the rest works."
+        return "Ask the service's owner or check its status page; the rest works."

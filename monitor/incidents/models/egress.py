@@ -240,6 +240,6 @@ class Port(FaultModel):
 
 
 def hosts_word(tracks: Sequence[Track]) -> str:
-    """Say how many hosts these are: ``1 host``, ``3 hosts``."""
+    """Return how many hosts these are: ``1 host``, ``3 hosts``."""
     count = len(hosts_of(tracks))
     return f"{count} host{'' if count == 1 else 's'}"

@@ -47,7 +47,7 @@ _SAID = {
     C.DNS_TIMEOUT: "no answer in time",
     C.DNS_SERVFAIL: "SERVFAIL",
     C.DNS_REFUSED: "REFUSED",
-    C.DNS_NXDOMAIN: "every name is said not to exist",
+    C.DNS_NXDOMAIN: "every name is reported not to exist",
     C.DNS_NODATA: "no name has an address",
     C.DNS_SINKHOLED: "answers that cannot be right",
 }

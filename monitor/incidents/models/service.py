@@ -115,7 +115,7 @@ class Region(FaultModel):
 
     def remediation(self, found: Hypothesis) -> str:
         if self.cause(found) is C.HTTP_STATUS:
-            return "Look at the AWS Health Dashboard for this region; the network path works."
+            return "Check the AWS Health Dashboard for this region; the network path works."
         return (
             "Check the VPC endpoints (security group, policy, private DNS) or the public path to "
             "AWS, then the AWS Health Dashboard."
@@ -213,7 +213,7 @@ class EndpointFault(FaultModel):
 
     def remediation(self, found: Hypothesis) -> str:
         diagnosis = _said(found)
-        return diagnosis.remediation if diagnosis else "Look at its last results."
+        return diagnosis.remediation if diagnosis else "Check its last results."
 
 
 class FlakyEndpoint(FaultModel):
@@ -244,7 +244,7 @@ class FlakyEndpoint(FaultModel):
 
 
 def _so_far(found: Hypothesis) -> str:
-    """Say how many of the last probes failed, if some of them worked since the first failure."""
+    """Return how many of the last probes failed, if some of them worked since the first failure."""
     window = sorted((o.at, o.evidence.ok) for t in found.failing for o in t.window)
     since = [ok for _, ok in window][next((n for n, (_, ok) in enumerate(window) if not ok), 0) :]
     if True not in since or False not in since:

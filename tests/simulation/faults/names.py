@@ -9,7 +9,7 @@ from monitor.model.causes import Cause
 from monitor.model.incident import Scope
 from monitor.model.probe_result import Phase
 from monitor.model.target import Target
-from tests.simulation.fault import Contact, Effect, Fault, model
+from tests.simulation.fault import Contact, Effect, Fault, is_literal, model
 from tests.simulation.world import SERVERS
 
 C, S = Cause, Scope
@@ -23,7 +23,7 @@ CAUSES = {
 
 def by_name(target: Target) -> bool:
     """Whether a name has to be resolved, or a name server is asked."""
-    return target.group == "resolver" or not target.host[0].isdigit()
+    return target.group == "resolver" or not is_literal(target.host)
 
 
 @model
@@ -71,7 +71,7 @@ class OneServerDead(Fault):
 
 @model
 class ZoneFiltered(Fault):
-    """The names of one zone are said not to exist."""
+    """The names of one zone are reported not to exist."""
 
     layer: ClassVar[int] = 0
     scopes = frozenset({S.RESOLVER})

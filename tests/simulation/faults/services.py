@@ -246,7 +246,7 @@ class ProxyUpstreamDead(_Proxy):
 
 @model
 class ProxyClosesTunnel(_Proxy):
-    """The proxy says 200 and closes."""
+    """The proxy shows 200 and closes."""
 
     causes = frozenset({C.PROXY_TUNNEL_FAILED})
 
