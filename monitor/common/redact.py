@@ -50,6 +50,11 @@ class _Registry:
         self._patterns = None
 
     @property
+    def any(self) -> bool:
+        """Whether a value is known."""
+        return bool(self._owners)
+
+    @property
     def patterns(self) -> _Patterns:
         """The substrings to look for now."""
         if self._patterns is None:
@@ -99,6 +104,11 @@ _REGISTRY = _Registry()
 def remember(owner: object, value: str) -> None:
     """Redact ``value`` from now on, as long as ``owner`` is alive."""
     _REGISTRY.add(owner, value)
+
+
+def any_in_use() -> bool:
+    """Return whether there is anything to redact."""
+    return _REGISTRY.any
 
 
 def redact(text: str) -> str:

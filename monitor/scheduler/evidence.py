@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from monitor.common.redact import redact
+from monitor.common.redact import any_in_use, redact
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.probe_result import Connection, Failure, ProbeResult
 
@@ -13,6 +13,8 @@ from monitor.model.probe_result import Connection, Failure, ProbeResult
 def redacted(result: ProbeResult) -> ProbeResult:
     """Return a result without secrets that are in use. Readers of peer data redact what they keep;
     this is the last step, for what one of them forgets."""
+    if not any_in_use():
+        return result
     failure = _failure(result.failure)
     connections = tuple(_connection(connection) for connection in result.connections)
     alternate = redacted(result.alternate) if result.alternate else None
@@ -25,7 +27,7 @@ def redacted(result: ProbeResult) -> ProbeResult:
 
 def without_secrets(diagnosis: Diagnosis) -> Diagnosis:
     """Return a diagnosis without secrets that are in use."""
-    if diagnosis.cause is None:
+    if diagnosis.cause is None or not any_in_use():
         return diagnosis
     return replace(diagnosis, detail=redact(diagnosis.detail), evidence=_values(diagnosis.evidence))
 
