@@ -69,7 +69,7 @@ class Subscriber:
             del self.now[message.topic]
         self.news.put(None)
 
-    def wait_until(self, holds: Callable[[Subscriber], object], seconds: float = 15) -> None:
+    def wait_until(self, holds: Callable[[Subscriber], object], seconds: float = 60) -> None:
         """Return once ``holds``; fails when nothing comes for ``seconds``."""
         while not holds(self):
             try:
@@ -98,7 +98,7 @@ def subscriber(
     client.connect("127.0.0.1", port)
     client.loop_start()
     try:
-        subscribed.get(timeout=10)
+        subscribed.get(timeout=60)
         yield heard
     finally:
         client.disconnect()

@@ -14,14 +14,8 @@ from typing import NoReturn
 import structlog
 from aiomqtt import MqttError, Will
 
-from monitor.export.mqtt.client import (
-    BrokerClient,
-    BrokerError,
-    connect_transport,
-    connected,
-    shown,
-    tls_context,
-)
+from monitor.export.mqtt.client import BrokerClient, BrokerError, connected, shown
+from monitor.export.mqtt.connect import connect_transport, tls_context
 from monitor.export.mqtt.documents import Topics, offline
 from monitor.export.mqtt.limits import Learned, Phase, SessionEnd
 from monitor.export.mqtt.notices import Notices

@@ -52,7 +52,7 @@ async def running(publisher: MqttExporter) -> AsyncIterator[MqttExporter]:
     assert task.cancelled()
 
 
-async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+async def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)

@@ -103,7 +103,7 @@ async def secure(folder: Path) -> AsyncIterator[tuple[TlsTransport, ssl.SSLSocke
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     transport = TlsTransport(TcpTransport(ours), client, "broker.test")
-    theirs.settimeout(10)
+    theirs.settimeout(60)
     peer, _ = await asyncio.gather(
         asyncio.to_thread(server.wrap_socket, theirs, server_side=True), transport.handshake()
     )
@@ -168,7 +168,7 @@ async def test_a_certificate_that_does_not_fit_is_said(tmp_path: Path):
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     transport = TlsTransport(TcpTransport(ours), client, "other.test")
-    theirs.settimeout(10)
+    theirs.settimeout(60)
     peer = asyncio.create_task(asyncio.to_thread(_shake, server, theirs))
     with pytest.raises(ssl.SSLCertVerificationError, match=r"other\.test"):
         await transport.handshake()
@@ -206,7 +206,7 @@ async def test_records_without_data_end_the_connection(tmp_path: Path):
     client, server = contexts(tmp_path)
     server.num_tickets = 1000
     async with pair() as (below, theirs):
-        theirs.settimeout(10)
+        theirs.settimeout(60)
         transport = TlsTransport(below, client, "broker.test")
         peer = asyncio.create_task(asyncio.to_thread(_shake, server, theirs))
         await transport.handshake()
