@@ -223,7 +223,8 @@ async def test_a_broker_that_refuses_everything_unspecifically_loses_nothing(por
         await until(lambda: self_metrics(store).refused > 20)
         allowed = True
         await until(lambda: not self_metrics(store).pending, 60)
-    assert subjects(scripted) == [f"t{number}" for number in range(5)]
+    # In order, unless the broker starts to accept between the oldest event and the next one.
+    assert sorted(subjects(scripted)) == [f"t{number}" for number in range(5)]
 
 
 def large(subject: str, size: int = 5000):
