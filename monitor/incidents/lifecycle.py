@@ -90,15 +90,16 @@ class Incidents:
         heirs = self._heirs(chosen)
         yield
         going_on: dict[str, Episode] = {}
+        claimed = {track.target.id for found in chosen for track in found.failing}
         for number, found in enumerate(chosen, 1):
             episode = heirs.get(id(found)) or self._come_back(found, now)
             if episode is None:
                 episode = self._begin(found, now, going_on)
-            self._continue(episode, found, index, reserved)
+            self._continue(episode, found, index, reserved, claimed)
+            claimed |= episode.members
             going_on[episode.id] = episode
             if number % SLICE == 0:
                 yield
-        claimed = {name for episode in going_on.values() for name in episode.members}
         for episode in self.open.values():
             if episode.id in going_on:
                 continue
@@ -168,6 +169,7 @@ class Incidents:
         found: Hypothesis,
         index: EvidenceIndex,
         reserved: Container[str],
+        claimed: Container[str],
     ) -> None:
         if episode.works:
             episode.starts = [*episode.starts, found.onset][-50:]
@@ -179,6 +181,7 @@ class Incidents:
             name
             for name in episode.members
             if (t := index.tracks.get(name)) is not None
+            and name not in claimed
             and (name in reserved or (_is_held(t) and not changed))
         }
         episode.hypothesis = found

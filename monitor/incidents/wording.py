@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -14,6 +15,10 @@ from monitor.model.state import State
 
 DETAIL_LIMIT = 300
 """Characters of an incident's sentence: about two lines."""
+
+_INTERNAL_LABEL = re.compile(
+    r"\b\w+--[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\."
+)
 
 STILL_WORKS = "still_works"
 """Names what is left of a redundant group, in an incident's evidence."""
@@ -47,7 +52,9 @@ def incident_of(
 
 
 def bounded(text: str) -> str:
-    """Return at most ``DETAIL_LIMIT`` characters, cut at the end of a word."""
+    """Return at most ``DETAIL_LIMIT`` characters, cut at the end of a word, without internal ids
+    in host names."""
+    text = _INTERNAL_LABEL.sub("*.", text)
     if len(text) <= DETAIL_LIMIT:
         return text
     return text[: DETAIL_LIMIT - 1].rpartition(" ")[0] + "…"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from monitor.health.machine import Health, HealthPolicy, advance, confirm
 from monitor.incidents.inference import Evaluation, EvidenceEngine
+from monitor.incidents.wording import bounded
 from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.probe_result import HttpFacts
@@ -196,3 +197,8 @@ def test_a_target_that_is_gone_leaves_its_incident():
     egress_down(story, 10.0)
     story.engine.apply([target(name) for name in CATALOG if name not in EGRESS])
     assert story.incidents(20.0) == ()
+
+
+def test_internal_ids_in_host_names_are_not_shown():
+    text = "A 3000--00000000-0000-0000-0000-000000000000.eu01.gitpod.dev fails."
+    assert bounded(text) == "A *.eu01.gitpod.dev fails."
