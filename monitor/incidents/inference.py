@@ -126,6 +126,7 @@ class EvidenceEngine:
             episode.hypothesis.identity,
             episode.hypothesis.figures,
             episode.works,
+            episode.recovering_at,
             len(episode.starts),
             tuple((t.target.id, t.state, id(t.diagnosis) if t.bad else 0) for t in members),
             tuple(name for name in episode.members if name in spared),

@@ -66,6 +66,7 @@ class Incidents:
         for episode in self.open.values():
             if episode.hypothesis.mode is Mode.TOTAL:
                 _note_recovery(episode, index)
+                kept |= _failing_otherwise_once(episode, index)
             elif episode.recovering_at is None and self._is_over(episode, index, now):
                 episode.recovering_at = now
                 calmed |= _clear(episode, index, now)
@@ -223,6 +224,23 @@ class Incidents:
         self._closed[episode.identity] = episode
         while len(self._closed) > REMEMBERED:
             del self._closed[next(iter(self._closed))]
+
+
+def _failing_otherwise_once(episode: Episode, index: EvidenceIndex) -> set[str]:
+    """Return members of a shared fault whose last result alone failed in another way: a lost packet
+    before the fault shows does not make it another one."""
+    model, key, _ = episode.identity
+    if episode.hypothesis.model.alone or episode.hypothesis.model.soft:
+        return set()
+    found = set()
+    for name in episode.members:
+        track = index.tracks.get(name)
+        if track is None or not track.bad or len(track.window) < 2:
+            continue
+        last, before = track.window[-1], track.window[-2]
+        if last.exposures.get((model, key)) is None and before.exposures.get((model, key)):
+            found.add(name)
+    return found
 
 
 def _clear(episode: Episode, index: EvidenceIndex, now: float) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from monitor.health.redundancy import RedundantGroup
-from monitor.incidents.fault_model import Hypothesis, Mode, Working, hosts_of
+from monitor.incidents.fault_model import Hypothesis, Mode, Working, hosts_of, names
 from monitor.incidents.lifecycle import Episode
 from monitor.incidents.observation import Track
 from monitor.model.incident import LIKELY, Incident
@@ -34,7 +34,7 @@ def incident_of(
     found = episode.hypothesis
     evidence = _evidence(found)
     state = _state(episode, members, spared, evidence)
-    detail = past_tense(episode) if episode.works else _present(episode, working)
+    detail = past_tense(episode) if episode.works else _present(episode, members, working)
     return Incident(
         id=episode.id,
         cause=found.model.cause(found),
@@ -81,8 +81,15 @@ def past_tense(episode: Episode) -> str:
     )
 
 
-def _present(episode: Episode, working: Working) -> str:
+def _present(episode: Episode, members: Sequence[Track], working: Working) -> str:
     found = episode.hypothesis
+    if episode.recovering_at is not None and not found.model.alone:
+        since = datetime.fromtimestamp(episode.recovering_at, UTC).strftime("%H:%M:%S")
+        return (
+            f"Works again since {since} UTC, at least in part; not known to work yet: "
+            f"{names(members)}. The failures were {found.model.cause(found)} "
+            f"({found.model.scope.value}: {found.model.subject(found)})."
+        )
     detail = found.model.detail(found, working)
     if len(episode.starts) > 1:
         since = datetime.fromtimestamp(episode.started_at, UTC).strftime("%H:%M")

@@ -98,6 +98,7 @@ def test_while_targets_recover_nothing_narrower_opens():
         assert [i.id for i in incidents] == ([whole.id] if left else [])
         if left:
             assert set(incidents[0].affected) == set(left)
+            assert incidents[0].detail.startswith("Works again since 00:01")
 
 
 def test_what_still_fails_after_the_others_recovered_is_its_own_incident():
@@ -202,3 +203,11 @@ def test_a_target_that_is_gone_leaves_its_incident():
 def test_internal_ids_in_host_names_are_not_shown():
     text = "A 3000--00000000-0000-0000-0000-000000000000.eu01.gitpod.dev fails."
     assert bounded(text) == "A *.eu01.gitpod.dev fails."
+
+
+def test_one_failure_of_another_kind_does_not_leave_a_shared_fault():
+    story = Story()
+    whole = egress_down(story, 10.0)
+    story.result("app", 40.0, Cause.DNS_TIMEOUT)
+    again = one(story.incidents(41.0))
+    assert (again.id, set(again.affected)) == (whole.id, set(EGRESS))
