@@ -22,9 +22,10 @@ run: venv ## Start the monitor (CONFIG=config.toml)
 test: dev packages ## Run every test (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: dev ## Check style
+lint: dev ## Check style and English
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+	@scripts/check-english
 
 types: dev ## Check types
 	@$(BIN)/mypy

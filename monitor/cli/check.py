@@ -14,6 +14,7 @@ import structlog
 
 from monitor.catalog import build_targets
 from monitor.cli import one_shot_discovery as discovery
+from monitor.cli.ad_hoc import GROUP as NAMED
 from monitor.cli.ad_hoc import ad_hoc_targets
 from monitor.cli.extras import has, require
 from monitor.cli.one_shot import OnResult, check_all, explained, incidents_of
@@ -22,6 +23,7 @@ from monitor.cli.output import print_lines, width_of
 from monitor.cli.selection import select, switched_on
 from monitor.daemon.identity import discover, from_environment, merge
 from monitor.daemon.logging import redact
+from monitor.health.redundancy import covered_by_redundancy
 from monitor.health.status import TargetStatus
 from monitor.model.identity import Identity
 from monitor.model.incident import Incident
@@ -31,10 +33,11 @@ from monitor.net.proxy.audit import ProxyAudit, audit_proxies
 from monitor.present.check_text import CheckReport, check_lines
 from monitor.present.discovery_view import discovery_lines
 from monitor.present.formats import Format
+from monitor.present.impact import impact
 from monitor.present.report import NOTHING_FOUND, check_document, encode, notes_of
 from monitor.scheduler.engine import Engine, make_probe_context
 from monitor.scheduler.loop_lag import LagMeter
-from monitor.state.check_result import DiscoveryFindings, summarize
+from monitor.state.check_result import DiscoveryFindings, redundant_groups_of, summarize
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +104,13 @@ def _report(checked: _Checked, proxies: ProxyAudit) -> CheckReport:
     discovery_notes = discovery_lines(found.chains, found.unlisted)
     notes = notes_of(statuses, proxies)
     explained_already = bool(checked.incidents)
+    failing = [(status.target, status.state) for status in statuses if status.failing]
+    covered = covered_by_redundancy(redundant_groups_of(statuses))
+    named = any(status.target.group == NAMED for status in statuses)
     return CheckReport(
         statuses,
         checked.incidents,
+        impact="" if named else impact(failing, [status.target for status in statuses], covered),
         notes=notes if explained_already else (*discovery_notes, *notes),
         folded_notes=discovery_notes if explained_already else (),
     )

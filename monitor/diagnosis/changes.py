@@ -52,7 +52,7 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
 
 
 def changes_between(good: ProbeResult, bad: ProbeResult) -> tuple[Change, ...]:
-    """Return the aspects that both results have and that differ, the most telling first.
+    """Return the aspects that both results have and that differ, the most informative first.
 
     An aspect that the bad result does not have (no TLS version after a failed connection) is the
     failure itself and not a change.

@@ -134,7 +134,7 @@ def _of_servers(servers: Sequence[tuple[float, float]]) -> ClockEstimate:
 
 def confirms(probe_result: ProbeResult | None, told: ClockEstimate | None) -> bool:
     """Return whether a time server's offset is one that the whole evidence shares: a server
-    that all others contradict (a falseticker) is no measure of this host's clock."""
+    that all others contradict (a falseticker) is not evidence about this host's clock."""
     offset = probe_result.clock_offset if probe_result is not None else None
     if offset is None or told is None:
         return True

@@ -1,4 +1,4 @@
-"""Which way an AWS API was reached, by the address that answered: pure."""
+"""Network path to an AWS API, derived from the address that answered. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from monitor.model.target import Target
 from monitor.net.aws.responses import is_from_aws
 
 AWS_GROUP = "aws_api"
-"""The group of the catalogue whose endpoints have VPC endpoints."""
+"""Catalog group whose endpoints have VPC endpoints."""
 
 
 class NetworkPath(StrEnum):
-    """How a request left the VPC, or that it did not. Stable label values."""
+    """The route of a request out of the VPC, or within it. Stable label values."""
 
     VPC_ENDPOINT = "vpc_endpoint"
     PUBLIC = "public"
@@ -33,18 +33,18 @@ _OWN_NETWORKS = tuple(
     ipaddress.ip_network(text)
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
-"""Addresses that only a network of one's own has: RFC 1918, RFC 6598 and RFC 4193. AWS gives
-interface endpoints addresses of the subnet they are in (VPC user guide, "Interface endpoints")."""
+"""Addresses that only a private network has: RFC 1918, RFC 6598 and RFC 4193. AWS gives
+interface endpoints addresses of their subnet (VPC user guide, "Interface endpoints")."""
 
 _GATEWAY_SERVICES = frozenset({"s3", "dynamodb"})
-"""The services that have gateway endpoints: a route in the route table that leaves name and
-public address as they are, and so can't be told from the public path."""
+"""The services that have gateway endpoints: a route in the route table that changes neither name
+nor public address, and therefore cannot be distinguished from the public path."""
 
 
 def network_path(target: Target, probe_result: ProbeResult | None) -> NetworkPath | None:
-    """Return the way that the last answer took; None where AWS itself has not answered (a
-    sinkhole's block page has a private address too), or where the address tells nothing
-    (loopback, link-local)."""
+    """Return the path of the last response; None if AWS itself did not respond (a sinkhole's
+    block page has a private address too), or if the address is not conclusive (loopback,
+    link-local)."""
     if target.group != AWS_GROUP or probe_result is None:
         return None
     connection = probe_result.primary

@@ -42,7 +42,7 @@ def proxy_path_of(probe_result: ProbeResult | None) -> ProxyPath | None:
 
 
 def proxy_paths_of(probe_result: ProbeResult | None) -> dict[ProxyPath, ProbeResult]:
-    """Return the result of each path, the one that counts first; empty if there is no proxy."""
+    """Return the result of each path, the one that counts first; empty without a proxy."""
     if probe_result is None or (probe_result.alternate is None and not probe_result.proxy):
         return {}
     tried = [probe_result, probe_result.alternate] if probe_result.alternate else [probe_result]

@@ -1,4 +1,4 @@
-"""What latency is usual for a target, and whether it is slow now: robust statistics. Pure."""
+"""Latency baseline of a target, and detection of slowness. Robust statistics. Pure."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from dataclasses import dataclass, replace
 from monitor.health.latency import latency_code, latency_of
 
 WINDOW = 120
-"""So many usual latencies are remembered, a byte each: an hour at the usual interval. What
-creeps over hours becomes usual; what jumps does not."""
+"""Number of baseline latencies that are kept, one byte each: an hour at the default interval. A
+latency that increases over hours becomes the baseline; a sudden increase does not."""
 
 WARM_UP = 10
-"""Latencies that have to be known before any is called slow."""
+"""Number of latencies needed before any is classified as slow."""
 
 TURN_AFTER = 3
-"""So many results in a row make a target slow, and as many make it well again."""
+"""Consecutive results after which a target is slow, or no longer slow."""
 
 HIGH = 0.95
-"""The share of usual latencies that is not above the high mark which slow is measured from. It
-holds for endpoints with two usual latencies too (a cache that misses, two addresses), for which
-a deviation from the median tells nothing."""
+"""Quantile of the baseline latencies from which slowness is measured. It also works for endpoints
+with two typical latencies (a cache that misses, two addresses), for which a deviation from the
+median is not meaningful."""
 
 ACCEPT_AFTER = 86_400.0
-"""Seconds after which slow is the new usual: somebody moved something, and has been told for a
-day."""
+"""Seconds after which the slow latency is the new baseline: the service moved, and the warning
+has been active for a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """How much slower than usual still is well: ``seconds`` above the high mark, or ``times``
-    the median, whichever is more."""
+    """Tolerated increase over the baseline: ``seconds`` above the high quantile, or ``times``
+    the median, whichever is larger."""
 
     seconds: float
     times: float
@@ -38,9 +38,9 @@ class Margin:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The usual latency of one thing. ``codes`` are the last usual latencies as ``latency_code``
-    has them, ``against`` those of the results in a row that speak against ``slow_since`` (Unix
-    seconds, None where it is not slow)."""
+    """The baseline of one measurement. ``codes`` are the last normal latencies as encoded by
+    ``latency_code``, ``against`` those of the consecutive results that contradict
+    ``slow_since`` (Unix seconds, None if it is not slow)."""
 
     codes: bytes = b""
     against: bytes = b""
@@ -48,12 +48,12 @@ class Baseline:
 
     @property
     def slow(self) -> bool:
-        """Whether it is slower than usual, and has been several times in a row."""
+        """Whether it was slower than the baseline in several consecutive results."""
         return self.slow_since is not None
 
     @property
     def usual(self) -> float | None:
-        """The median in seconds; None before enough is known."""
+        """The median in seconds; None before there are enough results."""
         known = len(self.codes) >= WARM_UP
         return latency_of(sorted(self.codes)[len(self.codes) // 2]) if known else None
 

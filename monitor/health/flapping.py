@@ -1,4 +1,4 @@
-"""Whether a target changes too often to be believed: flap damping. Pure."""
+"""Flap damping: detection of targets that change state too often. Pure."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from monitor.model.causes import Cause
 from monitor.model.state import State
 
 LOOK_BACK = 20
-"""So many of the latest results are looked at: ten minutes at the usual interval."""
+"""Number of recent results that are considered: ten minutes at the default interval."""
 
 CHANGES = 8
-"""Of these results so many differ from the one before: about one in four is bad, or more. One
-lost probe makes two changes, and an outage, however long, makes two as well."""
+"""Number of changes between consecutive results from which a target flaps: at least about one in
+four failed. One failed probe causes two changes, and an outage of any length causes two as well."""
 
 FALLS = 3
 FALLS_WITHIN = 1800.0
-"""So many falls from up within so many seconds are no longer separate outages."""
+"""From this number of outages within this number of seconds they are one flapping target."""
 
 CALM = 300.0
-"""Seconds without a bad result after which a target is believed again: ten probes at the usual
+"""Seconds without a failure after which a target no longer flaps: ten probes at the default
 interval."""
 
 CALM_RESULTS = 3
-"""Good results in a row that it takes beside ``CALM``, where probes are minutes apart."""
+"""Consecutive successes needed in addition to ``CALM``, for probes that are minutes apart."""
 
 _MASK = (1 << LOOK_BACK) - 1
 _CALM_MASK = (1 << CALM_RESULTS) - 1
@@ -31,10 +31,10 @@ _CALM_MASK = (1 << CALM_RESULTS) - 1
 
 @dataclass(frozen=True, slots=True)
 class Flaps:
-    """What flapping is told by. ``results`` holds a bit a result, the latest the lowest, set
-    where it was bad; ``falls`` the times (Unix seconds) of the last falls. ``cause``
-    is that of the last bad result, and ``bad_at`` its time. ``been_down``: it has been down
-    since it was up the last time."""
+    """Evidence about flapping. ``results`` holds one bit per result, the latest the lowest, set
+    for a failure; ``falls`` the times (Unix seconds) of the last outages. ``cause`` is that of
+    the last failure, and ``bad_at`` its time. ``been_down``: it was down at least once since it
+    was last up."""
 
     flapping: bool = False
     results: int = 0
@@ -45,12 +45,12 @@ class Flaps:
 
     @property
     def changes(self) -> int:
-        """How many of the latest results differ from the one before."""
+        """The number of recent results that differ from the previous one."""
         return ((self.results ^ (self.results >> 1)) & (_MASK >> 1)).bit_count()
 
 
 def after(flaps: Flaps, cause: Cause | None, now: float) -> Flaps:
-    """Return how a target flaps after one more result, good or for a cause bad."""
+    """Return the evidence after one more result: a success, or a failure with ``cause``."""
     seen = replace(flaps, results=(flaps.results << 1 | (cause is not None)) & _MASK)
     if cause is not None:
         seen = replace(seen, cause=cause, bad_at=now)

@@ -1,4 +1,4 @@
-"""Which gateway a runner would pick: the nearest that answers, as their latencies tell. Pure."""
+"""The gateway that a runner selects: the nearest that responds, by latency. Pure."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from monitor.model.probe_result import Phase, ProbeResult
 from monitor.model.state import State
 
 RECENT = 20
-"""A gateway's latency is the median of so many of its last ones: one slow answer in ten
-minutes says nothing."""
+"""Number of recent measurements whose median is a gateway's latency: one slow response in ten
+minutes must not change it."""
 
 BETTER_BY = 0.2
 BETTER_BY_SECONDS = 0.005
-"""Another gateway is picked only when it is nearer by this share, and by so many seconds:
-where two are as good as equal, jitter must not make the choice go to and fro."""
+"""Another gateway is selected only if it is nearer by this ratio and by this number of seconds:
+between two of about equal latency, jitter must not alternate the selection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """One gateway: how its entry stands, the latencies (seconds) of its last answers, its
-    targets, and those of them that are down. ``preferred``: a runner would pick it."""
+    """One gateway: the state of its entry point, the latencies (seconds) of its last responses,
+    its targets, and those of them that are down. ``preferred``: a runner would select it."""
 
     name: str
     state: State
@@ -41,8 +41,8 @@ class Gateway:
 def rollup(
     known: Sequence[Gateway], statuses: Iterable[TargetStatus], measured: str
 ) -> tuple[Gateway, ...]:
-    """Return the gateways that ``statuses`` tell of, in their order, after the target
-    ``measured`` has had a result. What was ``known`` of them before goes on."""
+    """Return the gateways of ``statuses``, in their order, after a result of the target
+    ``measured``. Latencies of the ``known`` gateways are kept."""
     by_name: dict[str, list[TargetStatus]] = {}
     for status in statuses:
         if status.target.endpoint.gateway:

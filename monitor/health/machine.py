@@ -50,14 +50,14 @@ class Health:
 
     @property
     def flapping(self) -> bool:
-        """Whether it changes too often: it is not called up before it has been calm."""
+        """Whether it changes too often: it is not up again before a calm period."""
         return self.flaps.flapping
 
 
 @dataclass(frozen=True, slots=True)
 class HealthPolicy:
-    """How many results in a row change a state. The first result of all decides alone
-    where it is a success: nothing is claimed about an endpoint nobody has reached.
+    """Number of consecutive results that change a state. A first result that is a success
+    decides alone; an endpoint that was never reached needs several failures.
 
     A target that flaps is degraded, and down only once it has failed for
     ``flapping_down_after`` seconds: shorter gaps are what flapping means.

@@ -1,5 +1,4 @@
-"""Whether an endpoint that answers is slow: its latency against what is usual, and packets lost
-on the way. Pure."""
+"""Quality of an endpoint that responds: latency against its baseline, and packet loss. Pure."""
 
 from __future__ import annotations
 
@@ -23,21 +22,21 @@ WHOLE_MARGIN = Margin(seconds=0.25, times=2.0)
 """For everything that a client waits for: several round trips, and the server's own time."""
 
 LAG_LIMIT = 0.05
-"""Seconds that the event loop may run late, and the phases still tell about the network: each
-of some five waits may be longer by so much, which together is what ``WHOLE_MARGIN`` leaves."""
+"""Event loop lag in seconds up to which the phases still describe the network: each of about five
+waits may be longer by this, which together is what ``WHOLE_MARGIN`` tolerates."""
 
 LOSSY_AT, CLEAN_AT = 9, 3
-"""Of the latest ``LOOK_BACK`` answers so many saw packets lost, and the path is lossy; it is
-clean again at the lower figure. An HTTPS probe waits for about three packets to be answered, so
-that 1 % of loss each way touches one probe in 17, and 10 % every second one."""
+"""Number of the latest ``LOOK_BACK`` responses with packet loss from which the path is lossy, and
+down to which it is no longer lossy. An HTTPS probe waits for about three packets to be
+answered, so that 1 % of loss each way touches one probe in 17, and 10 % every second one."""
 
 _MASK = (1 << LOOK_BACK) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How well a target answers. ``path`` is the round trip by the kernel's clock, ``whole``
-    all phases together; ``lost`` holds a bit an answer, set where packets were lost."""
+    """Quality of a target. ``path`` is the round trip measured by the kernel, ``whole`` the sum
+    of all phases; ``lost`` holds one bit per response, set if packets were lost."""
 
     path: Baseline = Baseline()
     whole: Baseline = Baseline()
@@ -46,7 +45,7 @@ class Quality:
 
     @property
     def getting_slow(self) -> bool:
-        """Whether its last results were slower than usual, but too few to call it slow."""
+        """Whether the last results were slow, but are too few to classify it as slow."""
         slow = self.path.slow or self.whole.slow
         return not slow and bool(self.path.against or self.whole.against)
 
@@ -54,8 +53,8 @@ class Quality:
 def assess(
     quality: Quality, target: Target, probe_result: ProbeResult, diagnosis: Diagnosis, now: float
 ) -> tuple[Quality, Diagnosis]:
-    """Return the quality after one more attempt, and what the attempt means in its light: an
-    answer that is well by itself may be slow. Attempts that failed tell nothing of latency."""
+    """Return the quality after one more result, and the diagnosis with regard to it: a success
+    may be slow. Failed probes are not evidence about latency."""
     if not probe_result.ok:
         return quality, diagnosis
     path, whole = quality.path, quality.whole
@@ -68,11 +67,11 @@ def assess(
     count = lost.bit_count()
     lossy = count > CLEAN_AT if quality.lossy else count >= LOSSY_AT
     seen = Quality(path, whole, lost, lossy)
-    return seen, diagnosis if diagnosis.cause else _said(seen, target, probe_result, diagnosis)
+    return seen, diagnosis if diagnosis.cause else _degraded(seen, target, probe_result, diagnosis)
 
 
 def unsettled(flaps: Flaps, target: Target, last_bad: Diagnosis, diagnosis: Diagnosis) -> Diagnosis:
-    """Return what is said of a target that answers, but changes too often to be called up."""
+    """Return the diagnosis of a target that responds, but changes state too often to be up."""
     minutes = round(FALLS_WITHIN / 60)
     often = (
         f"{flaps.changes} changes in its last {LOOK_BACK} probes"
@@ -97,7 +96,7 @@ def _lost_packets(probe_result: ProbeResult) -> bool:
     return bool((connection.tcp and connection.tcp.retransmits) or connection.resends)
 
 
-def _said(
+def _degraded(
     quality: Quality, target: Target, probe_result: ProbeResult, diagnosis: Diagnosis
 ) -> Diagnosis:
     what = _what_is_slow(quality, target, probe_result)

@@ -1,4 +1,4 @@
-"""Redundant groups: of several alternatives one that works suffices. Pure."""
+"""Redundant groups: one working alternative of several suffices. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WORKING = frozenset({State.UP, State.DEGRADED})
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """One of the alternatives, how its targets stand together, and their ids."""
+    """One alternative: the state of its targets together, and their ids."""
 
     name: str
     state: State
@@ -24,8 +24,8 @@ class Alternative:
 
 @dataclass(frozen=True, slots=True)
 class RedundantGroup:
-    """A redundant group as it stands ``since`` (Unix seconds): up while all alternatives are,
-    degraded while one at least works, down when none does."""
+    """A redundant group and its state ``since`` (Unix seconds): up while all alternatives are,
+    degraded while at least one works, down while none does."""
 
     name: str
     state: State
@@ -52,7 +52,7 @@ def rollup(
 
 
 def covered_by_redundancy(groups: Iterable[RedundantGroup]) -> Mapping[str, RedundantGroup]:
-    """Return the group of each target that nobody is stopped by, though it may be down: its
+    """Return, by target id, the group of each target that may be down without effect: its
     alternative does not work, but another one does."""
     return {
         target_id: group
@@ -80,8 +80,8 @@ def _stands(
 
 
 def _together(members: Sequence[tuple[Target, State]]) -> State:
-    """How an alternative stands: it needs all its required targets; the others, where some are
-    required, can only degrade it."""
+    """Return the state of an alternative: it needs all its required targets; if some are
+    required, the others can only degrade it."""
     needed = [state for target, state in members if target.endpoint.required]
     states = [state for _, state in members]
     for state in (State.DOWN, State.UNKNOWN):

@@ -12,9 +12,9 @@ from monitor.model.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many targets stand how. ``required_missing`` counts required ones that were
-    not shown to be reachable: those that are down, and those nobody could probe. Where an
-    alternative works they are counted as ``covered_by_redundancy`` instead."""
+    """Number of targets in each state. ``required_missing`` counts required targets that were
+    not proved reachable: those that are down, and those that could not be probed. If an
+    alternative works, they are counted as ``covered_by_redundancy`` instead."""
 
     targets: int
     up: int
@@ -31,7 +31,7 @@ class Summary:
 
 
 def tally(statuses: Iterable[tuple[Target, State]]) -> Summary:
-    """Count how targets stand."""
+    """Count the targets by state."""
     pairs = list(statuses)
     states = [state for _, state in pairs]
     missing = [t.id for t, s in pairs if t.endpoint.required and s in {State.DOWN, State.UNKNOWN}]

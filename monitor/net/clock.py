@@ -1,4 +1,4 @@
-"""The clock that is passed to whoever needs the time, so that tests can pass another."""
+"""The clock, passed to all code that needs the time, so that tests can replace it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one exception that says how an exchange failed, and the failures of plain sockets."""
+"""The exception that describes a failed exchange, and the failures of plain sockets."""
 
 from __future__ import annotations
 

@@ -236,12 +236,30 @@ def _event_text(event: Event, incident_id: str, names: frozenset[str]) -> str:
         case EventKind.INCIDENT_CHANGED if event.subject == incident_id:
             scope = str(facts.get("scope", "")).replace("_", " ")
             return f"Incident now: {scope}, {facts.get('affected')} targets affected"
+        case EventKind.INCIDENT_INVESTIGATED if event.subject == incident_id:
+            return _investigation_text(facts)
         case EventKind.TARGET_STATE if event.subject in names:
             cause = f" ({facts['cause']})" if facts.get("cause") else ""
             return f"{event.subject} is {facts.get('state')}{cause}"
         case EventKind.ISSUER_CHANGED if event.subject in names:
             return f"{event.subject} shows a certificate of another issuer: {facts['new_issuer']}"
     return ""
+
+
+def _investigation_text(facts: Mapping[str, object]) -> str:
+    findings: list[str] = []
+    if changes := facts.get("changes"):
+        findings.append(str(changes).rstrip("."))
+    if facts.get("path_reached"):
+        findings.append("the path trace reached the destination")
+    elif address := facts.get("last_responding_address"):
+        hop = facts.get("last_responding_hop")
+        findings.append(f"the last router that responds is {address} (hop {hop})")
+    if facts.get("reset_by_middlebox"):
+        findings.append("a device on the path resets the connection")
+    if not findings:
+        return ""
+    return f"Investigated {facts.get('target')}: {'; '.join(findings)}"
 
 
 _EVIDENCE_NAMES = {

@@ -67,6 +67,6 @@ async def _compare(conn: ProbeConnection, stream: TlsStream, answers: Answers) -
         if not await answers(False) or stream.answered:
             return
         conn.failure_override = _FAILURE
-        # A connection that broke once is no evidence about sizes: the large one has to fail again.
+        # A connection that broke once proves nothing about sizes: the large one has to fail again.
         if await answers(True):
             conn.failure_override = None

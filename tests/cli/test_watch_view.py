@@ -78,4 +78,4 @@ def test_without_a_terminal_it_says_what_to_do(capsys: pytest.CaptureFixture[str
     from monitor.cli import main as cli
 
     assert cli.main(["check", "--watch", "--config", "config.toml"]) == 2
-    assert "--watch: standard output is no terminal" in capsys.readouterr().err
+    assert "--watch: standard output is not a terminal" in capsys.readouterr().err

@@ -99,6 +99,19 @@ def test_a_timeline_is_in_order_bounded_and_about_this_incident() -> None:
     assert left_out == "39 more entries"
 
 
+def test_a_timeline_shows_what_the_investigation_found() -> None:
+    facts = {
+        "target": "a:443", "changes": "Changed at 03:12 UTC: the address is new.",
+        "path_reached": False, "last_responding_hop": 3, "last_responding_address": "192.0.2.3",
+    }  # fmt: skip
+    found = Event(EventKind.INCIDENT_INVESTIGATED, NOW, INCIDENT.id, "", facts=facts)
+    texts = [entry.text for entry in timeline([found], IncidentRecord(INCIDENT))]
+    assert (
+        "Investigated a:443: Changed at 03:12 UTC: the address is new; "
+        "the last router that responds is 192.0.2.3 (hop 3)"
+    ) in texts
+
+
 def test_evidence_has_names_in_plain_words() -> None:
     told = dict(evidence_in_words({"other_way": "works", "something_new": "1"}))
     assert told == {"Other path (with or without proxy)": "works", "Something new": "1"}

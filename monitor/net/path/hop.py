@@ -131,7 +131,7 @@ def _failed(
     sock: socket.socket, destination: Destination, ttl: int, number: int, begun: float
 ) -> HopReply:
     """Return the reply for an errno. An ICMP error may be queued behind it; a RST carries the
-    address of the destination, whoever sent it."""
+    address of the destination, regardless of its sender."""
     rtt = time.monotonic() - begun
     if icmp := read_icmp_error(sock):
         return _of_icmp(sock, ttl, icmp, rtt)

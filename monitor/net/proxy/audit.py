@@ -51,8 +51,8 @@ class ProxyAudit:
             )
         if self.compares_nothing:
             lines.append(
-                'proxy.mode is "both", but there is no proxy to compare with; set HTTPS_PROXY, or '
-                "proxy.https"
+                'proxy.mode is "both", but no proxy to compare with is configured; '
+                "set HTTPS_PROXY, or proxy.https"
             )
         return tuple(lines)
 
