@@ -27,9 +27,9 @@ def make_directory(path: Path) -> None:
         path.mkdir(mode=0o700, exist_ok=True)
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, sync: bool = True) -> None:
     """Replace a file atomically: after a crash there is either the old one or the new one. Only
-    its owner may read it.
+    its owner may read it. Without ``sync``, a crash of the host may leave an empty one.
 
     Raises:
         OSError: if it cannot be written.
@@ -40,8 +40,9 @@ def replace_file(path: Path, data: bytes) -> None:
         unfinished.unlink()  # left by a crash, or a link that another user has put there
     with os.fdopen(os.open(unfinished, _NEW_FILE, 0o600), "wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
     unfinished.replace(path)
 
 
@@ -53,17 +54,31 @@ def read_file(path: Path, limit: int) -> bytes | None:
             bytes: that is checked before anything is read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_regular(path)
     except FileNotFoundError:
         return None
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
-        data = file.read(limit + 1) if status.st_size <= limit else None
+        data = file.read(limit + 1) if os.fstat(descriptor).st_size <= limit else None
     if data is None or len(data) > limit:  # it may have grown meanwhile
         raise OSError(errno.EFBIG, f"it is too large (limit: {limit} bytes)")
     return data
+
+
+def open_regular(path: Path) -> int:
+    """Return a descriptor to read a file; it never waits for a FIFO.
+
+    Raises:
+        OSError: if it cannot be opened, or is a link or not a regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISDIR(mode):
+        os.close(descriptor)
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return descriptor
 
 
 def writable_by_others(directory: Path) -> bool:

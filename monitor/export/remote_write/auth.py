@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,6 +48,8 @@ class SecretFile:
             found = self.path.stat()
             stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
             if stamp != self._stamp:
+                if not stat.S_ISREG(found.st_mode):
+                    raise SecretError(f"{self.path} is not a regular file")
                 with self.path.open(encoding="utf-8") as file:
                     self._value = file.read(_SECRET_LIMIT).strip()
                 self._stamp = stamp

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import structlog
 
-from monitor.common.state_file import make_directory, reason_of
+from monitor.common.state_file import make_directory, read_file, reason_of, replace_file
 from monitor.export.remote_write.drops import Observer
 from monitor.export.remote_write.segment import (
     POINTS_A_RECORD,
@@ -50,6 +50,8 @@ SEGMENTS_PER_AGE = 24
 _MEMORY_SEGMENT_BYTES = 256 * 1024
 _RETRY_DISK = 30.0
 _POSITION = "position"
+_POSITION_LIMIT = 256
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 log = structlog.get_logger(__name__)
 
@@ -210,16 +212,17 @@ class Queue:
         reader.number, reader.offset = self._saved = _read_position(directory / _POSITION)
         for path in sorted(directory.glob("*.seg")):
             if path.stem.isdecimal():
-                self._take_segment(FileSegment(int(path.stem), directory, new=False), now)
+                self._take_segment(int(path.stem), directory, now)
 
-    def _take_segment(self, segment: Segment, now: float) -> None:
-        if segment.number < self._reader.number:
-            segment.delete()
-            return
+    def _take_segment(self, number: int, directory: Path, now: float) -> None:
         try:
-            data = segment.read(0)
-        except OSError:
+            segment = FileSegment(number, directory, new=False)
+            data = segment.read(0) if number >= self._reader.number else b""
+        except OSError:  # also a link or a FIFO that another user has put there
             self._self_metrics.corrupt_records += 1
+            return
+        if number < self._reader.number:
+            segment.delete()
             return
         self._segments[segment.number] = segment
         for record in read_records(data):
@@ -427,7 +430,7 @@ def _locked(path: Path) -> int:
     Raises:
         OSError: if another process holds it, or the file can't be made.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, _LOCK_FLAGS, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -439,10 +442,10 @@ def _locked(path: Path) -> int:
 def _read_position(path: Path) -> tuple[int, int]:
     """Return segment and offset; the very beginning where none is kept or it is damaged."""
     try:
-        number, offset, check = path.read_text("ascii").split()
+        number, offset, check = (read_file(path, _POSITION_LIMIT) or b"").decode("ascii").split()
         if check == _check(f"{number} {offset}"):
             return int(number), int(offset)
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         pass
     return 0, 0
 
@@ -450,10 +453,7 @@ def _read_position(path: Path) -> tuple[int, int]:
 def _write_position(path: Path, position: tuple[int, int]) -> None:
     # Not synced, for it is written often: one that is lost costs samples that are sent again.
     text = f"{position[0]} {position[1]}"
-    alternate = path.with_suffix(".new")
-    alternate.touch(0o600)
-    alternate.write_text(f"{text} {_check(text)}\n", "ascii")
-    alternate.replace(path)
+    replace_file(path, f"{text} {_check(text)}\n".encode("ascii"), sync=False)
 
 
 def _check(text: str) -> str:

@@ -19,6 +19,7 @@ from enum import IntEnum
 from itertools import accumulate
 from pathlib import Path
 
+from monitor.common.state_file import open_regular
 from monitor.export.remote_write.series import Family, MetricType, Point, Series
 
 SEGMENT_BYTES = 1024 * 1024
@@ -27,6 +28,7 @@ SERIES_A_RECORD = 4096
 _PLAIN_LIMIT = 8 * 1024 * 1024
 """What a payload may inflate to: several times what the limits above can make."""
 
+_NEW_SEGMENT = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MARK = b"EMQ1"
 _HEAD = struct.Struct("<4sIBIq")
 _CRC = struct.Struct("<I")
@@ -245,11 +247,11 @@ class FileSegment(Segment):
         self._path = directory / f"{number:012d}.seg"
         self._file: int | None = None
         if new:
-            self._file = os.open(
-                self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
-            )
+            self._file = os.open(self._path, _NEW_SEGMENT, 0o600)
         else:
-            self.size = self._path.stat().st_size
+            descriptor = open_regular(self._path)
+            self.size = os.fstat(descriptor).st_size
+            os.close(descriptor)
 
     @property
     def on_disk(self) -> bool:
@@ -271,7 +273,7 @@ class FileSegment(Segment):
         wanted = min(self.size, 4 * SEGMENT_BYTES) - offset
         if self._file is not None:
             return os.pread(self._file, wanted, offset)
-        with self._path.open("rb") as file:
+        with os.fdopen(open_regular(self._path), "rb") as file:
             file.seek(offset)
             return file.read(max(0, wanted))
 

@@ -277,6 +277,26 @@ def test_only_its_owner_may_read_what_is_kept(tmp_path: Path) -> None:
     assert not [path for path in kept if path.stat().st_mode & 0o077]
 
 
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("name", ["position", "lock", "000000000007.seg", "position.new"])
+@pytest.mark.parametrize("kind", ["fifo", "link"])
+def test_files_of_another_user_neither_block_nor_are_followed(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    directory, victim = tmp_path / "queue", tmp_path / "victim"
+    directory.mkdir()
+    victim.write_text("untouched")
+    if kind == "fifo":
+        os.mkfifo(directory / name)
+    else:
+        (directory / name).symlink_to(victim)
+    held = Held(directory)
+    held.append(points(3))
+    assert len(held.drain()) == 3
+    held.queue.close(NOW)
+    assert victim.read_text() == "untouched"
+
+
 @pytest.mark.parametrize("text", ["", "x", "7 0", "7 0 00000000", "-1 -1 x", "\xff"])
 def test_a_damaged_position_means_from_the_beginning(tmp_path: Path, text: str) -> None:
     held = Held(tmp_path)
