@@ -1,4 +1,4 @@
-"""Writes the references of metrics and configuration from the code: ``make reference``."""
+"""Writes the references of metrics, configuration and commands: ``make reference``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from docs.man_page import PATH as MAN_PAGE
+from docs.man_page import man_page
 from monitor.config.environment import variable
 from monitor.config.keys import TABLES, Key
 from monitor.export.metrics.family import (
@@ -133,6 +135,7 @@ def written() -> Mapping[str, str]:
         "metrics.md": metrics,
         "configuration.md": configuration,
         "causes.md": runbook,
+        MAN_PAGE: man_page,
     }
     return {name: make() for name, make in makers.items()}
 

@@ -64,7 +64,8 @@ def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: Path) -
     tracked = [name for name in run(*listing, cwd=ROOT).stdout.split() if (ROOT / name).exists()]
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert names == {*tracked, "monitor/config/example.toml"}
+    page = f"egress_monitor-{VERSION}.data/data/share/man/man1/egress-monitor.1"
+    assert names == {*tracked, "monitor/config/example.toml", page}
     assert "monitor/py.typed" in names
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import tomllib
 
 import pytest
 
+from docs.man_page import PATH as MAN_PAGE
 from docs.reference import FOLDER, written
 from monitor.export.metrics.families import families
 from tests.stores import realistic_board
@@ -29,3 +32,11 @@ def test_every_difference_between_clients_has_a_test_of_the_monitor():
     for row in rows:
         assert (FOLDER.parent / row["proof"]).is_file(), row["subject"]
         assert all(row[column] for column in ("go", "monitor", "reason")), row["subject"]
+
+
+@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
+def test_groff_formats_the_manual_page_without_a_warning():
+    command = ["groff", "-man", "-Tascii", "-ww", "-P-c", str(FOLDER / MAN_PAGE)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stderr == ""
+    assert "--firewall-request" in done.stdout
