@@ -79,9 +79,10 @@ def test_a_subscriber_learns_of_breakages_of_the_monitors_death_and_of_its_end(t
             server.close()
             seen.wait_until(lambda s: now(s, "targets/local").get("state") == "down")
             seen.wait_until(lambda s: any("/incidents/" in topic for topic in s.now))
+            seen.wait_until(lambda s: any(e["kind"] == "incident_opened" for e in s.events()))
             process.send_signal(signal.SIGHUP)
             process.terminate()
-            assert process.wait(5) == 0
+            assert process.wait(30) == 0
             seen.wait_until(lambda s: now(s, "status")["state"] == "offline")
         assert now(seen, "status")["reason"] == "stopped"
     kinds = [event["kind"] for event in seen.events()]

@@ -40,7 +40,7 @@ def credentials(environ: dict[str, str], endpoint: str = "http://127.0.0.1:9") -
     return AwsCredentials(environ, endpoint, time=lambda: 1_800_000_000.0)
 
 
-def ami(port: int, query: str = AMIS[0].query, *, timeout: float = 5.0) -> Target:
+def ami(port: int, query: str = AMIS[0].query, *, timeout: float = 30.0) -> Target:
     target = make_target(
         Protocol.HTTP, "127.0.0.1", port, prober="ami", query=query, timeout=timeout
     )
@@ -168,8 +168,8 @@ def test_only_what_is_known_of_the_ami_calls_it_down(cause: Cause, state: State)
 async def test_a_network_failure_keeps_its_own_cause() -> None:
     cases = [
         (silent, 0.5, Cause.HTTP_TIMEOUT),
-        (closing, 5.0, Cause.HTTP_PROTOCOL),
-        (saying(b"220 mail ESMTP\r\n\r\n"), 5.0, Cause.HTTP_PROTOCOL),
+        (closing, 30.0, Cause.HTTP_PROTOCOL),
+        (saying(b"220 mail ESMTP\r\n\r\n"), 30.0, Cause.HTTP_PROTOCOL),
         (babbling(b"X-Endless: yes\r\n"), 5.0, Cause.HTTP_PROTOCOL),
     ]
     for habit, timeout, cause in cases:
