@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from monitor.health.status import TargetStatus
+from monitor.model.endpoint import Protocol
+from monitor.model.incident import Incident
 from monitor.model.state import State
+from monitor.model.target import Target
 
 JOINT_HOSTS = 3
 """Number of hosts that confirm each other if they fail together while nothing works."""
@@ -37,6 +40,39 @@ def corroborating_targets(
             picked[status.target.id] = None
             hosts.add(status.target.host)
     return tuple(picked)[:limit]
+
+
+def extent_targets(
+    incident: Incident, statuses: Iterable[TargetStatus], limit: int
+) -> tuple[str, ...]:
+    """Return the ids of targets whose results show the full extent of a wide incident.
+
+    One target of each host and port that were not probed since the incident began; first those
+    that share the port, protocol or group with an affected target.
+    """
+    every = list(statuses)
+    affected = [s.target for s in every if s.target.id in incident.affected]
+    shared = {_shared_element(target) for target in affected}
+    groups = {target.group for target in affected}
+    known = {_point(s.target) for s in every if _probed_since(s, incident.started_at)}
+    waiting = [s.target for s in every if s.state is State.UP and _point(s.target) not in known]
+    waiting.sort(key=lambda t: (_shared_element(t) not in shared, t.group not in groups))
+    per_point: dict[tuple[object, ...], str] = {}
+    for target in waiting:
+        per_point.setdefault(_point(target), target.id)
+    return tuple(per_point.values())[:limit]
+
+
+def _probed_since(status: TargetStatus, moment: float) -> bool:
+    return status.probe_result is not None and status.probe_result.started_at >= moment
+
+
+def _point(target: Target) -> tuple[object, ...]:
+    return target.host, *_shared_element(target)
+
+
+def _shared_element(target: Target) -> tuple[int | None, Protocol]:
+    return target.port, target.endpoint.protocol
 
 
 def _through_the_groups(statuses: Sequence[TargetStatus]) -> Iterable[TargetStatus]:

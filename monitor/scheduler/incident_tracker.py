@@ -19,7 +19,7 @@ from monitor.incidents.inference import Evaluation, EvidenceEngine
 from monitor.incidents.starved_host import starved_host
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
-from monitor.model.incident import Incident
+from monitor.model.incident import Incident, Scope
 from monitor.model.starvation import HostStarvation
 from monitor.model.state import State
 from monitor.net.clock import Clock
@@ -49,6 +49,10 @@ CLOCK_PAUSE = 0.0025
 """Interval at which the host's clock is estimated from the results: 2.5 ms per target."""
 
 
+_NARROW = frozenset({Scope.ENDPOINT, Scope.HOST})
+"""Scopes of incidents whose extent needs no further probes."""
+
+
 class IncidentTracker:
     """Derives incidents from the results and publishes their changes."""
 
@@ -60,7 +64,10 @@ class IncidentTracker:
         run_follow_up: Callable[[FollowUp], Coroutine[Any, Any, Outcome]],
         *,
         guard: Guard | None = None,
+        on_wide: Callable[[Incident], None] = lambda _: None,
     ) -> None:
+        """``on_wide`` is called with each incident that opens and affects more than an endpoint."""
+        self._on_wide = on_wide
         self._guard = guard or Guard(store.self_metrics)
         self._store = store
         self._events = events
@@ -177,6 +184,10 @@ class IncidentTracker:
         if any(incident.cause is Cause.CLOCK_SKEW for incident in incidents):
             self._estimate_clock()
         if incidents != before:
+            known = {incident.id for incident in before if incident.scope not in _NARROW}
+            for incident in incidents:
+                if incident.scope not in _NARROW and incident.id not in known:
+                    self._on_wide(incident)
             events += incidents_changed(before, incidents, now)
             self._store.incidents = incidents
             log = updated_incident_log(self._store.incident_log, incidents, now)

@@ -19,11 +19,12 @@ from monitor.common.rate_limit import MinInterval, TokenBucket
 from monitor.health.machine import Health
 from monitor.health.status import TargetStatus
 from monitor.incidents.followup_plan import FollowUp, Outcome
+from monitor.model.incident import Incident
 from monitor.model.starvation import HostStarvation
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.net.clock import Clock
-from monitor.scheduler.corroborate import corroborating_targets
+from monitor.scheduler.corroborate import corroborating_targets, extent_targets
 from monitor.scheduler.engine import Engine
 from monitor.scheduler.incident_tracker import IncidentTracker
 from monitor.scheduler.pipeline import Pipeline
@@ -48,6 +49,9 @@ SUSPECT_AFTER = (0.4, 1.0)
 duration, within this range."""
 
 CORROBORATING_TARGETS = 8
+EXTENT_TARGETS = 75
+"""Targets probed when a wide incident opens: the full catalog, within about three seconds."""
+
 PROBED_PER_PULSE = 4
 """Targets probed when a pulse changes; the others that use the way out follow by corroboration."""
 
@@ -86,7 +90,12 @@ class ProbeLoop:
         self._history_store = history_store
         self._random = random
         self._incidents = IncidentTracker(
-            store, events, clock, self._run_follow_up, guard=self._guard
+            store,
+            events,
+            clock,
+            self._run_follow_up,
+            guard=self._guard,
+            on_wide=self._probe_extent,
         )
         self._pipeline = Pipeline(
             store,
@@ -210,6 +219,12 @@ class ProbeLoop:
                 corroborating_targets(status, self._store.statuses.values(), CORROBORATING_TARGETS),
                 now,
             )
+
+    def _probe_extent(self, incident: Incident) -> None:
+        """Probe what a wide incident may affect, so that its extent is known within seconds."""
+        now = asyncio.get_running_loop().time()
+        statuses = self._store.statuses.values()
+        self._probe_soon(extent_targets(incident, statuses, EXTENT_TARGETS), now)
 
     def _probe_soon(self, target_ids: Iterable[str], now: float) -> None:
         """Probe targets now, at a limited rate and with their full timeout: a limit stricter than

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from monitor.health.machine import Health
 from monitor.health.status import TargetStatus
+from monitor.model.causes import Cause
+from monitor.model.incident import Incident, Scope
 from monitor.model.probe_result import Failure, FailureKind, Phase, ProbeResult
 from monitor.model.state import State
-from monitor.scheduler.corroborate import corroborating_targets
+from monitor.scheduler.corroborate import corroborating_targets, extent_targets
 from tests.incidents.test_correlate import CATALOG, target
 
 FAILURE = Failure(Phase.CONNECT, FailureKind.TIMEOUT, "x")
@@ -47,3 +49,17 @@ def test_companions_are_few_distinct_and_up(name: str, limit: int):
     chosen = corroborating_targets(status(name), statuses, limit)
     assert len(set(chosen)) == len(chosen) <= limit
     assert not {name, "app2"} & set(chosen)
+
+
+def test_the_extent_is_one_unprobed_target_per_host_and_port_with_the_shared_port_first():
+    statuses = [
+        status("app", failed=True, state=State.DOWN, at=200.0),
+        status("app2", failed=True, state=State.DOWN, at=200.0),
+        *(status(n, at=50.0) for n in ("gw-us", "releases-a", "releases-b", "ec2", "s3")),
+        status("sts", at=250.0),
+    ]
+    incident = Incident(
+        "1", Cause.TCP_TIMEOUT, Scope.PORT, "tcp/443", State.DOWN, 199.0, ("app", "app2"), "", ""
+    )
+    assert extent_targets(incident, statuses, 9) == ("releases-a", "ec2", "s3", "gw-us")
+    assert extent_targets(incident, statuses, 2) == ("releases-a", "ec2")

@@ -94,3 +94,41 @@ async def test_a_requested_probe_starts_at_once_and_again_only_after_a_pause() -
         assert loop.probe_now(OTHER) is not ProbeRequest.ACCEPTED
         probing.cancel()
     assert probed[OTHER] == 1
+
+
+@pytest.mark.timeout(60)
+async def test_the_extent_of_a_wide_incident_is_measured_at_once() -> None:
+    """60 hosts that are probed once an hour: every one is probed within seconds of the incident."""
+    broken = False
+    reached: set[str] = set()
+    failed: set[str] = set()
+    all_reached, all_failed = asyncio.Event(), asyncio.Event()
+
+    async def probe(target: Target, _: object) -> ProbeResult:
+        (failed if broken else reached).add(target.id)
+        if len(reached) == len(targets):
+            all_reached.set()
+        if len(failed) == len(targets):
+            all_failed.set()
+        return probe_result(target.id, ok=not broken, started_at=SystemClock().time())
+
+    clock, store = SystemClock(), StateStore()
+    engine = Engine(make_probe_context(), ScheduleSettings(), find_prober=lambda _: probe)
+    loop = ProbeLoop(
+        store,
+        engine,
+        Events(),
+        history_store=HistoryStore(None, store, clock),
+        clock=clock,
+        random=Random(1),
+    )
+    targets = [replace(target(f"host-{n}"), interval=3600.0) for n in range(60)]
+    loop.apply(targets)
+    async with asyncio.timeout(25), asyncio.TaskGroup() as group:
+        probing = group.create_task(loop.probe_forever(group))
+        await all_reached.wait()
+        broken = True
+        loop.way_out_changed([one.id for one in targets[:4]], ok=False)
+        await all_failed.wait()
+        probing.cancel()
+    assert store.incidents
