@@ -1,4 +1,4 @@
-"""The fleet: every monitor at a glance, and which of them see trouble."""
+"""The fleet: every monitor at a glance, and which of them have incidents."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ REQUIRED_DOWN = (
 
 def dashboard() -> Dashboard:
     """Return the dashboard."""
-    made = base(FLEET, "All egress monitors: who sees trouble, since when, and why.")
+    made = base(FLEET, "All egress monitors: which have incidents, since when, and why.")
     made.with_variable(variable("job", "Job", "label_values(egress_build_info, job)", every=True))
     monitors = 'label_values(egress_build_info{job=~"$job"}, instance)'
     made.with_variable(variable("instance", "Monitor", monitors, every=True))
     return fill(
         made,
-        number("Monitors", "That report now.", f"count(egress_build_info{{{CHOSEN}}})"),
+        number("Monitors", "Monitors that report now.", f"count(egress_build_info{{{CHOSEN}}})"),
         number(
             "With incidents",
             "Monitors with at least one open incident.",
@@ -46,25 +46,25 @@ def dashboard() -> Dashboard:
         ),
         number(
             "Open incidents",
-            "Breakages, whatever number of targets each takes down.",
+            "Faults, regardless of the number of affected targets.",
             f"sum(egress_incident_active{{{CHOSEN}}}) or vector(0)",
             bad_from=1,
         ),
         number(
             "Required targets down",
-            "Endpoints that a runner can't do without.",
+            "Endpoints that a runner requires.",
             f"sum({REQUIRED_DOWN}) or vector(0)",
             bad_from=1,
         ),
         number(
             "Probes",
-            "Made each second by all monitors.",
+            "Probes per second of all monitors.",
             f"sum(rate(egress_probes_total{{{CHOSEN}}}[$__rate_interval]))",
             unit="cps",
         ),
         number(
             "Longest silence",
-            "Since the last finished probe of the monitor that is silent the longest.",
+            "Time since the last finished probe of the monitor that has been silent the longest.",
             f"max(time() - egress_last_completed_timestamp_seconds{{{CHOSEN}}})",
             unit="s",
             bad_from=180,
@@ -91,7 +91,7 @@ def dashboard() -> Dashboard:
         row("Monitors"),
         listing(
             "Monitors",
-            "Where each one runs, and how its targets stand.",
+            "Location of each, and number of targets by state.",
             {
                 "where": f"max by (instance, region, availability_zone, vpc_id, subnet_id, "
                 f"runner_id) (egress_identity_info{{{CHOSEN}}})",
@@ -118,7 +118,7 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "Failures by cause",
-            "Failed probes per second of all monitors: one cause everywhere is the provider.",
+            "Failed probes per second. One cause at all monitors points to the provider.",
             {
                 "{{cause}}": "sum by (cause) "
                 f"(rate(egress_probe_failures_total{{{CHOSEN}}}[$__rate_interval]))"
@@ -128,7 +128,7 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "Success by group",
-            "Share of targets whose last probe succeeded.",
+            "Ratio of targets whose last probe succeeded.",
             {"{{group}}": f"avg by (group) (probe_success{{{CHOSEN}}})"},
             unit="percentunit",
         ),
@@ -143,7 +143,7 @@ def dashboard() -> Dashboard:
         row("The monitors themselves"),
         graph(
             "Event loop lag, 99th percentile",
-            "What user-space timings may be wrong by.",
+            "The possible error of timings measured in user space.",
             {
                 "{{instance}}": "histogram_quantile(0.99, sum by (le, instance) "
                 f"(rate(egress_loop_lag_seconds_bucket{{{CHOSEN}}}[$__rate_interval])))"
@@ -152,14 +152,14 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "CPU",
-            "Share of one core.",
+            "Ratio of one core.",
             {"{{instance}}": f"rate(process_cpu_seconds_total{{{CHOSEN}}}[$__rate_interval])"},
             unit="percentunit",
             width=8,
         ),
         graph(
             "Memory",
-            "Resident.",
+            "Resident memory.",
             {"{{instance}}": f"process_resident_memory_bytes{{{CHOSEN}}}"},
             unit="bytes",
             width=8,

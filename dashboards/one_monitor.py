@@ -1,4 +1,4 @@
-"""One monitor: its incidents, groups, targets, and the way its packets take."""
+"""One monitor: its incidents, groups and targets, and the network path."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def dashboard() -> Dashboard:
     made.with_variable(variable("group", "Group", groups, every=True))
     return fill(
         made,
-        number("State", "The worst of all targets.", state(CHOSEN, "instance"), states=True),
+        number("State", "The worst state of all targets.", state(CHOSEN, "instance"), states=True),
         number(
             "Open incidents",
-            "Breakages, whatever number of targets each takes down.",
+            "Faults, regardless of the number of affected targets.",
             f"sum(egress_incident_active{{{CHOSEN}}}) or vector(0)",
             bad_from=1,
         ),
@@ -50,13 +50,13 @@ def dashboard() -> Dashboard:
         ),
         number(
             "Targets unknown",
-            "The region or account in their names is not known.",
+            "Not probed yet, or their names need a region or account that is not known.",
             f'sum(egress_targets{{{CHOSEN}, state="unknown"}})',
             bad_from=1,
         ),
         number(
             "Success",
-            "Share of targets whose last probe succeeded.",
+            "Ratio of targets whose last probe succeeded.",
             f"avg(probe_success{{{CHOSEN}}})",
             unit="percentunit",
         ),
@@ -68,8 +68,8 @@ def dashboard() -> Dashboard:
         ),
         listing(
             "Open incidents",
-            "One line a breakage. The status page and /api/v1/incidents have the sentence and the "
-            "remediation; docs/causes.md has the commands that confirm it.",
+            "One line per incident. The status page and /api/v1/incidents show the description and "
+            "the remediation; docs/causes.md has the commands that confirm it.",
             {
                 "incidents": f"sum by (cause, scope, state) (egress_incident_active{{{CHOSEN}}})",
                 "affected targets": "sum by (cause, scope, state) "
@@ -86,7 +86,7 @@ def dashboard() -> Dashboard:
         ),
         listing(
             "Targets",
-            "How each stands, what its last probe took, and when its certificate expires.",
+            "State, duration of the last probe, and time until the certificate expires.",
             {
                 "state": state(IN_GROUPS, "target, group"),
                 "probe": f"max by (target, group) (probe_duration_seconds{{{IN_GROUPS}}})",
@@ -120,10 +120,10 @@ def dashboard() -> Dashboard:
             links={"target": OF_TARGET},
             height=8,
         ),
-        row("Why"),
+        row("Causes"),
         graph(
             "Failures by cause",
-            "Failed probes a second.",
+            "Failed probes per second.",
             {
                 "{{cause}}": "sum by (cause) "
                 f"(rate(egress_probe_failures_total{{{IN_GROUPS}}}[$__rate_interval]))"
@@ -133,7 +133,7 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "Phases, median of the targets",
-            "One phase that grows everywhere is the path's, not an endpoint's.",
+            "A phase that slows down for all targets points to the path, not to an endpoint.",
             {
                 "{{phase}}": "quantile by (phase) "
                 f"(0.5, egress_phase_duration_seconds{{{IN_GROUPS}}})"
@@ -142,12 +142,12 @@ def dashboard() -> Dashboard:
         row("Gateways"),
         graph(
             "Latency of each gateway",
-            "The median of the latest round trips by the kernel's clock.",
+            "The median of the latest round-trip times, measured by the kernel.",
             {"{{gateway}}": f"egress_gateway_latency_seconds{{{CHOSEN}}}"},
             width=8,
         ),
         graph(
-            "The gateway that a runner would pick",
+            "The gateway that a runner selects",
             "1 for the one that is preferred.",
             {"{{gateway}}": f"egress_gateway_preferred{{{CHOSEN}}}"},
             unit="short",
@@ -166,7 +166,7 @@ def dashboard() -> Dashboard:
         row("Path"),
         graph(
             "Name servers",
-            "The slowest answer of each name server, the median of the targets.",
+            "The slowest response of each name server, median of the targets.",
             {
                 "{{server}}": "quantile by (server) "
                 f"(0.5, egress_dns_lookup_duration_seconds{{{CHOSEN}}})"
@@ -175,13 +175,13 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "TCP round trip by group",
-            "The kernel's figure: the event loop is not in it.",
+            "Measured by the kernel: event-loop lag is not included.",
             {"{{group}}": f"quantile by (group) (0.5, egress_tcp_rtt_seconds{{{IN_GROUPS}}})"},
             width=8,
         ),
         graph(
             "Lighthouses",
-            "Round trip of the Nebula exchange on UDP 4242 and of the TCP handshake beside it.",
+            "Round trip of the Nebula exchange on UDP 4242 and of the TCP handshake on port 4242.",
             {
                 "{{target}}": '{__name__=~"egress_tcp_rtt_seconds|egress_udp_rtt_seconds", '
                 f"{LIGHTHOUSES}}}"
@@ -200,49 +200,76 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "Address families",
-            "Share of targets that each family reached.",
+            "Ratio of targets reached over each family.",
             {"{{family}}": f"avg by (family) (egress_family_success{{{CHOSEN}}})"},
             unit="percentunit",
             width=8,
         ),
         listing(
             "AWS APIs",
-            "Which way each was reached.",
+            "The network path to each.",
             {"way": f"max by (target, network_path) (egress_network_path_info{{{CHOSEN}}})"},
             key="target",
             hidden=("way",),
             width=8,
             height=8,
         ),
-        row("What is found out, and what is delivered"),
+        graph(
+            "Pulse round trip by destination port",
+            "95th percentile, measured by the kernel, every five seconds between full probes.",
+            {
+                "{{kind}} {{port}} {{family}}": "histogram_quantile(0.95, sum by (le, kind, port, "
+                f"family) (rate(egress_pulse_rtt_seconds_bucket{{{CHOSEN}}}[$__rate_interval])))"
+            },
+            width=8,
+        ),
+        graph(
+            "Pulse jitter",
+            "Smoothed difference of consecutive round-trip times to the same address.",
+            {"{{kind}} {{port}} {{family}}": f"egress_pulse_jitter_seconds{{{CHOSEN}}}"},
+            width=8,
+        ),
+        graph(
+            "Pulse loss",
+            "Pulses per second without a reply, and segments or datagrams sent again.",
+            {
+                "no reply: {{kind}} {{port}} {{family}}": "sum by (kind, port, family) "
+                f"(rate(egress_pulses_failed_total{{{CHOSEN}}}[$__rate_interval]))",
+                "sent again: {{kind}} {{port}} {{family}}": "sum by (kind, port, family) "
+                f"(rate(egress_pulse_retransmits_total{{{CHOSEN}}}[$__rate_interval]))",
+            },
+            unit="cps",
+            width=8,
+        ),
+        row("Discovery and delivery"),
         listing(
             "Wildcards",
-            "The concrete name that stands for each, and how it was found.",
-            {"stand-in": f"max by (target, host, found_by) (egress_wildcard_info{{{CHOSEN}}})"},
+            "The wildcard sample of each, and its source.",
+            {"sample": f"max by (target, host, found_by) (egress_wildcard_info{{{CHOSEN}}})"},
             key="target",
-            hidden=("stand-in",),
+            hidden=("sample",),
             width=12,
         ),
         number(
             "Unlisted hosts",
-            "Hosts that endpoints redirect to and that no list names.",
+            "Hosts that endpoints redirect to and that are not in the endpoint list.",
             f"max(egress_unlisted_redirect_hosts{{{CHOSEN}}})",
             bad_from=1,
         ),
         number(
             "Events to publish",
-            "That the MQTT broker has still to take.",
+            "Not yet accepted by the MQTT broker.",
             f"max(egress_mqtt_events_pending{{{CHOSEN}}})",
         ),
         number(
             "Clock",
-            "This host's clock against those of unrelated sites.",
+            "Offset of this host's clock from those of unrelated servers.",
             f"max(abs(egress_host_clock_offset_seconds{{{CHOSEN}}}))",
             unit="s",
             bad_from=5,
         ),
         graph(
-            "Samples that wait",
+            "Pending samples",
             "In the queues of remote write.",
             {
                 "{{destination}}": "sum by (destination) "
@@ -252,8 +279,8 @@ def dashboard() -> Dashboard:
             width=8,
         ),
         graph(
-            "Oldest sample that waits",
-            "How far a receiver is behind.",
+            "Age of the oldest pending sample",
+            "The delay of a receiver.",
             {
                 "{{destination}}": "time() - max by (destination) "
                 f"(egress_remote_write_oldest_pending_timestamp_seconds{{{CHOSEN}}})"
@@ -261,8 +288,8 @@ def dashboard() -> Dashboard:
             width=8,
         ),
         graph(
-            "Samples delivered and lost",
-            "A second.",
+            "Samples sent and dropped",
+            "Samples per second.",
             {
                 "sent to {{destination}}": "sum by (destination) "
                 f"(rate(egress_remote_write_samples_total{{{CHOSEN}}}[$__rate_interval]))",
@@ -275,7 +302,7 @@ def dashboard() -> Dashboard:
         row("The monitor itself"),
         graph(
             "Event loop lag",
-            "What user-space timings may be wrong by.",
+            "The possible error of timings measured in user space.",
             {
                 f"p{share}": f"histogram_quantile(0.{share}, sum by (le) "
                 f"(rate(egress_loop_lag_seconds_bucket{{{CHOSEN}}}[$__rate_interval])))"
@@ -285,7 +312,7 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "Lateness of probes",
-            "How long after its time a probe was started, 99th percentile.",
+            "Delay between scheduled and actual start of a probe, 99th percentile.",
             {
                 "p99": "histogram_quantile(0.99, sum by (le) "
                 f"(rate(egress_schedule_lateness_seconds_bucket{{{CHOSEN}}}[$__rate_interval])))"
@@ -294,14 +321,14 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "CPU",
-            "Share of one core.",
+            "Ratio of one core.",
             {"CPU": f"rate(process_cpu_seconds_total{{{CHOSEN}}}[$__rate_interval])"},
             unit="percentunit",
             width=4,
         ),
         graph(
             "Memory",
-            "Resident.",
+            "Resident memory.",
             {"resident": f"process_resident_memory_bytes{{{CHOSEN}}}"},
             unit="bytes",
             width=4,

@@ -1,4 +1,4 @@
-"""One target: its states, each phase of its probes, its certificate, its failures' causes."""
+"""One target: its states, phases, certificate, and causes of failures."""
 
 from __future__ import annotations
 
@@ -29,43 +29,41 @@ def dashboard() -> Dashboard:
     made.with_variable(variable("target", "Target", targets))
     return fill(
         made,
-        number("State", "As the monitor has it.", state(CHOSEN, "target"), states=True),
+        number("State", "The current state.", state(CHOSEN, "target"), states=True),
         number(
             "In this state",
-            "For so long.",
+            "Time since the last change of state.",
             f"time() - egress_target_state_since_timestamp_seconds{{{CHOSEN}}}",
             unit="s",
         ),
         number(
             "Success, 24 h",
-            "Share of probes.",
+            "Ratio of successful probes.",
             f"avg_over_time(probe_success{{{CHOSEN}}}[24h])",
             unit="percentunit",
         ),
         number(
             "Last probe",
-            "How long it took.",
+            "Duration of the last probe.",
             f"probe_duration_seconds{{{CHOSEN}}}",
             unit="s",
         ),
         number(
             "Round trip",
-            "By the kernel's clock.",
+            "Measured by the kernel.",
             f'{{__name__=~"egress_tcp_rtt_seconds|egress_udp_rtt_seconds", {CHOSEN}}}',
             unit="s",
         ),
         number(
             "Certificate expires",
-            "The first of the chain that was sent.",
+            "Time until the first certificate of the chain expires.",
             f"probe_ssl_last_chain_expiry_timestamp_seconds{{{CHOSEN}}} - time()",
             unit="s",
         ),
-        timeline(
-            "State", "As the monitor had it.", state(CHOSEN, "target"), "{{target}}", height=4
-        ),
+        timeline("State", "State over time.", state(CHOSEN, "target"), "{{target}}", height=4),
         listing(
             "What it is",
-            "Its endpoint.",
+            "The endpoint of the target.",
             {
                 "endpoint": "max by (target, group, host, port, protocol, required, wildcard) "
                 f"(egress_target_info{{{CHOSEN}}})"
@@ -77,7 +75,7 @@ def dashboard() -> Dashboard:
         row("Why"),
         graph(
             "Failures by cause",
-            "Failed probes a second.",
+            "Failed probes per second.",
             {
                 "{{cause}}": "sum by (cause) "
                 f"(rate(egress_probe_failures_total{{{CHOSEN}}}[$__rate_interval]))"
@@ -87,20 +85,20 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "HTTP status",
-            "Of the last answer, 0 when none came.",
+            "Status of the last response; 0 without a response.",
             {"status": f"probe_http_status_code{{{CHOSEN}}}"},
             unit="short",
         ),
         row("Where the time goes"),
         graph(
             "Phases",
-            "Of the last probe, one on the other.",
+            "Phases of the last probe, stacked.",
             {"{{phase}}": f"egress_phase_duration_seconds{{{CHOSEN}}}"},
             stacked=True,
         ),
         graph(
             "Duration of probes",
-            "Every probe counts, not only the last one before a scrape.",
+            "All probes, not only the last one before each scrape.",
             {
                 f"p{share}": f"histogram_quantile(0.{share}, sum by (le) "
                 f"(rate(egress_probe_duration_seconds_bucket{{{CHOSEN}}}[$__rate_interval])))"
@@ -110,7 +108,7 @@ def dashboard() -> Dashboard:
         row("Path"),
         graph(
             "Round trip",
-            "By the kernel's clock.",
+            "Measured by the kernel.",
             {
                 "{{__name__}}": '{__name__=~"egress_tcp_rtt_seconds|egress_udp_rtt_seconds", '
                 f"{CHOSEN}}}"
@@ -129,7 +127,7 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "Name servers",
-            "The slowest answer of each to the last probe's questions.",
+            "The slowest response of each in the last probe.",
             {"{{server}}": f"egress_dns_lookup_duration_seconds{{{CHOSEN}}}"},
             width=8,
         ),
@@ -142,7 +140,7 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "Loop lag during the last probe",
-            "The error of its phases.",
+            "The possible error of the phases.",
             {"lag": f"egress_probe_loop_lag_seconds{{{CHOSEN}}}"},
             width=12,
         ),

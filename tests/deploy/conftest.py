@@ -13,6 +13,7 @@ from threading import Thread
 import pytest
 
 from monitor.export.metrics.exposition import render
+from monitor.state.pulses import PulseMetrics
 from monitor.state.self_metrics import RemoteWriteMetrics
 from tests.internet.process import accepts, running, wait_until
 from tests.internet.prometheus import Prometheus, prometheus
@@ -60,6 +61,8 @@ def serving_a_realistic_board() -> Iterator[str]:
     """Serve the metrics of a board on which every family has samples; yields the address."""
     store = realistic_board()
     store.writes["central"] = RemoteWriteMetrics(pending=40, sent=850, oldest_pending_at=NOW - 20)
+    pulses = store.pulses.setdefault(("tcp", "443", "ipv4"), PulseMetrics(sent=90, failed=1))
+    pulses.observe(0.012, 0.011)
     text = render(store)
 
     class Handler(BaseHTTPRequestHandler):

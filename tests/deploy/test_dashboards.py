@@ -19,6 +19,7 @@ FROM_THE_BOARD = (
     "egress_host_clock_offset_seconds",
     "egress_mqtt_",
     "egress_network_path_info",
+    "egress_pulse",
     "egress_remote_write_",
 )
 """What the monitor on loopback has nothing to say of: the realistic board has it."""
