@@ -19,7 +19,7 @@ from monitor.cli.ad_hoc import ad_hoc_targets
 from monitor.cli.extras import has, require
 from monitor.cli.one_shot import OnResult, check_all, explained, incidents_of
 from monitor.cli.options import Options
-from monitor.cli.output import print_lines, width_of
+from monitor.cli.output import height_of, print_lines, width_of
 from monitor.cli.selection import select, switched_on
 from monitor.daemon.identity import discover, from_environment, merge
 from monitor.daemon.logging import redact
@@ -81,7 +81,11 @@ def _print(checked: _Checked, proxies: ProxyAudit, options: Options) -> None:
     elif form is Format.TEXT:
         report = _report(checked, proxies)
         lines = check_lines(
-            report, width_of(sys.stdout), everything=options.everything, quiet=options.quiet
+            report,
+            width_of(sys.stdout),
+            height=height_of(sys.stdout),
+            everything=options.everything,
+            quiet=options.quiet,
         )
         print_lines(lines, sys.stdout)
     else:

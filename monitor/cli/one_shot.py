@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -65,7 +65,17 @@ def incidents_of(statuses: Sequence[TargetStatus], now: float) -> tuple[Incident
     A check is one moment: what was measured again only because it failed does not count
     as later than what worked at once.
     """
-    return judge(_at_one_moment(statuses, now), now).incidents
+    return worst_first(judge(_at_one_moment(statuses, now), now).incidents)
+
+
+def worst_first(incidents: Iterable[Incident]) -> tuple[Incident, ...]:
+    """Return incidents that are down before degraded ones, the widest of each first: the start,
+    which orders them in the daemon, is a matter of milliseconds here."""
+
+    def rank(incident: Incident) -> tuple[bool, int, str]:
+        return incident.state is not State.DOWN, -len(incident.affected), incident.subject
+
+    return tuple(sorted(incidents, key=rank))
 
 
 async def explained(
@@ -83,7 +93,7 @@ async def explained(
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(i)) for i in evaluation.incidents]
-    incidents = tuple(task.result() for task in tasks)
+    incidents = worst_first(task.result() for task in tasks)
     owners = {name: incident for incident in incidents for name in incident.affected}
     for status in statuses:
         if (state := evaluation.states.get(status.target.id)) is not None:

@@ -24,6 +24,11 @@ def width_of(stream: TextIO) -> int:
     return shutil.get_terminal_size((80, 24)).columns
 
 
+def height_of(stream: TextIO) -> int:
+    """Return the lines of the terminal that ``stream`` is, 0 for anything else."""
+    return shutil.get_terminal_size((80, 24)).lines if stream.isatty() else 0
+
+
 def in_color(stream: TextIO) -> bool:
     """Return whether to use color: on a terminal, unless NO_COLOR is set (no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

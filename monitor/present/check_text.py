@@ -15,7 +15,7 @@ from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
 from monitor.diagnosis.proxy_path import proxy_path_text, proxy_paths_of
 from monitor.health.status import TargetStatus
 from monitor.health.summary import Summary
-from monitor.model.incident import Incident
+from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
 from monitor.present.check_formats import MARKS
 from monitor.present.discovery_view import wildcard_sample_text
@@ -29,6 +29,9 @@ PIPED = 100
 _WORST_FIRST = (State.DOWN, State.DEGRADED, State.UNKNOWN, State.UP)
 _NAMED = 3
 """Targets that a line names; the others are counted."""
+
+_GLUE = "\u00a0"
+"""Joins two words on one line (a no-break space); printed as a space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +55,29 @@ class CheckReport:
 
 
 def check_lines(
-    report: CheckReport, width: int, *, everything: bool = False, quiet: bool = False
+    report: CheckReport,
+    width: int,
+    *,
+    height: int = 0,
+    everything: bool = False,
+    quiet: bool = False,
 ) -> Iterator[Line]:
     """Yield the report for ``width`` columns. ``everything`` unfolds what is up; ``quiet`` ends
-    after the verdict."""
+    after the verdict. On a terminal of ``height`` lines, the verdict of a longer report is repeated
+    at the end, because the first lines scroll out of sight; 0: never."""
     width = max(NARROWEST, min(width, WIDEST))
     yield from _verdict(report, width)
     if quiet:
         return
+    rest = list(_rest(report, width, everything=everything))
+    yield from rest
+    if 0 < height <= len(rest) + len(list(_verdict(report, width))):
+        yield Line("")
+        yield from _verdict(report, width)
+
+
+def _rest(report: CheckReport, width: int, *, everything: bool) -> Iterator[Line]:
+    """Yield what follows the verdict."""
     for incident in report.incidents:
         yield Line("")
         yield from _incident(incident, width)
@@ -90,7 +108,9 @@ def _overall(summary: Summary) -> State:
 
 def _headline(report: CheckReport, summary: Summary) -> str:
     if not summary.ok:
-        return report.impact or f"{summary.required_missing} required endpoints were not reached."
+        missing = summary.required_missing
+        word = "endpoint was" if missing == 1 else "endpoints were"
+        return report.impact or f"{missing} required {word} not reached."
     if summary.degraded or summary.down:
         return "Every required endpoint was reached, with problems."
     return "Every required endpoint was reached."
@@ -105,21 +125,30 @@ def totals(summary: Summary) -> str:
         (summary.unknown, "unknown"),
     )
     parts = [f"{count} {name}" for count, name in counts if count]
-    line = f"{summary.targets} targets: {', '.join(parts) or 'none'}."
-    if summary.required_missing:
-        line += f" {summary.required_missing} required ones were not reached."
-    if summary.covered_by_redundancy:
-        line += f" {summary.covered_by_redundancy} are not needed because an alternative works."
+    word = "target" if summary.targets == 1 else "targets"
+    line = f"{summary.targets} {word}: {', '.join(parts) or 'none'}."
+    if missing := summary.required_missing:
+        line += f" {missing} required {'one was' if missing == 1 else 'ones were'} not reached."
+    if covered := summary.covered_by_redundancy:
+        verb = "is" if covered == 1 else "are"
+        line += f" {covered} {verb} not needed because an alternative works."
     return line
 
 
 def _incident(incident: Incident, width: int) -> Iterator[Line]:
     head = f"{MARKS[incident.state]} {incident.state}  {incident.detail}"
     yield from _wrapped(head, width, incident.state, indent=4)
-    what = f"{incident.cause}, {incident.scope} {incident.subject}"
+    what = f"{incident.cause}, {_place(incident)}"
     yield from _wrapped(f"    {what}; affects {_some(incident.affected)}", width, indent=4)
     if incident.remediation:
         yield from _wrapped(f"    What to do: {incident.remediation}", width, indent=4)
+
+
+def _place(incident: Incident) -> str:
+    """Return the scope and its subject, which all egress does not need."""
+    if incident.scope is Scope.ALL_EGRESS:
+        return str(incident.scope)
+    return f"{incident.scope} {incident.subject}"
 
 
 def _groups(report: CheckReport, width: int, *, everything: bool) -> Iterator[Line]:
@@ -131,7 +160,7 @@ def _groups(report: CheckReport, width: int, *, everything: bool) -> Iterator[Li
     healthy: list[str] = []
     for group, members in by_group(statuses, lambda status: status.target.group):
         if not everything and all(status.state is State.UP for status in members):
-            healthy.append(f"{group} {len(members)}")
+            healthy.append(f"{group}{_GLUE}{len(members)}")
             continue
         yield _group(group, members, width)
         for status in members:
@@ -191,12 +220,12 @@ def _some(names: Sequence[str]) -> str:
 def _wrapped(text: str, width: int, state: State | None = None, indent: int = 0) -> Iterator[Line]:
     """Wrap text from anywhere: no control characters, and no line wider than the terminal."""
     lines = textwrap.wrap(
-        sanitize(text),
+        _GLUE.join(map(sanitize, text.split(_GLUE))),
         width,
         subsequent_indent=" " * min(indent, width // 3),
         break_on_hyphens=False,
     )
-    return (Line(line, state) for line in lines)
+    return (Line(line.replace(_GLUE, " "), state) for line in lines)
 
 
 def text_of(lines: Iterable[Line]) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -49,7 +49,7 @@ def console_for(stream: TextIO, plain_width: int = _PLAIN_WIDTH) -> Console:
 
 
 @contextmanager
-def progress(stream: TextIO, total: int | None = None) -> Iterator[Callable[[TargetStatus], None]]:
+def progress(stream: TextIO) -> Iterator[Callable[[TargetStatus], None]]:
     """Show a progress bar for the length of the block if ``stream`` is a terminal.
 
     The block calls the yielded function with each result.
@@ -57,9 +57,9 @@ def progress(stream: TextIO, total: int | None = None) -> Iterator[Callable[[Tar
     if not stream.isatty():
         yield lambda _: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed} done"))
     with Progress(*columns, console=console_for(stream), transient=True) as bar:
-        task = bar.add_task("probing", total=total)
+        task = bar.add_task("probing", total=None)
         yield lambda _: bar.advance(task)
 
 

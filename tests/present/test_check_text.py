@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.cli.one_shot import incidents_of
+from monitor.cli.one_shot import incidents_of, worst_first
 from monitor.health.status import TargetStatus
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
@@ -51,7 +51,7 @@ def test_an_outage_begins_with_its_impact() -> None:
     lines = shown(report(*UP, DOWN, impact="New environments cannot start."))
     assert lines[:2] == [
         "✘ New environments cannot start.",
-        "  9 targets: 8 up, 1 down. 1 required ones were not reached.",
+        "  9 targets: 8 up, 1 down. 1 required one was not reached.",
     ]
     assert lines[3].startswith("✘ down  Nothing answers on the port.")
     assert any("What to do: Open the port." in line for line in lines)
@@ -114,3 +114,27 @@ def test_text_of_a_peer_never_breaks_the_layout(text: str, width: int) -> None:
 def test_long_lists_of_targets_name_three_and_count_the_rest() -> None:
     text = " ".join(shown(report(DOWN, incidents=[LONG])))
     assert "target-with-a-long-name-2 and 9 more" in " ".join(text.split())
+
+
+def test_the_verdict_of_a_long_report_is_repeated_where_the_terminal_ends() -> None:
+    found = report(*UP, DOWN, incidents=[LONG] * 3, impact="New environments cannot start.")
+    lines = shown(found)
+    assert len(lines) > 24
+    again = text_of(check_lines(found, 80, height=24)).splitlines()
+    assert again[: len(lines) + 1] == [*lines, ""]
+    assert again[-2:] == lines[:2]
+    short = report(*UP)
+    assert text_of(check_lines(short, 80, height=24)) == text_of(check_lines(short, 80))
+
+
+def test_a_group_and_its_number_stay_on_one_line() -> None:
+    for width in range(20, 60):
+        lines = shown(report(*UP), width)
+        groups = lines[lines.index("") + 1 :]
+        assert not any(line.strip()[0].isdigit() for line in groups), groups
+
+
+def test_incidents_that_are_down_and_wide_come_first() -> None:
+    narrow = replace(LONG, id="a", affected=("one",), subject="a")
+    degraded = replace(LONG, id="b", state=State.DEGRADED, subject="b")
+    assert worst_first([degraded, narrow, LONG]) == (LONG, narrow, degraded)

@@ -237,7 +237,7 @@ def test_the_check_document_tells_ways_and_missing_entries() -> None:
 
 def test_no_progress_bar_without_a_terminal() -> None:
     out = io.StringIO()
-    with progress(out, 1) as on_result:
+    with progress(out) as on_result:
         on_result(UP)
     assert out.getvalue() == ""
 
