@@ -72,14 +72,19 @@ class Pulses:
         finally:
             late.cancel()
         self._record(point, result)
-        before = self._worked.get(point)
+        worked = self._has_worked(point)
         self._worked[point] = result.ok
-        if before is not None and before is not result.ok:
+        if worked is not result.ok:
             self._changed(targets, result.ok)
 
     def _late(self, point: PulsePoint, targets: tuple[str, ...]) -> None:
-        if self._worked.get(point):
+        if self._has_worked(point):
             self._suspect(targets)
+
+    def _has_worked(self, point: PulsePoint) -> bool:
+        """Return whether the last pulse had a reply. A way out that has had no pulse yet works,
+        because a full probe found it: a fault right after the start is noticed, too."""
+        return self._worked.get(point, True)
 
     def _record(self, point: PulsePoint, result: PulseResult) -> None:
         metrics = self._store.pulses.setdefault(point.labels, PulseMetrics())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
@@ -135,3 +136,18 @@ def test_jitter_follows_the_differences_of_one_address() -> None:
     for _ in range(200):
         metrics.observe(0.012, 0.010)
     assert metrics.jitter == pytest.approx(0.002, rel=0.01)
+
+
+async def test_a_way_out_that_fails_before_its_first_pulse_starts_a_full_probe() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    store = StateStore(statuses={"a": status_at("a", ("127.0.0.1", port))})
+    recorder = Recorder()
+    pulses = Pulses(store, Random(1), recorder.suspect, recorder.note)
+    running = asyncio.create_task(pulses.run(lambda: 0.05))
+    try:
+        async with asyncio.timeout(20):
+            await recorder.changed.wait()
+    finally:
+        running.cancel()
+    assert recorder.changes == [(("a",), False)]
