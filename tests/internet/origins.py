@@ -4,6 +4,7 @@ host, in the shapes of docs/discovery.md. A test replaces what it wants to break
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -139,14 +140,15 @@ class Origins(ThreadingHTTPServer):
         self.asked: list[str] = []
         self._context = context
 
-    def get_request(self) -> tuple[ssl.SSLSocket, object]:
-        connection, address = super().get_request()
-        # The handshake is the handler's thread's to do: a client that does not shake hands
-        # must not hold up the others.
-        return (
-            self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False),
-            address,
-        )
+    def finish_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        """Shake hands in the handler's thread: a client that does not shake hands must not hold
+        up the others. Nothing is wrapped before a ClientHello arrives: pulses reset connections,
+        and ``wrap_socket`` leaks the socket of a connection that is reset already."""
+        request.settimeout(Handler.timeout)
+        if not request.recv(1, socket.MSG_PEEK):
+            return
+        with self._context.wrap_socket(request, server_side=True) as connection:
+            super().finish_request(connection, client_address)
 
     def handle_error(self, request: object, client_address: object) -> None:
         pass
