@@ -26,7 +26,7 @@ Read the alert's `cause` and `scope`, then the monitor's page or `curl
 MONITOR:9242/api/v1/incidents`: it has the sentence, the evidence and the remediation.
 [causes.md](causes.md) has one section per cause with the commands that confirm it by hand. The
 scope shows whom to ask: `host` and `all_egress` belong to this subnet, `resolver`, `proxy`,
-`port`, `address_family` and `tls_interception` to the network team, `region` to AWS, and
+`port`, `path`, `address_family` and `tls_interception` to the network team, `region` to AWS, and
 `group` and `endpoint` may be the provider's own problem.
 
 `explained_by="endpoint_down_everywhere"` means that all that is down here is down for most
