@@ -12,6 +12,7 @@ from dataclasses import replace
 import structlog
 
 from monitor.health.machine import Health, HealthPolicy, advance, confirm
+from monitor.health.packet_loss import policy_after
 from monitor.health.quality import assess, unsettled
 from monitor.health.status import TargetStatus
 from monitor.health.timeline import HOUR, WEEK, observe
@@ -116,7 +117,10 @@ class Pipeline:
         self, status: TargetStatus, diagnosis: Diagnosis, now: float, *, corroborated: bool
     ) -> None:
         """Advance the state machine. A flapping target keeps the cause of its last failure."""
-        health = advance(status.health, diagnosis, now, self.policy)
+        policy = self.policy
+        if status.probe_result is not None:
+            policy = policy_after(policy, status.target, status.probe_result, status.health)
+        health = advance(status.health, diagnosis, now, policy)
         if corroborated and health.failures_in_row:
             health = confirm(health, diagnosis, now)
         status.health = health

@@ -65,6 +65,13 @@ class Pulses:
                     await asyncio.sleep(pause)
 
     async def _send(self, point: PulsePoint, targets: tuple[str, ...]) -> None:
+        """Send a pulse, and another one at once if this one is the first to fail: if that works,
+        packets were lost, and the failure no longer counts when the full probe ends."""
+        if await self._send_once(point, targets) and not self._worked[point]:
+            await self._send_once(point, targets)
+
+    async def _send_once(self, point: PulsePoint, targets: tuple[str, ...]) -> bool:
+        """Send a pulse and return whether its result differs from that of the last one."""
         loop = asyncio.get_running_loop()
         late = loop.call_later(SUSPECT_AFTER, self._late, point, targets)
         try:
@@ -72,10 +79,11 @@ class Pulses:
         finally:
             late.cancel()
         self._record(point, result)
-        worked = self._has_worked(point)
+        differs = self._has_worked(point) is not result.ok
         self._worked[point] = result.ok
-        if worked is not result.ok:
+        if differs:
             self._changed(targets, result.ok)
+        return differs
 
     def _late(self, point: PulsePoint, targets: tuple[str, ...]) -> None:
         if self._has_worked(point):

@@ -13,7 +13,7 @@ import pytest
 from monitor.health.status import TargetStatus
 from monitor.model.endpoint import Protocol
 from monitor.model.probe_result import Connection, Family, HttpFacts
-from monitor.model.pulse import PulseKind, PulsePoint
+from monitor.model.pulse import PulseKind, PulsePoint, PulseResult
 from monitor.scheduler.pulse import Pulses
 from monitor.scheduler.pulse_plan import pulse_points
 from monitor.state.pulses import PulseMetrics
@@ -118,6 +118,31 @@ async def test_a_way_out_that_fails_and_recovers_starts_full_probes_each_time() 
     metrics = store.pulses[labels]
     assert metrics.sent > metrics.failed > 0
     assert metrics.rtt.count == metrics.sent - metrics.failed
+
+
+async def test_a_pulse_that_fails_is_sent_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = [True, False, True]
+    sent = 0
+
+    async def lossy(*_: object) -> PulseResult:
+        nonlocal sent
+        sent += 1
+        return PulseResult(outcomes[sent - 1])
+
+    monkeypatch.setattr("monitor.scheduler.pulse.pulse", lossy)
+    store = StateStore(statuses={"a": status_at("a", ("192.0.2.1", 443))})
+    recorder = Recorder()
+    pulses = Pulses(store, Random(1), recorder.suspect, recorder.note)
+    running = asyncio.create_task(pulses.run(lambda: 3600.0 if sent else 0.01))
+    try:
+        async with asyncio.timeout(20):
+            while len(recorder.changes) < 2:
+                recorder.changed.clear()
+                await recorder.changed.wait()
+    finally:
+        running.cancel()
+    assert recorder.changes == [(("a",), False), (("a",), True)]
+    assert sent == 3
 
 
 async def test_without_an_interval_nothing_is_sent() -> None:

@@ -9,6 +9,7 @@ from random import Random
 
 from monitor.diagnosis.causes import diagnose
 from monitor.health.machine import Health, HealthPolicy, advance, calm, confirm
+from monitor.health.packet_loss import policy_after
 from monitor.incidents.inference import Evaluation, EvidenceEngine
 from monitor.model.incident import Incident
 from monitor.model.probe_result import ProbeResult
@@ -81,6 +82,8 @@ class Driver:
         self._push(at, "force", name)
 
     def _on_force(self, name: str) -> None:
+        if name in self._flying or self.health[name].unconfirmed:
+            return  # its probes lose packets at random already
         self._forced.add(name)
         self._plan(name, self.now)
 
@@ -142,7 +145,8 @@ class Driver:
         self.story.results += 1
         diagnosis = diagnose(target, result)
         before = self.health[name]
-        health = self.health[name] = advance(before, diagnosis, self.now, HealthPolicy())
+        policy = policy_after(HealthPolicy(), target, result, before)
+        health = self.health[name] = advance(before, diagnosis, self.now, policy)
         if self.engine.observe(target, result, diagnosis, health) and not self._evaluation_due:
             self._evaluation_due = True
             self._push(self.now + EVALUATE_AFTER, "evaluate")
