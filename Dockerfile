@@ -26,7 +26,7 @@ RUN /tools/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /whe
     && python3 -m compileall -q -o 2 --invalidation-mode unchecked-hash /opt/egress-monitor/lib
 
 FROM ${BASE}
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 LABEL org.opencontainers.image.title="egress-monitor" \
       org.opencontainers.image.description="Reports which egress of an Ona runner's subnet broke, where, and why" \
       org.opencontainers.image.licenses="Apache-2.0" \

@@ -1,3 +1,3 @@
 """Egress Monitor: reports which egress of an Ona runner's subnet broke, where, and why."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
