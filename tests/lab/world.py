@@ -234,16 +234,18 @@ format = "json"
     def text(self, path: str) -> str | None:
         """Return a document of the monitor's; None when it does not answer.
 
-        One connection is kept, from a port of its own: some faults leave no new ones.
+        One connection is kept, from a port of its own: some faults leave no new ones. The monitor
+        closes it now and then, which is not an answer: a second one is tried.
         """
-        try:
-            if self.client is None:
-                self.client = self.network.monitor.call(_connect)
-            self.client.request("GET", path)
-            return self.client.getresponse().read().decode()
-        except (OSError, http.client.HTTPException):
-            self._hang_up()
-            return None
+        for _ in range(2):
+            try:
+                if self.client is None:
+                    self.client = self.network.monitor.call(_connect)
+                self.client.request("GET", path)
+                return self.client.getresponse().read().decode()
+            except (OSError, http.client.HTTPException):
+                self._hang_up()
+        return None
 
     def get(self, path: str) -> dict[str, object] | None:
         """Return a JSON document of the monitor's; None when it does not answer."""

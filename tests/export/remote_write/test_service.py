@@ -88,7 +88,7 @@ async def writing(
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while not holds():  # noqa: ASYNC110 - what is waited for is at the other end
             await asyncio.sleep(0.01)
 
