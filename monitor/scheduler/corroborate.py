@@ -47,20 +47,24 @@ def extent_targets(
 ) -> tuple[str, ...]:
     """Return the ids of targets whose results show the full extent of a wide incident.
 
-    One target of each host and port that were not probed since the incident began; first those
-    that share the port, protocol or group with an affected target.
+    These are targets that are up and were not probed since the incident began: first one of each
+    host and port that has no result since, those that share the port, protocol or group with an
+    affected target before the others; then the rest.
     """
     every = list(statuses)
     affected = [s.target for s in every if s.target.id in incident.affected]
     shared = {_shared_element(target) for target in affected}
     groups = {target.group for target in affected}
     known = {_point(s.target) for s in every if _probed_since(s, incident.started_at)}
-    waiting = [s.target for s in every if s.state is State.UP and _point(s.target) not in known]
+    waiting = [
+        s.target for s in every if s.state is State.UP and not _probed_since(s, incident.started_at)
+    ]
     waiting.sort(key=lambda t: (_shared_element(t) not in shared, t.group not in groups))
-    per_point: dict[tuple[object, ...], str] = {}
+    first: dict[tuple[object, ...], str] = {}
     for target in waiting:
-        per_point.setdefault(_point(target), target.id)
-    return tuple(per_point.values())[:limit]
+        if _point(target) not in known:
+            first.setdefault(_point(target), target.id)
+    return tuple(dict.fromkeys([*first.values(), *(target.id for target in waiting)]))[:limit]
 
 
 def _probed_since(status: TargetStatus, moment: float) -> bool:

@@ -50,7 +50,7 @@ duration, within this range."""
 
 CORROBORATING_TARGETS = 8
 EXTENT_TARGETS = 75
-"""Targets probed when a wide incident opens: the full catalog, within about three seconds."""
+"""Targets probed when a wide incident opens: the full catalog, within three seconds."""
 
 PROBED_PER_PULSE = 4
 """Targets probed when a pulse changes; the others that use the way out follow by corroboration."""

@@ -51,7 +51,7 @@ def test_companions_are_few_distinct_and_up(name: str, limit: int):
     assert not {name, "app2"} & set(chosen)
 
 
-def test_the_extent_is_one_unprobed_target_per_host_and_port_with_the_shared_port_first():
+def test_the_extent_is_one_unprobed_target_per_host_and_port_first_and_then_the_rest():
     statuses = [
         status("app", failed=True, state=State.DOWN, at=200.0),
         status("app2", failed=True, state=State.DOWN, at=200.0),
@@ -61,5 +61,11 @@ def test_the_extent_is_one_unprobed_target_per_host_and_port_with_the_shared_por
     incident = Incident(
         "1", Cause.TCP_TIMEOUT, Scope.PORT, "tcp/443", State.DOWN, 199.0, ("app", "app2"), "", ""
     )
-    assert extent_targets(incident, statuses, 9) == ("releases-a", "ec2", "s3", "gw-us")
+    assert extent_targets(incident, statuses, 9) == (
+        "releases-a",
+        "ec2",
+        "s3",
+        "gw-us",
+        "releases-b",
+    )
     assert extent_targets(incident, statuses, 2) == ("releases-a", "ec2")
