@@ -89,7 +89,9 @@ async def test_the_small_internet_leaves_nothing(tmp_path: Path):
 
 def test_the_command_shows_the_page_and_ends_with_ctrl_c(tmp_path: Path):
     port = free_port()
-    command = [sys.executable, "-m", "monitor", "demo", "--port", str(port), "--every", "5"]
+    # Where the tests run in the background, SIGINT is ignored, and children inherit that.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "monitor", "demo"]
+    command += ["--port", str(port), "--every", "5"]
     environ = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     log = tmp_path / "log"
     with running(command, log, env=environ) as process:
