@@ -68,6 +68,12 @@ def settings(state: Path | None, *writes: RemoteWriteSettings) -> Settings:
     )
 
 
+@pytest.fixture(autouse=True)
+def _time_to_finish(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded machine may take longer than the two seconds that a monitor has to stop."""
+    monkeypatch.setattr(destination, "FINISH_SECONDS", 60.0)
+
+
 @asynccontextmanager
 async def writing(
     store: StateStore, wanted: Settings, clock: Time | None = None
@@ -233,7 +239,8 @@ async def test_a_clock_that_jumps_for_a_moment_spoils_no_sample_and_deletes_none
         assert sum(store.writes["one"].dropped.values()) == 0
     times = [at / 1000 - NOW for at, _ in receives.samples("egress_build_info")]
     assert -1 <= min(times) <= max(times) < 60
-    assert len(set(times)) == len(times)
+    assert times == sorted(times)
+    assert len(set(times)) >= len(times) - 2, "repeated at most once per jump"
 
 
 async def test_a_certificate_that_is_not_there_yet_is_waited_for(
