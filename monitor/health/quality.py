@@ -123,6 +123,10 @@ def _what_is_slow(
     if quality.path.slow:
         figures = _figures(rtt, quality.path)
         place = f"the proxy {probe_result.proxy}" if probe_result.proxy else target.host
+        if quality.path.against:  # the last results were as usual, but too few to recover
+            return f"The path to {place} was slow in recent probes; the last took {figures}.", {
+                "round_trip": figures
+            }
         return f"The path to {place} is slow: a round trip takes {figures}.", {
             "round_trip": figures
         }
@@ -142,6 +146,8 @@ def _slow_phase(
     total = sum(phases.values())
     figures = _figures(total, quality.whole)
     facts = {"latency": figures}
+    if quality.whole.against:  # the last results were as usual, but too few to recover
+        return f"{target.host} was slow in recent probes; the last took {figures}.", facts
     phase = max(phases, key=lambda each: phases[each], default=None)
     if phase is None or phases[phase] < total / 2:
         where = "; the path to it is as fast as ever" if quality.path.usual else ""

@@ -142,3 +142,15 @@ def test_it_is_getting_slow_before_it_is_slow():
 def test_an_attempt_without_a_connection_tells_nothing():
     bare = replace(probe_result("a"), connections=())
     assert after(*[bare] * 30)[0] == Quality()
+
+
+def test_while_it_recovers_no_sentence_calls_a_usual_latency_slow():
+    _, verdicts = after(*WELL, *[answer(first_byte=1.5)] * 3, answer())
+    assert verdicts[-1].cause is Cause.SLOW
+    assert verdicts[-1].detail == (
+        "a.example was slow in recent probes; the last took 55 ms, usually 55 ms."
+    )
+    _, verdicts = after(*WELL, *[answer(0.212)] * 3, answer())
+    assert verdicts[-1].detail == (
+        "The path to a.example was slow in recent probes; the last took 12 ms, usually 12 ms."
+    )

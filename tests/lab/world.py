@@ -281,6 +281,7 @@ format = "json"
 def _connect() -> http.client.HTTPConnection:
     client = http.client.HTTPConnection("127.0.0.1", 9242, timeout=5)
     client.connect()
+    client.auto_open = 0  # it would connect again in the namespace of the caller
     return client
 
 
