@@ -187,10 +187,14 @@ async def test_an_identity_that_becomes_known_late_ends_the_series_without_it(
         writing(store, settings(tmp_path, to(url))) as remote,
     ):
         await until(lambda: "probe_success" in names(receives))
-        before = series_of(receives)
+        before = {labels for labels in series_of(receives) if "target" in dict(labels)}
+        assert before
         store.identity = known
         await until(lambda: any("region" in dict(row.labels) for row in receives.accepted))
-        await until(lambda: before <= ended(receives))
+        try:
+            await until(lambda: before <= ended(receives))
+        except TimeoutError:
+            pytest.fail(f"these have not ended: {before - ended(receives)}")
         assert remote is not None
 
 
