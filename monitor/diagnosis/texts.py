@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from monitor.common.listing import listed
 from monitor.diagnosis.evidence import clean, failed_connection
 from monitor.diagnosis.http_rules import (
     format_text,
@@ -152,8 +153,7 @@ def _is_refused(target: Target, probe_result: ProbeResult) -> bool:
 def _dead(probe_result: ProbeResult) -> str:
     """Name the addresses that failed, each with its reason."""
     named = [f"{c.address} ({clean(c.failure.message)})" for c in probe_result.failed if c.failure]
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    return ", ".join(named[:_NAMED]) + more
+    return listed(named, _NAMED)
 
 
 _NOT_DIALLED = Text(

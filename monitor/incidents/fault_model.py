@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from monitor.catalog.groups import rank
+from monitor.common.listing import listed
 from monitor.incidents.observation import RESOLVER_GROUP, Evidence, Track
 from monitor.model.causes import Cause
 from monitor.model.incident import Scope
@@ -177,10 +178,7 @@ def hosts_of(tracks: Iterable[Track]) -> list[str]:
 
 def names(tracks: Iterable[Track], limit: int = NAMED) -> str:
     """Name at most three hosts and count the others."""
-    hosts = hosts_of(tracks)
-    shown = [shorten(host) for host in hosts[:limit]]
-    more = f" and {len(hosts) - limit} more" if len(hosts) > limit else ""
-    return ", ".join(shown) + more
+    return listed([shorten(host) for host in hosts_of(tracks)], limit)
 
 
 def shorten(host: str) -> str:

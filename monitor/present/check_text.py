@@ -10,16 +10,16 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from monitor.common.listing import listed
 from monitor.common.sanitize import sanitize
-from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
-from monitor.diagnosis.proxy_path import proxy_path_text, proxy_paths_of
+from monitor.diagnosis.proxy_path import proxy_paths_of
 from monitor.health.status import TargetStatus
 from monitor.health.summary import Summary
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
 from monitor.present.check_formats import MARKS
-from monitor.present.discovery_view import wildcard_sample_text
-from monitor.present.report import address_of, by_group, milliseconds
+from monitor.present.endpoint_text import endpoint_text
+from monitor.present.report import by_group, milliseconds
 from monitor.state.check_result import summarize
 
 NARROWEST, WIDEST = 20, 250
@@ -139,7 +139,7 @@ def _incident(incident: Incident, width: int) -> Iterator[Line]:
     head = f"{MARKS[incident.state]} {incident.state}  {incident.detail}"
     yield from _wrapped(head, width, incident.state, indent=4)
     what = f"{incident.cause}, {_place(incident)}"
-    yield from _wrapped(f"    {what}; affects {_some(incident.affected)}", width, indent=4)
+    yield from _wrapped(f"    {what}; affects {listed(incident.affected, _NAMED)}", width, indent=4)
     if incident.remediation:
         yield from _wrapped(f"    What to do: {incident.remediation}", width, indent=4)
 
@@ -194,27 +194,7 @@ def _target(status: TargetStatus, width: int, *, proxied: bool) -> Iterator[Line
     else:
         yield from _wrapped(head, width, status.state, indent=14)
         yield from _wrapped(f"    {tail}", width, indent=4)
-    yield from _wrapped(f"    {_endpoint(status, proxied=proxied)}", width, indent=4)
-
-
-def _endpoint(status: TargetStatus, *, proxied: bool) -> str:
-    target, result = status.target, status.probe_result
-    words = [address_of(target)]
-    if proxied and result:
-        words.append(proxy_path_text(target, result))
-    path = network_path(target, result)
-    if path not in {None, NetworkPath.PROXY}:
-        words.append(SENTENCES[path])
-    if target.wildcard_sample is not None:
-        words.append(wildcard_sample_text(target))
-    if inspector := status.diagnosis.evidence.get("inspected_by") if status.diagnosis else None:
-        words.append(f"inspected by {inspector}")
-    return ", ".join(words)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    yield from _wrapped(f"    {endpoint_text(status, proxied=proxied)}", width, indent=4)
 
 
 def _wrapped(text: str, width: int, state: State | None = None, indent: int = 0) -> Iterator[Line]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
 
+from monitor.common.listing import listed
 from monitor.health.redundancy import covered_by_redundancy
 from monitor.health.status import TargetStatus
 from monitor.incidents.incident_log import IncidentRecord
@@ -147,7 +148,7 @@ def title_of(incident: Incident) -> str:
     sentence = re.split(r"(?<=[.;]) ", incident.detail, maxsplit=1)[0].rstrip(".;")
     names = re.split(r", (?:and )?", sentence)
     if len(names) > _TITLE_NAMES + 1:
-        sentence = f"{', '.join(names[:_TITLE_NAMES])} and {len(names) - _TITLE_NAMES} more"
+        sentence = listed(names, _TITLE_NAMES)
     return sentence
 
 

@@ -11,16 +11,17 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from monitor.common.listing import listed
 from monitor.common.sanitize import sanitize
-from monitor.diagnosis.network_path import SENTENCES, NetworkPath, network_path
-from monitor.diagnosis.proxy_path import proxy_path_text, proxy_paths_of
+from monitor.diagnosis.proxy_path import proxy_paths_of
 from monitor.health.status import TargetStatus
 from monitor.model.incident import Incident
 from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.present.check_formats import MARKS
-from monitor.present.discovery_view import found_text, wildcard_sample_text
+from monitor.present.discovery_view import found_text
+from monitor.present.endpoint_text import endpoint_text
 from monitor.present.report import (
     address_of,
     by_group,
@@ -135,24 +136,10 @@ def _result_cells(status: TargetStatus, proxied: bool) -> Iterable[Text]:
     return (
         Text("  ") + _state(status.state),
         _clean(status.target.id),
-        _clean(address_of(status.target) + _proxy_path(status, proxied)),
+        _clean(endpoint_text(status, proxied=proxied)),
         Text(milliseconds(_duration(status.probe_result))),
         _clean(cause.value if cause else ""),
     )
-
-
-def _proxy_path(status: TargetStatus, proxied: bool) -> str:
-    """Return the proxy path of a target if there is more than one, and its wildcard sample."""
-    target, probe_result = status.target, status.probe_result
-    words = [proxy_path_text(target, probe_result)] if proxied and probe_result else []
-    path = network_path(target, probe_result)
-    if path not in {None, NetworkPath.PROXY}:
-        words.append(SENTENCES[path])
-    if target.wildcard_sample is not None:
-        words.append(wildcard_sample_text(target))
-    if inspector := status.diagnosis.evidence.get("inspected_by") if status.diagnosis else None:
-        words.append(f"inspected by {inspector}")
-    return "".join(f", {word}" for word in words)
 
 
 def _duration(probe_result: ProbeResult | None) -> float | None:
@@ -162,16 +149,10 @@ def _duration(probe_result: ProbeResult | None) -> float | None:
 def _incident(incident: Incident) -> Text:
     head = _state(incident.state) + _clean(f"  {incident.detail}", "bold")
     what = f"{incident.cause}, {incident.scope} {incident.subject}"
-    lines = [head, _clean(f"    {what}; affects {_some(incident.affected)}")]
+    lines = [head, _clean(f"    {what}; affects {listed(incident.affected, _NAMED)}")]
     if incident.remediation:
         lines.append(_clean(f"    What to do: {incident.remediation}"))
     return Text("\n").join(lines)
-
-
-def _some(names: Sequence[str]) -> str:
-    """Name a few values and count the others: the table marks all of them."""
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _endpoint_cells(target: Target) -> Iterable[Text]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from monitor.common.listing import listed
 from monitor.state.self_metrics import RemoteWriteMetrics
 from monitor.web.pages.parts import lasted
 
@@ -22,9 +23,7 @@ def remote_write_lines(name: str, writes: RemoteWriteMetrics, now: float) -> Ite
     if writes.obstacle:
         yield f"Remote write {name} is held up: {writes.obstacle}."
     if writes.left_out:
-        shown = ", ".join(writes.left_out[:NAMES_SHOWN])
-        more = len(writes.left_out) - NAMES_SHOWN
-        shown += f" and {more} more" if more > 0 else ""
+        shown = listed(writes.left_out, NAMES_SHOWN)
         yield (
             f"Remote write {name} leaves out series that the receiver rejects, of these metrics: "
             f"{shown}. They are tried again."
