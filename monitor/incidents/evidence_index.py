@@ -85,19 +85,16 @@ class EvidenceIndex:
 
     def settle_state(self, track: Track, health: Health) -> None:
         """Take over the health state of a target."""
-        track.state, track.state_since = health.measured, health.since
+        track.state = health.measured
         track.held = health.flapping
 
     def _append(self, track: Track, seen: Observation) -> None:
         window = track.window
         if window and len(window) == window.maxlen and window[0].evidence.cause is not None:
             track.failures -= 1
-        bad, was_bad = seen.evidence.cause is not None, track.bad
-        if bad:
+        if seen.evidence.cause is not None:
             track.failures += 1
-            if not was_bad:
-                track.failed_since = seen.at
-        elif was_bad:
+        elif track.bad:
             track.recovered_at = seen.at
         window.append(seen)
 

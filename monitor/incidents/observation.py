@@ -132,13 +132,11 @@ class Track:
     exposures: Mapping[tuple[str, str], bool] = field(default_factory=dict)
     since: dict[tuple[str, str], float] = field(default_factory=dict)
     state: State = State.UNKNOWN
-    state_since: float = 0.0
     held: bool = False
     diagnosis: Diagnosis | None = None
     trouble: Diagnosis | None = None
     probe_result: ProbeResult | None = None
     failures: int = 0
-    failed_since: float = 0.0
     recovered_at: float = 0.0
     cleared_at: float = 0.0
 
@@ -160,11 +158,6 @@ class Track:
     def failing(self) -> bool:
         """Whether the target is confirmed not to be well by its last result."""
         return self.bad and self.state in {State.DOWN, State.DEGRADED}
-
-    @property
-    def mixed(self) -> bool:
-        """Whether the window holds both good results and bad ones."""
-        return 0 < self.failures < len(self.window)
 
     def recent(self, now: float) -> Iterator[Observation]:
         """Yield the observations that are young enough to count at ``now``."""

@@ -143,4 +143,6 @@ def test_incidents_that_are_down_and_wide_come_first() -> None:
 def test_a_listed_target_shows_its_address_and_who_inspects_its_tls() -> None:
     inspected = replace(REACHED, evidence={"inspected_by": "CN=Proxy CA"})
     status = TargetStatus.of(target("a"), State.UP, probe_result("a"), inspected)
-    assert "    https://a.example:443, inspected by CN=Proxy CA" in shown(report(status), everything=True)
+    assert "    https://a.example:443, inspected by CN=Proxy CA" in shown(
+        report(status), everything=True
+    )

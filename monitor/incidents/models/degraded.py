@@ -39,9 +39,6 @@ class _Slow(FaultModel):
     def claims(self, found: Hypothesis) -> Sequence[Track]:
         return [t for t in found.failing if t.bad]
 
-    def detail(self, found: Hypothesis, working: Working) -> str:
-        raise NotImplementedError
-
     def cause(self, found: Hypothesis) -> Cause:
         return C.SLOW
 
@@ -155,37 +152,14 @@ class SlowGroup(_Slow):
         return "Ask the service's owner or check its status page; the rest is as fast as ever."
 
 
-class FlakyPath(FaultModel):
-    """A share of all new connections fails, whatever the host: one path of several is broken,
-    return ports are missing, or packets are lost."""
+class _Flaky(FaultModel):
+    """A share of what depends on an element fails: one path of several is broken, return ports
+    are missing, or packets are lost."""
 
-    name = "flaky_path"
-    scope = Scope.PATH
-    cost = 9.0
-    min_hosts = 3
     modes: ClassVar[frozenset[Mode]] = frozenset({Mode.PARTIAL})
 
-    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
-        if evidence.near:
-            return
-        if evidence.cause in _FLOW_CAUSES:
-            yield "egress", True
-        elif evidence.ok:
-            yield "egress", False
-
     def cause(self, found: Hypothesis) -> Cause:
-        return most_common(found.failing, frozenset(_FLOW_CAUSES - {C.ADDRESS_FAILED}))
-
-    def subject(self, found: Hypothesis) -> str:
-        return "new connections"
-
-    def detail(self, found: Hypothesis, working: Working) -> str:
-        figures = found.figures
-        return (
-            f"{figures.bad} of the last {figures.results} probes failed ({figures.share:.0%}), "
-            f"whatever the host ({len(hosts_of(found.failing))} hosts): a share of new connections "
-            "is lost."
-        )
+        return most_common(found.failing)
 
     def remediation(self, found: Hypothesis) -> str:
         return (
@@ -197,35 +171,64 @@ class FlakyPath(FaultModel):
         return "one path of several, or loss of packets; repeating the same source ports shows"
 
 
-class FlakyProxy(FlakyPath):
+def _flow_cause(found: Hypothesis) -> Cause:
+    return most_common(found.failing, frozenset(_FLOW_CAUSES - {C.ADDRESS_FAILED}))
+
+
+def _failed(found: Hypothesis, what: str) -> str:
+    figures = found.figures
+    return f"{figures.bad} of the last {figures.results} {what} failed ({figures.share:.0%})"
+
+
+class FlakyPath(_Flaky):
+    """A share of all new connections fails, whatever the host."""
+
+    name = "flaky_path"
+    scope = Scope.PATH
+    cost = 9.0
+    min_hosts = 3
+
+    def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
+        if evidence.near:
+            return
+        if evidence.cause in _FLOW_CAUSES:
+            yield "egress", True
+        elif evidence.ok:
+            yield "egress", False
+
+    def cause(self, found: Hypothesis) -> Cause:
+        return _flow_cause(found)
+
+    def subject(self, found: Hypothesis) -> str:
+        return "new connections"
+
+    def detail(self, found: Hypothesis, working: Working) -> str:
+        return (
+            f"{_failed(found, 'probes')}, whatever the host ({len(hosts_of(found.failing))} "
+            "hosts): a share of new connections is lost."
+        )
+
+
+class FlakyProxy(_Flaky):
     """A share of what goes through a proxy fails."""
 
     name = "flaky_proxy"
     scope = Scope.PROXY
     cost = 9.0
+    min_hosts = 3
 
     def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
         if evidence.proxy:
             yield evidence.proxy, not evidence.ok
 
-    def subject(self, found: Hypothesis) -> str:
-        return found.key
-
-    def cause(self, found: Hypothesis) -> Cause:
-        return most_common(found.failing)
-
     def detail(self, found: Hypothesis, working: Working) -> str:
-        figures = found.figures
-        return (
-            f"{figures.bad} of the last {figures.results} probes through proxy {found.key} failed "
-            f"({figures.share:.0%}), whatever the host."
-        )
+        return f"{_failed(found, f'probes through proxy {found.key}')}, whatever the host."
 
     def remediation(self, found: Hypothesis) -> str:
         return "Ask the proxy's owners whether one member of several is broken or overloaded."
 
 
-class FlakyPort(FlakyPath):
+class FlakyPort(_Flaky):
     """A share of what uses one port fails, and other ports do not."""
 
     name = "flaky_port"
@@ -241,18 +244,14 @@ class FlakyPort(FlakyPath):
         elif evidence.ok:
             yield evidence.transport, False
 
-    def subject(self, found: Hypothesis) -> str:
-        return found.key
+    def cause(self, found: Hypothesis) -> Cause:
+        return _flow_cause(found)
 
     def detail(self, found: Hypothesis, working: Working) -> str:
-        figures = found.figures
-        return (
-            f"{figures.bad} of the last {figures.results} probes on {found.key} failed "
-            f"({figures.share:.0%}): {names(found.failing)}."
-        )
+        return f"{_failed(found, f'probes on {found.key}')}: {names(found.failing)}."
 
 
-class FlakyResolver(FlakyPath):
+class FlakyResolver(_Flaky):
     """A share of all lookups fails."""
 
     name = "flaky_resolver"
@@ -270,15 +269,8 @@ class FlakyResolver(FlakyPath):
         asked = {s for t in found.failing for o in t.window for s, _ in o.evidence.servers}
         return ", ".join(sorted(asked)) or "name servers"
 
-    def cause(self, found: Hypothesis) -> Cause:
-        return most_common(found.failing)
-
     def detail(self, found: Hypothesis, working: Working) -> str:
-        figures = found.figures
-        return (
-            f"{figures.bad} of the last {figures.results} lookups failed ({figures.share:.0%}), "
-            f"whatever the name; asked: {self.subject(found)}."
-        )
+        return f"{_failed(found, 'lookups')}, whatever the name; asked: {self.subject(found)}."
 
     def remediation(self, found: Hypothesis) -> str:
         return (
@@ -287,7 +279,7 @@ class FlakyResolver(FlakyPath):
         )
 
 
-class FlakyRegion(FlakyPath):
+class FlakyRegion(_Flaky):
     """A share of the requests to the AWS APIs of a region fails."""
 
     name = "flaky_region"
@@ -298,24 +290,15 @@ class FlakyRegion(FlakyPath):
     def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
         return Region().exposures(evidence)
 
-    def subject(self, found: Hypothesis) -> str:
-        return found.key
-
-    def cause(self, found: Hypothesis) -> Cause:
-        return most_common(found.failing)
-
     def detail(self, found: Hypothesis, working: Working) -> str:
-        figures = found.figures
-        return (
-            f"{figures.bad} of the last {figures.results} requests to AWS APIs of {found.key} "
-            f"failed ({figures.share:.0%}): {names(found.failing)}."
-        )
+        what = f"requests to AWS APIs of {found.key}"
+        return f"{_failed(found, what)}: {names(found.failing)}."
 
     def remediation(self, found: Hypothesis) -> str:
         return "Check the AWS Health Dashboard for this region, then at the VPC endpoints."
 
 
-class FlakyGroup(FlakyPath):
+class FlakyGroup(_Flaky):
     """A share of the requests to one provider fails."""
 
     name = "flaky_group"
@@ -326,18 +309,8 @@ class FlakyGroup(FlakyPath):
     def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
         yield evidence.target.group, not evidence.ok
 
-    def subject(self, found: Hypothesis) -> str:
-        return found.key
-
-    def cause(self, found: Hypothesis) -> Cause:
-        return most_common(found.failing)
-
     def detail(self, found: Hypothesis, working: Working) -> str:
-        figures = found.figures
-        return (
-            f"{figures.bad} of the last {figures.results} probes of {found.key} failed "
-            f"({figures.share:.0%}): {names(found.failing)}."
-        )
+        return f"{_failed(found, f'probes of {found.key}')}: {names(found.failing)}."
 
     def remediation(self, found: Hypothesis) -> str:
         return "Ask the service's owner or check its status page; the rest works."

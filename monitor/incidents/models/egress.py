@@ -11,7 +11,6 @@ from monitor.incidents.fault_model import (
     Working,
     cause_of,
     counted,
-    hosts_of,
     most_common,
     names,
     still_works,
@@ -37,7 +36,6 @@ PATH_CAUSES = frozenset(
 )
 """Causes that a path which carries nothing shows, whatever is at its end."""
 
-UNROUTED = frozenset({C.NETWORK_UNREACHABLE, C.HOST_UNREACHABLE})
 _WORDS = {
     C.TCP_TIMEOUT: "connections time out",
     C.UDP_NO_REPLY: "no datagram is answered",
@@ -237,9 +235,3 @@ class Port(FaultModel):
             f"Open outbound {transport.upper()} {port} from the runner's subnet in the security "
             "group, the network ACL (with its return ports) and the firewall."
         )
-
-
-def hosts_word(tracks: Sequence[Track]) -> str:
-    """Return how many hosts these are: ``1 host``, ``3 hosts``."""
-    count = len(hosts_of(tracks))
-    return f"{count} host{'' if count == 1 else 's'}"
