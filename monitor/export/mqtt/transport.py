@@ -134,11 +134,27 @@ class Outbox:
         return accepted
 
 
-class TlsTransport:
+class Layer:
+    """A transport above another one, which has the socket."""
+
+    def __init__(self, below: Transport) -> None:
+        self._below = below
+
+    def fileno(self) -> int:
+        return self._below.fileno()
+
+    def setblocking(self, flag: bool, /) -> None:
+        self._below.setblocking(flag)
+
+    def close(self) -> None:
+        self._below.close()
+
+
+class TlsTransport(Layer):
     """TLS above a TCP transport, through memory: the size of each read is ours, not OpenSSL's."""
 
     def __init__(self, below: Transport, context: ssl.SSLContext, server_name: str) -> None:
-        self._below = below
+        super().__init__(below)
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._outbox = Outbox(below)
@@ -236,22 +252,13 @@ class TlsTransport:
             raise ConnectionAbortedError("the broker renegotiates TLS") from error
         return self._outgoing.read()
 
-    def fileno(self) -> int:
-        return self._below.fileno()
 
-    def setblocking(self, flag: bool, /) -> None:
-        self._below.setblocking(flag)
-
-    def close(self) -> None:
-        self._below.close()
-
-
-class BoundedTransport:
+class BoundedTransport(Layer):
     """A transport that ends when paho asks for more than a packet may have: it asks for all that
     a packet's head announces, and would keep it."""
 
     def __init__(self, below: Transport, packet_limit: int) -> None:
-        self._below = below
+        super().__init__(below)
         self._packet_limit = packet_limit
 
     @property
@@ -267,15 +274,6 @@ class BoundedTransport:
 
     def send(self, data: bytes | bytearray, /) -> int:
         return self._below.send(data)
-
-    def fileno(self) -> int:
-        return self._below.fileno()
-
-    def setblocking(self, flag: bool, /) -> None:
-        self._below.setblocking(flag)
-
-    def close(self) -> None:
-        self._below.close()
 
 
 async def receive(transport: Transport, limit: int) -> bytes:

@@ -13,6 +13,7 @@ from enum import IntEnum
 from monitor.common.sanitize import sanitize
 from monitor.export.mqtt.transport import (
     HANDSHAKE_TIMEOUT,
+    Layer,
     Outbox,
     Transport,
     deadline,
@@ -45,12 +46,12 @@ class Opcode(IntEnum):
     PONG = 0xA
 
 
-class WebSocketTransport:
+class WebSocketTransport(Layer):
     """MQTT's bytes in binary frames above TCP or TLS. Frame borders mean nothing to MQTT, so
     data is passed on as it comes, whatever length a frame announces."""
 
     def __init__(self, below: Transport) -> None:
-        self._below = below
+        super().__init__(below)
         self._outbox = Outbox(below)
         self._received = bytearray()
         self._data_left = 0
@@ -149,15 +150,6 @@ class WebSocketTransport:
 
     def send(self, data: bytes | bytearray, /) -> int:
         return self._outbox.send(data, lambda each: masked_frame(Opcode.BINARY, each))
-
-    def fileno(self) -> int:
-        return self._below.fileno()
-
-    def setblocking(self, flag: bool, /) -> None:
-        self._below.setblocking(flag)
-
-    def close(self) -> None:
-        self._below.close()
 
 
 def frame_head(data: bytes | bytearray) -> tuple[Opcode, int, int] | None:
