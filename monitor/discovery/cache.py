@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.catalog.chains import SHAPES
-from monitor.common.state_file import read_file, reason_of
+from monitor.common.state_file import MALFORMED, read_file, reason_of
 from monitor.discovery.redirects import SOURCES_KEPT, place_of
 from monitor.model.discovery import FoundBy, UnlistedHost, WildcardSample
 
@@ -18,8 +18,6 @@ NAME = "discovery.json"
 SIZE_LIMIT = 1_048_576
 _VERSION = 1
 _ROWS, _STEPS, _TEXT = 200, 10, 512
-
-_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 
 
 class CacheError(Exception):
@@ -67,14 +65,7 @@ def decode(data: bytes) -> Kept:
             reached={_text(chain): _time(at) for chain, at in reached.items()},
             hosts=tuple(map(_host_in, hosts)),
         )
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        RecursionError,
-        OverflowError,
-    ) as error:
+    except MALFORMED as error:
         raise CacheError(f"its content is malformed ({type(error).__name__})") from None
 
 

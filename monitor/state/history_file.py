@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from monitor.common.state_file import read_file, reason_of
+from monitor.common.state_file import MALFORMED, read_file, reason_of
 from monitor.diagnosis.issuers import KEPT, NAME_LIMIT
 from monitor.health.baseline import WINDOW
 from monitor.health.timeline import CELL_BYTES, RESULTS_LIMIT, SLOTS, OpenBucket, Timeline
@@ -29,8 +29,6 @@ _NUMBER_LIMIT = 1e11
 """Times and figures are below this: a date beyond the year 5138 can be neither shown nor stored."""
 
 _OPEN_LIMIT = 10_000
-
-_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
 
 
 class HistoryError(Exception):
@@ -85,14 +83,7 @@ def decode(data: bytes) -> Remembered:
             usual={str(k): _usual_in(v) for k, v in document.get("usual", {}).items()},
             issuers={str(k): _issuers_in(v) for k, v in document.get("issuers", {}).items()},
         )
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        RecursionError,
-        OverflowError,
-    ) as error:
+    except MALFORMED as error:
         raise HistoryError(f"its content is malformed ({type(error).__name__})") from None
 
 
