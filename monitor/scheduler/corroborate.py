@@ -52,7 +52,8 @@ def extent_targets(
     affected target before the others; then the rest.
     """
     every = list(statuses)
-    affected = [s.target for s in every if s.target.id in incident.affected]
+    names = frozenset(incident.affected)
+    affected = [s.target for s in every if s.target.id in names]
     shared = {_shared_element(target) for target in affected}
     groups = {target.group for target in affected}
     known = {_point(s.target) for s in every if _probed_since(s, incident.started_at)}

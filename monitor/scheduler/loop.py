@@ -141,6 +141,7 @@ class ProbeLoop:
                 self._start(target, now)
         for gone in old.keys() - statuses.keys():
             self._schedule.remove(gone)
+            self._pulse_failed.pop(gone, None)
         self._store.statuses = statuses
         self._pipeline.rollup.reload()
         self._incidents.apply()
@@ -230,10 +231,10 @@ class ProbeLoop:
         """Probe targets now, at a limited rate and with their full timeout: a limit stricter than
         the configured one would report outages that no client has."""
         for target_id in target_ids:
-            if self._store.statuses[target_id].target.endpoint.interval is not None:
-                continue  # too expensive to be asked for the sake of another one
-            due = now + self._confirmations.reserve(now)
-            self._schedule.expedite(target_id, due)
+            status = self._store.statuses.get(target_id)
+            if status is None or status.target.endpoint.interval is not None:
+                continue  # gone, or too expensive to be asked for the sake of another one
+            self._schedule.expedite(target_id, now + self._confirmations.reserve(now))
         self._changed.set()
 
     def _follow_up(self, status: TargetStatus, before: Health) -> None:
@@ -248,7 +249,7 @@ class ProbeLoop:
 
     def suspect_way_out(self, target_ids: Sequence[str]) -> None:
         """Probe targets whose way out does not answer a pulse, with their full timeout."""
-        self._probe_fully(target_ids)
+        self._probe_soon(target_ids[:PROBED_PER_PULSE], asyncio.get_running_loop().time())
 
     def way_out_changed(self, target_ids: Sequence[str], ok: bool) -> None:
         """Probe targets whose way out failed or recovered. A failed pulse is the first of the
@@ -259,13 +260,7 @@ class ProbeLoop:
                 self._pulse_failed.pop(target_id, None)
             else:
                 self._pulse_failed[target_id] = now
-        self._probe_fully(target_ids)
-
-    def _probe_fully(self, target_ids: Sequence[str]) -> None:
-        now = asyncio.get_running_loop().time()
-        for target_id in target_ids[:PROBED_PER_PULSE]:
-            self._schedule.expedite(target_id, now + self._confirmations.reserve(now))
-        self._changed.set()
+        self._probe_soon(target_ids[:PROBED_PER_PULSE], now)
 
     def _pulse_confirms(self, status: TargetStatus, begun: float) -> bool:
         """Return whether a pulse failed shortly before a probe that began at ``begun``."""

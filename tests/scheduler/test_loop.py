@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from random import Random
 
@@ -31,6 +32,16 @@ OTHER = next(name for n in range(9999) if preferred_fraction(name := f"other-{n}
 """Ids whose first probe comes at once, and late: sooner only for the sake of another target."""
 
 
+Probe = Callable[[Target, object], Awaitable[ProbeResult]]
+
+
+def loop_with(probe: Probe, store: StateStore) -> ProbeLoop:
+    clock = SystemClock()
+    engine = Engine(make_probe_context(), ScheduleSettings(), find_prober=lambda _: probe)
+    history = HistoryStore(None, store, clock)
+    return ProbeLoop(store, engine, Events(), history_store=history, clock=clock, random=Random(1))
+
+
 async def test_what_is_expensive_is_not_asked_for_the_sake_of_another_target() -> None:
     asked: Counter[str] = Counter()
     enough = asyncio.Event()
@@ -41,16 +52,8 @@ async def test_what_is_expensive_is_not_asked_for_the_sake_of_another_target() -
             enough.set()
         return probe_result(target.id, ok=target.id != CHEAP, started_at=SystemClock().time())
 
-    clock, store = SystemClock(), StateStore()
-    engine = Engine(make_probe_context(), ScheduleSettings(), find_prober=lambda _: probe)
-    watch = ProbeLoop(
-        store,
-        engine,
-        Events(),
-        history_store=HistoryStore(None, store, clock),
-        clock=clock,
-        random=Random(1),
-    )
+    store = StateStore()
+    watch = loop_with(probe, store)
     dear = target(DEAR, "ami_access")
     dear = replace(dear, interval=3600.0, endpoint=replace(dear.endpoint, interval=3600.0))
     cheap = replace(target(CHEAP), interval=60.0)
@@ -73,16 +76,8 @@ async def test_a_requested_probe_starts_at_once_and_again_only_after_a_pause() -
         done.set()
         return probe_result(target.id, started_at=SystemClock().time())
 
-    clock, store = SystemClock(), StateStore()
-    engine = Engine(make_probe_context(), ScheduleSettings(), find_prober=lambda _: probe)
-    loop = ProbeLoop(
-        store,
-        engine,
-        Events(),
-        history_store=HistoryStore(None, store, clock),
-        clock=clock,
-        random=Random(1),
-    )
+    store = StateStore()
+    loop = loop_with(probe, store)
     loop.apply([replace(target(OTHER), interval=3600.0)])
     with pytest.raises(KeyError):
         loop.probe_now("missing")
@@ -112,16 +107,8 @@ async def test_the_extent_of_a_wide_incident_is_measured_at_once() -> None:
             all_failed.set()
         return probe_result(target.id, ok=not broken, started_at=SystemClock().time())
 
-    clock, store = SystemClock(), StateStore()
-    engine = Engine(make_probe_context(), ScheduleSettings(), find_prober=lambda _: probe)
-    loop = ProbeLoop(
-        store,
-        engine,
-        Events(),
-        history_store=HistoryStore(None, store, clock),
-        clock=clock,
-        random=Random(1),
-    )
+    store = StateStore()
+    loop = loop_with(probe, store)
     targets = [replace(target(f"host-{n}"), interval=3600.0) for n in range(60)]
     loop.apply(targets)
     async with asyncio.timeout(25), asyncio.TaskGroup() as group:
