@@ -41,7 +41,7 @@ BLACKBOX = """modules:
 
 @dataclass(frozen=True)
 class Place:
-    """Where both sides probe."""
+    """Address that both sides probe."""
 
     port: int
     ca: Path

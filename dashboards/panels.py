@@ -21,7 +21,7 @@ STATES: Mapping[str, tuple[str, str]] = {
     "2": ("down", RED),
     "3": ("unknown", GREY),
 }
-"""What a state's number means: its word and its colour."""
+"""Meaning of a state's number: word and color."""
 
 Panel = timeseries.Panel | stat.Panel | statetimeline.Panel | table.Panel
 

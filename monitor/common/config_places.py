@@ -1,4 +1,4 @@
-"""Where a configuration is looked for. Apart from its reader, which is slow to import."""
+"""Places where a configuration is searched. Apart from its reader, which is slow to import."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the configuration comes from: a file, a variable that holds its text, or nowhere."""
+"""Source of the configuration: a file, a variable that holds its text, or nowhere."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def split_host_port(text: str) -> tuple[str, int | None]:
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Where to listen."""
+    """Address and port to listen on."""
 
     host: str
     port: int
@@ -147,7 +147,7 @@ def parse_origin(text: str) -> Url:
 
 @dataclass(frozen=True, slots=True)
 class BrokerUrl:
-    """Where a broker is. ``websocket_path`` is "" for MQTT straight over TCP."""
+    """Location of a broker. ``websocket_path`` is "" for MQTT straight over TCP."""
 
     host: str
     port: int

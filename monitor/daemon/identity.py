@@ -33,7 +33,7 @@ _SHAPES: Mapping[str, re.Pattern[str]] = MappingProxyType(
 _EXECUTION_ENVIRONMENTS: Mapping[str, str] = MappingProxyType(
     {"AWS_ECS_FARGATE": FARGATE, "AWS_ECS_EC2": "ec2"}
 )
-"""What ECS sets AWS_EXECUTION_ENV to in a container."""
+"""Value of AWS_EXECUTION_ENV in a container of ECS."""
 
 _TASK_ARN = re.compile(
     r"arn:aws[a-z-]{0,16}:ecs:(?P<region>[a-z0-9-]{1,40}):(?P<account_id>[0-9]{12}):task/"

@@ -86,7 +86,7 @@ class LogWriter:
 
     @property
     def trouble(self) -> str:
-        """Why nothing is written at the moment; "" while the output works."""
+        """Reason why nothing is written at the moment; "" while the output works."""
         with self._changed:
             if self._error:
                 return self._error

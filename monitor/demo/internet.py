@@ -75,7 +75,7 @@ ANSWERS: Mapping[Manner, Answer] = {
         '{"Message": "not authorized because no VPC endpoint policy allows the action"}',
     ),
 }
-"""What is answered to everything by a site that is not well, where it answers at all."""
+"""Response to every request at a site with a fault, if it responds at all."""
 
 
 @dataclass(slots=True)

@@ -208,8 +208,8 @@ class TlsFacts:
 
     @property
     def expires_at(self) -> float | None:
-        """When the first certificate of the verified chain expires, of what was sent if none was
-        verified (Unix seconds)."""
+        """Expiry of the first certificate of the verified chain to expire, or of the chain sent
+        if none was verified (Unix seconds)."""
         return min((c.not_after for c in self.verified_chain or self.chain), default=None)
 
     @property

@@ -13,7 +13,7 @@ from monitor.net.sockets.udp import UdpSocket
 from monitor.probes.measure import ProbeConnection
 
 RESENDS = 2
-"""How often a question is put again before silence is called silence."""
+"""Number of repetitions of a query before it counts as unanswered."""
 
 _SPACING = 0.5
 """Interval between two sends: 0.5 s at least, because losses come in bursts."""

@@ -37,7 +37,7 @@ LEFTOVERS_LIMIT = 10_000
 
 @dataclass(slots=True)
 class Backoff:
-    """When to send again what was refused, on the event loop's clock."""
+    """Time at which refused messages are sent again, on the event loop's clock."""
 
     refusals: int = 0
     at: float = 0.0

@@ -26,7 +26,7 @@ SEGMENT_BYTES = 1024 * 1024
 POINTS_A_RECORD = 16_384
 SERIES_A_RECORD = 4096
 _PLAIN_LIMIT = 8 * 1024 * 1024
-"""What a payload may inflate to: several times what the limits above can make."""
+"""Upper bound of an inflated payload in bytes: several times what the limits above can make."""
 
 _NEW_SEGMENT = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MARK = b"EMQ1"

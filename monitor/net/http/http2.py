@@ -28,8 +28,8 @@ _TARGETS_KEPT = 4_096
 
 
 class Http2Schedule:
-    """When to offer HTTP/2 to each target: at first, then every hour, again at once if it failed,
-    and always to a server that speaks nothing else."""
+    """Times at which HTTP/2 is offered to each target: at first, then every hour, again at once if
+    it failed, and always to a server that speaks nothing else."""
 
     def __init__(self) -> None:
         self._due: OrderedDict[str, float] = OrderedDict()

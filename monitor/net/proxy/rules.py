@@ -253,7 +253,7 @@ def _network(text: str) -> IpNetwork | None:
 
 
 _MAPPED_BITS = 96
-"""How many bits stand before the IPv4 address in ``::ffff:0:0/96`` (RFC 4291 2.5.5.2)."""
+"""Number of bits before the IPv4 address in ``::ffff:0:0/96`` (RFC 4291 2.5.5.2)."""
 
 
 def _within(wanted: IpNetwork, networks: Sequence[IpNetwork]) -> bool:

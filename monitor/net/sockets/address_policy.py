@@ -12,11 +12,11 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _EMBEDDING = tuple(
     map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96"))
 )
-"""Where the last 32 bits are an IPv4 address: NAT64 (RFC 6052, RFC 8215), its elder (RFC 2765),
-and the IPv4-compatible addresses (RFC 4291 section 2.5.5.1)."""
+"""Prefixes whose last 32 bits are an IPv4 address: NAT64 (RFC 6052, RFC 8215), its predecessor
+(RFC 2765), and the IPv4-compatible addresses (RFC 4291 section 2.5.5.1)."""
 
 _INSTANCE = ipaddress.IPv6Network("fd00:ec2::/32")
-"""What AWS serves each instance by IPv6: metadata, credentials, DNS and time (Amazon EC2 user
+"""Services of AWS for each instance over IPv6: metadata, credentials, DNS and time (Amazon EC2 user
 guide, "Access instance metadata"; Amazon EKS user guide, "EKS Pod Identity")."""
 
 

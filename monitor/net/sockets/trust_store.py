@@ -21,7 +21,7 @@ PUBLIC_CAS = (
     Path("/usr/share/ca-certificates/mozilla"),
     Path("/usr/share/pki/ca-trust-source"),
 )
-"""Where distributions keep the public CAs apart from those that an administrator added:
+"""Places where distributions keep the public CAs apart from those that an administrator added:
 Debian and Alpine; Fedora and Amazon Linux."""
 
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
