@@ -14,7 +14,15 @@ import structlog
 from monitor.export.remote_write.delivery import Delivery
 from monitor.export.remote_write.drops import Observer
 from monitor.export.remote_write.queue import Queue, Reader
-from monitor.export.remote_write.series import Batch, Family, Labels, MetricType, Point, Series
+from monitor.export.remote_write.series import (
+    Batch,
+    Family,
+    Labels,
+    MetricType,
+    Point,
+    Series,
+    is_stale,
+)
 from monitor.model.settings import RemoteWriteSettings, WriteOrder
 from monitor.net.clock import Clock
 from monitor.state.self_metrics import DropReason
@@ -145,8 +153,11 @@ class Destination:
             return
         now, ended = self._clock.time(), self._written_labels
         if ended is not None and ended != labels:
-            # The same series go on under other labels: under the old ones they end.
-            await self._aside(self._queue.append, self._stale_markers(now), ended, now)
+            # The same series go on under other labels: under the old ones they end. So do those
+            # that vanished meanwhile, which the sampler does not know any more.
+            vanished = [point for point in points if is_stale(point[2])]
+            markers = [*vanished, *self._stale_markers(now)]
+            await self._aside(self._queue.append, markers, ended, now)
         self._written_labels = labels
         await self._aside(self._queue.append, points, labels, now)
 

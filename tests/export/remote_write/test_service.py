@@ -187,8 +187,7 @@ async def test_an_identity_that_becomes_known_late_ends_the_series_without_it(
         writing(store, settings(tmp_path, to(url))) as remote,
     ):
         await until(lambda: "probe_success" in names(receives))
-        before = {labels for labels in series_of(receives) if "target" in dict(labels)}
-        assert before
+        before = series_of(receives)
         store.identity = known
         await until(lambda: any("region" in dict(row.labels) for row in receives.accepted))
         try:
@@ -196,6 +195,25 @@ async def test_an_identity_that_becomes_known_late_ends_the_series_without_it(
         except TimeoutError:
             pytest.fail(f"these have not ended: {before - ended(receives)}")
         assert remote is not None
+
+
+async def test_series_that_vanish_as_the_labels_change_end_under_the_old_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampling, "OWN_EVERY", 0.05)
+    store = realistic_board()
+    known, store.identity = store.identity, Identity()
+    async with (
+        receiver() as (receives, url),
+        writing(store, settings(tmp_path, to(url))),
+    ):
+        await until(lambda: "probe_success" in names(receives))
+        gone = next(iter(store.statuses))
+        before = {row for row in series_of(receives) if dict(row).get("target") == gone}
+        assert before
+        del store.statuses[gone]
+        store.identity = known
+        await until(lambda: before <= ended(receives))
 
 
 def series_of(receives: Receiver) -> set[tuple[tuple[str, str], ...]]:
