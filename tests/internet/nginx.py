@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from tests.internet.ca import Issued
-from tests.internet.process import accepts, program, running
+from tests.internet.process import accepts, program, running, wait_until
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def nginx_command(folder: Path, sites: Sequence[Site]) -> list[str]:
     config = folder / "nginx.conf"
     config.write_text(
         f"""{user} daemon off; worker_processes 1; pid {folder}/nginx.pid;
+worker_shutdown_timeout 200ms;
 error_log {folder}/error.log warn;
 events {{ worker_connections 512; }}
 http {{
@@ -59,6 +61,24 @@ http {{
 """
     )
     return [program("nginx"), "-c", str(config), "-p", str(folder), "-e", f"{folder}/start.log"]
+
+
+def reload(process: Popen[bytes]) -> None:
+    """Have a running nginx read its configuration again; returns once no worker has the old one.
+
+    Established listeners stay open throughout, so that no connection is refused
+    (nginx.org/en/docs/control.html, "Changing Configuration")."""
+    before = _workers(process)
+    process.send_signal(signal.SIGHUP)
+    wait_until(
+        lambda: bool(now := _workers(process)) and not now & before,
+        "nginx has taken its new configuration (see start.log and error.log if not)",
+    )
+
+
+def _workers(process: Popen[bytes]) -> frozenset[str]:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return frozenset(children.read_text().split())
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tests.lab.compare import compare
 from tests.lab.fault import PLAIN, Fault
 from tests.lab.faults import BY_NAME
 from tests.lab.network import DOORSTEP_V4
-from tests.lab.report import HEADER, Pace, Runner, start
+from tests.lab.report import HEADER, SUMMARY_HEADER, Pace, Runner, start, summary
 from tests.lab.world import World, world
 
 WANTED = Path("/run/egress-monitor-lab")
@@ -46,7 +46,7 @@ def main() -> int:
             case "calm":
                 return stay_calm(lab, pace, arguments.minutes)
             case _:
-                return report(lab, arguments.names or list(BY_NAME), pace)
+                return report(lab, arguments.names or list(BY_NAME), pace, arguments.runs)
 
 
 def parse() -> argparse.Namespace:
@@ -55,6 +55,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", help="faults: one for `fault`, some for `report`")
     parser.add_argument("--interval", type=float, default=Pace.interval, help="seconds")
     parser.add_argument("--timeout", type=float, default=Pace.timeout, help="seconds")
+    parser.add_argument("--runs", type=int, default=1, help="how often `report` runs each fault")
     parser.add_argument("--minutes", type=float, default=5.0, help="how long `calm` takes")
     return parser.parse_intermixed_args()
 
@@ -82,14 +83,20 @@ def laid() -> Iterator[World]:
         yield lab
 
 
-def report(lab: World, names: list[str], pace: Pace) -> int:
+def report(lab: World, names: list[str], pace: Pace, runs: int) -> int:
     """Run the cases and print the table; 1 if any went wrong."""
     print(HEADER, flush=True)
     results = []
     runner = Runner(lab, pace)
-    for fault in in_order(BY_NAME[name] for name in names):
-        results.append(result := runner.run(fault))
-        print(result.row(), flush=True)
+    faults = in_order(BY_NAME[name] for name in names)
+    for fault in faults:
+        for _ in range(runs):
+            results.append(result := runner.run(fault))
+            print(result.row(), flush=True)
+    if runs > 1:
+        print(f"\n{SUMMARY_HEADER}")
+        for fault in faults:
+            print(summary([result for result in results if result.fault is fault]))
     right = sum(result.right for result in results)
     late = sum(result.right and result.late for result in results)
     print(f"\n{right} of {len(results)} right, {late} of them late; interval {pace.interval:g} s")

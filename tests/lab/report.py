@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from monitor.model.incident import Scope
 from monitor.model.state import State
@@ -72,6 +73,28 @@ class Result:
             ("late" if self.late else "right") if self.right else "**wrong**",
         )
         return f"| {' | '.join(cells)} |"
+
+
+SUMMARY_HEADER = """| fault | right | declared, s | all affected known, s | recovered, s |
+| --- | --- | --- | --- | --- |"""
+
+
+def summary(results: Sequence[Result]) -> str:
+    """Write the runs of one fault as a row: how many were right, and median and maximum of
+    each time."""
+    cells = (
+        results[0].fault.name,
+        f"{sum(result.right for result in results)} of {len(results)}",
+        _spread([result.declared for result in results]),
+        _spread([result.complete for result in results]),
+        _spread([result.recovered for result in results]),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _spread(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{median(known):.1f}, max {max(known):.1f}" if known else "-"
 
 
 HEADER = """| fault | expected | named | affected | declared, s | complete, s | recovered, s | |

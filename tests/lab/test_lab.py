@@ -42,8 +42,4 @@ def test_a_fault_is_one_incident_with_its_cause_scope_and_targets_and_is_forgott
     runner: Runner, fault: Fault
 ):
     result = runner.run(fault)
-    if not result.right and any(i["cause"] == "tcp_refused" for i in result.incidents):
-        # The web server restarts to apply a fault. On a loaded machine that takes long enough to
-        # be noticed, and the monitor is right to report it.
-        result = runner.run(fault)
     assert result.right, f"{result.row()}\n{result.incidents}"

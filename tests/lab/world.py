@@ -19,7 +19,7 @@ from monitor.model.target import Target
 from tests.internet.ca import Authority, Issued
 from tests.internet.imds import Mode
 from tests.internet.nebula import lighthouse_command, make_identity
-from tests.internet.nginx import Site, nginx_command
+from tests.internet.nginx import Site, nginx_command, reload
 from tests.internet.process import accepts, program, stop, wait_until
 from tests.internet.unbound import unbound_command
 from tests.internet.whole import IDENTITY, catalogue, sites
@@ -108,7 +108,10 @@ class World:
         every = self.usual_sites(certificate or self.authority.issue(*sorted(self.addresses)))
         usual = [s for s in every if not names.intersection(s.names)]
         command = nginx_command(self.folder / "nginx", [*usual, *replace])
-        self.start("nginx", self.network.internet, command)
+        if running := self.processes.get("nginx"):
+            reload(running)
+        else:
+            self.start("nginx", self.network.internet, command)
 
     def usual_sites(self, certificate: Issued) -> list[Site]:
         """Return the sites as they are when all is well, one a host, port and family."""
