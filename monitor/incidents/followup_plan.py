@@ -128,7 +128,7 @@ def follow_up_result_of(follow_up: FollowUp, outcome: Outcome) -> FollowUpResult
 def _flow_result(follow_up: FollowUp, test: FlowTest) -> FollowUpResult:
     tried = 2 * len(test.flows)
     failed = sum(test.failed_rounds) if test.flows else 0
-    said = f"{failed} of {tried} connections fail ({test.pattern.value})" if tried else "not tried"
+    said = f"{failed} of {tried} tries fail ({test.pattern.value})" if tried else "not tried"
     return FollowUpResult(follow_up.rival, follow_up.subject, failed < tried, said, test)
 
 

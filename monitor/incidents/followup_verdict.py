@@ -152,7 +152,7 @@ _PATTERNS: Mapping[FlowPattern, tuple[str, str]] = MappingProxyType(
 
 
 def _flows(case: _Case) -> _Answer | None:
-    """Return what connections from chosen source ports show, unless all of them fail."""
+    """Return what tries from chosen source ports show, unless all of them fail."""
     seen = case.follow_up_results.get(Q.FLOWS)
     test = seen.flows if seen else None
     if test is None or not test.flows or test.pattern is FlowPattern.ALL_FAIL:
@@ -160,11 +160,11 @@ def _flows(case: _Case) -> _Answer | None:
     tried, failed = 2 * len(test.flows), sum(test.failed_rounds)
     words, remediation = _PATTERNS[test.pattern]
     if case.incident.intermittent:
-        detail = f"{case.incident.detail} Tried again: {failed} of {tried} fail; {words}."
+        detail = f"{case.incident.detail} Tried again: {failed} of {tried} tries fail; {words}."
     else:
         detail = (
-            f"TCP {test.port} to {case.who} fails in part: {failed} of {tried} connections from "
-            f"chosen source ports got no answer; {words}."
+            f"TCP {test.port} to {case.who} fails in part: {failed} of {tried} tries from chosen "
+            f"source ports got no answer; {words}."
         )
     return _Answer(detail, remediation, intermittent=True)
 

@@ -29,7 +29,8 @@ class ReplyKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class HopReply:
     """The reply to one probe with time to live ``ttl``. ``address`` is the sender of the reply, ""
-    if there is none; ``rtt`` is seconds; ``mtu`` is bytes, from an ICMP message that reports it."""
+    if there is none; ``rtt`` is seconds; ``mtu`` is bytes, from an ICMP message that reports it;
+    ``retransmitted`` is whether the reply answers a retransmission of the packet."""
 
     ttl: int
     kind: ReplyKind
@@ -37,6 +38,7 @@ class HopReply:
     rtt: float | None = None
     mtu: int | None = None
     error: str = ""
+    retransmitted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class FlowPattern(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """Connection attempts from one source port: True if it worked, in order."""
+    """The two tries from one source port, in order: True if the SYN was answered."""
 
     source_port: int
     outcomes: tuple[bool, ...]
@@ -131,7 +133,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class FlowTest:
-    """Connection attempts from chosen source ports to one destination, repeated once."""
+    """SYNs from chosen source ports to one destination, each port tried twice."""
 
     address: str
     port: int
@@ -153,7 +155,9 @@ class FlowTest:
         """The pattern of the failures.
 
         A path is chosen by a hash of addresses and ports, so a broken path of several fails the
-        same source ports again, while random loss fails others.
+        same source ports again, while random loss fails others. If every first try fails and
+        every second one works, nothing separates loss from a fault that just ended or a path on
+        which replies take longer than a retransmission.
         """
         first, second = self.failed_rounds
         again, changed = self.failed_again, first + second - 2 * self.failed_again
@@ -161,6 +165,8 @@ class FlowTest:
             return FlowPattern.ALL_WORK
         if first == second == len(self.flows):
             return FlowPattern.ALL_FAIL
+        if changed == len(self.flows):
+            return FlowPattern.UNCLEAR
         if again > 1 and not changed:
             return FlowPattern.ONE_PATH
         if changed > 1 and changed > again:

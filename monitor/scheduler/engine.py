@@ -70,7 +70,7 @@ def make_probe_context(
 
 
 FOLLOW_UP_FLOWS = 8
-"""Source ports that a follow-up probe connects from, each twice: 16 connections."""
+"""Source ports that a follow-up probe tries, each twice: at most 16 connections."""
 
 
 class Engine:

@@ -80,6 +80,7 @@ def test_a_hop_lists_its_senders_by_frequency_and_counts_loss() -> None:
         (flows("-+", "+-", *["++"] * 14), FlowPattern.LOSS),
         (flows("-+", *["++"] * 15), FlowPattern.UNCLEAR),
         (flows(*["--"] * 4, "-+", *["++"] * 11), FlowPattern.UNCLEAR),
+        (flows(*["-+"] * 16), FlowPattern.UNCLEAR),
     ],
 )
 def test_the_pattern_separates_a_bad_path_from_loss(test: FlowTest, pattern: FlowPattern) -> None:

@@ -1,8 +1,8 @@
 """Connection attempts from chosen source ports: one broken path of several, or packet loss.
 
 Routers, NAT gateways and firewalls choose one of several paths by a hash of the addresses and ports
-of a connection (ECMP, RFC 2992). The same source port takes the same path again, so a second round
-from the same ports separates a broken member from random loss.
+of a connection (ECMP, RFC 2992). The same source port takes the same path again, so a second try
+from the same port separates a broken member from random loss.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from monitor.net.path.trace import DEFAULT_TTL
 FLOWS = 16
 """Source ports per test. A broken member of eight paths is hit by 16 flows with 88 %."""
 
+LEAST = 2.0
+"""Shortest time limit of a connection: 2 s. The second SYN leaves after 1 s (RFC 6298 section 2)
+and needs time for its reply too."""
+
 _RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _FALLBACK_RANGE = (32_768, 60_999)
 _REPLIES = frozenset({ReplyKind.REACHED, ReplyKind.REFUSED})
@@ -26,19 +30,35 @@ _REPLIES = frozenset({ReplyKind.REACHED, ReplyKind.REFUSED})
 async def probe_flows(
     destination: Destination, random: Random, *, count: int = FLOWS, within: float = 3.0
 ) -> FlowTest:
-    """Try ``count`` source ports at the same time, and the same ports again.
+    """Try ``count`` source ports at the same time, each twice.
 
-    ``within`` is seconds per attempt: the full timeout of the target, because a shorter one would
-    count a slow path as broken. A refusal counts as a reply: the path carries packets.
+    ``within`` is seconds per connection: the full timeout of the target, because a shorter one
+    would count a slow path as broken. A refusal counts as a reply: the path carries packets.
     """
     ports = await _usable_ports(random, count)
-    rounds = [await _round(destination, ports, within) for _ in range(2)]
-    flows = tuple(
-        Flow(port, (rounds[0][port], rounds[1][port]))
-        for port in ports
-        if port in rounds[0] and port in rounds[1]
-    )
+    within = max(within, LEAST)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_flow(destination, port, within)) for port in ports]
+    flows = tuple(flow for task in tasks if (flow := task.result()) is not None)
     return FlowTest(destination.address, destination.port, flows)
+
+
+async def _flow(destination: Destination, port: int, within: float) -> Flow | None:
+    """Try one source port twice; return None if this host could not use it.
+
+    The kernel sends an unanswered SYN again from the same port, so a connection without any reply
+    has failed twice, and one whose retransmission was answered has failed once.
+    """
+    first = await probe_hop(destination, DEFAULT_TTL, within, port)
+    if first.kind is ReplyKind.NOT_SENT:
+        return None
+    if first.kind is ReplyKind.SILENT or first.retransmitted:
+        return Flow(port, (False, first.kind in _REPLIES))
+    second = await probe_hop(destination, DEFAULT_TTL, within, port)
+    if second.kind is ReplyKind.NOT_SENT:
+        return None
+    works = second.kind in _REPLIES and not second.retransmitted
+    return Flow(port, (first.kind in _REPLIES, works))
 
 
 async def _usable_ports(random: Random, count: int) -> list[int]:
@@ -52,18 +72,3 @@ def _port_range() -> tuple[int, int]:
     except (OSError, ValueError):
         return _FALLBACK_RANGE
     return low, high
-
-
-async def _round(destination: Destination, ports: list[int], within: float) -> dict[int, bool]:
-    """Return the outcome by source port, without the ports that this host could not use."""
-    async with asyncio.TaskGroup() as group:
-        tasks = {
-            port: group.create_task(probe_hop(destination, DEFAULT_TTL, within, port))
-            for port in ports
-        }
-    replies = {port: task.result() for port, task in tasks.items()}
-    return {
-        port: reply.kind in _REPLIES
-        for port, reply in replies.items()
-        if reply.kind is not ReplyKind.NOT_SENT
-    }

@@ -19,12 +19,16 @@ from dataclasses import dataclass
 from monitor.model.path import HopReply, ReplyKind, Transport
 from monitor.net.sockets.icmp import IcmpError, keep_icmp_errors, read_icmp_error
 from monitor.net.sockets.socket_address import family_of
+from monitor.net.sockets.tcp_info import tcp_facts
 
 _IPV6_UNICAST_HOPS = 16  # Linux include/uapi/linux/in6.h
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 """SO_LINGER with a timeout of 0: closing sends RST, so no TIME_WAIT and no data remain."""
 
 _RESPONSE_LIMIT = 2048
+
+INITIAL_RTO = 1.0
+"""Time after which Linux retransmits a SYN: 1 s (RFC 6298 section 2)."""
 
 # ICMP (RFC 792, 1122, 1812) and ICMPv6 (RFC 4443) by (type, code).
 _EXPIRED_V4, _EXPIRED_V6 = frozenset({(11, 0), (11, 1)}), frozenset({(3, 0), (3, 1)})
@@ -105,7 +109,23 @@ async def _reply(
         return _failed(sock, destination, ttl, number, begun)
     if not writing:
         sock.recv(_RESPONSE_LIMIT)
-    return HopReply(ttl, ReplyKind.REACHED, destination.address, rtt)
+        return HopReply(ttl, ReplyKind.REACHED, destination.address, rtt)
+    again, rtt = _retransmission(sock, rtt)
+    return HopReply(ttl, ReplyKind.REACHED, destination.address, rtt, retransmitted=again)
+
+
+def _retransmission(sock: socket.socket, waited: float) -> tuple[bool, float]:
+    """Return whether the reply answers a retransmitted SYN, and the round-trip time in seconds.
+
+    With TCP timestamps (RFC 7323) the kernel knows which SYN was answered. Without them, a reply
+    after a retransmission is taken for an answer to it.
+    """
+    facts = tcp_facts(sock)
+    if facts is None or not facts.retransmits:
+        return False, waited
+    if not facts.rtt:
+        return True, waited
+    return waited - facts.rtt > INITIAL_RTO / 2, facts.rtt
 
 
 async def _ready(sock: socket.socket, *, writing: bool) -> None:
@@ -136,7 +156,8 @@ def _failed(
     if icmp := read_icmp_error(sock):
         return _of_icmp(sock, ttl, icmp, rtt)
     if number == errno.ECONNREFUSED:
-        return HopReply(ttl, ReplyKind.REFUSED, destination.address, rtt)
+        again, rtt = _retransmission(sock, rtt)
+        return HopReply(ttl, ReplyKind.REFUSED, destination.address, rtt, retransmitted=again)
     return HopReply(ttl, ReplyKind.NOT_SENT, error=os.strerror(number))
 
 

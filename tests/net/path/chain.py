@@ -9,6 +9,9 @@ no way out of the namespaces.
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +48,30 @@ class Chain:
         """Remove all rules."""
         for name in NAMES:
             self[name].run("nft flush ruleset")
+
+    @contextmanager
+    def delayed(self, router: str, seconds: float) -> Iterator[None]:
+        """Delay what a router receives from the client's side, for the length of the block."""
+        space = self[router]
+        inbound = space.run("ip -o route get 192.0.2.1").split()[4]
+        relay = subprocess.Popen(
+            space.command(sys.executable, "-m", "tests.lab.relay", f"delay={seconds}")
+        )
+        try:
+            while " relay0:" not in space.run("ip -o link"):
+                time.sleep(0.05)
+            for line in (
+                "ip link set relay0 up",
+                "sysctl -qw net.ipv4.conf.relay0.rp_filter=0",
+                "ip route add default dev relay0 table 7",
+                f"ip rule add iif {inbound} lookup 7",
+            ):
+                space.run(line)
+            yield
+        finally:
+            space.run("ip rule flush table 7")
+            relay.terminate()
+            relay.wait()
 
     def mute(self, router: str) -> None:
         """Let a router send no ICMP errors."""
