@@ -143,8 +143,14 @@ class FaultModel:
         return {}
 
     def alternative(self, found: Hypothesis) -> str:
-        """Return what else would explain it and what would separate the two; "" for nothing."""
+        """Return both explanations that remain and what would separate them (``either``); "" if
+        there is one."""
         return ""
+
+
+def either(one: str, other: str, decided_by: str) -> str:
+    """Return the confidence of two explanations and the observation that would separate them."""
+    return f"either {one} or {other}; {decided_by} would separate the two"
 
 
 def cause_of(track: Track) -> Cause | None:

@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from monitor.incidents.fault_model import either
 from monitor.incidents.followup_plan import SMALL_SEGMENT, FollowUpResult, Rival
 from monitor.incidents.wording import remarked
 from monitor.model.causes import Cause
-from monitor.model.incident import PROVEN, Incident
+from monitor.model.incident import LIKELY, PROVEN, Incident
 from monitor.model.path import FlowPattern
 from monitor.model.target import Target
 
 C, Q = Cause, Rival
+_ELSEWHERE = "a connection to it from outside this network"
+_BROKEN_ENDPOINT = either("a rule for the address or name", "a broken endpoint", _ELSEWHERE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +43,15 @@ class _Answer:
     remediation: str
     cause: Cause | None = None
     intermittent: bool = False
+    confidence: str = PROVEN
 
 
 def refine(
     incident: Incident, targets: Mapping[str, Target], follow_up_results: Sequence[FollowUpResult]
 ) -> Incident:
     """Return the incident with the results as evidence and, if they decide it, with the sentence,
-    remediation and cause that follow. ``targets`` are all targets by id."""
+    remediation, cause and confidence that follow. The sentence of what works again stays in the
+    past tense. ``targets`` are all targets by id."""
     members = [targets[name] for name in incident.affected if name in targets]
     if not follow_up_results or not members:
         return incident
@@ -54,6 +59,8 @@ def refine(
         **incident.evidence,
         **{s.rival.value: f"{s.subject}: {s.said}" for s in follow_up_results},
     }
+    if incident.works_now:
+        return replace(incident, evidence=evidence)
     by_rival: dict[Rival, FollowUpResult] = {}
     for follow_up_result in follow_up_results:
         if follow_up_result.answered or follow_up_result.rival not in by_rival:
@@ -70,7 +77,7 @@ def refine(
         remediation=answer.remediation,
         evidence=evidence,
         intermittent=answer.intermittent or incident.intermittent,
-        confidence=PROVEN,
+        confidence=answer.confidence,
     )
 
 
@@ -114,6 +121,9 @@ def _hello(case: _Case) -> _Answer | None:
             "Ask the endpoint's owner whether it refuses this subnet's public address; else look "
             "for a load balancer or inspecting firewall on the path that ends connections.",
             C.TCP_RESET,
+            confidence=either(
+                "an endpoint that refuses this subnet", "a device on the path", _ELSEWHERE
+            ),
         )
     if case.fails(Q.OTHER_NAME):
         return _Answer(
@@ -121,6 +131,7 @@ def _hello(case: _Case) -> _Answer | None:
             "however small the packets.",
             "Look for a firewall or load balancer that accepts connections in the endpoint's "
             "place and has no way on; else ask the endpoint's owner.",
+            confidence=either("a device on the path", "a broken endpoint", _ELSEWHERE),
         )
     return _proxy_path(case)
 
@@ -151,6 +162,16 @@ _PATTERNS: Mapping[FlowPattern, tuple[str, str]] = MappingProxyType(
 )
 
 
+_PATTERN_CONFIDENCE: Mapping[FlowPattern, str] = MappingProxyType(
+    {
+        FlowPattern.UNCLEAR: either(
+            "one broken path of several", "packet loss", "more connections from chosen source ports"
+        ),
+        FlowPattern.ALL_WORK: LIKELY,
+    }
+)
+
+
 def _flows(case: _Case) -> _Answer | None:
     """Return what tries from chosen source ports show, unless all of them fail."""
     seen = case.follow_up_results.get(Q.FLOWS)
@@ -158,6 +179,7 @@ def _flows(case: _Case) -> _Answer | None:
     if test is None or not test.flows or test.pattern is FlowPattern.ALL_FAIL:
         return None
     tried, failed = 2 * len(test.flows), sum(test.failed_rounds)
+    confidence = _PATTERN_CONFIDENCE.get(test.pattern, PROVEN)
     words, remediation = _PATTERNS[test.pattern]
     if case.incident.intermittent:
         detail = f"{case.incident.detail} Tried again: {failed} of {tried} tries fail; {words}."
@@ -166,22 +188,25 @@ def _flows(case: _Case) -> _Answer | None:
             f"TCP {test.port} to {case.who} fails in part: {failed} of {tried} tries from chosen "
             f"source ports got no answer; {words}."
         )
-    return _Answer(detail, remediation, intermittent=True)
+    return _Answer(detail, remediation, intermittent=True, confidence=confidence)
 
 
 def _stream(case: _Case) -> _Answer | None:
-    port, open_ = case.target.port, "security group, network ACL and firewall"
+    port, rules = case.target.port, _rules(case)
     failing = f"TCP {port} to {case.who} {_STREAM_WORDS[case.incident.cause]}"
     if other := case.works(Q.OTHER_PORT):
         return _Answer(
-            f"{failing} while {other.subject} of the same address answers: a rule for the port.",
-            f"Open outbound TCP {port} to {case.who}: {open_}.",
+            f"{failing} while {other.subject} of the same address answers: a rule for the port, "
+            "or nothing listens on it.",
+            f"{rules}; if nothing on the path blocks it, ask the endpoint's owner.",
+            confidence=either("a rule for the port", "nothing that listens on it", _ELSEWHERE),
         )
     if other := case.works(Q.OTHER_ADDRESS):
         return _Answer(
             f"{failing} while {other.subject}, another address of the same name, answers.",
             f"Allow all addresses of {case.who}: rules by name, not by address; if they are "
             "allowed, that address is broken: inform the endpoint's owner.",
+            confidence=either("a rule for the address", "a broken server at it", _ELSEWHERE),
         )
     if proxy_path := _proxy_path(case):
         return proxy_path
@@ -189,10 +214,21 @@ def _stream(case: _Case) -> _Answer | None:
         return _Answer(
             f"{failing} while {other.subject} connects: a rule for the address or name, or the "
             "endpoint itself is out of order.",
-            f"Allow outbound TCP {port} to {case.who}: {open_}; if it is allowed there, ask the "
-            "endpoint's owner.",
+            f"{rules}; if it is allowed there, ask the endpoint's owner.",
+            confidence=_BROKEN_ENDPOINT,
         )
     return None
+
+
+def _rules(case: _Case) -> str:
+    """Return where to look for a rule that fits the failure: AWS's own filters drop silently."""
+    what = f"TCP {case.target.port} to {case.who}"
+    if case.incident.cause is C.TCP_TIMEOUT:
+        return f"Allow outbound {what}: security group, network ACL and firewall"
+    return (
+        f"Check the firewall's rules for {what} (security groups and network ACLs drop silently, "
+        "they never reject)"
+    )
 
 
 _STREAM_WORDS: Mapping[Cause, str] = MappingProxyType(
@@ -207,21 +243,38 @@ _STREAM_WORDS: Mapping[Cause, str] = MappingProxyType(
 
 def _datagram(case: _Case) -> _Answer | None:
     port = case.target.port
-    failing = f"UDP {port} to {case.who}"
+    rejected = case.incident.cause is C.UDP_PORT_UNREACHABLE
+    how = "is rejected (ICMP port unreachable)" if rejected else "gets no answer"
+    why = "a firewall rejects it or nothing listens" if rejected else "it is filtered or ignored"
+    failing = f"UDP {port} to {case.who} {how}"
     if other := case.works(Q.TCP):
         return _Answer(
-            f"{failing} fails while {other.subject} connects: UDP is filtered or nothing answers "
-            "it there; the host itself can be reached.",
-            f"Allow outbound UDP {port} and the answers back (network ACL: UDP from port {port} to "
-            "1024-65535), in the firewall too.",
+            f"{failing} while {other.subject} connects: {why}; the host itself can be reached.",
+            _datagram_rules(case, port),
+            confidence=either(
+                "a filter for UDP", "a peer that does not answer", "a capture at the firewall"
+            ),
         )
     if other := case.fails(Q.TCP):
         return _Answer(
-            f"{failing} fails, and {other.subject} too: the host can't be reached at all.",
+            f"{failing}, and {other.subject} fails too: the host can't be reached at all.",
             f"Allow outbound UDP and TCP {port} to {case.who}; if both are allowed, ask the "
             "endpoint's owner.",
+            confidence=_BROKEN_ENDPOINT,
         )
     return None
+
+
+def _datagram_rules(case: _Case, port: int) -> str:
+    if case.incident.cause is C.UDP_PORT_UNREACHABLE:
+        return (
+            f"Check whether a firewall rejects UDP {port} (security groups and network ACLs drop "
+            "silently, they never reject); else ask the owner whether the service runs."
+        )
+    return (
+        f"Allow outbound UDP {port} and the answers back (network ACL: UDP from port {port} to "
+        "1024-65535), in the firewall too."
+    )
 
 
 def _name(case: _Case) -> _Answer | None:

@@ -34,6 +34,7 @@ def incident_of(
     found = episode.hypothesis
     evidence = _evidence(found)
     state = _state(episode, members, spared, evidence)
+    recovers = episode.recovering_at is not None and not found.model.alone
     detail = past_tense(episode) if episode.works else _present(episode, members, working)
     return Incident(
         id=episode.id,
@@ -47,7 +48,8 @@ def incident_of(
         remediation=bounded(found.model.remediation(found)),
         evidence=evidence,
         intermittent=found.mode is Mode.PARTIAL,
-        confidence=_confidence(found),
+        confidence=found.model.alternative(found) or LIKELY,
+        works_now=episode.works or recovers,
     )
 
 
@@ -95,11 +97,6 @@ def _present(episode: Episode, members: Sequence[Track], working: Working) -> st
         since = datetime.fromtimestamp(episode.started_at, UTC).strftime("%H:%M")
         detail = f"{detail} It came and went {len(episode.starts)} times since {since} UTC."
     return detail
-
-
-def _confidence(found: Hypothesis) -> str:
-    other = found.model.alternative(found)
-    return f"this, or {other}" if other else LIKELY
 
 
 def _evidence(found: Hypothesis) -> dict[str, str]:

@@ -41,7 +41,8 @@ class Incident:
     group, a host. ``state`` is DOWN, or DEGRADED if the affected targets still work. Times are Unix
     seconds. ``id`` stays the same while the incident is open, even if a wider scope is found to
     explain it. ``intermittent``: only a share of the probes fails. ``confidence`` is ``proven``,
-    ``likely``, or what else would explain it and what would tell the two apart.
+    ``likely``, or what else would explain it and what would tell the two apart. ``works_now``: the
+    sentence is in the past tense, because what failed works again, at least in part.
     """
 
     id: str
@@ -56,3 +57,4 @@ class Incident:
     evidence: Mapping[str, str] = field(default_factory=dict)
     intermittent: bool = False
     confidence: str = LIKELY
+    works_now: bool = False

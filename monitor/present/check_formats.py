@@ -13,6 +13,7 @@ from monitor.health.status import TargetStatus
 from monitor.model.incident import Incident
 from monitor.model.state import State
 from monitor.net.proxy.audit import ProxyAudit
+from monitor.present.confidence import confidence_in_words
 from monitor.present.discovery_view import discovery_lines
 from monitor.present.json_view import addresses_of, no_diagnosis
 from monitor.present.report import (
@@ -44,7 +45,8 @@ def markdown(
             f"- **{_md(incident.detail)}**",
             f"  {_md(incident.remediation)}",
             f"  ({incident.cause}, {incident.scope} {_md(incident.subject)}; "
-            f"affects {_md(', '.join(incident.affected))})",
+            f"affects {_md(', '.join(incident.affected))}; "
+            f"confidence: {_md(confidence_in_words(incident))})",
         ]
     diagnosis = discovery_lines(findings.chains, findings.unlisted)
     lines += [f"- {_md(line)}" for line in (*diagnosis, *notes_of(statuses, proxies))]

@@ -18,6 +18,7 @@ from monitor.health.summary import Summary
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
 from monitor.present.check_formats import MARKS
+from monitor.present.confidence import confidence_in_words
 from monitor.present.endpoint_text import endpoint_text
 from monitor.present.report import by_group, milliseconds
 from monitor.state.check_result import summarize
@@ -140,6 +141,7 @@ def _incident(incident: Incident, width: int) -> Iterator[Line]:
     yield from _wrapped(head, width, incident.state, indent=4)
     what = f"{incident.cause}, {_place(incident)}"
     yield from _wrapped(f"    {what}; affects {listed(incident.affected, _NAMED)}", width, indent=4)
+    yield from _wrapped(f"    Confidence: {confidence_in_words(incident)}", width, indent=4)
     if incident.remediation:
         yield from _wrapped(f"    What to do: {incident.remediation}", width, indent=4)
 

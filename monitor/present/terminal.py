@@ -20,6 +20,7 @@ from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.present.check_formats import MARKS
+from monitor.present.confidence import confidence_in_words
 from monitor.present.discovery_view import found_text
 from monitor.present.endpoint_text import endpoint_text
 from monitor.present.report import (
@@ -150,6 +151,7 @@ def _incident(incident: Incident) -> Text:
     head = _state(incident.state) + _clean(f"  {incident.detail}", "bold")
     what = f"{incident.cause}, {incident.scope} {incident.subject}"
     lines = [head, _clean(f"    {what}; affects {listed(incident.affected, _NAMED)}")]
+    lines.append(_clean(f"    Confidence: {confidence_in_words(incident)}"))
     if incident.remediation:
         lines.append(_clean(f"    What to do: {incident.remediation}"))
     return Text("\n").join(lines)

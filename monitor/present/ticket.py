@@ -11,6 +11,7 @@ from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.causes import CauseClass
 from monitor.model.identity import Identity
 from monitor.model.incident import Incident, Scope
+from monitor.present.confidence import confidence_in_words
 
 LISTED = 20
 """Maximum number of endpoints that a ticket lists."""
@@ -78,7 +79,7 @@ def ticket_text(
         f"Observed: {incident.detail}",
         f"Cause: {incident.cause.value} ({incident.scope.value.replace('_', ' ')}"
         f"{f': {incident.subject}' if incident.subject else ''})",
-        f"Confidence: {incident.confidence}",
+        f"Confidence: {confidence_in_words(incident)}",
         f"From: {_place(identity)}",
     ]
     facts = [f"  {name}: {value}" for name, value in evidence]

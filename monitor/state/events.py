@@ -244,6 +244,7 @@ def _opened(kind: EventKind, title: str, incident: Incident, now: float) -> Even
         "affected": len(incident.affected),
         "detail": incident.detail,
         "remediation": incident.remediation,
+        "confidence": incident.confidence,
     }
     return Event(kind, now, incident.id, title, serious=True, facts=facts)
 

@@ -17,7 +17,7 @@ from monitor.health.baseline import WINDOW
 from monitor.health.timeline import CELL_BYTES, RESULTS_LIMIT, SLOTS, OpenBucket, Timeline
 from monitor.incidents.incident_log import PAST_INCIDENTS, IncidentRecord
 from monitor.model.causes import Cause
-from monitor.model.incident import Incident, Scope
+from monitor.model.incident import LIKELY, Incident, Scope
 from monitor.model.state import State
 
 NAME = "history.json"
@@ -161,6 +161,8 @@ def _incident_record_out(incident_record: IncidentRecord) -> dict[str, object]:
         "detail": incident.detail,
         "remediation": incident.remediation,
         "evidence": dict(incident.evidence),
+        "intermittent": incident.intermittent,
+        "confidence": incident.confidence,
     }
 
 
@@ -176,6 +178,9 @@ def _incident_record_in(raw: Mapping[str, Any]) -> IncidentRecord:
         detail=_text(raw["detail"]),
         remediation=_text(raw["remediation"]),
         evidence={_text(k): _text(v) for k, v in raw["evidence"].items()},
+        # Files of versions before 0.3 lack both.
+        intermittent=raw.get("intermittent") is True,
+        confidence=_text(raw.get("confidence", LIKELY)),
     )
     ended = raw["ended_at"]
     return IncidentRecord(incident, None if ended is None else _number(ended))

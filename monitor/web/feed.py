@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from htpy import Element
 
 from monitor.incidents.incident_log import IncidentRecord
+from monitor.present.confidence import confidence_in_words
 from monitor.present.incident_view import impact_of, title_of
 from monitor.state.store import StateStore
 from monitor.web.pages.parts import incident_href, quoted, text
@@ -61,7 +62,12 @@ def _item(store: StateStore, record: IncidentRecord, place: str) -> Element:
         _published[_rfc3339(incident.started_at)],
         _updated[_rfc3339(_changed(record))],
         _summary[text(impact_of(store, incident))],
-        _content[text(f"{incident.detail} {incident.remediation}")],
+        _content[
+            text(
+                f"{incident.detail} {incident.remediation} "
+                f"Confidence: {confidence_in_words(incident)}."
+            )
+        ],
     ]
 
 

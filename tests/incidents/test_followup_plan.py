@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -18,7 +19,8 @@ from monitor.incidents.followup_plan import (
 from monitor.incidents.followup_verdict import refine, whom
 from monitor.incidents.wording import STILL_WORKS
 from monitor.model.causes import Cause
-from monitor.model.incident import Incident, Scope
+from monitor.model.incident import LIKELY, PROVEN, Incident, Scope
+from monitor.model.path import FlowPattern
 from monitor.model.probe_result import (
     Connection,
     DnsAnswer,
@@ -33,6 +35,7 @@ from monitor.model.probe_result import (
 from monitor.model.state import State
 from tests.incidents.correlating import correlate
 from tests.incidents.test_correlate import CATALOG, every, one, status, world
+from tests.model.test_path import flows
 
 Q = Rival
 ADDRESSES = {name: f"192.0.2.{number}" for number, name in enumerate(CATALOG, 10)}
@@ -206,7 +209,7 @@ TARGETS = {name: status(name).target for name in CATALOG}
         (Cause.TCP_TIMEOUT, {Q.SAME_PORT: True}, "a rule for the address", None),
         (Cause.TCP_TIMEOUT, {Q.THROUGH_PROXY: True}, "can't be reached directly", None),
         (Cause.TCP_TIMEOUT, {Q.SAME_PORT: False}, "It is down.", None),
-        (Cause.UDP_NO_REPLY, {Q.TCP: True}, "UDP is filtered", None),
+        (Cause.UDP_NO_REPLY, {Q.TCP: True}, "it is filtered or ignored", None),
         (Cause.UDP_NO_REPLY, {Q.TCP: False}, "can't be reached at all", None),
         (Cause.DNS_NXDOMAIN, {Q.OTHER_SERVER: True}, "they disagree", None),
         (Cause.DNS_NXDOMAIN, {Q.OTHER_SERVER: False}, "no address either", None),
@@ -230,6 +233,76 @@ def test_what_was_seen_settles_the_sentence(
     assert told.cause is (settled or cause)
     assert told.remediation
     assert told.evidence.keys() == {"phase", *(q.value for q in follow_up_results)}
+
+
+def settled(cause: Cause, rival: Rival, ok: bool = True, **changes: object) -> Incident:
+    seen = FollowUpResult(rival, "something else", ok, "answers" if ok else "x")
+    return refine(replace(incident(cause, "app"), **changes), TARGETS, [seen])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("cause", "rival", "ok", "confidence"),
+    [
+        (Cause.TLS_RESET_ON_HELLO, Q.OTHER_NAME, True, PROVEN),
+        (Cause.TLS_RESET_ON_HELLO, Q.OTHER_NAME, False, "either"),
+        (Cause.TLS_TIMEOUT_ON_HELLO, Q.SMALL_SEGMENTS, True, PROVEN),
+        (Cause.TLS_TIMEOUT_ON_HELLO, Q.OTHER_NAME, False, "either"),
+        (Cause.TCP_TIMEOUT, Q.OTHER_PORT, True, "either"),
+        (Cause.TCP_TIMEOUT, Q.OTHER_ADDRESS, True, "either"),
+        (Cause.TCP_TIMEOUT, Q.SAME_PORT, True, "either"),
+        (Cause.TCP_TIMEOUT, Q.THROUGH_PROXY, True, PROVEN),
+        (Cause.UDP_NO_REPLY, Q.TCP, True, "either"),
+        (Cause.PROXY_DENIED, Q.ALTERNATE_PROXY, True, PROVEN),
+        (Cause.HTTP_STATUS, Q.SAME_PORT, True, LIKELY),
+    ],
+)
+def test_an_answer_that_leaves_two_explanations_is_no_proof(
+    cause: Cause, rival: Rival, ok: bool, confidence: str
+):
+    found = settled(cause, rival, ok).confidence
+    assert found.startswith(confidence)
+    assert ("would separate the two" in found) is (confidence == "either")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "pattern", "confidence"),
+    [
+        (("--", "--", "++", "++", "++", "++", "++", "++"), FlowPattern.ONE_PATH, PROVEN),
+        (("-+", "+-", "-+", "+-", "-+", "+-", "++", "++"), FlowPattern.LOSS, PROVEN),
+        (("-+", "++", "++", "++", "++", "++", "++", "++"), FlowPattern.UNCLEAR, "either one"),
+        (("++",) * 8, FlowPattern.ALL_WORK, LIKELY),
+    ],
+)
+def test_chosen_source_ports_prove_a_path_or_loss_only_if_the_pattern_is_clear(
+    outcomes: tuple[str, ...], pattern: FlowPattern, confidence: str
+):
+    test = flows(*outcomes)
+    assert test.pattern is pattern
+    seen = FollowUpResult(Q.FLOWS, "flows", True, "x", test)
+    told = refine(incident(Cause.TCP_TIMEOUT, "app"), TARGETS, [seen])
+    assert told.confidence.startswith(confidence)
+    assert told.intermittent
+
+
+@pytest.mark.parametrize(
+    ("cause", "rival"),
+    [
+        (Cause.TCP_REFUSED, Q.OTHER_PORT),
+        (Cause.TCP_REFUSED, Q.SAME_PORT),
+        (Cause.ADMIN_PROHIBITED, Q.SAME_PORT),
+        (Cause.UDP_PORT_UNREACHABLE, Q.TCP),
+    ],
+)
+def test_what_is_rejected_is_not_blamed_on_filters_that_only_drop(cause: Cause, rival: Rival):
+    text = settled(cause, rival).remediation
+    assert "they never reject" in text
+    assert not re.search("(?i)(allow|open) .*(security group|network ACL)", text)
+
+
+def test_the_sentence_of_what_works_again_stays_in_the_past_tense():
+    works = settled(Cause.TCP_TIMEOUT, Q.SAME_PORT, works_now=True)
+    assert works.detail == "It is down."
+    assert "same_port" in works.evidence
 
 
 @pytest.mark.parametrize("rival", [Q.SAME_PORT, Q.OTHER_SERVER])

@@ -83,6 +83,7 @@ def test_markdown_names_incidents_first_and_then_every_group_in_the_requirements
     assert text.index("Open the port.") < text.index("## vscode") < text.index("## jetbrains")
     assert text.count("\n| ✘ down |") == 2
     assert "required ones were not reached" in text
+    assert "confidence: likely" in text
 
 
 def test_markdown_keeps_a_table_whatever_a_peer_sent():

@@ -55,6 +55,7 @@ def test_an_outage_begins_with_its_impact() -> None:
     ]
     assert lines[3].startswith("✘ down  Nothing answers on the port.")
     assert any("What to do: Open the port." in line for line in lines)
+    assert any("Confidence: likely" in line for line in lines)
     assert "✘ jetbrains: 1 down" in lines
 
 

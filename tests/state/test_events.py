@@ -8,7 +8,7 @@ from monitor.health.machine import Health
 from monitor.health.status import TargetStatus
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
-from monitor.model.incident import Incident, Scope
+from monitor.model.incident import PROVEN, Incident, Scope
 from monitor.model.state import State
 from monitor.state.events import Event, EventKind, Events, incidents_changed, state_changed
 from tests.probe_results import target
@@ -58,6 +58,11 @@ def test_a_recovery_is_not_serious_and_names_no_cause():
     )
     assert not event.serious
     assert "cause" not in event.facts
+
+
+def test_an_open_incident_shows_its_confidence():
+    (event,) = incidents_changed((), (replace(INCIDENT, confidence=PROVEN),), NOW)
+    assert event.facts["confidence"] == PROVEN
 
 
 def test_an_incident_opens_changes_and_closes():

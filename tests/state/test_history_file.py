@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from monitor.common.state_file import replace_file
 from monitor.health.timeline import Timeline, observe
 from monitor.incidents.incident_log import IncidentRecord
+from monitor.model.incident import LIKELY, PROVEN
 from monitor.model.state import State
 from monitor.state import history_file
 from monitor.state.history_file import NAME, HistoryError, Remembered, decode, encode, load
@@ -30,7 +31,8 @@ def remembered() -> Remembered:
         )
     (incident,) = realistic_board().incidents
     hostile = replace(incident, subject=HOSTILE, evidence={"issuer": HOSTILE})
-    incident_log = (IncidentRecord(hostile, NOW + 1), IncidentRecord(incident))
+    proven = replace(incident, confidence=PROVEN, intermittent=True)
+    incident_log = (IncidentRecord(hostile, NOW + 1), IncidentRecord(proven))
     return Remembered(
         NOW, {"a http a.example:443 /": timeline}, incident_log, usual={"a": (b"\x50" * 9, b"\x60")}
     )
@@ -107,12 +109,19 @@ INCIDENT = GOOD["incidents"][0]
         GOOD | {"incidents": [INCIDENT | {"affected": [1]}]},
         GOOD | {"incidents": [INCIDENT | {"evidence": {"a": 1}}]},
         GOOD | {"incidents": [INCIDENT | {"ended_at": "x"}]},
+        GOOD | {"incidents": [INCIDENT | {"confidence": 1}]},
     ],
 )
 def test_what_is_well_sealed_but_malformed_is_not_believed_either(document):
     assert decode(sealed(GOOD)) == remembered()
     with pytest.raises(HistoryError, match="malformed"):
         decode(sealed(document))
+
+
+def test_incidents_of_an_older_file_are_likely():
+    older = {k: v for k, v in INCIDENT.items() if k not in {"confidence", "intermittent"}}
+    (record,) = decode(sealed(GOOD | {"incidents": [older]})).incident_log
+    assert (record.incident.confidence, record.incident.intermittent) == (LIKELY, False)
 
 
 def test_a_file_past_its_limit_or_unreadable_is_said_so(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -14,13 +15,15 @@ from monitor.health.machine import Health
 from monitor.health.timeline import HOUR, Timeline, observe
 from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.causes import Cause
-from monitor.model.incident import Incident, Scope
+from monitor.model.incident import LIKELY, PROVEN, Incident, Scope
 from monitor.model.state import State
 from monitor.present.alert_runbook import ALERTS
+from monitor.present.confidence import confidence_in_words
 from monitor.state.events import Event, EventKind
 from monitor.state.history_store import HistoryStore
 from monitor.state.store import StateStore
 from monitor.web.api import targets_pieces
+from monitor.web.feed import feed
 from monitor.web.pages import (
     alert_page,
     incident_page,
@@ -131,6 +134,20 @@ def test_an_open_incident_is_told_with_its_cure_and_leads_to_its_targets() -> No
         assert said in page.text
     assert "incidents/i-1" in page.links
     assert f"targets/{realistic_board().incidents[0].affected[0]}" in page.links
+
+
+@pytest.mark.parametrize("confidence", [PROVEN, LIKELY, "either a or b; c would separate the two"])
+def test_an_incident_shows_its_confidence_wherever_it_is_open(confidence: str) -> None:
+    store = realistic_board()
+    store.incidents = (replace(store.incidents[0], confidence=confidence),)
+    record = IncidentRecord(store.incidents[0])
+    words = confidence_in_words(store.incidents[0])
+    for pieces in (
+        overview_page(store, NOW),
+        incident_page(store, record, NOW),
+        feed(store, NOW),
+    ):
+        assert words in html.unescape("".join(pieces))
 
 
 def test_a_target_that_no_incident_explains_shows_its_own_cure() -> None:

@@ -11,6 +11,7 @@ from monitor.incidents.fault_model import (
     Hypothesis,
     Mode,
     Working,
+    either,
     hosts_of,
     most_common,
     names,
@@ -168,7 +169,13 @@ class _Flaky(FaultModel):
         )
 
     def alternative(self, found: Hypothesis) -> str:
-        return "one path of several, or loss of packets; repeating the same source ports shows"
+        if self.cause(found) not in _FLOW_CAUSES:
+            return ""
+        return either(
+            "one broken path of several",
+            "packet loss",
+            "repeated connections from the same source ports",
+        )
 
 
 def _flow_cause(found: Hypothesis) -> Cause:
@@ -276,6 +283,13 @@ class FlakyResolver(_Flaky):
         return (
             "Check the name servers' load and logs, and the limit of 1,024 packets per second and "
             "network interface of the VPC resolver."
+        )
+
+    def alternative(self, found: Hypothesis) -> str:
+        return either(
+            "an overloaded or broken name server",
+            "packet loss on the path to it",
+            "the name server's own log of these queries",
         )
 
 

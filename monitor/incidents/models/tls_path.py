@@ -11,6 +11,7 @@ from monitor.incidents.fault_model import (
     Working,
     counted,
     domains,
+    either,
     hosts_of,
     names,
 )
@@ -79,7 +80,11 @@ class HelloPath(FaultModel):
     def alternative(self, found: Hypothesis) -> str:
         if found.working or found.key == "reset":
             return ""
-        return "a path-MTU hole; small segments would pass then"
+        return either(
+            "a device that accepts TCP and forwards nothing",
+            "a path-MTU hole",
+            "TLS in small segments, which only a path-MTU hole lets through,",
+        )
 
 
 class DenyList(FaultModel):

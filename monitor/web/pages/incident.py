@@ -27,6 +27,7 @@ from htpy import (
 
 from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.state import State
+from monitor.present.confidence import confidence_in_words
 from monitor.present.incident_view import IncidentView, incident_page_view
 from monitor.state.store import StateStore
 from monitor.web.pages.incidents import scope
@@ -81,7 +82,7 @@ def _summary(record: IncidentRecord, view: IncidentView, now: float) -> Node:
         ("lasted", lasted((now if ended is None else ended) - incident.started_at)),
         ("scope", scope(incident)),
         ("cause", a(href=f"{_ROOT}{view.runbook}")[code[text(incident.cause.value)]]),
-        ("confidence", text(incident.confidence)),
+        ("confidence", text(confidence_in_words(incident))),
         ("failures", "only a share of the probes" if incident.intermittent else None),
         ("id", code[text(incident.id)]),
         ("as JSON", a(href=f"{_ROOT}api/v1/incidents/{text(incident.id)}")["API"]),

@@ -8,6 +8,7 @@ from htpy import Element, Node, a, article, code, details, h3, p, span, strong, 
 
 from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.incident import Incident
+from monitor.present.confidence import confidence_in_words
 from monitor.present.incident_view import (
     evidence_in_words,
     impact_of,
@@ -53,6 +54,7 @@ def card(
             a(href=f"{root}{runbook_path(incident.cause)}")[code[text(incident.cause.value)]],
         ],
         p(".remediation")[strong["What to do:"], " ", prose(incident.remediation)],
+        p(".confidence")[strong["Confidence:"], " ", text(confidence_in_words(incident))],
         p(".affected")["Affects ", affected(incident, root, store.statuses.keys())],
         details[
             summary["Details"],
