@@ -3,21 +3,21 @@ ones."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from monitor.catalog.chains import SHAPES
-from monitor.common.state_file import MALFORMED, read_file, reason_of
+from monitor.common.state_file import read_file, reason_of
 from monitor.discovery.redirects import SOURCES_KEPT, place_of
 from monitor.model.discovery import FoundBy, UnlistedHost, WildcardSample
 
 NAME = "discovery.json"
 SIZE_LIMIT = 1_048_576
-_VERSION = 1
-_ROWS, _STEPS, _TEXT = 200, 10, 512
+_VERSION = 2
+_ROW_LIMIT, _STEP_LIMIT, _TEXT_LIMIT = 200, 10, 512
 
 
 class CacheError(Exception):
@@ -34,17 +34,24 @@ class Kept:
     hosts: tuple[UnlistedHost, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """The content of the file: these fields as JSON."""
+
+    version: int
+    kept: Kept = field(default_factory=Kept)
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(_Document)
+_TIME_LIMIT = 1e11
+
+
 def encode(kept: Kept) -> bytes:
-    """Return the content of a cache file."""
-    document = {
-        "version": _VERSION,
-        "wildcard_samples": {
-            row: _wildcard_sample_out(s) for row, s in kept.wildcard_samples.items()
-        },
-        "reached": dict(kept.reached),
-        "hosts": [_host_out(host) for host in kept.hosts],
-    }
-    return json.dumps(document).encode("ascii")
+    """Return the content of a cache file. Failures of this run are not part of it."""
+    samples = {row: replace(s, broken=None) for row, s in kept.wildcard_samples.items()}
+    hosts = tuple(replace(host, denial_reason="") for host in kept.hosts)
+    return _ENCODER.encode(_Document(_VERSION, Kept(samples, kept.reached, hosts)))
 
 
 def decode(data: bytes) -> Kept:
@@ -54,19 +61,13 @@ def decode(data: bytes) -> Kept:
         CacheError: if ``encode`` does not write such content.
     """
     try:
-        document = json.loads(data)
-        if document["version"] != _VERSION:
+        document = _DECODER.decode(data)
+        if document.version != _VERSION:
             raise CacheError("it is of another version")
-        rows, hosts, reached = document["wildcard_samples"], document["hosts"], document["reached"]
-        if max(len(rows), len(hosts), len(reached)) > _ROWS:
-            raise CacheError("it holds more than was ever found")
-        return Kept(
-            wildcard_samples={_text(row): _wildcard_sample_in(raw) for row, raw in rows.items()},
-            reached={_text(chain): _time(at) for chain, at in reached.items()},
-            hosts=tuple(map(_host_in, hosts)),
-        )
-    except MALFORMED as error:
+        _check(document.kept)
+    except (ValueError, RecursionError) as error:  # ValueError: of msgspec and of the checks
         raise CacheError(f"its content is malformed ({type(error).__name__})") from None
+    return document.kept
 
 
 def load(directory: Path | None) -> Kept:
@@ -84,62 +85,52 @@ def load(directory: Path | None) -> Kept:
     return Kept() if data is None else decode(data)
 
 
-def _wildcard_sample_out(wildcard_sample: WildcardSample) -> dict[str, object]:
-    return {
-        "host": wildcard_sample.host,
-        "path": wildcard_sample.path,
-        "found_at": wildcard_sample.found_at,
-        "chain": wildcard_sample.chain,
-        "steps": list(wildcard_sample.steps),
-    }
+def _check(kept: Kept) -> None:
+    """Check what the types do not say.
+
+    Raises:
+        ValueError: if discovery does not find such values.
+    """
+    if max(len(kept.wildcard_samples), len(kept.hosts), len(kept.reached)) > _ROW_LIMIT:
+        raise ValueError("more than was ever found")
+    for row, sample in kept.wildcard_samples.items():
+        _check_texts(row)
+        _check_sample(sample)
+    for chain, reached_at in kept.reached.items():
+        _check_texts(chain)
+        _check_time(reached_at)
+    for host in kept.hosts:
+        _check_host(host)
 
 
-def _wildcard_sample_in(raw: Mapping[str, Any]) -> WildcardSample:
-    host, path, steps = raw["host"], raw["path"], raw["steps"]
-    if not SHAPES["host"].fullmatch(host) or not SHAPES["path"].fullmatch(path):
+def _check_sample(sample: WildcardSample) -> None:
+    if not SHAPES["host"].fullmatch(sample.host) or not SHAPES["path"].fullmatch(sample.path):
         raise ValueError("no wildcard sample")
-    if not 0 < len(steps) <= _STEPS:
+    if not 0 < len(sample.steps) <= _STEP_LIMIT:
         raise ValueError("no steps")
-    return WildcardSample(
-        host,
-        path,
-        FoundBy.CHAIN,
-        _time(raw["found_at"]),
-        _text(raw["chain"]),
-        tuple(map(_text, steps)),
-    )
+    if sample.found_by is not FoundBy.CHAIN or sample.broken or sample.found_at is None:
+        raise ValueError("it was not found by a chain")
+    _check_texts(sample.chain, *sample.steps)
+    _check_time(sample.found_at)
 
 
-def _host_out(host: UnlistedHost) -> dict[str, object]:
-    return {
-        "host": host.host,
-        "port": host.port,
-        "protocol": host.protocol.value,
-        "sources": list(host.sources),
-        "first_seen": host.first_seen,
-        "last_seen": host.last_seen,
-    }
-
-
-def _host_in(raw: Mapping[str, Any]) -> UnlistedHost:
-    host, port = _text(raw["host"]), raw["port"]
-    name = f"[{host}]" if ":" in host else host
-    place = place_of(f"{_text(raw['protocol'])}://{name}:{port}/")
-    if place is None or (place.host, place.port) != (host, port):
+def _check_host(host: UnlistedHost) -> None:
+    name = f"[{host.host}]" if ":" in host.host else host.host
+    place = place_of(f"{host.protocol}://{name}:{host.port}/")
+    if place is None or (place.host, place.port) != (host.host, host.port):
         raise ValueError("no host")
-    sources = tuple(map(_text, raw["sources"]))[:SOURCES_KEPT]
-    return UnlistedHost(
-        host, port, place.protocol, sources, _time(raw["first_seen"]), _time(raw["last_seen"])
-    )
+    if len(host.sources) > SOURCES_KEPT or host.denial_reason:
+        raise ValueError("no sources")
+    _check_texts(host.host, *host.sources)
+    _check_time(host.first_seen)
+    _check_time(host.last_seen)
 
 
-def _text(raw: object) -> str:
-    if not isinstance(raw, str) or not raw.isprintable() or len(raw) > _TEXT:
-        raise TypeError("no text")
-    return raw
+def _check_texts(*texts: str) -> None:
+    if not all(text.isprintable() and len(text) <= _TEXT_LIMIT for text in texts):
+        raise ValueError("no text")
 
 
-def _time(raw: object) -> float:
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or not 0 <= raw < 1e11:
-        raise TypeError("no time")
-    return float(raw)
+def _check_time(value: float) -> None:
+    if not 0 <= value < _TIME_LIMIT:
+        raise ValueError("no time")

@@ -46,34 +46,34 @@ def test_nothing_is_kept_where_nothing_was_and_where_there_is_no_place(tmp_path:
 def changed(path: str, value: object) -> bytes:
     """The file with one value replaced: ``hosts.0.host``."""
     document = json.loads(encode(KEPT))
-    *proxy_path, last = path.split(".")
+    *parents, last = path.split(".")
     here = document
-    for key in proxy_path:
+    for key in parents:
         here = here[int(key) if key.isdigit() else key]
     here[int(last) if last.isdigit() else last] = value
     return json.dumps(document).encode()
 
 
-ROW = "wildcard_samples.registry-public-ecr-layers"
+ROW = "kept.wildcard_samples.registry-public-ecr-layers"
 
 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("version", 2),
-        ("wildcard_samples", []),
-        ("hosts", {"a": 1}),
-        ("hosts.0.host", "169.254.169.254/latest"),
-        ("hosts.0.host", "user:password@example.com"),
-        ("hosts.0.host", "A.example.com"),
-        ("hosts.0.port", 0),
-        ("hosts.0.port", "443"),
-        ("hosts.0.protocol", "gopher"),
-        ("hosts.0.sources", [1]),
-        ("hosts.0.sources", ["x" * 1000]),
-        ("hosts.0.last_seen", float("nan")),
-        ("hosts.0.first_seen", True),
-        ("reached.public-ecr-layers", -1),
+        ("version", 1),
+        ("kept.wildcard_samples", []),
+        ("kept.hosts", {"a": 1}),
+        ("kept.hosts.0.host", "169.254.169.254/latest"),
+        ("kept.hosts.0.host", "user:password@example.com"),
+        ("kept.hosts.0.host", "A.example.com"),
+        ("kept.hosts.0.port", 0),
+        ("kept.hosts.0.port", "443"),
+        ("kept.hosts.0.protocol", "gopher"),
+        ("kept.hosts.0.sources", [1]),
+        ("kept.hosts.0.sources", ["x" * 1000]),
+        ("kept.hosts.0.last_seen", float("nan")),
+        ("kept.hosts.0.first_seen", True),
+        ("kept.reached.public-ecr-layers", -1),
         (f"{ROW}.host", "a b"),
         (f"{ROW}.path", "/x?token=y"),
         (f"{ROW}.path", 7),
@@ -81,7 +81,10 @@ ROW = "wildcard_samples.registry-public-ecr-layers"
         (f"{ROW}.steps", []),
         (f"{ROW}.steps", ["\x1b[2J"]),
         (f"{ROW}.chain", None),
-        ("hosts", [None] * 1_000),
+        (f"{ROW}.found_by", "catalog"),
+        (f"{ROW}.found_at", None),
+        ("kept.hosts.0.denial_reason", "it is private"),
+        ("kept.hosts", [None] * 1_000),
     ],
 )
 def test_what_could_not_have_been_found_is_not_believed(path: str, value: object) -> None:
