@@ -91,9 +91,9 @@ def test_a_baseline_turns_only_after_several_results_that_agree(
 ):
     baseline = fed(Baseline(), past)
     assert len(baseline.codes) <= WINDOW
-    for seconds in now[: TURN_AFTER - 1]:
+    for number, seconds in enumerate(now, len(past)):
         limit = baseline.limit(PATH_MARGIN)
-        turned = after(baseline, seconds, 1e6, PATH_MARGIN)
+        turned = after(baseline, seconds, number * INTERVAL, PATH_MARGIN)
         if turned.slow is not baseline.slow:
             assert len(baseline.against) == TURN_AFTER - 1
             assert (seconds > limit) is turned.slow
