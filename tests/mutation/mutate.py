@@ -15,6 +15,13 @@ _OPERATORS: dict[type[ast.operator], str] = {
 }  # fmt: skip
 
 
+_PLAIN = ast.Name | ast.Attribute | ast.Call | ast.Subscript
+"""Conditions that no other mutation changes."""
+
+_CALLS = {"min": "max", "max": "min", "any": "all", "all": "any"}
+_LEFT_OUT = frozenset({"annotation", "returns", "decorator_list"})
+
+
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """One change: the text between two offsets is replaced. ``line`` counts from 1."""
@@ -31,15 +38,46 @@ class Mutant:
 
 
 def mutants(source: str) -> Iterator[Mutant]:
-    """Yield every mutant of a module: comparisons, arithmetic, ``and``/``or``, ``not``, numbers,
-    booleans, and returned values. Docstrings, annotations and imports stay as they are."""
+    """Yield every mutant of a module: comparisons, arithmetic, ``and``/``or``, conditions, numbers,
+    booleans, ``min``/``max`` and ``any``/``all``.
+
+    Left out is what decides nothing: docstrings, annotations, decorators, imports, ``strict=`` of
+    ``zip``, and the values of named constants, which tests refer to by name.
+    """
     offsets = _offsets(source)
-    for node in ast.walk(ast.parse(source)):
+    for node in _nodes(ast.parse(source)):
         for start, end, after in _changes(node, source, offsets):
             before = source[start:end]
             if before != after:
                 line = source.count("\n", 0, start) + 1
                 yield Mutant(line, start, end, before, after)
+
+
+def _nodes(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield the nodes that are mutated, outer nodes first."""
+    waiting: list[ast.AST] = [node for node in tree.body if not _is_named_constant(node)]
+    while waiting:
+        node = waiting.pop(0)
+        yield node
+        waiting += _children(node)
+
+
+def _children(node: ast.AST) -> Iterator[ast.AST]:
+    for name, value in ast.iter_fields(node):
+        if name in _LEFT_OUT:
+            continue
+        for child in value if isinstance(value, list) else [value]:
+            strict = isinstance(child, ast.keyword) and child.arg == "strict"
+            if isinstance(child, ast.AST) and not strict:
+                yield child
+
+
+def _is_named_constant(node: ast.stmt) -> bool:
+    """Return whether a statement of a module gives a name to a number or to several."""
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+        return False
+    values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
+    return all(isinstance(value, ast.Constant) for value in values)
 
 
 def _offsets(source: str) -> list[int]:
@@ -50,15 +88,28 @@ def _offsets(source: str) -> list[int]:
 
 
 def _changes(node: ast.AST, source: str, offsets: list[int]) -> Iterator[tuple[int, int, str]]:
+    yield from _operators(node, source, offsets)
+    yield from _conditions(node, source, offsets)
+    value = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(node, ast.Constant) and isinstance(value, int | float):
+        after = str(not value) if isinstance(value, bool) else str(value + 1)
+        yield *_span(node, source, offsets), after
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CALLS:
+        yield *_span(node.func, source, offsets), _CALLS[node.func.id]
+
+
+def _operators(node: ast.AST, source: str, offsets: list[int]) -> Iterator[tuple[int, int, str]]:
     if isinstance(node, ast.Compare):
         left: ast.expr = node.left
         for operator, right in zip(node.ops, node.comparators, strict=True):
             yield _between(left, right, source, offsets, _COMPARISONS[type(operator)])
             left = right
-    elif isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        if not _is_text(node.left) and not _is_text(node.right):
-            yield _between(node.left, node.right, source, offsets, _OPERATORS[type(node.op)])
-    elif isinstance(node, ast.BoolOp):
+    elif isinstance(node, ast.BinOp) and _is_arithmetic(node):
+        yield _between(node.left, node.right, source, offsets, _OPERATORS[type(node.op)])
+
+
+def _conditions(node: ast.AST, source: str, offsets: list[int]) -> Iterator[tuple[int, int, str]]:
+    if isinstance(node, ast.BoolOp):
         word = "or" if isinstance(node.op, ast.And) else "and"
         for one, other in zip(node.values, node.values[1:], strict=False):
             yield _between(one, other, source, offsets, word)
@@ -66,10 +117,9 @@ def _changes(node: ast.AST, source: str, offsets: list[int]) -> Iterator[tuple[i
         start, end = _span(node, source, offsets)
         inner = _span(node.operand, source, offsets)
         yield start, end, source[inner[0] : inner[1]]
-    elif isinstance(node, ast.Constant) and type(node.value) in {int, float, bool}:
-        start, end = _span(node, source, offsets)
-        value = node.value
-        yield start, end, str(not value) if isinstance(value, bool) else str(value + 1)
+    elif isinstance(node, ast.If | ast.IfExp | ast.While) and isinstance(node.test, _PLAIN):
+        start, end = _span(node.test, source, offsets)
+        yield start, end, f"not {source[start:end]}"
 
 
 def _span(node: ast.expr, source: str, offsets: list[int]) -> tuple[int, int]:
@@ -95,6 +145,11 @@ def _between(
     core = text.strip(" ()\n")
     place = text.index(core)
     return start + place, start + place + len(core), word
+
+
+def _is_arithmetic(node: ast.BinOp) -> bool:
+    text = _is_text(node.left) or _is_text(node.right)
+    return type(node.op) in _OPERATORS and not text
 
 
 def _is_text(node: ast.expr) -> bool:
