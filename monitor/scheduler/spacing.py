@@ -51,15 +51,20 @@ class Spacing:
         for target in targets:
             if target.id in known:
                 _take(taken, target, known[target.id])
-        few, many = _CANDIDATES
-        count = max(few, min(many, _TRIES // max(1, len(targets))))
+        count = candidates_per_target(len(targets))
         new = (t for t in targets if t.id not in known)
         for target in sorted(new, key=lambda t: preferred_fraction(t.id)):
             start = preferred_fraction(target.id)
             candidates = ((start + number / count) % 1.0 for number in range(count))
-            known[target.id] = chosen = _farthest(candidates, target, taken)
+            known[target.id] = chosen = farthest(candidates, target, taken)
             _take(taken, target, chosen)
         self._fractions = known
+
+
+def candidates_per_target(targets: int) -> int:
+    """Return the number of fractions that are tried for each of several targets."""
+    few, many = _CANDIDATES
+    return max(few, min(many, _TRIES // max(1, targets)))
 
 
 def preferred_fraction(target_id: str) -> float:
@@ -73,7 +78,7 @@ def _take(taken: dict[str, list[float]], target: Target, fraction: float) -> Non
         insort(taken.setdefault(name, []), fraction)
 
 
-def _farthest(candidates: Iterable[float], target: Target, taken: dict[str, list[float]]) -> float:
+def farthest(candidates: Iterable[float], target: Target, taken: dict[str, list[float]]) -> float:
     """Return the candidate with the best spacing, class by class: each class counts by the
     distance to its nearest member relative to an even spacing of the class."""
     members = [taken[name] for name in classes_of(target) if name in taken]

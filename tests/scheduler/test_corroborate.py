@@ -69,3 +69,38 @@ def test_the_extent_is_one_unprobed_target_per_host_and_port_first_and_then_the_
         "releases-b",
     )
     assert extent_targets(incident, statuses, 2) == ("releases-a", "ec2")
+
+
+def test_another_port_of_the_same_host_comes_first() -> None:
+    other = status("gw-eu")
+    endpoint = replace(other.target.endpoint, host="app.test", port=8443)
+    other.target = replace(other.target, endpoint=endpoint)
+    chosen = corroborating_targets(status("app"), [status("app"), status("app2"), other], 3)
+    assert chosen == ("gw-eu", "app2")
+
+
+def test_the_extent_begins_with_what_shares_the_port_and_the_group() -> None:
+    statuses = [
+        status("sts", failed=True, state=State.DOWN, at=200.0),
+        status("dns-1", at=50.0),
+        status("gw-us", at=50.0),
+        status("app", at=50.0),
+        status("s3", at=50.0),
+        status("ec2", at=199.0),
+    ]
+    incident = Incident(
+        "1", Cause.TCP_TIMEOUT, Scope.PORT, "tcp/443", State.DOWN, 199.0, ("sts",), "", ""
+    )
+    # ec2 was probed at the moment the incident began: its result is known.
+    assert extent_targets(incident, statuses, 9) == ("s3", "app", "dns-1", "gw-us")
+
+
+def test_a_target_of_the_same_group_comes_before_those_of_other_groups() -> None:
+    other = status("gw-eu")
+    endpoint = replace(other.target.endpoint, group="management_plane")
+    other.target = replace(other.target, endpoint=endpoint)
+    same_host = status("gw-us")
+    endpoint = replace(endpoint, host="app.test", port=443)
+    same_host.target = replace(same_host.target, endpoint=endpoint)
+    statuses = [status("dns-1"), status("imds"), same_host, other]
+    assert corroborating_targets(status("app"), statuses, 1) == ("gw-eu",)

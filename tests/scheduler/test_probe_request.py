@@ -44,3 +44,12 @@ def test_a_target_with_an_interval_of_its_own_is_spared() -> None:
 def test_a_target_with_a_missing_value_cannot_be_probed() -> None:
     status = realistic_board().statuses["nameless"]
     assert ProbeRequests().judge(status, LATER, 0.0) is ProbeRequest.NOT_PROBED
+
+
+def test_a_clock_that_was_set_back_does_not_bar_requests() -> None:
+    status = a_status()
+    assert status.probe_result is not None
+    at = status.probe_result.started_at
+    assert ProbeRequests().judge(status, at, 0.0) is ProbeRequest.TOO_SOON
+    assert ProbeRequests().judge(status, at + 0.5, 0.0) is ProbeRequest.TOO_SOON
+    assert ProbeRequests().judge(status, at - 0.5, 0.0) is ProbeRequest.ACCEPTED

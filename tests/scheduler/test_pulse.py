@@ -5,75 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
-from dataclasses import replace
 from random import Random
 
 import pytest
 
-from monitor.health.status import TargetStatus
-from monitor.model.endpoint import Protocol
-from monitor.model.probe_result import Connection, Family, HttpFacts
-from monitor.model.pulse import PulseKind, PulsePoint, PulseResult
+from monitor.model.pulse import PulseResult
 from monitor.scheduler.pulse import Pulses
-from monitor.scheduler.pulse_plan import pulse_points
 from monitor.state.pulses import PulseMetrics
 from monitor.state.store import StateStore
-from tests.probe_results import probe_result, target
-
-
-def status_at(name: str, *places: tuple[str, int], **changes: object) -> TargetStatus:
-    connections = tuple(
-        replace(
-            Connection(address, port, Family.IPV6 if ":" in address else Family.IPV4, {}),
-            **changes,  # type: ignore[arg-type]
-        )
-        for address, port in places
-    )
-    result = replace(probe_result(name), connections=connections)
-    return TargetStatus(target(name), probe_result=result)
-
-
-def test_targets_with_the_same_address_and_port_share_a_pulse() -> None:
-    statuses = [
-        status_at("a", ("192.0.2.1", 443), ("2001:db8::1", 443)),
-        status_at("b", ("192.0.2.1", 443)),
-        status_at("c", ("192.0.2.1", 8443)),
-    ]
-    assert pulse_points(statuses) == {
-        PulsePoint(PulseKind.TCP, "192.0.2.1", 443): ("a", "b"),
-        PulsePoint(PulseKind.TCP, "2001:db8::1", 443): ("a",),
-        PulsePoint(PulseKind.TCP, "192.0.2.1", 8443): ("c",),
-    }
-
-
-def test_a_proxy_is_checked_instead_of_the_hosts_behind_it() -> None:
-    statuses = [status_at(name, ("10.0.0.8", 3128), proxy="proxy.corp:3128") for name in ("a", "b")]
-    assert list(pulse_points(statuses)) == [PulsePoint(PulseKind.TCP, "10.0.0.8", 3128)]
-
-
-def test_a_name_server_is_asked_for_the_name_of_its_target() -> None:
-    made = target("resolver-1", "resolver")
-    endpoint = replace(
-        made.endpoint, host="192.0.2.53", port=53, protocol=Protocol.DNS, prober="dns",
-        query="app.gitpod.io",
-    )  # fmt: skip
-    status = TargetStatus(replace(made, endpoint=endpoint), probe_result=probe_result("resolver-1"))
-    assert list(pulse_points([status])) == [
-        PulsePoint(PulseKind.DNS, "192.0.2.53", 53, "app.gitpod.io")
-    ]
-
-
-def test_a_target_that_asked_for_fewer_requests_gets_no_pulse() -> None:
-    slow = status_at("a", ("192.0.2.1", 443))
-    slow.target = replace(slow.target, endpoint=replace(slow.target.endpoint, interval=3600.0))
-    limited = status_at("b", ("192.0.2.2", 443), http=HttpFacts("1.1", 429, {}, None, 0))
-    unknown = TargetStatus(target("c"))
-    assert pulse_points([slow, limited, unknown]) == {}
-
-
-def test_the_number_of_ways_out_is_limited() -> None:
-    statuses = [status_at(f"t{n}", (f"192.0.{n // 200}.{n % 200}", 443)) for n in range(300)]
-    assert len(pulse_points(statuses)) == 200
+from tests.scheduler.test_pulse_plan import status_at
 
 
 class Recorder:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.common.rate_limit import MinInterval, TokenBucket
 from monitor.scheduler.schedule import Schedule, next_slot, slots_between
 from monitor.scheduler.spacing import preferred_fraction
 
@@ -75,21 +74,21 @@ def test_expediting_only_ever_brings_forward():
     assert schedule.next_due() is None
 
 
-def test_the_bucket_lets_a_burst_through_and_then_its_rate():
-    bucket = TokenBucket(rate=10.0, burst=3.0)
-    waits = [bucket.reserve(100.0) for _ in range(6)]
-    assert waits == pytest.approx([0, 0, 0, 0.1, 0.2, 0.3])
-    assert bucket.reserve(200.0) == 0.0
+def test_a_slot_that_rounding_puts_at_this_moment_is_over():
+    # floor((now - 1.61) / 7.6) is one too small here: the slot of this moment would come again.
+    now = 2958.0099999999998
+    assert next_slot(now, 7.6, 1.61) == pytest.approx(now + 7.6)
 
 
-def test_the_bucket_can_be_asked_without_waiting():
-    bucket = TokenBucket(rate=1.0, burst=2.0)
-    assert [bucket.try_take(5.0) for _ in range(3)] == [True, True, False]
-    assert bucket.try_take(6.0)
+def test_a_slot_counts_as_reached_whatever_its_last_binary_digit_is():
+    interval, phase, number = 54.4, 10.04, 3368
+    moment = phase + number * interval
+    assert math.floor((moment - phase) / interval) < number
+    assert slots_between(phase, moment, interval, phase) == number
+    assert slots_between(phase, moment - 0.1, interval, phase) == number - 1
 
 
-def test_a_pause_keeps_events_apart():
-    pause = MinInterval(5.0)
-    assert [pause.over(now) for now in (0.0, 1.0, 4.9, 5.0, 9.0, 10.0)] == [
-        True, False, False, True, False, True
-    ]  # fmt: skip
+def test_expediting_to_the_same_moment_changes_nothing():
+    schedule = Schedule()
+    schedule.set("a", 30.0)
+    assert not schedule.expedite("a", 30.0)

@@ -27,6 +27,7 @@ FILE = json.dumps(
         ("172.31.0.1", "private"),
         ("172.32.0.1", "public"),
         ("192.168.1.1", "VPC"),
+        ("2001:db8:7::1", "VPC"),
         ("100.64.3.4", "carrier-grade NAT"),
         ("169.254.169.254", "link-local"),
         ("fe80::1%eth0", "link-local"),
@@ -39,7 +40,7 @@ FILE = json.dumps(
     ],
 )
 def test_an_address_has_the_label_of_its_narrowest_range(address: str, label: str) -> None:
-    own = (ipaddress.ip_network("192.168.1.0/24"),)
+    own = tuple(map(ipaddress.ip_network, ("192.168.1.0/24", "2001:db8:7::/64")))
     assert AddressLabels(own, aws_ranges(FILE)).label(address) == label
 
 
