@@ -192,7 +192,7 @@ def _host_cause(case: Case, number: int) -> Cause:
     if number == errno.EACCES:
         return C.LOCAL_ROUTE_DISCARDS
     if is_link_local_v6(address):
-        return C.ADDRESS_NEEDS_ZONE
+        return C.PROXY_UNREACHABLE if case.to_proxy else C.ADDRESS_NEEDS_ZONE
     return C.LOCAL_ROUTE_DISCARDS if number == errno.EINVAL else C.LOCAL_ERROR
 
 

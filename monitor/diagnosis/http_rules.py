@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from monitor.model.causes import Cause
 from monitor.model.endpoint import Source, StatusSet
-from monitor.model.probe_result import Connection, HttpFacts, ProbeResult
+from monitor.model.probe_result import Connection, Failure, FailureKind, HttpFacts, ProbeResult
 from monitor.model.target import Target
 
 C = Cause
@@ -278,9 +278,20 @@ _HTTP2_WITHOUT_ALPN = (
 )
 
 
-def format_text(code: str | None) -> tuple[str, str] | None:
-    """Return the templates about a peer that does not send HTTP/1, by the code of the failure."""
-    return {"HTTP2": _HTTP2_WITHOUT_ALPN, "HTTP2_ONLY": _HTTP2_ONLY}.get(code or "")
+_NO_RESPONSE = (
+    "Port {port} of {host} accepted the request and closed the connection without a complete "
+    "response.",
+    "Compare with another network (`curl -v`). If it closes there too, ask the owner of {host}; "
+    "otherwise look for a proxy, load balancer or firewall on the path that ends connections.",
+)
+
+
+def format_text(failure: Failure) -> tuple[str, str] | None:
+    """Return the templates about a peer that does not send HTTP/1, by kind and code of the
+    failure."""
+    if failure.kind is FailureKind.CLOSED:
+        return _NO_RESPONSE
+    return {"HTTP2": _HTTP2_WITHOUT_ALPN, "HTTP2_ONLY": _HTTP2_ONLY}.get(failure.code or "")
 
 
 def intermediary(http: HttpFacts | None) -> str:

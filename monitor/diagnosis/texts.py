@@ -16,6 +16,7 @@ from monitor.diagnosis.http_rules import (
     response_of,
 )
 from monitor.diagnosis.lookups import family_of_type, other_type, unanswered, waited_for
+from monitor.diagnosis.proxy_texts import proxy_text
 from monitor.diagnosis.tls_rules import certificate_words, tls_text
 from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
@@ -56,10 +57,12 @@ def _specific(cause: Cause, target: Target, probe_result: ProbeResult) -> tuple[
     failure, connection = probe_result.failure, failed_connection(probe_result)
     if failure is None:
         return None
+    if told := proxy_text(failure, proxied=probe_result.proxy is not None):
+        return told
     if failure.kind is FailureKind.PROXY_STATUS:
         return login_text((failure.code or "").partition(" ")[2])
-    if failure.kind is FailureKind.HTTP_FORMAT:
-        return format_text(failure.code)
+    if cause is Cause.HTTP_PROTOCOL:
+        return format_text(failure)
     if failure.kind in {FailureKind.HTTP_STATUS, FailureKind.HTTP_UNPROVEN}:
         return http_text(cause, response_of(target, probe_result, connection))
     return tls_text(cause, target.host, failure, connection)
@@ -87,6 +90,7 @@ def _words(target: Target, probe_result: ProbeResult) -> Mapping[str, str]:
         "proxy": probe_result.proxy or "the proxy",
         "timeout": f"{target.timeout:g} s",
         "dead": _dead(probe_result),
+        "received": str(connection.received) if connection else "0",
         "failed": str(len(probe_result.failed)),
         "tried": str(len(probe_result.connections)),
         "difference": f"{abs(offset):.1f} s",

@@ -105,6 +105,8 @@ def tls_text(
     if failure.kind is K.TLS_ALERT:
         told = alert(_number(failure))
         return told.sentence, told.remediation
+    if connection is not None and connection.received and cause in _UNFINISHED:
+        return _UNFINISHED[cause]
     verify = failure.kind is K.TLS_VERIFY and cause not in _RECORD_FITS
     return _verify_text(cause, host, failure, chain_of(connection)) if verify else None
 
@@ -121,6 +123,24 @@ def _verify_text(
     code = verify_code(_number(failure))
     return (code.sentence, code.remediation) if cause is code.cause else None
 
+
+_UNFINISHED = {
+    C.TLS_TIMEOUT_ON_HELLO: (
+        "{host} begins to answer the ClientHello ({received} bytes), but the TLS handshake is not "
+        "done within {timeout}.",
+        "Check the path MTU and that ICMP fragmentation-needed passes: the certificate is the "
+        "first large packet. If small segments stall too, ask the owner of {host} why the server "
+        "stops.",
+    ),
+    C.TLS_RESET_ON_HELLO: (
+        "The connection to {host} ends within the TLS handshake, after {received} bytes of the "
+        "server's answer.",
+        "Ask the owner of {host} to check the TLS log of the server; a firewall that reads the "
+        "server's certificate (AWS Network Firewall, TLS inspection) may end connections here as "
+        "well.",
+    ),
+}
+"""The texts of a handshake that the server has begun to answer: its name is not the reason."""
 
 _RECORD_FITS = frozenset({C.TLS_INTERCEPTED, C.TLS_INCOMPLETE_CHAIN})
 _NO_NAMES = (
@@ -183,10 +203,11 @@ def _dated(
     else:
         which = f"A CA in this host's trust store, above {chain[-1].issuer} and {host},"
     if not wrong:
-        return {"dated": which, "on": "", "since": ""}
+        return {"dated": which, "on": "", "since": " yet"}
     moment = wrong[0].not_before if early else wrong[0].not_after
     day = _day(moment)
-    return {"dated": which, "on": day and f" on {day}", "since": day and f" before {day}"}
+    since = f" before {day}" if day else " yet"
+    return {"dated": which, "on": day and f" on {day}", "since": since}
 
 
 def _day(moment: float) -> str:

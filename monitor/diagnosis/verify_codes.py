@@ -71,7 +71,7 @@ CODES: Mapping[int, VerifyCode] = MappingProxyType(
         ),
         8: _untrusted("the signature of a revocation list is wrong", _REVOCATION),
         9: VerifyCode(
-            "{dated} is not valid yet{since}.",
+            "{dated} is not valid{since}.",
             "Check this host's clock (`chronyc tracking`): a clock that is behind has this effect. "
             "If the clock is right, ask the owner of {host}.",
             C.TLS_NOT_YET_VALID,

@@ -142,7 +142,8 @@ def _hello_follow_ups(
     if address is None:
         return
     own = replace(speaker.target, address=address)
-    name = _other_name(speaker, statuses)
+    # A server that has begun to answer shows that no filter stops the name.
+    name = None if _begun(speaker) else _other_name(speaker, statuses)
     if name is not None:
         other = _changed(own, Rival.OTHER_NAME, host=name, protocol=Protocol.TLS, prober="tls")
         yield FollowUp(Rival.OTHER_NAME, f"{name} at {address}", other)
@@ -151,6 +152,11 @@ def _hello_follow_ups(
         subject = f"{speaker.target.host} in segments of {SMALL_SEGMENT} bytes"
         yield FollowUp(Rival.SMALL_SEGMENTS, subject, small, segment=SMALL_SEGMENT)
     yield from _through_proxy(speaker, statuses)
+
+
+def _begun(speaker: TargetStatus) -> bool:
+    primary = speaker.probe_result.primary if speaker.probe_result else None
+    return primary is not None and primary.received > 0
 
 
 def _other_name(speaker: TargetStatus, statuses: Sequence[TargetStatus]) -> str | None:

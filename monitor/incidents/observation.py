@@ -249,11 +249,11 @@ def _hello(target: Target, connection: Connection) -> str:
     if failure is None or connection.tls is not None or connection.http is not None:
         return "passed"
     if failure.phase is Phase.TLS:
-        if failure.kind.value == "timeout":
-            return "silent"
-        if failure.kind.value in {"os_error", "closed"}:
-            return "reset"
-        return "passed"
+        if failure.kind.value not in {"timeout", "os_error", "closed"}:
+            return "passed"
+        if connection.received:  # the answer had begun: it shows nothing about names
+            return ""
+        return "silent" if failure.kind.value == "timeout" else "reset"
     return "" if failure.phase in _BEFORE_PEER | {Phase.PROXY} else "passed"
 
 

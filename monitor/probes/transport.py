@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from monitor.common.sanitize import sanitize
-from monitor.model.probe_result import FailureKind, Phase
+from monitor.model.probe_result import Failure, FailureKind, Phase
 from monitor.net.errors import ExchangeError, failure_of
 from monitor.net.http.proxy_fields import authentication_schemes, proxy_error
 from monitor.net.http.request import authority
@@ -18,11 +18,13 @@ from monitor.net.sockets.client_hello import needs_padding
 from monitor.net.sockets.stream import Stream, TcpStream, TlsStream
 from monitor.net.sockets.tls import tls_facts, verify_as_go
 from monitor.net.stopwatch import Stopwatch
-from monitor.probes.context import ProbeContext
 from monitor.probes.large_hello import handshake_compared
 from monitor.probes.measure import ProbeConnection
 
 _TUNNEL = 200
+_PROXY_TLS_SILENT = Failure(
+    Phase.PROXY, FailureKind.PROXY_TLS, "TLS with the proxy fails: no answer in time"
+)
 
 
 @asynccontextmanager
@@ -55,27 +57,31 @@ async def _through_proxy(conn: ProbeConnection, tcp: TcpStream, *, tunnel: bool)
     stream: Stream = tcp
     with conn.stopwatch.phase(Phase.PROXY):
         if conn.proxy.scheme == "https":
-            stream = await _secured_to(tcp, conn.proxy, conn.probe_context)
+            stream = await _secured_to(conn, tcp, conn.proxy)
         if tunnel:
             host = conn.target.address or conn.target.host
             await _connect_through(stream, conn.proxy, host, conn.target.dial_port)
     return stream
 
 
-async def _secured_to(tcp: TcpStream, proxy: Proxy, probe_context: ProbeContext) -> Stream:
+async def _secured_to(conn: ProbeConnection, tcp: TcpStream, proxy: Proxy) -> Stream:
     """Shake hands with the proxy itself.
 
     Raises:
         ExchangeError: PROXY_TLS.
     """
-    stream = TlsStream(tcp, probe_context.trust_store.probe_context(), proxy.host)
+    stream = TlsStream(tcp, conn.probe_context.trust_store.probe_context(), proxy.host)
+    # A timeout ends this block by cancellation: what it was about has to be known before.
+    conn.failure_override = _PROXY_TLS_SILENT
     try:
         await stream.handshake()
         verify_as_go(stream.tls, proxy.host)
     except (ExchangeError, EOFError, OSError) as error:
+        conn.failure_override = None
         failure = failure_of(error, Phase.PROXY)
         message = f"TLS with the proxy fails: {failure.message}"
         raise ExchangeError(FailureKind.PROXY_TLS, message, failure.code) from None
+    conn.failure_override = None
     return stream
 
 

@@ -323,3 +323,14 @@ def test_hosts_are_written_as_the_rule_that_is_to_be_asked_for():
     assert whom(["us01.gitpod.dev", "eu01.gitpod.dev"]) == "eu01.gitpod.dev and us01.gitpod.dev"
     assert whom(["us01.gitpod.dev", "a.eu01.gitpod.dev", "eu01.gitpod.dev"]) == "*.gitpod.dev"
     assert whom(["a.test", "b.example", "c.test"]) == "a.test and 2 more"
+
+
+def test_a_handshake_that_the_server_began_is_not_compared_with_another_name():
+    """The same server may send the same bytes to any name: that would not show a name filter."""
+    incident, statuses = incident_of(Cause.TLS_TIMEOUT_ON_HELLO, "app")
+    begun = []
+    for s in statuses:
+        assert s.probe_result is not None
+        heard = replace(s.probe_result.connections[0], received=7)
+        begun.append(replace(s, probe_result=replace(s.probe_result, connections=(heard,))))
+    assert [f.rival for f in follow_ups_for(incident, begun)] == [Q.SMALL_SEGMENTS]

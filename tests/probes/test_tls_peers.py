@@ -136,3 +136,41 @@ async def test_a_server_that_only_speaks_tls_1_1_is_refused(authority: Authority
     async with rude(sending(bytes([21, 3, 1, 0, 2, 2, 70]))) as port:
         _, diagnosis = await probed(Protocol.TLS, port, authority)
     assert "does not speak TLS 1.2 or 1.3" in diagnosis.detail
+
+
+HALF = b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03"
+"""The beginning of a ServerHello."""
+
+
+def beginning(data: bytes, *, stay: bool) -> Habit:
+    async def habit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(data)
+        await writer.drain()
+        if stay:
+            await asyncio.Event().wait()
+
+    return habit
+
+
+@pytest.mark.parametrize(
+    ("stay", "words"), [(True, "begins to answer"), (False, "ends within the TLS handshake")]
+)
+async def test_a_handshake_that_the_server_began_is_not_one_without_an_answer(
+    authority: Authority, stay: bool, words: str
+):
+    async with rude(beginning(HALF, stay=stay)) as port:
+        target = make_target(Protocol.HTTPS, HOST, port, address="127.0.0.1", timeout=1.5)
+        result = await prober("http")(target, make_probe_context(ca_file=authority.file))
+    told = diagnose(target, result)
+    assert words in told.detail
+    assert f"{len(HALF)} bytes" in told.detail
+    assert "SNI" not in told.remediation
+
+
+async def test_a_few_bytes_in_clear_before_the_end_are_not_a_name_filter(authority: Authority):
+    async with rude(beginning(b"S", stay=False)) as port:
+        result, told = await probed(Protocol.HTTPS, port, authority)
+    assert result.failure is not None
+    assert result.failure.kind is FailureKind.TLS_PLAINTEXT
+    assert "does not speak TLS" in told.detail

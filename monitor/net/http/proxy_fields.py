@@ -6,18 +6,23 @@ import re
 
 from monitor.net.http.fields import Head
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]*)(?:\s|$|,)")
+_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]*)\s*(?:$|(?<=\s)(?!\s*=))")
+"""The scheme of a challenge: a token that is not the name of a parameter."""
+
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"?')
 _LIMIT = 8
+_TEXT_LIMIT = 4_096
 
 
 def authentication_schemes(head: Head) -> str:
     """Return the schemes of Proxy-Authenticate ("Negotiate, NTLM"); "" if there are none.
 
-    Only the scheme at the beginning of each field is read (RFC 9110 section 11.7.1), because
-    proxies send one field per scheme; challenges hold tokens, which are not repeated.
+    A field may hold several challenges, whose parameters are separated by commas as well
+    (RFC 9110 section 11.6.1). Challenges hold tokens, which are not repeated.
     """
-    found = (_SCHEME.match(value) for value in head.lists.get("proxy-authenticate", ()))
-    return ", ".join(dict.fromkeys(m[1][:20] for m in list(found)[:_LIMIT] if m))
+    text = ",".join(head.lists.get("proxy-authenticate", ()))[:_TEXT_LIMIT]
+    found = (_SCHEME.match(part) for part in _QUOTED.sub("", text).split(","))
+    return ", ".join(list(dict.fromkeys(m[1][:20] for m in found if m))[:_LIMIT])
 
 
 def proxy_error(head: Head) -> str:

@@ -185,7 +185,8 @@ def parse_proxy(text: str) -> Proxy | None:
         raise ValueError("the proxy's URL is that of a SOCKS proxy, which is not supported")
     if url.scheme not in _DEFAULT_PORTS or not url.hostname or not port:
         raise ValueError("the proxy's URL is not http://host:port or https://host:port")
-    host = _ascii(url.hostname)
+    # Within brackets only the zone is encoded: "%25" stands for "%" (RFC 6874 section 2).
+    host = unquote(url.hostname) if ":" in url.hostname else _ascii(url.hostname)
     if not all("!" <= c <= "~" for c in host):
         raise ValueError("the proxy's host is neither a name nor an address")
     password = Secret(unquote(url.password)) if url.password is not None else None

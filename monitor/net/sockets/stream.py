@@ -275,7 +275,10 @@ class TlsStream:
         return True
 
     async def send(self, data: bytes) -> None:
-        self.tls.write(data)
+        try:
+            self.tls.write(data)
+        except ssl.SSLError as error:
+            raise tls_error(error) from None
         await self.flush()
 
     async def receive(self, limit: int = DATA_CHUNK) -> bytes:

@@ -72,6 +72,8 @@ def tls_error(error: ssl.SSLError, flight: bytes = b"") -> Exception:
 
 
 def _end(flight: bytes) -> Exception:
+    if flight and flight[0] not in _CONTENT_TYPES:
+        return _plaintext(flight)
     if (_HANDSHAKE, _CERTIFICATE_REQUEST) not in _plain_messages(flight):
         return EOFError()
     message = "the server asked for a client certificate, got none, and closed the connection"

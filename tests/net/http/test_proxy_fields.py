@@ -23,6 +23,11 @@ def head(*lines: bytes) -> Head:
         ([b"Proxy-Authenticate: Negotiate", b"Proxy-Authenticate: NTLM"], "Negotiate, NTLM"),
         ([b"Proxy-Authenticate: NTLM TlRMTVNTUAACAAAA"], "NTLM"),
         ([b"Proxy-Authenticate: =?"], ""),
+        ([b'Proxy-Authenticate: Negotiate, NTLM, Basic realm="x, y"'], "Negotiate, NTLM, Basic"),
+        ([b'Proxy-Authenticate: Digest realm="a", nonce = "b", Basic'], "Digest, Basic"),
+        ([b'Proxy-Authenticate: Basic realm="a\\" , NTLM"'], "Basic"),
+        ([b'Proxy-Authenticate: Basic realm="never closed, NTLM'], "Basic"),
+        ([b"Proxy-Authenticate: , ,Negotiate TlRM==,NTLM"], "Negotiate, NTLM"),
         ([b"Proxy-Authenticate: Basic"] * 20, "Basic"),
     ],
 )

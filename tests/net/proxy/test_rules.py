@@ -321,3 +321,9 @@ def test_a_proxy_prints_no_password():
     assert proxy is not None
     assert proxy.label == "[2001:db8::1]:3128"
     assert "hunter2" not in repr(proxy) + str(proxy) + f"{proxy.password}"
+
+
+def test_the_zone_of_a_link_local_proxy_is_decoded():
+    proxy = parse_proxy("http://[fe80::1%25eth0]:3128")
+    assert proxy is not None
+    assert (proxy.host, proxy.label) == ("fe80::1%eth0", "[fe80::1%eth0]:3128")
