@@ -9,6 +9,7 @@ from random import Random
 from monitor.catalog import build_targets
 from monitor.catalog.wildcard_samples import DiscoveryState
 from monitor.diagnosis.clock import ClockEstimate, ClockSource
+from monitor.diagnosis.proxy_path import ProxyPath
 from monitor.health.baseline import Baseline
 from monitor.health.gateways import Gateway
 from monitor.health.latency import latency_code
@@ -43,6 +44,7 @@ from monitor.model.settings import Settings, TargetSettings
 from monitor.model.state import State
 from monitor.model.target import Addresses, Target
 from monitor.net.proxy.audit import ProxyAudit
+from monitor.state.egress_address import EgressAddress, EgressPath
 from monitor.state.self_metrics import GuardedPart, MqttMetrics, SelfMetrics
 from monitor.state.store import StateStore
 
@@ -51,6 +53,15 @@ REGION = "eu-central-1"
 HOSTILE = '"\n\\{}</td><script>alert(1)</script>\u202e\udcff\x00'
 """What a server might send to break out of a label, a page or a document."""
 
+EGRESS_PATHS = (
+    EgressPath(ProxyPath.PROXY, failure="The proxy denies it.", checked_at=NOW - 60),
+    EgressPath(
+        ProxyPath.DIRECT,
+        (EgressAddress("203.0.113.9", NOW - 3600, NOW - 60),),
+        checked_at=NOW - 60,
+        changes=1,
+    ),
+)
 
 BROKEN = BrokenStep(
     "public-ecr-layers",
@@ -126,6 +137,7 @@ def realistic_board() -> StateStore:
         unlisted=(UNLISTED,),
         mqtt=MqttMetrics(connected=True, published=9, sessions=1),
         redundant_groups=rollup([(r.target, r.health.state) for r in statuses], (), NOW - 50),
+        egress_paths=EGRESS_PATHS,
     )
 
 
@@ -167,6 +179,7 @@ def hostile_board() -> StateStore:
         Identity(runner_id="r\udcff"),
         (incident,),
         (past, IncidentRecord(incident)),
+        egress_paths=(EgressPath(ProxyPath.PROXY, failure=HOSTILE, checked_at=NOW),),
     )
 
 

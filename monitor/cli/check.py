@@ -35,9 +35,11 @@ from monitor.present.discovery_view import discovery_lines
 from monitor.present.formats import Format
 from monitor.present.impact import impact
 from monitor.present.report import NOTHING_FOUND, check_document, encode, notes_of
+from monitor.scheduler.egress_address import check_egress_addresses
 from monitor.scheduler.engine import Engine, make_probe_context
 from monitor.scheduler.loop_lag import LagMeter
 from monitor.state.check_result import DiscoveryFindings, redundant_groups_of, summarize
+from monitor.state.egress_address import EgressPath, egress_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class _Checked:
     statuses: tuple[TargetStatus, ...]
     incidents: tuple[Incident, ...]
     findings: DiscoveryFindings = NOTHING_FOUND
+    egress_paths: tuple[EgressPath, ...] = ()
 
 
 def main(options: Options) -> int:
@@ -77,7 +80,8 @@ def _print(checked: _Checked, proxies: ProxyAudit, options: Options) -> None:
     form = options.format
     statuses, incidents, findings = checked.statuses, checked.incidents, checked.findings
     if form is Format.JSON:
-        print(encode(check_document(statuses, incidents, proxies, findings)))
+        document = check_document(statuses, incidents, proxies, findings, checked.egress_paths)
+        print(encode(document))
     elif form is Format.TEXT:
         report = _report(checked, proxies)
         lines = check_lines(
@@ -106,7 +110,7 @@ def _report(checked: _Checked, proxies: ProxyAudit) -> CheckReport:
     explain them."""
     statuses, found = checked.statuses, checked.findings
     discovery_notes = discovery_lines(found.chains, found.unlisted)
-    notes = notes_of(statuses, proxies)
+    notes = (*notes_of(statuses, proxies), *egress_lines(checked.egress_paths))
     explained_already = bool(checked.incidents)
     failing = [(status.target, status.state) for status in statuses if status.failing]
     covered = covered_by_redundancy(redundant_groups_of(statuses))
@@ -158,8 +162,25 @@ async def _measure_by(engine: Engine, settings: Settings, options: Options) -> _
 
     with _progress() as on_result:
         statuses, findings = await discovery.check(settings, identity, engine, chosen, on_result)
-    incidents = await explained(statuses, time.time(), engine.follow_up)
-    return _Checked(identity, statuses, incidents, findings)
+    async with asyncio.TaskGroup() as group:
+        work = group.create_task(explained(statuses, time.time(), engine.follow_up))
+        addresses = group.create_task(_egress_paths(engine, settings, statuses))
+    return _Checked(identity, statuses, work.result(), findings, addresses.result())
+
+
+async def _egress_paths(
+    engine: Engine, settings: Settings, statuses: Sequence[TargetStatus]
+) -> tuple[EgressPath, ...]:
+    """Return the ways out with their public addresses; none without ``[egress_address]``."""
+    wanted = settings.egress_address
+    if wanted is None:
+        return ()
+    timeout = settings.schedule.timeout
+    answers = await check_egress_addresses(engine, wanted, timeout, statuses)
+    return tuple(
+        EgressPath(path).taken_in(answer, time.time(), wanted.interval)[0]
+        for path, answer in answers.items()
+    )
 
 
 async def _measure_named(settings: Settings, options: Options, engine: Engine) -> _Checked:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from monitor.config.aws_endpoints import endpoint_variables, overlaid, place_of
+from monitor.config.egress_address import egress_address_settings
 from monitor.config.endpoints import user_endpoints
 from monitor.config.environment import overlay
 from monitor.config.kinds import BadValueError
@@ -121,6 +122,7 @@ def _settings(path: Path, reading: Reading, environ: Mapping[str, str]) -> Setti
         ami=AmiSettings(**reading.table("ami")),
         state=StateSettings(**reading.table("state")),
         discovery=DiscoverySettings(**reading.table("discovery")),
+        egress_address=egress_address_settings(reading),
         mqtt=mqtt_settings(reading),
         remote_write=remote_writes(reading),
         missing_files=tuple(_missing_files(reading)),

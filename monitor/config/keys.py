@@ -177,6 +177,10 @@ TABLES: Mapping[str, tuple[Key, ...]] = MappingProxyType(
                 "allow_private", v.BOOLEAN, "Allows private addresses for unlisted hosts.", "false"
             ),
         ),
+        "egress_address": (
+            Key("url", v.ADDRESS_URL, "Service that reports the public address. Unset: no checks."),
+            Key("interval", v.ADDRESS_INTERVAL, "Interval between two checks.", '"10m"'),
+        ),
         "mqtt": (
             Key("url", v.BROKER, "Broker: mqtt, mqtts, ws or wss. Unset: no MQTT."),
             Key("version", one_of(MqttVersion), "Version of the protocol.", '"5"'),

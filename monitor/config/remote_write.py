@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from monitor.config.reader import Reading
-from monitor.config.urls import Url, WriteUrl
+from monitor.config.urls import QueryUrl, Url
 from monitor.model.endpoint import DEFAULT_PORTS, Protocol
 from monitor.model.settings import RemoteWriteSettings
 
@@ -51,7 +51,7 @@ def _place(url: Url) -> tuple[str, int]:
 
 
 def _destination(values: Mapping[str, Any]) -> RemoteWriteSettings:
-    url: WriteUrl = values["url"]
+    url: QueryUrl = values["url"]
     given = {"name": url.parts.host.replace(":", "-")} | dict(values)
     return RemoteWriteSettings(**(given | {"url": url.whole, "shown_url": url.shown}))
 

@@ -181,28 +181,39 @@ def parse_broker(text: str) -> BrokerUrl:
 
 
 @dataclass(frozen=True, slots=True)
-class WriteUrl:
-    """The URL of a receiver: whole, without the query that may hold a secret, in parts."""
+class QueryUrl:
+    """A URL with a query that may hold a secret: whole, without the query, in parts."""
 
     whole: str = field(repr=False)
     shown: str
     parts: Url
+    query: str = field(repr=False, default="")
 
 
-def parse_write_url(text: str) -> WriteUrl:
+def parse_write_url(text: str) -> QueryUrl:
     """Read the URL of a remote-write receiver; its query is kept and never shown."""
+    return _query_url(
+        text, "https://host/api/v1/write", "take it out, and write username and password_file"
+    )
+
+
+def parse_query_url(text: str) -> QueryUrl:
+    """Read the URL of a service that needs no credentials; its query is kept and never shown."""
+    return _query_url(text, "https://checkip.amazonaws.com", "take it out: it is not sent")
+
+
+def _query_url(text: str, example: str, without_user: str) -> QueryUrl:
     shown, mark, query = text.partition("?")
     if "://" not in shown:
-        raise BadValueError("the scheme is missing", 'write "https://host/api/v1/write"')
+        raise BadValueError("the scheme is missing", f'write "{example}"')
     if "@" in shown:
-        remediation = "take it out, and write username and password_file"
-        raise BadValueError("a URL must not hold a user or password", remediation)
+        raise BadValueError("a URL must not hold a user or password", without_user)
     if not all("!" <= c <= "~" for c in query) or "#" in query:
         raise BadValueError("its query holds more than visible ASCII", "percent-encode it")
     parts = parse_url(shown)
     host = _bracketed(parts.host) + (f":{parts.port}" if parts.port else "")
     shown = f"{parts.scheme}://{host}{parts.path}"
-    return WriteUrl(shown + mark + query, shown, parts)
+    return QueryUrl(shown + mark + query, shown, parts, query)
 
 
 def parse_base_url(text: str) -> str:

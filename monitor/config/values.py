@@ -27,6 +27,7 @@ from monitor.config.urls import (
     parse_path,
     parse_port,
     parse_proxy_choice,
+    parse_query_url,
     parse_server,
     parse_url,
     parse_write_url,
@@ -85,6 +86,15 @@ def parse_duration(raw: str | float) -> float:
     seconds = float(raw) if not isinstance(raw, str) else _units(raw)
     if not 0 < seconds <= _DAY or not math.isfinite(seconds):
         raise BadValueError("a duration is more than 0 and at most 24h", 'write e.g. "30s"')
+    return seconds
+
+
+def parse_address_interval(raw: str | float) -> float:
+    """Read the interval of checks of the public address: 1 min to 24 h. The service is another
+    party's, and a check by each way out is one request."""
+    seconds = parse_duration(raw)
+    if seconds < 60:
+        raise BadValueError(f"{seconds:g} s is too short", "write 1m or more")
     return seconds
 
 
@@ -293,6 +303,7 @@ NUMBER = Kind("a number", (int, float), at_least(0.1), _number, "a number, witho
 PORT = Kind("a port number", (int,), parse_port, _number, "a number from 1 to 65535, unquoted")
 SHARD = text_kind("a shard", parse_shard, "1/3")
 DURATION = Kind("a duration", (str, int, float), parse_duration, _number, '"30s"')
+ADDRESS_INTERVAL = Kind("a duration", (str, int, float), parse_address_interval, _number, '"10m"')
 PULSE = Kind("a duration", (str, int, float), parse_pulse, _number, '"5s"')
 AGE = Kind("a duration", (str, int, float), parse_age, _number, '"24h"')
 SIZE = Kind("a size", (str, int), parse_size, _number, '"256MiB"')
@@ -317,6 +328,7 @@ HEADER = text_kind("a header's name", parse_header, "x-amzn-requestid")
 WRITE_URL = text_kind(
     "a receiver's URL", parse_write_url, "https://metrics.example.com/api/v1/write"
 )
+ADDRESS_URL = text_kind("a URL", parse_query_url, "https://checkip.amazonaws.com")
 WRITE_HEADER = text_kind("a header's name", parse_write_header, "X-Scope-OrgID")
 HEADER_VALUE = text_kind("a header's value", parse_header_value, "tenant-1")
 LABEL = text_kind("a label's name", parse_label, "site")

@@ -24,6 +24,7 @@ from monitor.daemon.log_writer import LogWriter
 from monitor.daemon.logging import configure
 from monitor.daemon.supervision import keep_running
 from monitor.daemon.systemd import Notifier
+from monitor.diagnosis.changes import moved, reloaded
 from monitor.discovery.service import Discovery
 from monitor.export.mqtt.exporter import MqttExporter
 from monitor.export.remote_write.service import RemoteWrite
@@ -34,6 +35,8 @@ from monitor.model.target import Target
 from monitor.net.clock import SystemClock
 from monitor.net.proxy.audit import audit_proxies
 from monitor.net.sockets.trust_store import TrustError
+from monitor.scheduler.clock_steps import ClockSteps
+from monitor.scheduler.egress_address import EgressAddresses
 from monitor.scheduler.engine import Engine, make_probe_context
 from monitor.scheduler.investigator import Investigator
 from monitor.scheduler.loop import ProbeLoop
@@ -105,6 +108,8 @@ class Monitor:
             self.store, random, self._watch.suspect_way_out, self._watch.way_out_changed
         )
         self._investigator = Investigator(self.store, self.events, self.clock, random)
+        self._egress_addresses = EgressAddresses(self.store, self.events)
+        self._clock_steps = ClockSteps(self.store, self.clock)
         self._mqtt = MqttExporter(self.store, settings.state.directory, self.clock, random)
         self._mqtt.configure(
             settings.mqtt, engine.probe_context.resolver, engine.probe_context.trust_store
@@ -188,6 +193,8 @@ class Monitor:
         yield "history", self._history_store.run
         yield "pulses", lambda: self._pulses.run(lambda: self._settings.schedule.pulse)
         yield "investigations", self._investigator.run
+        yield "egress addresses", self._egress_addresses.run
+        yield "clock steps", self._clock_steps.run
         yield "discovery", self._discovery.run
         yield "MQTT", self._mqtt.run
         yield "trust store", self._reload_trust_store
@@ -209,6 +216,8 @@ class Monitor:
             targets = ()
         self._watch.apply(targets)
         self._discovery.use(settings, engine, rows, targets)
+        probed = None if _holds_probing(settings) else settings.egress_address
+        self._egress_addresses.use(probed, engine, settings.schedule.timeout)
         self._remote_write.apply(settings, engine.probe_context)
         self._say_unknown(targets)
         self._log_missing_files(settings)
@@ -277,6 +286,9 @@ class Monitor:
             found = await identity.discover(self._settings, self._environ)
             merged = identity.merge(self.store.identity, found)
             if merged != self.store.identity:
+                self.store.context_changes.extend(
+                    moved(self.store.identity, merged, self.clock.time())
+                )
                 self.store.identity = merged
                 log.info("identity found", **identity_fields(merged))
                 self.apply(self._settings)
@@ -368,6 +380,8 @@ class Monitor:
             self.configured_state = settings.state
             log.warning("a change of state.directory takes effect with the next start")
         settings = replace(settings, state=self._settings.state)
+        now = self.clock.time()
+        self.store.context_changes.extend(reloaded(self._settings, settings, now))
         if self._output is not None:
             configure(settings.log, self._output)
         self._log_ignored(settings)

@@ -1,4 +1,5 @@
-"""The difference between the last good and the first bad result of a target. Pure.
+"""The difference between the last good and the first bad result of a target, and the changes of its
+context meanwhile. Pure.
 
 A change is an observation, not a cause: the report shows it next to the diagnosis.
 """
@@ -6,12 +7,14 @@ A change is an observation, not a cause: the report shows it next to the diagnos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType
 
 from monitor.diagnosis.evidence import clean
 from monitor.diagnosis.issuers import issuer_of, leaf_of
+from monitor.model.identity import Identity
 from monitor.model.probe_result import ProbeResult
+from monitor.model.settings import Settings
 
 SHOWN = 3
 """Values of a list that a sentence names; the rest is counted."""
@@ -45,8 +48,10 @@ _SENTENCES: Mapping[str, str] = MappingProxyType(
         "tls_version": "TLS negotiates {after} instead of {before}",
         "http_server": "the response comes from {after} instead of {before}",
         "path_mtu": "the path MTU is {after} bytes instead of {before}",
-        "reload": "the configuration was reloaded {after}",
-        "identity": "the identity of this host is {after} instead of {before}",
+        "reload": "the configuration was reloaded with other values in {after}",
+        "identity": "the {after} instead of {before}",
+        "clock": "the clock of this host jumped by {after}: it was set, or the host was suspended",
+        "egress_address": "the public address is {after} instead of {before}",
     }
 )
 
@@ -65,6 +70,27 @@ def _differing(good: ProbeResult, bad: ProbeResult) -> Iterable[Change]:
         before, after = read(good), read(bad)
         if before and after and not before & after:
             yield Change(aspect, _shown(before), _shown(after), bad.started_at)
+
+
+def reloaded(before: Settings, after: Settings, at: float) -> tuple[Change, ...]:
+    """Return the change of a reload that changed settings, by the names of their tables or keys."""
+    names = [f.name for f in fields(Settings) if getattr(before, f.name) != getattr(after, f.name)]
+    return (Change("reload", "", ", ".join(sorted(names)), at),) if names else ()
+
+
+def moved(before: Identity, after: Identity, at: float) -> tuple[Change, ...]:
+    """Return the changes of an identity's known values; what becomes known is not a change."""
+    pairs = ((f.name, getattr(before, f.name), getattr(after, f.name)) for f in fields(Identity))
+    return tuple(
+        Change("identity", old, f"{name.replace('_', ' ')} is {new}", at)
+        for name, old, new in pairs
+        if old and new and old != new
+    )
+
+
+def clock_jumped(seconds: int, at: float) -> Change:
+    """Return the change of a clock that was set by ``seconds``."""
+    return Change("clock", "", f"{seconds:+d} s", at)
 
 
 def _shown(values: frozenset[str]) -> str:

@@ -310,6 +310,19 @@ class DiscoverySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EgressAddressSettings:
+    """The service that reports the public address of a request. ``path`` includes the query, which
+    may contain a secret; ``shown_url`` is the URL without it. ``interval`` is seconds."""
+
+    scheme: str
+    host: str
+    port: int | None
+    path: str = field(repr=False)
+    shown_url: str
+    interval: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The whole configuration. ``endpoints`` are the user's own (SCM, SSO, registries, metrics
     receiver, added ones), complete. ``registries`` are hosts: those in the catalog enable their
@@ -337,6 +350,7 @@ class Settings:
     ami: AmiSettings = AmiSettings()
     state: StateSettings = StateSettings()
     discovery: DiscoverySettings = DiscoverySettings()
+    egress_address: EgressAddressSettings | None = None
     mqtt: MqttSettings | None = None
     remote_write: tuple[RemoteWriteSettings, ...] = ()
     missing_files: tuple[MissingFile, ...] = ()

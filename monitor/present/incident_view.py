@@ -22,6 +22,7 @@ from monitor.present.formats import FirewallFormat
 from monitor.present.impact import impact
 from monitor.present.ticket import Contact, contact_for, ticket_text
 from monitor.present.trace_view import TraceReport, conclusion
+from monitor.state.egress_address import EgressPath
 from monitor.state.events import Event, EventKind
 from monitor.state.investigation import Investigation
 from monitor.state.store import StateStore
@@ -78,7 +79,11 @@ def incident_page_view(store: StateStore, record: IncidentRecord, now: float) ->
     contact = contact_for(incident, affected)
     view_impact = impact_of(store, incident)
     found = store.investigations.get(incident.id)
-    evidence = (*evidence_in_words(incident.evidence), *investigation_in_words(found))
+    evidence = (
+        *evidence_in_words(incident.evidence),
+        *investigation_in_words(found),
+        *egress_in_words(store.egress_paths),
+    )
     return IncidentView(
         title=title_of(incident),
         impact=view_impact,
@@ -110,6 +115,14 @@ def investigation_in_words(found: Investigation | None) -> Iterator[tuple[str, s
     yield "Path", conclusion(report_of(found, found.path))
     hops = ", ".join(f"{hop.ttl} {hop.addresses[0]}" for hop in found.path.hops if hop.addresses)
     yield "Hops that replied", hops or "none"
+
+
+def egress_in_words(paths: Iterable[EgressPath]) -> Iterator[tuple[str, str]]:
+    """Yield the public addresses of each way out: the sources that the other side sees."""
+    for path in paths:
+        if path.addresses:
+            addresses = " and ".join(address.address for address in path.current)
+            yield f"Public address {path.in_words}", addresses
 
 
 def report_of(found: Investigation, path: PathTrace) -> TraceReport:
@@ -244,6 +257,13 @@ def _event_text(event: Event, incident_id: str, names: frozenset[str]) -> str:
             return f"{event.subject} is {facts.get('state')}{cause}"
         case EventKind.ISSUER_CHANGED if event.subject in names:
             return f"{event.subject} shows a certificate of another issuer: {facts['new_issuer']}"
+    return _context_text(event)
+
+
+def _context_text(event: Event) -> str:
+    if event.kind is EventKind.EGRESS_ADDRESS_CHANGED:
+        facts = event.facts
+        return f"The public address is {facts['new_address']} instead of {facts['old_address']}"
     return ""
 
 

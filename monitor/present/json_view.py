@@ -27,6 +27,7 @@ from monitor.model.state import State
 from monitor.model.target import Target, shown_path
 from monitor.net.proxy.audit import ProxyAudit
 from monitor.present.discovery_view import wildcard_sample_view
+from monitor.state.egress_address import EgressPath
 
 VERSION = 1
 """Version of the documents' shape: increases if a key changes its meaning."""
@@ -141,6 +142,23 @@ def proxies_view(audit: ProxyAudit) -> dict[str, object]:
         "no_proxy_missing": list(audit.missing),
         "warnings": list(audit.warnings),
     }
+
+
+def egress_addresses_view(paths: Iterable[EgressPath]) -> list[dict[str, object]]:
+    """Return the public addresses of each way out; times are Unix seconds."""
+    return [
+        {
+            "proxy_path": path.proxy_path.value,
+            "addresses": [
+                {"address": a.address, "since": rounded(a.since), "seen_at": rounded(a.seen_at)}
+                for a in path.current
+            ],
+            "failure": path.failure or None,
+            "checked_at": rounded(path.checked_at),
+            "changes": path.changes,
+        }
+        for path in paths
+    ]
 
 
 def clock_view(clock: ClockEstimate | None) -> dict[str, object] | None:

@@ -19,6 +19,7 @@ from monitor.present.discovery_view import discovery_view, wildcard_sample_view
 from monitor.present.json_view import (
     VERSION,
     clock_view,
+    egress_addresses_view,
     gateways_line,
     gateways_view,
     incident_view,
@@ -35,6 +36,7 @@ from monitor.state.check_result import (
     redundant_groups_of,
     summarize,
 )
+from monitor.state.egress_address import EgressPath
 
 Json = Mapping[str, object]
 NOTHING_FOUND = DiscoveryFindings()
@@ -51,6 +53,7 @@ def check_document(
     incidents: Iterable[Incident],
     proxies: ProxyAudit,
     findings: DiscoveryFindings = NOTHING_FOUND,
+    egress_paths: Iterable[EgressPath] = (),
 ) -> Json:
     """Return the document of ``check --format json``; times are seconds."""
     return {
@@ -61,6 +64,7 @@ def check_document(
         "incidents": [incident_view(incident) for incident in incidents],
         "gateways": gateways_view(gateways_of(statuses)),
         "clock": clock_view(clock_of(statuses)),
+        "egress_addresses": egress_addresses_view(egress_paths),
         "discovery": discovery_view(findings.chains, findings.unlisted),
         "redundant_groups": redundant_groups_view(redundant_groups_of(statuses)),
     }

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from random import Random
 
 import structlog
 
-from monitor.diagnosis.changes import changes_between
+from monitor.diagnosis.changes import Change, changes_between
 from monitor.health.status import TargetStatus
 from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.path import PathTrace, Transport
-from monitor.model.probe_result import Connection
+from monitor.model.probe_result import Connection, ProbeResult
 from monitor.model.state import State
 from monitor.net.clock import Clock
 from monitor.net.nebula import INDEX_BITS, encode_test
@@ -89,8 +90,14 @@ class Investigator:
         )
         if incident.cause in TRACED and incident.scope is not Scope.HOST:
             found = await self._traced(incident, speaker, found)
+        if good is not None:
+            found = replace(found, changes=(*found.changes, *self._context_changes(good)))
         self._keep(incident.id, found)
         self._events.publish(incident_investigated(incident, found, self._clock.time()))
+
+    def _context_changes(self, good: ProbeResult) -> tuple[Change, ...]:
+        """Return the changes around the target since its last good result."""
+        return tuple(c for c in self._store.context_changes if c.at >= good.started_at)
 
     async def _traced(
         self, incident: Incident, speaker: TargetStatus, found: Investigation

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from monitor.diagnosis.changes import Change
 from monitor.health.gateways import Gateway
 from monitor.health.redundancy import RedundantGroup
 from monitor.health.status import TargetStatus
@@ -14,6 +15,7 @@ from monitor.model.diagnosis import Diagnosis
 from monitor.model.discovery import ChainState, UnlistedHost
 from monitor.model.incident import Incident
 from monitor.model.state import State
+from monitor.state.egress_address import EgressPath
 from monitor.state.investigation import Investigation
 
 Fact = str | int | float | None
@@ -33,6 +35,7 @@ class EventKind(StrEnum):
     CHAIN_MENDED = "chain_mended"
     UNLISTED_HOST = "unlisted_host"
     ISSUER_CHANGED = "issuer_changed"
+    EGRESS_ADDRESS_CHANGED = "egress_address_changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +235,19 @@ def issuer_changed(status: TargetStatus, old: str, new: str, now: float) -> Even
     serious = intercepted or inspector is not None
     title = "TLS is inspected" if serious else "certificate issuer changed"
     return Event(EventKind.ISSUER_CHANGED, now, target.id, title, serious, facts)
+
+
+def egress_address_changed(path: EgressPath, change: Change) -> Event:
+    """Return the event of a new public address: allow-lists on the other side may not have it."""
+    facts: dict[str, Fact] = {
+        "proxy_path": path.proxy_path.value,
+        "old_address": change.before,
+        "new_address": path.addresses[0].address,
+        "remediation": "check the NAT gateway, proxy and route; then update the allow-lists that "
+        "name the old address",
+    }
+    kind, name = EventKind.EGRESS_ADDRESS_CHANGED, path.proxy_path.value
+    return Event(kind, change.at, name, "public address changed", serious=True, facts=facts)
 
 
 def _opened(kind: EventKind, title: str, incident: Incident, now: float) -> Event:

@@ -27,9 +27,11 @@ class Investigation:
 
     @property
     def changes_in_words(self) -> str:
-        """The changes in one sentence; "" if there are none."""
-        if not self.changes:
-            return ""
-        at = datetime.fromtimestamp(self.changes[0].at, UTC)
-        listed = "; ".join(change.sentence for change in self.changes)
-        return f"Changed at {at:%H:%M} UTC: {listed}."
+        """The changes in words, by minute; "" if there are none."""
+        by_minute: dict[str, list[str]] = {}
+        for change in sorted(self.changes, key=lambda change: -change.at):
+            at = f"{datetime.fromtimestamp(change.at, UTC):%H:%M}"
+            by_minute.setdefault(at, []).append(change.sentence)
+        return " ".join(
+            f"Changed at {at} UTC: {'; '.join(sentences)}." for at, sentences in by_minute.items()
+        )

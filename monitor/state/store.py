@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
+from monitor.diagnosis.changes import Change
 from monitor.diagnosis.clock import ClockEstimate
 from monitor.health.gateways import Gateway
 from monitor.health.redundancy import RedundantGroup
@@ -15,6 +16,7 @@ from monitor.model.identity import Identity
 from monitor.model.incident import Incident
 from monitor.model.starvation import HostStarvation
 from monitor.net.proxy.audit import ProxyAudit
+from monitor.state.egress_address import EgressPath
 from monitor.state.events import Event
 from monitor.state.investigation import Investigation
 from monitor.state.pulses import PulseMetrics
@@ -22,6 +24,9 @@ from monitor.state.self_metrics import MqttMetrics, RemoteWriteMetrics, SelfMetr
 
 EVENTS_LIMIT = 500
 """Number of events kept for the timelines of incidents."""
+
+CONTEXT_CHANGES_LIMIT = 32
+"""Changes of the context kept, to compare the times before and after an incident opened: 32."""
 
 
 @dataclass(slots=True)
@@ -32,7 +37,9 @@ class StateStore:
     allow-list. ``mqtt`` is None without a broker; ``writes`` are the remote-write destinations by
     name. ``pulses`` are by kind, port and family. ``starvation`` is set while this process
     does not get to run. ``recent_events`` are the latest events, the oldest
-    first. ``investigations`` are by the id of their incident."""
+    first. ``investigations`` are by the id of their incident. ``egress_paths`` are the ways out
+    with their public addresses, empty if no service is configured. ``context_changes`` are the
+    latest changes of the configuration, the identity, the clock and the public addresses."""
 
     statuses: dict[str, TargetStatus] = field(default_factory=dict)
     self_metrics: SelfMetrics = field(default_factory=SelfMetrics)
@@ -50,4 +57,8 @@ class StateStore:
     pulses: dict[tuple[str, str, str], PulseMetrics] = field(default_factory=dict)
     starvation: HostStarvation | None = None
     investigations: dict[str, Investigation] = field(default_factory=dict)
+    egress_paths: tuple[EgressPath, ...] = ()
+    context_changes: deque[Change] = field(
+        default_factory=lambda: deque(maxlen=CONTEXT_CHANGES_LIMIT)
+    )
     recent_events: deque[Event] = field(default_factory=lambda: deque(maxlen=EVENTS_LIMIT))

@@ -18,6 +18,7 @@ from monitor.present.incident_view import as_json, incident_page_view
 from monitor.present.json_view import (
     VERSION,
     clock_view,
+    egress_addresses_view,
     gateways_view,
     incident_view,
     proxies_view,
@@ -60,6 +61,7 @@ def targets_pieces(store: StateStore, now: float) -> Iterator[str]:
         "proxies": proxies_view(store.proxies),
         "gateways": gateways_view(store.gateways),
         "clock": clock_view(store.clock),
+        "egress_addresses": egress_addresses_view(store.egress_paths),
         "discovery": discovery_view(store.chains, store.unlisted),
         "redundant_groups": [_redundant_group(group) for group in store.redundant_groups],
     }

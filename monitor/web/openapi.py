@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monitor import __version__
+from monitor.diagnosis.proxy_path import ProxyPath
 from monitor.health.timeline import DAY
 from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
@@ -31,7 +32,9 @@ def _list(schema: Schema) -> Schema:
     return {"type": "array", "items": schema}
 
 
-def _one_of(values: type[State | Cause | Scope | Protocol | Phase | ProbeRequest]) -> Schema:
+def _one_of(
+    values: type[State | Cause | Scope | Protocol | Phase | ProbeRequest | ProxyPath],
+) -> Schema:
     return {"type": "string", "enum": [value.value for value in values]}
 
 
@@ -228,6 +231,15 @@ SCHEMAS: dict[str, Schema] = {
                 offset_seconds=NUMBER,
                 uncertainty_seconds=_optional(SECONDS),
                 sites=COUNT,
+            )
+        ),
+        egress_addresses=_list(
+            _object(
+                proxy_path=_one_of(ProxyPath),
+                addresses=_list(_object(address=TEXT, since=TIME, seen_at=TIME)),
+                failure=_optional(TEXT),
+                checked_at=TIME,
+                changes=COUNT,
             )
         ),
         discovery=_object(

@@ -86,6 +86,7 @@ def test_the_shipped_file_shows_the_defaults():
 def test_a_default_that_is_declared_is_the_one_in_use(tmp_path: Path, table: str):
     headings = {"": "", "groups.*": "[groups.vscode]", "targets.*": "[targets.vscode-unpkg]"}
     needed = {
+        "egress_address": 'url = "https://ip.example"',
         "endpoint[]": 'id = "own"\nhost = "own.example"\npath = "/"',
         "mqtt": 'url = "mqtt://broker.example"',
         "remote_write[]": 'url = "https://metrics.example.com/write"',

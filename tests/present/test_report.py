@@ -62,6 +62,7 @@ def test_the_check_document_has_the_agreed_shape() -> None:
         "incidents",
         "gateways",
         "clock",
+        "egress_addresses",
         "discovery",
         "redundant_groups",
     ]

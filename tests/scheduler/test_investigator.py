@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from monitor.diagnosis.changes import Change
 from monitor.health.status import TargetStatus
 from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
@@ -18,6 +19,7 @@ from monitor.net.clock import SystemClock
 from monitor.present.incident_view import investigation_in_words
 from monitor.scheduler import investigator
 from monitor.scheduler.investigator import Investigator
+from monitor.state.egress_address import EgressPath
 from monitor.state.events import Event, EventKind, Events, incidents_changed
 from monitor.state.store import StateStore
 from tests.probe_results import FILTERED, probe_result, target
@@ -36,8 +38,14 @@ def incident(cause: Cause = Cause.TCP_TIMEOUT, scope: Scope = Scope.ENDPOINT) ->
     )
 
 
-async def investigated(opened: Incident, status: TargetStatus) -> tuple[StateStore, list[Event]]:
-    store = StateStore(statuses={"a": status}, incidents=(opened,))
+async def investigated(
+    opened: Incident,
+    status: TargetStatus,
+    context: tuple[Change, ...] = (),
+    paths: tuple[EgressPath, ...] = (),
+) -> tuple[StateStore, list[Event]]:
+    store = StateStore(statuses={"a": status}, incidents=(opened,), egress_paths=paths)
+    store.context_changes.extend(context)
     heard: list[Event] = []
     events = Events()
     done = asyncio.Event()

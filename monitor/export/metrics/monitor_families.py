@@ -16,6 +16,7 @@ from monitor.model.incident import Incident
 from monitor.model.starvation import Starvation
 from monitor.model.state import State
 from monitor.net.proxy.audit import REQUIRED_NO_PROXY
+from monitor.state.egress_address import EgressPath
 from monitor.state.pulses import PulseMetrics
 from monitor.state.self_metrics import AbortReason, Dropped, GuardedPart, MqttMetrics, Part
 from monitor.state.store import StateStore
@@ -126,6 +127,12 @@ def _chains_broken(store: StateStore) -> Iterable[Sample]:
     return [((b.chain, str(b.number), b.cause.value), 1.0) for b in broken]
 
 
+def _egress_paths(
+    take: Callable[[EgressPath], float],
+) -> Callable[[StateStore], Iterable[Sample]]:
+    return lambda store: [((p.proxy_path.value,), float(take(p))) for p in store.egress_paths]
+
+
 def _problems(store: StateStore) -> Iterable[Sample]:
     return [((part.value,), float(part in store.self_metrics.problems)) for part in Part]
 
@@ -228,6 +235,28 @@ MONITOR_FAMILIES: tuple[MonitorFamily, ...] = (
         G,
         "Hosts that endpoints redirect to and that no row covers.",
         lambda b: one(float(len(b.unlisted))),
+    ),
+    MonitorFamily(
+        "egress_public_address_check_success",
+        G,
+        "Whether the last check of the public address learned one, by way out. Its value is in "
+        "the API and in events, never in a label.",
+        _egress_paths(lambda path: not path.failure),
+        ("proxy_path",),
+    ),
+    MonitorFamily(
+        "egress_public_address_last_check_timestamp_seconds",
+        G,
+        "Time of the last check of the public address, in Unix seconds.",
+        _egress_paths(lambda path: path.checked_at),
+        ("proxy_path",),
+    ),
+    MonitorFamily(
+        "egress_public_address_changes",
+        N,
+        "New public addresses after the first one, by way out.",
+        _egress_paths(lambda path: path.changes),
+        ("proxy_path",),
     ),
     MonitorFamily(
         "egress_probes_in_flight",

@@ -9,8 +9,9 @@ from htpy import Node, h2, li, section, strong, td, th, tr, ul
 from monitor.health.gateways import Gateway
 from monitor.model.state import State
 from monitor.present.discovery_view import discovery_lines
+from monitor.state.egress_address import EgressPath
 from monitor.state.store import StateStore
-from monitor.web.pages.parts import millis, prose, state_words, table, target_link, text
+from monitor.web.pages.parts import millis, prose, since, state_words, table, target_link, text
 from monitor.web.pages.remote_write import remote_write_lines
 
 
@@ -34,6 +35,28 @@ def gateways(store: StateStore) -> Node:
     return section("#part-gateways", aria_labelledby="gateways")[
         h2("#gateways")["Gateways"],
         table("Gateways and the one that a runner would pick", columns, rows, "gateways"),
+    ]
+
+
+def egress_addresses(store: StateStore, now: float) -> Node:
+    """Show the public addresses of each way out; None without a service that reports them."""
+    if not store.egress_paths:
+        return None
+    columns = ("Way out", "Public address", "Since", "Last check")
+    rows = [_egress_address(path, now) for path in store.egress_paths]
+    return section("#part-egress-addresses", aria_labelledby="egress-addresses")[
+        h2("#egress-addresses")["Public addresses"],
+        table("Public address of each way out", columns, rows, "egress-addresses"),
+    ]
+
+
+def _egress_address(path: EgressPath, now: float) -> Node:
+    known = path.current
+    return tr[
+        th(scope="row")[path.in_words.capitalize()],
+        td[text(" and ".join(a.address for a in known) or "not known")],
+        td[since(min(a.since for a in known), now) if known else "-"],
+        td[prose(path.failure) if path.failure else since(path.checked_at, now)],
     ]
 
 

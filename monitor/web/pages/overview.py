@@ -16,7 +16,7 @@ from monitor.present.impact import impact
 from monitor.state.store import StateStore
 from monitor.web.pages.groups import BADNESS, Shown, column_names, group_section, legend
 from monitor.web.pages.incidents import card, past_table
-from monitor.web.pages.notes import gateways, worth_a_look
+from monitor.web.pages.notes import egress_addresses, gateways, worth_a_look
 from monitor.web.pages.parts import WORDS, count, mark, since, text
 from monitor.web.pages.ranges import chosen_range, clipped, range_links
 from monitor.web.pages.shell import page
@@ -51,6 +51,7 @@ def overview_page(store: StateStore, now: float, range_name: str = "") -> Iterat
         else None,
         _targets(statuses, shown),
         gateways(store),
+        egress_addresses(store, now),
         worth_a_look(store, now),
         _past(store, now),
     ]
