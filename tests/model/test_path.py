@@ -66,6 +66,7 @@ def test_a_hop_lists_its_senders_by_frequency_and_counts_loss() -> None:
     )  # fmt: skip
     assert found.addresses == ("192.0.2.2", "192.0.2.1")
     assert found.loss == 0.25
+    assert Hop(1, ()).loss == 0.0
     assert found.end is None
 
 
@@ -76,6 +77,8 @@ def test_a_hop_lists_its_senders_by_frequency_and_counts_loss() -> None:
         (flows(*["--"] * 16), FlowPattern.ALL_FAIL),
         (flows(*["--"] * 4, *["++"] * 12), FlowPattern.ONE_PATH),
         (flows("--", *["++"] * 15), FlowPattern.UNCLEAR),
+        (flows("--", "--", *["++"] * 14), FlowPattern.ONE_PATH),
+        (flows("--", "--", "-+", "+-", *["++"] * 12), FlowPattern.UNCLEAR),
         (flows("--", "-+", "-+", "+-", "+-", *["++"] * 11), FlowPattern.LOSS),
         (flows("-+", "+-", *["++"] * 14), FlowPattern.LOSS),
         (flows("-+", *["++"] * 15), FlowPattern.UNCLEAR),
