@@ -11,11 +11,9 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-SECONDS = 60.0
-"""Time limit of one trial: a mutant whose tests hang is killed."""
-
-CPU_SECONDS = 30
-"""Limit of the CPU time of one trial."""
+IDLE_SECONDS = 20.0
+"""Interval at which a trial is checked: one that sleeps then, without CPU time since the last
+check, hangs. A process that waits for a CPU of a loaded machine does not."""
 
 MEMORY = 1 << 30
 """Memory that one trial may add, in bytes: some mutants never stop to append."""
@@ -23,20 +21,32 @@ MEMORY = 1 << 30
 PASSED = 0
 
 
-def forked(function: Callable[[], int], *, limited: bool = True) -> int:
-    """Return the exit status of a function run in a fork; not ``PASSED`` if it hangs or dies."""
+def forked(function: Callable[[], int], cpu_seconds: int | None = None) -> int:
+    """Return the exit status of a function run in a fork; not ``PASSED`` if it hangs or dies.
+
+    With a limit of CPU time its memory is limited as well, and what it prints is discarded.
+    """
     sys.stdout.flush()
     process = os.fork()
     if not process:
-        _run(function, limited=limited)
+        _run(function, cpu_seconds)
     descriptor = os.pidfd_open(process)
     try:
-        ready, _, _ = select.select([descriptor], [], [], SECONDS if limited else None)
-        if not ready:
-            os.killpg(process, signal.SIGKILL)
+        used = -1
+        while not select.select([descriptor], [], [], IDLE_SECONDS)[0]:
+            state, now = _progress(process)
+            if state == "S" and now == used:
+                os.killpg(process, signal.SIGKILL)
+            used = now
         return os.waitpid(process, 0)[1]
     finally:
         os.close(descriptor)
+
+
+def _progress(process: int) -> tuple[str, int]:
+    """Return the state of a process and the CPU time that it has used, in clock ticks."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
+    return fields[0], int(fields[11]) + int(fields[12])
 
 
 def silence(*descriptors: int) -> None:
@@ -47,13 +57,13 @@ def silence(*descriptors: int) -> None:
     os.close(null)
 
 
-def _run(function: Callable[[], int], *, limited: bool) -> None:
+def _run(function: Callable[[], int], cpu_seconds: int | None) -> None:
     status = 70
     try:
         os.setsid()
-        if limited:
+        if cpu_seconds is not None:
             silence(0, 1, 2)
-            resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+            resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
             resource.setrlimit(resource.RLIMIT_AS, (_address_space() + MEMORY,) * 2)
         status = function()
     except BaseException:  # noqa: BLE001 - the fork must not return into its parent's code

@@ -28,10 +28,17 @@ _LIBRARIES = ("cryptography.x509", "hypothesis.strategies", "pytest_asyncio",
               "pytest_timeout", "structlog")  # fmt: skip
 
 
+CPU_SECONDS = 60
+"""Limit of the CPU time of a trial, imports included."""
+
+EXAMPLES = 30
+"""Examples of each property per trial: fewer than in the tests, so the score is a lower bound."""
+
+
 def warm_up() -> None:
     """Import the libraries of the tests, and make hypothesis repeatable and quick to fail."""
     settings.register_profile(
-        "mutants", derandomize=True, database=None, deadline=None,
+        "mutants", derandomize=True, database=None, deadline=None, max_examples=EXAMPLES,
         phases=(Phase.explicit, Phase.generate), suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     settings.load_profile("mutants")
@@ -49,7 +56,7 @@ def fresh_trial(case: Case, tests: Sequence[str]) -> Outcome:
         status = pytest.main([*OPTIONS, str(mirror)]) if mirror else PASSED
         return int(status or pytest.main([*OPTIONS, *tests]))
 
-    return Outcome.SURVIVED if forked(trial) == PASSED else Outcome.KILLED
+    return Outcome.SURVIVED if forked(trial, CPU_SECONDS) == PASSED else Outcome.KILLED
 
 
 class _Finder(MetaPathFinder):

@@ -26,6 +26,9 @@ from tests.mutation.mutate import Mutant
 from tests.mutation.packages import ROOT, mirror_of
 from tests.mutation.recorder import Key, Recorder
 
+CPU_SECONDS, CPU_TIMES = 3, 4
+"""Limit of the CPU time of a trial: seconds, plus a multiple of the time without a mutant."""
+
 
 class Outcome(StrEnum):
     """The outcome of a trial."""
@@ -50,7 +53,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One test without a mutant: its duration in seconds and the functions that it called."""
+    """One test without a mutant: its CPU time in seconds and the functions that it called."""
 
     seconds: float
     called: frozenset[Key]
@@ -81,7 +84,8 @@ class Trials:
             source = case.mutant.apply(self._sources[case.path])
             change = difference(codes[case.path], compiled(ROOT / case.path, source))
             items = _tests_of(session.items, runs, change, case.path)
-            outcome = _tried(change, live, items)
+            limit = CPU_SECONDS + CPU_TIMES * sum(runs[item.nodeid].seconds for item in items)
+            outcome = _tried(change, live, items, int(limit))
             if outcome is Outcome.SURVIVED and change.keys & imported:
                 outcome = Outcome.FRESH
             self._report(outcome)
@@ -89,7 +93,10 @@ class Trials:
 
 
 def _tried(
-    change: Difference, live: Mapping[CodeType, list[FunctionType]], items: Sequence[pytest.Item]
+    change: Difference,
+    live: Mapping[CodeType, list[FunctionType]],
+    items: Sequence[pytest.Item],
+    cpu_seconds: int,
 ) -> Outcome:
     if not change:
         return Outcome.SAME_CODE
@@ -102,7 +109,7 @@ def _tried(
                 function.__code__ = after
         return run(items)
 
-    return Outcome.SURVIVED if forked(trial) == PASSED else Outcome.KILLED
+    return Outcome.SURVIVED if forked(trial, cpu_seconds) == PASSED else Outcome.KILLED
 
 
 def run(items: Sequence[pytest.Item]) -> int:
@@ -122,19 +129,19 @@ def _recorded(session: pytest.Session, files: frozenset[str]) -> dict[str, Run]:
         def measure() -> int:
             runs = {}
             for item in session.items:
-                recorder, start = Recorder(files), time.perf_counter()
+                recorder, start = Recorder(files), time.process_time()
                 recorder.start()
                 status = run([item])
                 recorder.stop()
                 if status != PASSED:
                     path.write_bytes(pickle.dumps([item.nodeid]))
                     return status
-                seconds = time.perf_counter() - start
+                seconds = time.process_time() - start
                 runs[item.nodeid] = Run(seconds, frozenset(recorder.called))
             path.write_bytes(pickle.dumps(runs))
             return PASSED
 
-        status = forked(measure, limited=False)
+        status = forked(measure)
         found: dict[str, Run] = pickle.loads(path.read_bytes()) if path.exists() else {}
     if status != PASSED:
         message = f"a test fails without a mutant: {', '.join(found) or 'unknown'}"

@@ -28,7 +28,9 @@ def test_an_error_and_a_crash_do_not_pass() -> None:
     assert forked(dies) != PASSED
 
 
-def test_a_hang_and_memory_without_end_do_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hang_and_cpu_time_and_memory_without_end_do_not_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def hangs() -> int:
         signal.pause()
         return PASSED
@@ -36,10 +38,15 @@ def test_a_hang_and_memory_without_end_do_not_pass(monkeypatch: pytest.MonkeyPat
     def grows() -> int:
         return PASSED if bytearray(2 * fork.MEMORY) else 1
 
-    monkeypatch.setattr(fork, "SECONDS", 0.2)
-    assert forked(hangs) != PASSED
-    monkeypatch.setattr(fork, "SECONDS", 60.0)
-    assert forked(grows) != PASSED
+    def computes() -> int:
+        while True:
+            pass
+
+    monkeypatch.setattr(fork, "IDLE_SECONDS", 0.2)
+    assert forked(hangs, 5) != PASSED
+    assert forked(computes, 1) != PASSED
+    assert forked(grows, 5) != PASSED
+    assert forked(lambda: PASSED, 5) == PASSED
 
 
 def test_nothing_of_the_trial_changes_the_caller() -> None:
