@@ -114,3 +114,33 @@ def test_what_is_a_little_slower_than_usual_is_well(usual: float, times: float):
 def test_a_latency_that_is_none_does_no_harm(strange: float):
     assert not fed(known(), [strange] * 2).slow
     assert fed(Baseline(), [strange] * 30).usual in (None, pytest.approx(1e-4))
+
+
+def test_the_usual_latency_is_a_median_and_needs_ten_results():
+    assert fed(Baseline(), [0.01] * (WARM_UP - 1)).usual is None
+    assert fed(Baseline(), [0.01] * WARM_UP).usual == pytest.approx(0.01, rel=0.03)
+    split = fed(Baseline(), [0.01] * 4 + [0.1] * 6)
+    assert split.usual == pytest.approx(0.1, rel=0.03)
+
+
+def test_one_in_twenty_is_above_the_quantile_and_two_are_part_of_it():
+    one, two = (known(0.01, 20 - slow).codes + known(1.0, slow).codes for slow in (1, 2))
+    assert Baseline(one).limit(PATH_MARGIN) == pytest.approx(0.06, rel=0.03)
+    assert Baseline(two).limit(PATH_MARGIN) > 1.0
+
+
+def test_a_latency_at_the_limit_is_not_beyond_it():
+    baseline = known()
+    limit = baseline.limit(PATH_MARGIN)
+    assert after(baseline, limit, 2000.0, PATH_MARGIN).against == b""
+    assert len(after(baseline, limit * 1.001, 2000.0, PATH_MARGIN).against) == 1
+
+
+def test_the_slow_latency_is_accepted_a_day_after_it_was_called_slow():
+    began = 1_800_000_000.0
+    slow = fed(known(), [0.3] * TURN_AFTER, begin=began)
+    assert slow.slow_since is not None
+    accepted = slow.slow_since + ACCEPT_AFTER
+    assert after(slow, 0.3, began + 3600, PATH_MARGIN).slow
+    assert after(slow, 0.3, accepted - 1, PATH_MARGIN).slow
+    assert after(slow, 0.3, accepted, PATH_MARGIN) == Baseline()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.health.flapping import CALM, CHANGES, FALLS, FALLS_WITHIN
+from monitor.health import flapping
+from monitor.health.flapping import CALM, CHANGES, FALLS, FALLS_WITHIN, LOOK_BACK, Flaps
 from monitor.health.machine import Health, HealthPolicy, advance, confirm
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
@@ -171,3 +173,44 @@ def test_more_of_the_same_changes_nothing_but_the_counts(diagnosis: Diagnosis):
     state, since = course.health.state, course.health.since
     course.play(letter * 50)
     assert (course.health.state, course.health.since) == (state, since)
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_changes_are_counted_within_the_last_twenty_results(failed: list[bool]):
+    flaps = Flaps()
+    for bad in failed:
+        flaps = flapping.after(replace(flaps, flapping=False), Cause.SLOW if bad else None, 1.0)
+    recent = [*[False] * LOOK_BACK, *failed][-LOOK_BACK:]
+    assert flaps.changes == sum(one is not other for one, other in pairwise(recent))
+    assert flaps.flapping is (bool(failed) and flaps.changes >= CHANGES)
+
+
+@pytest.mark.parametrize(("third", "flaps"), [(FALLS_WITHIN, True), (FALLS_WITHIN + 1, False)])
+def test_the_third_fall_counts_from_the_first(third: float, *, flaps: bool):
+    seen = Flaps()
+    for at in (0.0, 900.0, third):
+        seen = flapping.moved(seen, State.UP, State.DOWN, at)
+    assert seen.flapping is flaps
+
+
+def test_a_target_that_was_never_up_has_not_fallen():
+    assert flapping.moved(Flaps(), State.UNKNOWN, State.DOWN, 1.0).falls == ()
+    down = flapping.moved(Flaps(), State.UNKNOWN, State.DOWN, 1.0)
+    degraded = flapping.moved(down, State.DOWN, State.DEGRADED, 2.0)
+    assert flapping.moved(degraded, State.DEGRADED, State.DOWN, 3.0).falls == (3.0,)
+    up = flapping.moved(down, State.DOWN, State.UP, 2.0)
+    assert flapping.moved(up, State.UP, State.DEGRADED, 3.0).falls == (3.0,)
+
+
+def test_calm_begins_with_the_last_failure():
+    flaps = Flaps(flapping=True, results=0b1000, bad_at=1000.0)
+    assert flapping.after(flaps, None, 999.0 + CALM).flapping
+    assert not flapping.after(flaps, None, 1000.0 + CALM).flapping
+
+
+def test_three_successes_are_calm_for_probes_minutes_apart():
+    course = Course(interval=2 * CALM)
+    course.play("U" + "DU" * CHANGES)
+    assert course.health.flapping
+    course.play("D")
+    assert course.play("UUU") == [State.DEGRADED, State.DEGRADED, State.UP]

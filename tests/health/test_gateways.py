@@ -58,6 +58,8 @@ def gateway(name: str, milliseconds: float | None, state: State = UP) -> Gateway
         ([gateway("us", 50), gateway("eu", 41)], "us", "us"),
         ([gateway("us", 50), gateway("eu", 39)], "us", "eu"),
         ([gateway("us", 5), gateway("eu", 0.5)], "us", "us"),
+        ([gateway("us", 10), gateway("eu", 5)], "us", "us"),
+        ([gateway("us", 10), gateway("eu", 4.9)], "us", "eu"),
         ([gateway("us", 90), gateway("eu", 20, DEGRADED)], None, "eu"),
         ([gateway("us", 90)], "gone", "us"),
     ],
@@ -200,3 +202,15 @@ def test_the_catalogue_says_what_makes_a_gateway():
             (Protocol.TCP, 4242),
         }
     assert {row.gateway for row in rows if row.group.startswith("gateway")} == {"us01", "eu01"}
+
+
+def test_an_entry_point_that_cannot_be_probed_is_no_gateway() -> None:
+    probed, unprobed = entry("eu"), replace(entry("us"), missing_values=("region",))
+    statuses = [TargetStatus.of(t, UP, answered(t, 0.02)) for t in (probed, unprobed)]
+    assert [found.name for found in rollup((), statuses, probed.id)] == ["eu"]
+
+
+def test_a_gateway_that_was_not_preferred_has_no_advantage() -> None:
+    statuses = [TargetStatus.of(entry(n), UP, answered(entry(n), 0.02)) for n in ("us", "eu")]
+    known = [Gateway("us", UP, (0.021,)), Gateway("eu", UP, (0.020,))]
+    assert [found.preferred for found in rollup(known, statuses, "")] == [False, True]

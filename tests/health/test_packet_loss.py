@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.health.machine import Health, HealthPolicy, advance
-from monitor.health.packet_loss import policy_after
+from monitor.health.packet_loss import ENOUGH_SYNS, policy_after
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.probe_result import Failure, FailureKind, Phase
@@ -36,6 +36,7 @@ NO_ANSWER = Failure(Phase.CONNECT, FailureKind.TIMEOUT, "")
     [
         pytest.param(NO_ANSWER, 3.0, UP, 3, id="two SYNs lost per failure"),
         pytest.param(NO_ANSWER, 10.0, UP, 2, id="four SYNs lost per failure"),
+        pytest.param(NO_ANSWER, ENOUGH_SYNS, UP, 2, id="the fourth SYN is sent"),
         pytest.param(NO_ANSWER, 3.0, Health(), 2, id="never up"),
         pytest.param(Failure(Phase.CONNECT, FailureKind.OS_ERROR, ""), 3.0, UP, 2, id="refused"),
         pytest.param(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from monitor.health.flapping import Flaps
-from monitor.health.quality import CLEAN_AT, LOSSY_AT, Quality, assess, unsettled
+from monitor.health.baseline import Baseline
+from monitor.health.flapping import LOOK_BACK, Flaps
+from monitor.health.quality import CLEAN_AT, LAG_LIMIT, LOSSY_AT, Quality, assess, unsettled
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.probe_result import Connection, Family, Phase, ProbeResult, TcpFacts
@@ -154,3 +155,80 @@ def test_while_it_recovers_no_sentence_calls_a_usual_latency_slow():
     assert verdicts[-1].detail == (
         "The path to a.example was slow in recent probes; the last took 12 ms, usually 12 ms."
     )
+
+
+def test_either_measurement_shows_that_it_is_getting_slow():
+    against, slow = Baseline(against=b"x"), Baseline(slow_since=1.0)
+    assert Quality(path=against).getting_slow
+    assert Quality(whole=against).getting_slow
+    assert not Quality().getting_slow
+    assert not Quality(path=slow, whole=against).getting_slow
+    assert not Quality(path=against, whole=slow).getting_slow
+
+
+def test_a_probe_that_takes_more_than_twice_the_usual_time_is_slow():
+    usual = [answer(first_byte=0.5)] * 20
+    assert after(*usual, *[answer(first_byte=0.95)] * 3)[1][-1].cause is None
+    assert after(*usual, *[answer(first_byte=1.15)] * 3)[1][-1].cause is Cause.SLOW
+
+
+def test_phases_count_while_the_loop_lags_less_than_the_limit():
+    counted, _ = after(answer(lag=LAG_LIMIT - 0.001))
+    left_out, _ = after(answer(lag=LAG_LIMIT))
+    assert (len(counted.whole.codes), len(left_out.whole.codes)) == (1, 0)
+    assert len(left_out.path.codes) == 1
+
+
+def test_packet_loss_has_two_thresholds():
+    def lossy(before: Quality, *, retransmits: int) -> bool:
+        return assess(before, TARGET, answer(retransmits=retransmits), REACHED, 1000.0)[0].lossy
+
+    one_below = Quality(lost=(1 << LOSSY_AT - 1) - 1)
+    assert lossy(one_below, retransmits=1)
+    assert not lossy(one_below, retransmits=0)
+    few, one_above = (Quality(lost=(1 << n) - 1, lossy=True) for n in (CLEAN_AT, CLEAN_AT + 1))
+    assert not lossy(few, retransmits=0)
+    assert lossy(one_above, retransmits=0)
+
+
+def test_a_lost_packet_is_forgotten_after_twenty_responses():
+    assert after(answer(retransmits=1), *[answer()] * (LOOK_BACK - 1))[0].lost != 0
+    assert after(answer(retransmits=1), *[answer()] * LOOK_BACK)[0].lost == 0
+
+
+def test_as_many_outages_as_changes_are_told_as_outages():
+    seen = Flaps(True, results=0b0110, falls=(1.0, 2.0))
+    assert seen.changes == 2
+    assert "2 outages" in unsettled(seen, TARGET, FILTERED, REACHED).detail
+
+
+def whole_phases(**seconds: float) -> ProbeResult:
+    made = answer(None)
+    phases = {Phase(name): value for name, value in seconds.items()}
+    return replace(made, connections=(replace(made.connections[0], phases=phases),))
+
+
+def test_a_phase_is_named_if_it_takes_half_of_the_time():
+    usual = [whole_phases(connect=0.01, tls=0.01)] * 20
+    spread = whole_phases(connect=0.4, tls=0.3, first_byte=0.3)
+    half = whole_phases(connect=0.5, tls=0.25, first_byte=0.25)
+    assert "in the phase" not in after(*usual, *[spread] * 3)[1][-1].detail
+    assert after(*usual, *[spread] * 3)[1][-1].detail == (
+        "a.example answers slowly: it takes 1000 ms, usually 20 ms."
+    )
+    assert "in the phase connect (0.50 s)" in after(*usual, *[half] * 3)[1][-1].detail
+
+
+def test_a_slow_server_is_told_from_its_path_whatever_phase_takes_the_time():
+    def spread(seconds: float) -> ProbeResult:
+        made = answer()
+        phases = dict.fromkeys((Phase.CONNECT, Phase.TLS, Phase.FIRST_BYTE), seconds)
+        return replace(made, connections=(replace(made.connections[0], phases=phases),))
+
+    _, verdicts = after(*[spread(0.01)] * 20, *[spread(0.3)] * 3)
+    assert verdicts[-1].detail.endswith("; the path to it is as fast as ever.")
+
+
+def test_figures_are_milliseconds():
+    _, verdicts = after(*WELL, *[answer(9.5)] * 3)
+    assert "takes 9500 ms, usually 12 ms" in verdicts[-1].detail

@@ -84,3 +84,9 @@ def test_each_resolution_has_its_timeline() -> None:
     assert found.timeline_in(HOUR) is found.minutes
     assert found.timeline_in(WEEK) is found.hours
     assert found.timeline_in(DAY) is found.timeline
+
+
+def test_a_new_status_has_counted_nothing() -> None:
+    found = TargetStatus.of(target("a"), State.UP)
+    assert (found.since, found.probes, found.skipped, found.failures.total()) == (0.0, 0, 0, 0)
+    assert not found.getting_slow

@@ -19,9 +19,11 @@ from monitor.health.timeline import (
     SLOTS,
     WEEK,
     Resolution,
+    Slot,
     Timeline,
     observe,
     slots,
+    state_of,
     strip,
     uptime,
 )
@@ -201,3 +203,47 @@ def test_a_strip_knows_where_its_measurements_begin():
     cut = drawn.without(50)
     assert (len(cut.worst), cut.start) == (10, drawn.start + 50 * 60)
     assert strip(Timeline(), NOON, HOUR).unmeasured == 60
+
+
+def test_resolutions_are_an_hour_a_day_and_a_week_in_whole_columns():
+    assert [r.seconds * r.count for r in (HOUR, DAY, WEEK)] == [3600, 86_400, 7 * 86_400]
+    assert [len(strip(Timeline(), NOON, r).worst) for r in (HOUR, DAY, WEEK)] == [60, 72, 84]
+
+
+def test_a_strip_shows_the_worst_of_each_column_and_its_slowest_median():
+    timeline = Timeline()
+    for number, (state, latencies) in enumerate(
+        [(State.UP, (0.01, 0.02, 0.5)), (State.DOWN, ()), (State.UP, (0.03,)), (State.UP, ())]
+    ):
+        for latency in latencies or (None,):
+            timeline = observe(timeline, state, latency, NOON + number * SLOT_SECONDS)
+    drawn = strip(timeline, NOON + 3 * SLOT_SECONDS, width=4)
+    assert drawn.step == 4 * SLOT_SECONDS
+    assert drawn.start == NOON + 4 * SLOT_SECONDS - 86_400
+    assert len(drawn.worst) == len(drawn.latencies) == SLOTS // 4
+    assert state_of(drawn.worst[-1]) is State.DOWN
+    assert latency_of(drawn.latencies[-1]) == pytest.approx(0.03, rel=0.03)
+    assert drawn.uptime == pytest.approx(0.75)
+
+
+def test_numbers_of_a_strip_are_states_and_others_are_none():
+    assert [state_of(n) for n in range(6)] == [
+        None, State.UNKNOWN, State.UP, State.DEGRADED, State.DOWN, None,
+    ]  # fmt: skip
+
+
+def test_a_slot_without_a_success_has_no_latency_and_without_a_verdict_no_share():
+    unknown = slots(observe(Timeline(), State.UNKNOWN, None, NOON), NOON)[-1]
+    assert unknown == Slot(NOON, State.UNKNOWN)
+    assert (unknown.down, unknown.least, unknown.median, unknown.greatest) == (0, None, None, None)
+
+
+def test_the_median_of_a_slot_is_its_upper_middle():
+    timeline = Timeline()
+    for latency in (0.01, 0.02, 0.04, 0.08):
+        timeline = observe(timeline, State.UP, latency, NOON)
+    assert slots(timeline, NOON)[-1].median == pytest.approx(0.04, rel=0.03)
+
+
+def test_a_new_timeline_keeps_no_slots_from_before_it():
+    assert observe(Timeline(), State.UP, 0.01, NOON).closed == b""
