@@ -7,11 +7,14 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard
 from dashboards.panels import (
     FLEET,
     MONITOR,
+    PER_MINUTE,
+    PER_SECOND,
     base,
     fill,
     graph,
     listing,
     number,
+    per_minute,
     row,
     state,
     timeline,
@@ -31,7 +34,7 @@ REQUIRED_DOWN = (
 
 def dashboard() -> Dashboard:
     """Return the dashboard."""
-    made = base(FLEET, "All egress monitors: which have incidents, since when, and why.")
+    made = base(FLEET, "All egress monitors: which have incidents, since when, and why.", CHOSEN)
     made.with_variable(variable("job", "Job", "label_values(egress_build_info, job)", every=True))
     monitors = 'label_values(egress_build_info{job=~"$job"}, instance)'
     made.with_variable(variable("instance", "Monitor", monitors, every=True))
@@ -60,7 +63,7 @@ def dashboard() -> Dashboard:
             "Probes",
             "Probes per second of all monitors.",
             f"sum(rate(egress_probes_total{{{CHOSEN}}}[$__rate_interval]))",
-            unit="cps",
+            unit=PER_SECOND,
         ),
         number(
             "Longest silence",
@@ -77,23 +80,25 @@ def dashboard() -> Dashboard:
         ),
         listing(
             "Open incidents",
-            "One line a breakage: its cause, what the failures share, and how many targets it "
-            "affects. docs/causes.md describes how to confirm and fix each cause.",
+            "One row per monitor, cause, scope (what the failures share) and state, with the "
+            "number of affected targets. docs/causes.md describes how to confirm and fix each "
+            "cause.",
             {
                 "incidents": "sum by (instance, cause, scope, state) "
                 f"(egress_incident_active{{{CHOSEN}}})",
                 "affected targets": "sum by (instance, cause, scope, state) "
                 f"(egress_incident_affected_targets{{{CHOSEN}}})",
             },
-            key="instance",
-            links={"instance": OF_MONITOR},
+            labels={"instance": "monitor", "cause": "cause", "scope": "scope", "state": "state"},
+            links={"monitor": OF_MONITOR},
+            worst="affected targets",
+            empty="No open incidents",
         ),
-        row("Monitors"),
         listing(
             "Monitors",
             "Location of each, and number of targets by state.",
             {
-                "where": f"max by (instance, region, availability_zone, vpc_id, subnet_id, "
+                "": f"max by (instance, region, availability_zone, vpc_id, subnet_id, "
                 f"runner_id) (egress_identity_info{{{CHOSEN}}})",
                 "up": f'sum by (instance) (egress_targets{{{CHOSEN}, state="up"}})',
                 "degraded": f'sum by (instance) (egress_targets{{{CHOSEN}, state="degraded"}})',
@@ -101,12 +106,26 @@ def dashboard() -> Dashboard:
                 "unknown": f'sum by (instance) (egress_targets{{{CHOSEN}, state="unknown"}})',
                 "memory": f"max by (instance) (process_resident_memory_bytes{{{CHOSEN}}})",
             },
-            key="instance",
-            hidden=("where",),
+            labels={
+                "instance": "monitor",
+                "runner_id": "runner",
+                "region": "region",
+                "availability_zone": "zone",
+                "vpc_id": "VPC",
+                "subnet_id": "subnet",
+            },
             units={"memory": "bytes"},
-            links={"instance": OF_MONITOR},
+            widths={
+                "region": 130,
+                "zone": 130,
+                "VPC": 200,
+                "subnet": 230,
+                **dict.fromkeys(("up", "degraded", "down", "unknown", "memory"), 110),
+            },
+            links={"monitor": OF_MONITOR},
+            worst="down",
         ),
-        row("Why"),
+        row("Failures and latency"),
         graph(
             "Failing targets",
             "Down or degraded, by monitor.",
@@ -118,19 +137,18 @@ def dashboard() -> Dashboard:
         ),
         graph(
             "Failures by cause",
-            "Failed probes per second. One cause at all monitors points to the provider.",
-            {
-                "{{cause}}": "sum by (cause) "
-                f"(rate(egress_probe_failures_total{{{CHOSEN}}}[$__rate_interval]))"
-            },
-            unit="cps",
+            "Failed probes per minute. One cause at all monitors points to the provider.",
+            {"{{cause}}": per_minute("egress_probe_failures_total", "cause", CHOSEN)},
+            unit=PER_MINUTE,
             stacked=True,
+            empty="No failed probes",
         ),
         graph(
             "Success by group",
             "Ratio of targets whose last probe succeeded.",
             {"{{group}}": f"avg by (group) (probe_success{{{CHOSEN}}})"},
             unit="percentunit",
+            maximum=1,
         ),
         graph(
             "Latency by group",
@@ -142,7 +160,7 @@ def dashboard() -> Dashboard:
         ),
         row("The monitors themselves"),
         graph(
-            "Event loop lag, 99th percentile",
+            "Event-loop lag, 99th percentile",
             "The possible error of timings measured in user space.",
             {
                 "{{instance}}": "histogram_quantile(0.99, sum by (le, instance) "

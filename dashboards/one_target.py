@@ -5,12 +5,18 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.panels import (
+    AMBER,
+    GREEN,
+    PER_MINUTE,
+    RED,
     TARGET,
+    Words,
     base,
     fill,
     graph,
     listing,
     number,
+    per_minute,
     row,
     state,
     timeline,
@@ -19,11 +25,14 @@ from dashboards.panels import (
 
 MONITOR = 'instance="$instance"'
 CHOSEN = f'{MONITOR}, target="$target"'
+REACHED: Words = {"0": ("not reached", RED), "1": ("reached", GREEN)}
+NO_STATUS: Words = {"0": ("no response", RED)}
+DAY = 86_400
 
 
 def dashboard() -> Dashboard:
     """Return the dashboard."""
-    made = base(TARGET, "One target of one egress monitor: when, where and why it fails.")
+    made = base(TARGET, "One target of one egress monitor: when, where and why it fails.", MONITOR)
     made.with_variable(variable("instance", "Monitor", "label_values(egress_build_info, instance)"))
     targets = f"label_values(egress_target_info{{{MONITOR}}}, target)"
     made.with_variable(variable("target", "Target", targets))
@@ -53,43 +62,55 @@ def dashboard() -> Dashboard:
             "Measured by the kernel.",
             f'{{__name__=~"egress_tcp_rtt_seconds|egress_udp_rtt_seconds", {CHOSEN}}}',
             unit="s",
+            empty="No response",
         ),
         number(
             "Certificate expires",
             "Time until the first certificate of the chain expires.",
             f"probe_ssl_last_chain_expiry_timestamp_seconds{{{CHOSEN}}} - time()",
             unit="s",
+            warn_below=14 * DAY,
+            empty="None verified",
         ),
         timeline("State", "State over time.", state(CHOSEN, "target"), "{{target}}", height=4),
         listing(
-            "What it is",
-            "The endpoint of the target.",
+            "Endpoint",
+            "The address of the target, and whether a runner requires it.",
             {
-                "endpoint": "max by (target, group, host, port, protocol, required, wildcard) "
+                "": "max by (target, group, host, port, protocol, required, wildcard) "
                 f"(egress_target_info{{{CHOSEN}}})"
             },
-            key="target",
-            hidden=("endpoint",),
+            labels={
+                "target": "target",
+                "group": "group",
+                "protocol": "protocol",
+                "host": "host",
+                "port": "port",
+                "required": "required",
+                "wildcard": "wildcard",
+            },
             height=4,
         ),
-        row("Why"),
+        row("Failures"),
         graph(
             "Failures by cause",
-            "Failed probes per second.",
-            {
-                "{{cause}}": "sum by (cause) "
-                f"(rate(egress_probe_failures_total{{{CHOSEN}}}[$__rate_interval]))"
-            },
-            unit="cps",
+            "Failed probes per minute.",
+            {"{{cause}}": per_minute("egress_probe_failures_total", "cause", CHOSEN)},
+            unit=PER_MINUTE,
             stacked=True,
+            empty="No failed probes",
         ),
-        graph(
+        timeline(
             "HTTP status",
-            "Status of the last response; 0 without a response.",
-            {"status": f"probe_http_status_code{{{CHOSEN}}}"},
-            unit="short",
+            "Status of the last response.",
+            f"probe_http_status_code{{{CHOSEN}}}",
+            "status",
+            words=NO_STATUS,
+            steps=((400, AMBER), (500, RED)),
+            empty="Not an HTTP endpoint",
+            width=12,
         ),
-        row("Where the time goes"),
+        row("Duration"),
         graph(
             "Phases",
             "Phases of the last probe, stacked.",
@@ -105,22 +126,23 @@ def dashboard() -> Dashboard:
                 for share in (50, 95)
             },
         ),
-        row("Path"),
+        row("Network path"),
         graph(
             "Round trip",
             "Measured by the kernel.",
             {
-                "{{__name__}}": '{__name__=~"egress_tcp_rtt_seconds|egress_udp_rtt_seconds", '
-                f"{CHOSEN}}}"
+                "TCP": f"egress_tcp_rtt_seconds{{{CHOSEN}}}",
+                "UDP": f"egress_udp_rtt_seconds{{{CHOSEN}}}",
             },
+            empty="No response",
             width=8,
         ),
         graph(
-            "Sent again",
-            "Segments or datagrams of the last probe.",
+            "Retransmissions",
+            "Segments or datagrams sent again by the last probe.",
             {
-                "{{__name__}}": '{__name__=~"egress_tcp_retransmits|egress_udp_resends", '
-                f"{CHOSEN}}}"
+                "TCP": f"egress_tcp_retransmits{{{CHOSEN}}}",
+                "UDP": f"egress_udp_resends{{{CHOSEN}}}",
             },
             unit="short",
             width=8,
@@ -129,17 +151,19 @@ def dashboard() -> Dashboard:
             "Name servers",
             "The slowest response of each in the last probe.",
             {"{{server}}": f"egress_dns_lookup_duration_seconds{{{CHOSEN}}}"},
+            empty="No lookup",
             width=8,
         ),
-        graph(
+        timeline(
             "Address families",
-            "1 where the last probe reached the endpoint.",
-            {"{{family}}": f"egress_family_success{{{CHOSEN}}}"},
-            unit="short",
+            "Whether the last probe reached the endpoint over each family.",
+            f"egress_family_success{{{CHOSEN}}}",
+            "{{family}}",
+            words=REACHED,
             width=12,
         ),
         graph(
-            "Loop lag during the last probe",
+            "Event-loop lag during the last probe",
             "The possible error of the phases.",
             {"lag": f"egress_probe_loop_lag_seconds{{{CHOSEN}}}"},
             width=12,

@@ -14,30 +14,41 @@ SOURCE = dashboard.DataSourceRef(type_val="prometheus", uid="${datasource}")
 FLEET, MONITOR, TARGET = "egress-fleet", "egress-monitor", "egress-target"
 TITLES = {FLEET: "Egress fleet", MONITOR: "Egress monitor", TARGET: "Egress target"}
 
-GREEN, AMBER, RED, GREY = "green", "orange", "red", "text"
-STATES: Mapping[str, tuple[str, str]] = {
+GREEN, AMBER, RED, BLUE, GREY, PLAIN = "green", "orange", "red", "blue", "#8e8e8e", "text"
+Words = Mapping[str, tuple[str, str]]
+"""Meaning of numbers: word and color of each."""
+
+STATES: Words = {
     "0": ("up", GREEN),
-    "1": ("degraded", AMBER),
-    "2": ("down", RED),
-    "3": ("unknown", GREY),
+    "1": ("unknown", GREY),
+    "2": ("degraded", AMBER),
+    "3": ("down", RED),
 }
-"""Meaning of a state's number: word and color."""
+"""The states, the worst last: an unknown target must not hide one that is down."""
+
+PER_SECOND, PER_MINUTE = "suffix:/s", "suffix:/min"
 
 Panel = timeseries.Panel | stat.Panel | statetimeline.Panel | table.Panel
 
 
-def state(selector: str, by: str) -> str:
+def state(selector: str, by: str, metric: str = "egress_target_state") -> str:
     """Return the query of the worst state of what is left of ``by``, as a number of ``STATES``."""
-    numbers = {"up": 0, "degraded": 1, "down": 2, "unknown": 3}
     parts = (
-        f'egress_target_state{{{selector}, state="{name}"}} * {number}'
-        for name, number in numbers.items()
+        f'{metric}{{{selector}, state="{name}"}} * {number}' for number, (name, _) in STATES.items()
     )
     return f"max by ({by}) ({' or '.join(parts)})"
 
 
-def base(uid: str, description: str) -> builders.Dashboard:
-    """Return a dashboard with what all have: data source, incidents as annotations, links."""
+def per_minute(metric: str, by: str, selector: str) -> str:
+    """Return the query of how often a counter rises per minute, without what stands still."""
+    return f"sum by ({by}) (rate({metric}{{{selector}}}[$__rate_interval])) * 60 > 0"
+
+
+def base(uid: str, description: str, selector: str) -> builders.Dashboard:
+    """Return a dashboard with what all have: data source, incidents as annotations, links.
+
+    ``selector`` chooses the monitors whose incidents are annotations.
+    """
     incidents = (
         builders.AnnotationQuery()
         .name("Incidents")
@@ -45,7 +56,7 @@ def base(uid: str, description: str) -> builders.Dashboard:
         .enable(True)
         .hide(False)
         .icon_color(RED)
-        .expr("max by (instance, cause, scope) (egress_incident_active)")
+        .expr(f"max by (instance, cause, scope) (egress_incident_active{{{selector}}})")
     )
     source = builders.DatasourceVariable("datasource").label("Data source").type("prometheus")
     made = (
@@ -109,20 +120,28 @@ def graph(
     *,
     unit: str = "s",
     width: int = 12,
+    maximum: float | None = None,
     stacked: bool = False,
+    empty: str = "No data",
 ) -> timeseries.Panel:
-    """Return a graph. ``queries`` are by their legend."""
+    """Return a graph. ``queries`` are by their legend; ``empty`` is the text without series.
+
+    ``stacked`` series are bars: a stacked line would be drawn across the gaps of a series. An
+    axis of counts reaches at least 1, so that zero is not drawn on an axis up to 100.
+    """
     made = (
         timeseries.Panel()
         .title(title)
         .description(description)
         .datasource(SOURCE)
         .unit(unit)
+        .no_value(empty)
         .min(0)
         .height(8)
         .span(width)
         .line_width(1)
-        .fill_opacity(30 if stacked else 5)
+        .draw_style(common.GraphDrawStyle.BARS if stacked else common.GraphDrawStyle.LINE)
+        .fill_opacity(80 if stacked else 0)
         .show_points(common.VisibilityMode.NEVER)
         .legend(
             common_builders.VizLegendOptions()
@@ -139,6 +158,10 @@ def graph(
     )
     if stacked:
         made.stacking(common_builders.StackingConfig().mode(common.StackingMode.NORMAL))
+    if maximum is not None:
+        made.max(maximum)
+    if unit == "short":
+        made.decimals(0).axis_soft_max(1)
     for number, (legend, query) in enumerate(queries.items()):
         made.with_target(_query(query, number).legend_format(legend).range())
     return made
@@ -151,19 +174,25 @@ def number(
     *,
     unit: str = "short",
     bad_from: float | None = None,
+    warn_below: float | None = None,
     states: bool = False,
+    empty: str = "No data",
     width: int = 4,
 ) -> stat.Panel:
-    """Return one big number: red from ``bad_from`` on, or a state's word."""
-    steps = [dashboard.Threshold(None, GREEN if bad_from is not None else GREY)]
+    """Return one big number: red from ``bad_from`` on, amber below ``warn_below``, or a state's
+    word. ``empty`` is the text without a number."""
+    steps = [dashboard.Threshold(None, PLAIN)]
     if bad_from is not None:
-        steps.append(dashboard.Threshold(bad_from, RED))
+        steps = [dashboard.Threshold(None, GREEN), dashboard.Threshold(bad_from, RED)]
+    elif warn_below is not None:
+        steps = [dashboard.Threshold(None, AMBER), dashboard.Threshold(warn_below, GREEN)]
     made = (
         stat.Panel()
         .title(title)
         .description(description)
         .datasource(SOURCE)
         .unit(unit)
+        .no_value(empty)
         .height(4)
         .span(width)
         .graph_mode(common.BigValueGraphMode.NONE)
@@ -172,31 +201,50 @@ def number(
         .thresholds(_thresholds(steps))
         .with_target(_query(query, 0).instant())
     )
-    return made.mappings([_state_words()]) if states else made
+    if states:
+        return made.mappings([_value_map(STATES)])
+    return made.mappings([_plain_text(empty)])
 
 
 def timeline(
-    title: str, description: str, query: str, legend: str, *, width: int = 24, height: int = 8
+    title: str,
+    description: str,
+    query: str,
+    legend: str,
+    *,
+    words: Words = STATES,
+    steps: Sequence[tuple[float, str]] = (),
+    empty: str = "No data",
+    width: int = 24,
+    height: int = 8,
 ) -> statetimeline.Panel:
-    """Return a bar a series, coloured and worded by state."""
-    steps = [dashboard.Threshold(None, GREEN)] + [
-        dashboard.Threshold(float(value), colour)
-        for value, (_, colour) in STATES.items()
-        if value != "0"
-    ]
+    """Return one bar per series, colored by ``words``, and by ``steps`` (a lower bound and a color)
+    for numbers that have no word. Such numbers are written on the bars."""
+    thresholds = [dashboard.Threshold(None, GREEN)]
+    thresholds += [dashboard.Threshold(bound, color) for bound, color in steps]
+    shown = common.VisibilityMode.AUTO if steps else common.VisibilityMode.NEVER
     return (
         statetimeline.Panel()
         .title(title)
         .description(description)
         .datasource(SOURCE)
+        .no_value(empty)
         .height(height)
         .span(width)
-        .show_value(common.VisibilityMode.NEVER)
+        .show_value(shown)
         .merge_values(True)
         .row_height(0.8)
         .fill_opacity(80)
-        .mappings([_state_words()])
-        .thresholds(_thresholds(steps))
+        .color_scheme(builders.FieldColor().mode(dashboard.FieldColorModeId.THRESHOLDS))
+        .mappings([_value_map(words)])
+        .thresholds(_thresholds(thresholds))
+        .legend(
+            common_builders.VizLegendOptions()
+            .display_mode(common.LegendDisplayMode.LIST)
+            .placement(common.LegendPlacement.BOTTOM)
+            .show_legend(not steps)
+            .calcs([])
+        )
         .with_target(_query(query, 0).legend_format(legend).range())
     )
 
@@ -206,65 +254,92 @@ def listing(
     description: str,
     queries: Mapping[str, str],
     *,
-    key: str,
-    hidden: Sequence[str] = (),
+    labels: Mapping[str, str],
     units: Mapping[str, str] | None = None,
+    widths: Mapping[str, int] | None = None,
     states: Sequence[str] = (),
     links: Mapping[str, tuple[str, str]] | None = None,
+    worst: str = "",
+    empty: str = "-",
     width: int = 24,
     height: int = 9,
 ) -> table.Panel:
-    """Return a table with one row per value of ``key`` and one column per query, by its heading.
+    """Return a table: first a column per label of ``labels``, then one per query, by heading.
 
-    ``hidden`` labels are left out; ``states`` are columns that hold a state's number;
-    ``links`` are by column: a title and a URL.
+    A query whose heading is "" only brings its labels. ``states`` are columns that hold a state's
+    number; ``widths`` are pixels; ``links`` are by column: a title and a URL; ``worst`` is the
+    column whose highest number comes first; ``empty`` is the text without rows, and of a cell
+    without a number.
     """
     made = (
         table.Panel()
         .title(title)
         .description(description)
         .datasource(SOURCE)
+        .no_value(empty)
         .height(height)
         .span(width)
         .with_transformation(dashboard.DataTransformerConfig(id_val="merge", options={}))
-        .with_transformation(_columns(list(queries), hidden))
+        .with_transformation(_columns(labels, list(queries)))
     )
     for place, query in enumerate(queries.values()):
         made.with_target(_query(query, place).format(PromQueryFormat.TABLE).instant())
     for heading, unit in (units or {}).items():
         made.override_by_name(heading, [dashboard.DynamicConfigValue("unit", unit)])
+    for heading, pixels in (widths or {}).items():
+        made.override_by_name(heading, [dashboard.DynamicConfigValue("custom.width", pixels)])
     for heading in states:
         made.override_by_name(heading, _state_cells())
     for heading, (label, url) in (links or {}).items():
         link = {"title": label, "url": url}
         made.override_by_name(heading, [dashboard.DynamicConfigValue("links", [link])])
-    return made.override_by_name(key, [dashboard.DynamicConfigValue("custom.width", 260)])
+    if worst:
+        made.sort_by([common_builders.TableSortByFieldState().display_name(worst).desc(True)])
+    return made
 
 
-def _columns(headings: Sequence[str], hidden: Sequence[str]) -> dashboard.DataTransformerConfig:
-    """Name the values of queries by their headings, and leave time and labels out."""
-    names = {f"Value #{_ref(n)}": heading for n, heading in enumerate(headings)}
-    if len(headings) == 1:
-        names["Value"] = headings[0]
-    out = dict.fromkeys(("Time", "__name__", "job", *hidden), True)
+def _columns(labels: Mapping[str, str], headings: Sequence[str]) -> dashboard.DataTransformerConfig:
+    """Order labels and values, name them by their headings, and leave out everything else.
+
+    Grafana applies this to the names before renaming, "Value" being that of an only query.
+    """
+    values = [f"Value #{_ref(n)}" for n in range(len(headings))] if headings[1:] else ["Value"]
+    names = {**labels, **dict(zip(values, headings, strict=True))}
+    hidden = [name for name, heading in names.items() if not heading]
     return dashboard.DataTransformerConfig(
-        id_val="organize", options={"renameByName": names, "excludeByName": out}
+        id_val="organize",
+        options={
+            "indexByName": {name: place for place, name in enumerate(names)},
+            "renameByName": {name: heading for name, heading in names.items() if heading},
+            "excludeByName": dict.fromkeys(("Time", "__name__", "job", *hidden), True),
+        },
     )
 
 
 def _state_cells() -> list[dashboard.DynamicConfigValue]:
-    words = {value: {"text": word, "color": colour} for value, (word, colour) in STATES.items()}
+    words = {value: {"text": word, "color": color} for value, (word, color) in STATES.items()}
     return [
         dashboard.DynamicConfigValue("mappings", [{"type": "value", "options": words}]),
         dashboard.DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
+        dashboard.DynamicConfigValue("custom.align", "left"),
     ]
 
 
-def _state_words() -> dashboard.ValueMap:
+def _plain_text(text: str) -> dashboard.SpecialValueMap:
+    """Return the text of a missing number, in no color that a threshold has."""
+    return dashboard.SpecialValueMap(
+        dashboard.DashboardSpecialValueMapOptions(
+            match=dashboard.SpecialValueMatch.NULL,
+            result=dashboard.ValueMappingResult(text=text, color=PLAIN, index=0),
+        )
+    )
+
+
+def _value_map(words: Words) -> dashboard.ValueMap:
     return dashboard.ValueMap(
         {
-            value: dashboard.ValueMappingResult(text=word, color=colour, index=int(value))
-            for value, (word, colour) in STATES.items()
+            value: dashboard.ValueMappingResult(text=word, color=color, index=place)
+            for place, (value, (word, color)) in enumerate(words.items())
         }
     )
 

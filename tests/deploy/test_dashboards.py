@@ -10,6 +10,7 @@ from itertools import combinations
 import pytest
 
 from dashboards.__main__ import FOLDER, written
+from dashboards.panels import state as worst_state
 from tests.deploy.conftest import TARGET
 from tests.internet.prometheus import Prometheus
 
@@ -108,6 +109,7 @@ def test_every_query_has_data_in_a_real_prometheus(name: str, scraper: tuple[Pro
     for query in queries(dashboard(name)):
         instance = ".+" if any(metric in query for metric in FROM_THE_BOARD) else monitor
         matching = query.replace('instance="$instance"', f'instance=~"{instance}"')
+        matching = matching.removesuffix(" > 0")  # what stands still is hidden
         tried = [filled(matching, instance, target) for target in (TARGET, LIGHTHOUSE)]
         assert any(server.query(text) for text in tried), tried[0]
 
@@ -127,4 +129,38 @@ def test_what_a_target_is_down_for_is_seen_in_the_numbers(scraper: tuple[Prometh
     document = dashboard("monitor.json")
     (state,) = [p for p in panels(document) if p["title"] == "State"]
     (worst,) = server.query(filled(state["targets"][0]["expr"], monitor, TARGET))  # type: ignore[index]
-    assert worst["value"][1] == "2", "down"  # type: ignore[index]
+    assert worst["value"][1] == "3", "down"  # type: ignore[index]
+
+
+def test_an_unknown_target_does_not_hide_one_that_is_down(scraper: tuple[Prometheus, str]):
+    server, monitor = scraper
+    shown = f'egress_target_state{{instance="{monitor}"'
+    unknown = f'(count by (instance, state) ({shown}, state="unknown"}}) > bool 0)'
+    query = worst_state(f'instance="{monitor}"', "instance")
+    with_unknown = query.replace(f'{shown}, state="unknown"}}', unknown)
+    assert with_unknown != query
+    (worst,) = server.query(with_unknown)
+    assert worst["value"][1] == "3", "down"  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_column_of_a_table_has_a_heading(name: str):
+    """Grafana excludes and orders columns by their names before they are renamed."""
+    tables = [panel for panel in panels(dashboard(name)) if panel["type"] == "table"]
+    assert tables
+    for panel in tables:
+        targets = panel["targets"]
+        columns = {f"Value #{t['refId']}" for t in targets} if len(targets) > 1 else {"Value"}  # type: ignore[arg-type,attr-defined]
+        for target in targets:  # type: ignore[attr-defined]
+            kept = re.match(r"\w+ by \(([\w, ]+)\)", target["expr"])
+            assert kept is not None, target["expr"]
+            columns |= set(kept[1].split(", "))
+        options = panel["transformations"][1]["options"]  # type: ignore[index]
+        shown = columns - options["excludeByName"].keys()
+        assert shown == set(options["renameByName"]), panel["title"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_annotations_are_incidents_of_the_chosen_monitors(name: str):
+    (annotation,) = dashboard(name)["annotations"]["list"]  # type: ignore[index]
+    assert "$instance" in annotation["expr"]
