@@ -5,7 +5,7 @@ CONFIG ?= config.toml
 IMAGE ?= egress-monitor
 BIN := .venv/bin
 
-.PHONY: help venv demo run test lint types format simulate lab lab-fault lab-report lab-calm soak bench mutants dashboards alerts reference oracles lock audit sbom image clean dev packages peers
+.PHONY: help venv demo run test lint types format simulate lab lab-fault lab-report lab-calm soak bench mutants dashboards dashboard-pictures alerts reference oracles lock audit sbom image clean dev packages peers
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,14 @@ bench: dev packages ## Compare what a probe costs with other probers
 dashboards: dev ## Write the Grafana dashboards from their code
 	@$(BIN)/python -m dashboards
 
+PICTURES := tools/dashboard_pictures
+dashboard-pictures: dev packages $(PICTURES)/node_modules/.package-lock.json ## Draw the dashboards for docs/images (needs npm; ARGS="--out /tmp/out --panels")
+	@nice -n 10 $(BIN)/python -m tools.dashboard_pictures $(ARGS)
+
+$(PICTURES)/node_modules/.package-lock.json: $(PICTURES)/package-lock.json
+	@cd $(PICTURES) && nice -n 10 npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 alerts: dev ## Write the alerting rules and docs/alerts.md from their code
 	@$(BIN)/python -m alerts
 
@@ -84,6 +92,7 @@ image: ## Build the container image (IMAGE=egress-monitor)
 
 clean: ## Remove everything that was made here
 	@rm -rf .venv .venv-tools build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(PICTURES)/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 dev:
