@@ -1,0 +1,1 @@
+"""HTTP/2 answers: whether Go's net/http accepts each."""
