@@ -44,7 +44,12 @@ def scraper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Promethe
         )
         store = stack.enter_context(serving_a_realistic_board())
         server = stack.enter_context(
-            prometheus(folder / "prometheus", {"egress-monitor": [where, store]}, rules=[RULES])
+            prometheus(
+                folder / "prometheus",
+                {"egress-monitor": [where, store]},
+                interval="1s",  # also the limit of a scrape, which a busy host may need
+                rules=[RULES],
+            )
         )
         here = f'{{instance="{where}"}}'
         ready = (
@@ -52,7 +57,7 @@ def scraper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Promethe
             f"and on () rate(egress_probe_failures_total{here}[1m]) > 0 "
             "and on () min(count_over_time(egress_build_info[1m])) > 2"
         )
-        wait_until(lambda: bool(server.query(ready)), "an incident has been scraped", 20)
+        wait_until(lambda: bool(server.query(ready)), "an incident has been scraped", 90)
         yield server, where
 
 
