@@ -29,7 +29,8 @@ from monitor.scheduler.engine import Engine
 from monitor.scheduler.incident_tracker import IncidentTracker
 from monitor.scheduler.pipeline import Pipeline
 from monitor.scheduler.probe_request import ProbeRequest, ProbeRequests
-from monitor.scheduler.schedule import Schedule, next_slot, slots_between
+from monitor.scheduler.pulse_plan import wants_fewer_requests
+from monitor.scheduler.schedule import Schedule, next_slot, recheck_delay, slots_between
 from monitor.scheduler.spacing import Spacing
 from monitor.state.events import Events
 from monitor.state.guard import Guard
@@ -286,7 +287,8 @@ class ProbeLoop:
 
     def _set_due(self, status: TargetStatus, begun: float, now: float) -> None:
         """Put a target back into the schedule: in its next slot, or soon if its failure is
-        unconfirmed or began before another target recovered."""
+        unconfirmed or began before another target recovered. What is down is probed again after
+        some seconds, and then ever more rarely: pulses watch for its recovery."""
         target, health = status.target, status.health
         due = next_slot(now, target.interval, self._offset(target))
         unconfirmed = health.unconfirmed or (
@@ -299,6 +301,10 @@ class ProbeLoop:
                 soon += self._confirmations.reserve(now)
             if soon < due and (outdated or self._confirmations.try_take(now)):
                 due = soon
+        elif health.failures_in_row and not wants_fewer_requests(status):
+            delay = recheck_delay(health.failures_in_row, self._pipeline.policy.down_after)
+            if now + delay < due and self._confirmations.try_take(now):
+                due = now + delay
         self._schedule.set(target.id, due)
         self._changed.set()
 

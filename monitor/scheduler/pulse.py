@@ -21,8 +21,13 @@ WAIT = 1.2
 """Seconds to wait for a reply: longer than the first retransmission of a SYN (1 s, RFC 6298), so
 one lost packet does not count as a failure."""
 
-SUSPECT_AFTER = 0.5
-"""Seconds without a reply after which the full probe starts while the pulse still waits."""
+SUSPECT_AFTER = (0.1, 0.5)
+"""Seconds without a reply after which the full probe starts while the pulse still waits: four times
+the last round trip, within this range."""
+
+_HASTE = 0.95
+"""Part of the interval in which every way out gets its pulse, so that a pulse that starts a little
+late is still in time."""
 
 PER_SECOND = 40.0
 """Upper bound of pulses per second: with more ways out, each is checked less often."""
@@ -59,7 +64,7 @@ class Pulses:
                 if not points:
                     await asyncio.sleep(IDLE)
                     continue
-                pause = max(interval() / len(points), 1 / PER_SECOND)
+                pause = max(_HASTE * interval() / len(points), 1 / PER_SECOND)
                 for point, targets in points.items():
                     group.create_task(self._send(point, targets))
                     await asyncio.sleep(pause)
@@ -73,7 +78,7 @@ class Pulses:
     async def _send_once(self, point: PulsePoint, targets: tuple[str, ...]) -> bool:
         """Send a pulse and return whether its result differs from that of the last one."""
         loop = asyncio.get_running_loop()
-        late = loop.call_later(SUSPECT_AFTER, self._late, point, targets)
+        late = loop.call_later(late_after(self._rtts.get(point)), self._late, point, targets)
         try:
             result = await pulse(point, self._random, WAIT)
         finally:
@@ -107,3 +112,9 @@ class Pulses:
         for kept in (self._worked, self._rtts):
             for gone in kept.keys() - points.keys():
                 del kept[gone]
+
+
+def late_after(rtt: float | None) -> float:
+    """Return the seconds after which a reply is late. ``rtt`` is the last round trip, if known."""
+    soonest, latest = SUSPECT_AFTER
+    return latest if rtt is None else min(latest, max(soonest, 4 * rtt))

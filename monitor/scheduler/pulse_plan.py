@@ -30,9 +30,18 @@ def pulse_points(statuses: Iterable[TargetStatus]) -> Mapping[PulsePoint, tuple[
     return {point: tuple(ids) for point, ids in points.items()}
 
 
+def wants_fewer_requests(status: TargetStatus) -> bool:
+    """Return whether a target is probed in its slots only: it has an interval of its own, or its
+    server answered 429 (RFC 6585, section 4)."""
+    connections = status.probe_result.connections if status.probe_result else ()
+    return status.target.endpoint.interval is not None or any(
+        c.http is not None and c.http.status == _TOO_MANY_REQUESTS for c in connections
+    )
+
+
 def _points_of(status: TargetStatus) -> Iterable[PulsePoint]:
     target, result = status.target, status.probe_result
-    if result is None or target.endpoint.interval is not None or _is_limited(status):
+    if result is None or wants_fewer_requests(status):
         return
     if target.group == RESOLVER_GROUP:
         yield PulsePoint(PulseKind.DNS, target.host, target.port, target.endpoint.query)
@@ -55,8 +64,3 @@ def _point_of(status: TargetStatus, connection: Connection) -> Iterable[PulsePoi
 def _concerns_the_path(failure: Failure | None) -> bool:
     """Return whether a pulse can show a change: after a success, or a failure to connect."""
     return failure is None or failure.phase in _PATH_PHASES
-
-
-def _is_limited(status: TargetStatus) -> bool:
-    connections = status.probe_result.connections if status.probe_result else ()
-    return any(c.http is not None and c.http.status == _TOO_MANY_REQUESTS for c in connections)

@@ -19,6 +19,18 @@ def slots_between(earlier: float, later: float, interval: float, phase: float) -
     return _slot_number(later, interval, phase) - _slot_number(earlier, interval, phase)
 
 
+RECHECK_AFTER = 5.0
+"""Seconds after which a target that is down is probed again, doubled each time: what a restart
+broke for a moment must not be reported for a whole interval."""
+
+
+def recheck_delay(failures_in_row: int, confirmed_by: int) -> float:
+    """Return the seconds until a target that is down is probed again, unless its slot is earlier.
+    ``confirmed_by`` is the number of failures that declared it down."""
+    doublings = min(max(0, failures_in_row - confirmed_by), 10)
+    return RECHECK_AFTER * 2.0**doublings
+
+
 def _slot_number(moment: float, interval: float, phase: float) -> int:
     # A slot's own time must count as reached, whatever its last binary digit is.
     return math.floor((moment - phase) / interval + 1e-6)

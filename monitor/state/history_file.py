@@ -99,6 +99,7 @@ def _encodable(record: IncidentRecord) -> IncidentRecord:
             subject=_valid(incident.subject),
             detail=_valid(incident.detail),
             remediation=_valid(incident.remediation),
+            confidence=_valid(incident.confidence),
             evidence={_valid(key): _valid(text) for key, text in incident.evidence.items()},
         ),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.internet.imds import Mode
 from tests.internet.nginx import Site
+from tests.internet.process import accepts, wait_until
 from tests.lab.fault import Breakage, Change
 from tests.lab.network import MIDDLE_IN_V4, RESOLVERS
 from tests.lab.world import BLOCK_PAGE, World
@@ -94,6 +95,9 @@ def middlebox(mode: str, *suffixes: str, issuer: str = "") -> Breakage:
             certificate = [str(issued.chain), str(issued.key)]
         command = w.program("tests.lab.middlebox", "9443", mode, *certificate, *suffixes)
         w.start("middlebox", w.network.middle, command)
+        wait_until(
+            lambda: w.network.middle.call(lambda: accepts(9443, MIDDLE_IN_V4)), "it intercepts"
+        )
         table = "table ip redirected { chain prerouting { type nat hook prerouting priority -100; "
         rule = f"iifname in0 tcp dport {{ 443, 8443 }} dnat to {MIDDLE_IN_V4}:9443; }}; }}"
         w.network.middle.run("nft -f -", text=table + rule)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
 import pytest
 
 from monitor.health.machine import Health
-from monitor.model.probe_result import ProbeResult
+from monitor.model.probe_result import Connection, Family, HttpFacts, ProbeResult
 from monitor.model.settings import ScheduleSettings
 from monitor.model.state import State
 from monitor.model.target import Target
@@ -119,3 +120,34 @@ async def test_the_extent_of_a_wide_incident_is_measured_at_once() -> None:
         await all_failed.wait()
         probing.cancel()
     assert store.incidents
+
+
+@pytest.mark.parametrize(("status", "soon"), [(503, True), (429, False)])
+async def test_what_a_restart_broke_is_probed_again_before_its_next_slot(
+    monkeypatch: pytest.MonkeyPatch, status: int, soon: bool
+) -> None:
+    monkeypatch.setattr("monitor.scheduler.schedule.RECHECK_AFTER", 0.1)
+    connection = Connection(
+        "192.0.2.1", 443, Family.IPV4, {}, http=HttpFacts("1.1", status, {}, 0, 0)
+    )
+    probed = 0
+    recovered = asyncio.Event()
+
+    async def probe(target: Target, _: object) -> ProbeResult:
+        nonlocal probed
+        probed += 1
+        ok = probed > 2
+        if ok:
+            recovered.set()
+        result = probe_result(target.id, ok=ok, started_at=SystemClock().time())
+        return result if ok else replace(result, connections=(connection,))
+
+    loop = loop_with(probe, StateStore())
+    loop.apply([replace(target(CHEAP), interval=3600.0)])
+    async with asyncio.TaskGroup() as group:
+        probing = group.create_task(loop.probe_forever(group))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(30 if soon else 3):
+                await recovered.wait()
+        probing.cancel()
+    assert probed == (3 if soon else 2)

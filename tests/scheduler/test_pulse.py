@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 from monitor.model.pulse import PulseResult
-from monitor.scheduler.pulse import Pulses
+from monitor.scheduler.pulse import Pulses, late_after
 from monitor.state.pulses import PulseMetrics
 from monitor.state.store import StateStore
 from tests.scheduler.test_pulse_plan import status_at
@@ -116,3 +116,8 @@ async def test_a_way_out_that_fails_before_its_first_pulse_starts_a_full_probe()
     finally:
         running.cancel()
     assert recorder.changes == [(("a",), False)]
+
+
+@pytest.mark.parametrize(("rtt", "seconds"), [(None, 0.5), (0.001, 0.1), (0.05, 0.2), (0.4, 0.5)])
+def test_a_reply_is_late_after_four_round_trips(rtt: float | None, seconds: float) -> None:
+    assert late_after(rtt) == seconds

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.scheduler.schedule import Schedule, next_slot, slots_between
+from monitor.scheduler.schedule import Schedule, next_slot, recheck_delay, slots_between
 from monitor.scheduler.spacing import preferred_fraction
 
 intervals = st.floats(0.5, 3600)
@@ -92,3 +92,8 @@ def test_expediting_to_the_same_moment_changes_nothing():
     schedule = Schedule()
     schedule.set("a", 30.0)
     assert not schedule.expedite("a", 30.0)
+
+
+def test_what_is_down_is_probed_again_soon_and_then_ever_more_rarely() -> None:
+    assert [recheck_delay(failures, 2) for failures in (1, 2, 3, 4, 5)] == [5, 5, 10, 20, 40]
+    assert recheck_delay(10_000, 2) > 3600, "a long outage is left to slots and pulses"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,13 +14,7 @@ from monitor.catalog import build_targets
 from monitor.model.identity import Identity
 from monitor.model.settings import Settings
 from monitor.model.target import Target
-from monitor.scheduler.spacing import (
-    Spacing,
-    candidates_per_target,
-    classes_of,
-    farthest,
-    preferred_fraction,
-)
+from monitor.scheduler.spacing import Places, Spacing, classes_of, effort, preferred_fraction
 
 TARGETS = build_targets(
     Settings(Path("config.toml"), region="eu-central-1", account_id="123456789012"),
@@ -34,7 +30,7 @@ def placed(targets: Sequence[Target]) -> Spacing:
 
 
 def members(name: str) -> list[Target]:
-    return [target for target in TARGETS if name in classes_of(target)]
+    return [target for target in TARGETS if name in dict(classes_of(target))]
 
 
 def largest_gap(fractions: Sequence[float]) -> float:
@@ -43,13 +39,21 @@ def largest_gap(fractions: Sequence[float]) -> float:
     return max(after - before for before, after in pairwise([*ordered, ordered[0] + 1.0]))
 
 
-@pytest.mark.parametrize(
-    "name", sorted({name for target in TARGETS for name in classes_of(target)})
-)
+CLASSES = sorted({name for target in TARGETS for name, _ in classes_of(target)})
+
+
+@pytest.mark.parametrize("name", CLASSES)
 def test_no_class_is_unprobed_for_much_longer_than_with_even_spacing(name: str) -> None:
     spacing, own = placed(TARGETS), members(name)
     gap = largest_gap([spacing.fraction(target.id) for target in own])
-    assert gap <= min(1.0, 2.5 / len(own) + 0.15)
+    assert gap <= min(1.0, 2.5 / len(own))
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSES if name.startswith("group ")])
+def test_a_group_is_probed_nearly_as_evenly_as_possible(name: str) -> None:
+    spacing, own = placed(TARGETS), members(name)
+    gap = largest_gap([spacing.fraction(target.id) for target in own])
+    assert gap <= 1.25 / len(own)
 
 
 def test_a_restart_places_every_target_again_at_the_same_moment() -> None:
@@ -85,29 +89,58 @@ def test_the_first_fractions_cover_the_whole_interval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("targets", "count"), [(1, 64), (625, 64), (800, 50), (4000, 10), (9000, 8)]
-)
-def test_many_targets_are_placed_with_fewer_candidates_each(targets: int, count: int) -> None:
-    assert candidates_per_target(targets) == count
+    ("targets", "candidates", "passes"),
+    [(0, 128, 4), (1, 128, 4), (78, 128, 4), (79, 128, 3), (312, 128, 1), (4000, 10, 1)],
+)  # fmt: skip
+def test_many_targets_are_placed_with_less_effort_each(
+    targets: int, candidates: int, passes: int
+) -> None:
+    assert effort(targets) == (candidates, passes)
+
+
+def only(target: Target, *others: tuple[str, float]) -> Places:
+    """Places that are taken by others of the class "all"."""
+    made = Places(Counter({name: 1 + len(others) for name, _ in classes_of(target)}))
+    for name, fraction in others:
+        made.take(replace(target, endpoint=replace(target.endpoint, id=name)), fraction)
+    return made
 
 
 @pytest.mark.parametrize(
-    ("member", "near", "far"), [(0.95, 0.05, 0.45), (0.05, 0.95, 0.55), (0.0, 0.4, 0.5)]
+    ("taken", "better", "worse"),
+    [
+        ((0.95,), 0.45, 0.05),
+        ((0.05,), 0.55, 0.95),
+        ((0.0, 0.5), 0.75, 0.6),
+        ((0.1, 0.2), 0.65, 0.15),
+        ((0.3, 0.9), 0.1, 0.95),
+    ],
 )
-def test_the_interval_is_a_circle(member: float, near: float, far: float) -> None:
-    assert farthest((near, far), TARGETS[0], {"all": [member]}) == far
+def test_the_middle_of_the_longest_gap_of_the_circle_is_best(
+    taken: tuple[float, ...], better: float, worse: float
+) -> None:
+    target = TARGETS[0]
+    cost = only(target, *((f"other-{at}", at) for at in taken)).cost_of(target)
+    assert cost(better) < cost(worse)
 
 
-def test_a_crowded_class_counts_relative_to_its_even_spacing() -> None:
-    port, *_ = classes_of(TARGETS[0])
-    crowd = [0.65, 0.7, 0.72, 0.74, 0.76, 0.78, 0.8, 0.82, 0.84]
-    # 0.6 is 0.05 from the crowd, where 0.1 is even, and 0.1 from the other class; 0.79 is 0.01
-    # from the crowd and 0.29 from the other class.
-    assert farthest((0.79, 0.6), TARGETS[0], {port: crowd, "all": [0.5]}) == 0.6
+def test_a_target_that_moves_leaves_its_place_to_others() -> None:
+    first, second = TARGETS[:2]
+    places = only(first)
+    places.take(first, 0.25)
+    places.move(first, 64)
+    assert places.fractions == {first.id: 0.25}, "nothing else is there, so it stays"
+    places.take(second, 0.26)
+    places.move(first, 64)
+    assert largest_gap(list(places.fractions.values())) < 0.53
+    assert list(places.fractions) == [second.id, first.id]
 
 
-def test_a_class_that_is_spaced_better_than_evenly_does_not_outweigh_another() -> None:
-    port, *_ = classes_of(TARGETS[0])
-    # Both are at least a third from the members of the port: the distance to "all" decides.
-    taken = {port: [0.0, 0.1], "all": [0.85]}
-    assert farthest((0.55, 0.45), TARGETS[0], taken) == 0.45
+def test_a_group_counts_more_than_everything_that_is_probed() -> None:
+    one, same = members("group gateway")[:2]
+    other = members("group jetbrains")[0]
+    places = Places(Counter(name for t in (one, same, other) for name, _ in classes_of(t)))
+    places.take(same, 0.0)
+    places.take(other, 0.5)
+    cost = places.cost_of(one)
+    assert cost(0.5) < cost(0.25), "opposite the other of its group, whatever else is there"
