@@ -73,6 +73,7 @@ def reload(process: Popen[bytes]) -> None:
     wait_until(
         lambda: bool(now := _workers(process)) and not now & before,
         "nginx has taken its new configuration (see start.log and error.log if not)",
+        seconds=60.0,
     )
 
 
