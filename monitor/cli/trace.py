@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import shutil
+import signal
+import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from random import SystemRandom
 
@@ -19,19 +23,22 @@ from monitor.net.dns.resolver import DnsResolver
 from monitor.net.nebula import encode_test
 from monitor.net.path.flows import probe_flows
 from monitor.net.path.hop import Destination, probe_hop
-from monitor.net.path.ranges import AddressLabels, RangesError, aws_ranges
+from monitor.net.path.ranges import AddressLabels, RangesError, aws_ranges, own_networks
 from monitor.net.path.reset import find_reset
 from monitor.net.path.trace import DEFAULT_TTL, TraceLimits, trace
 from monitor.net.proxy.rules import ProxyChooser
 from monitor.present.formats import Format
 from monitor.present.report import encode
-from monitor.present.trace_view import TraceReport, path_lines, trace_json, trace_lines
+from monitor.present.trace_view import TraceReport, live_lines, trace_json, trace_lines
 
 CONTROLS = 16
 """Destinations tried as control: targets of the configuration with the same port."""
 
 CONTROL_SECONDS = 3.0
 """Time limit for resolving and probing each of them."""
+
+LIVE_PAUSE = 1.0
+"""Time between two traces with ``--live``: 1 s."""
 
 _TLS_PORTS = frozenset({443, 8443})
 
@@ -50,6 +57,9 @@ def main(options: Options) -> int:
     """
     wanted = options.trace
     assert wanted is not None
+    if wanted.live and (options.format is Format.JSON or not sys.stdout.isatty()):
+        what = "standard output is not a terminal"
+        raise _wrong("--live", what, "run it on a terminal without --json, or leave --live out")
     settings = options.settings()
     labels = _labels(wanted)
     try:
@@ -70,7 +80,11 @@ async def _trace(
     place = await _place(settings, options, wanted, resolver)
     limits = TraceLimits(wanted.max_hops, wanted.probes, wanted.timeout)
     if wanted.live:
-        path = await _live(place, limits, labels)
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+        path = await _live(place, limits, labels, stop)
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+        print("\x1b[H\x1b[J", end="")
     else:
         path = await trace(place.destination, limits)
     control = await _control(settings, place, resolver, limits) if not path.reached else None
@@ -96,20 +110,28 @@ async def _trace(
     )
 
 
-async def _live(place: _Place, limits: TraceLimits, labels: AddressLabels) -> PathTrace:
-    """Repeat the trace and redraw it until interrupted, adding up the replies of each hop."""
+async def _live(
+    place: _Place, limits: TraceLimits, labels: AddressLabels, stop: asyncio.Event
+) -> PathTrace:
+    """Repeat the trace and redraw it until ``stop``, adding up the replies of each hop."""
     seen: dict[int, Hop] = {}
     while True:
         path = await trace(place.destination, limits)
         for hop in path.hops:
             known = seen.get(hop.ttl)
             seen[hop.ttl] = Hop(hop.ttl, (*(known.replies if known else ()), *hop.replies)[-300:])
-        total = PathTrace(
-            path.address, path.port, path.transport, tuple(seen[ttl] for ttl in sorted(seen))
+        total = replace(path, hops=tuple(seen[ttl] for ttl in sorted(seen)))
+        size = shutil.get_terminal_size()
+        lines = live_lines(place.name, total, labels, size.columns, size.lines)
+        # Overwriting line by line does not flicker, unlike clearing the screen first.
+        print(
+            "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in lines) + "\x1b[J", end="", flush=True
         )
-        lines = "\n".join(path_lines(total, labels))
-        print(f"\x1b[H\x1b[2J{place.name}: Ctrl-C ends\n{lines}", flush=True)
-        await asyncio.sleep(1.0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LIVE_PAUSE):
+                await stop.wait()
+        if stop.is_set():
+            return total
 
 
 async def _place(
@@ -133,12 +155,13 @@ def _payload(udp: bool) -> bytes:
     return encode_test(SystemRandom().getrandbits(32)) if udp else b""
 
 
-async def _address(host: str, resolver: DnsResolver) -> str | None:
+async def _address(host: str, resolver: DnsResolver, like: str = "") -> str | None:
+    """Return the first address of a host, or the first of the family of ``like``."""
     try:
-        return str(ipaddress.ip_address(host))
+        addresses: tuple[str, ...] = (str(ipaddress.ip_address(host)),)
     except ValueError:
-        resolution = await resolver.resolve(host)
-        return next(iter(resolution.addresses), None)
+        addresses = (await resolver.resolve(host)).addresses
+    return next((a for a in addresses if not like or (":" in a) is (":" in like)), None)
 
 
 async def _control(
@@ -162,10 +185,10 @@ async def _control(
 async def _replying(
     host: str, like: Destination, resolver: DnsResolver, limits: TraceLimits
 ) -> Destination | None:
-    """Return the destination of a host on the same port if it replies."""
+    """Return the destination of a host on the same port and of the same family if it replies."""
     try:
         async with asyncio.timeout(CONTROL_SECONDS):
-            address = await _address(host, resolver)
+            address = await _address(host, resolver, like.address)
             if address is None or address == like.address:
                 return None
             other = replace(like, address=address)
@@ -182,10 +205,11 @@ def _comparable(target: Target, place: _Place) -> bool:
 
 
 def _labels(wanted: TraceOptions) -> AddressLabels:
+    own = own_networks()
     if wanted.aws_ranges is None:
-        return AddressLabels()
+        return AddressLabels(own)
     try:
-        return AddressLabels(aws=aws_ranges(wanted.aws_ranges.read_text(encoding="utf-8")))
+        return AddressLabels(own, aws_ranges(wanted.aws_ranges.read_text(encoding="utf-8")))
     except (OSError, RangesError, UnicodeDecodeError) as error:
         raise _wrong(
             "--aws-ranges", str(error), "download https://ip-ranges.amazonaws.com/ip-ranges.json"

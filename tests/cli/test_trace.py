@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from monitor.model.path import Hop, HopReply, PathTrace, ReplyKind, Transport
-from monitor.present.trace_view import TraceReport, conclusion, trace_lines
-from tests.net.path.chain import OTHER_V4, SERVER_V4, SERVER_V6, Chain, chain
+from monitor.net.path.ranges import AddressLabels
+from monitor.present.trace_view import TraceReport, conclusion, live_lines, trace_lines
+from tests.net.path.chain import OTHER_V4, OTHER_V6, SERVER_V4, SERVER_V6, Chain, chain
 from tests.net.path.test_chain import listen
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,10 @@ servers = ["192.0.2.2"]
 id = "other"
 group = "scm"
 host = "{OTHER_V4}"
+[[endpoint]]
+id = "other-v6"
+group = "scm"
+host = "{OTHER_V6}"
 """
 
 
@@ -75,10 +80,46 @@ def test_a_drop_is_shown_next_to_a_path_that_works(lab: Chain, config: Path) -> 
     done = run(lab, config, SERVER_V4)
     assert done.returncode == 1, done.stderr
     assert "Control: 198.51.100.7, TCP port 443" in done.stdout
-    assert done.stdout.strip().endswith(
-        f"the last reply is from 192.0.2.6 at hop 2; {OTHER_V4} on the same port replies."
+    assert " ".join(done.stdout.split()).endswith(
+        f"the last reply is from 192.0.2.6 at hop 2. The path to {OTHER_V4} on the same port "
+        "passes it too and arrives: check hop 2 and the devices after it."
     )
-    assert max(map(len, done.stdout.splitlines()[:-1])) <= 80
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "  1  192.0.2.2               own subnet" in done.stdout
+
+
+@pytest.mark.root
+def test_the_control_of_an_ipv6_path_is_an_ipv6_path(lab: Chain, config: Path) -> None:
+    lab.filter("r2", f"ip6 daddr {SERVER_V6} tcp dport 443 drop")
+    done = run(lab, config, f"[{SERVER_V6}]")
+    assert done.returncode == 1, done.stderr
+    assert f"Control: {OTHER_V6}, TCP port 443" in done.stdout
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("udp", [False, True])
+@pytest.mark.parametrize("address", [SERVER_V4, SERVER_V6])
+def test_a_rejection_is_at_the_hop_of_the_firewall(
+    lab: Chain, config: Path, address: str, *, udp: bool
+) -> None:
+    lab.filter("r2", "meta l4proto {tcp, udp} reject with icmpx admin-prohibited")
+    port = 4242 if udp else 443
+    done = run(lab, config, f"[{address}]:{port}", *["--udp"] * udp)
+    firewall = "192.0.2.6" if address == SERVER_V4 else "2001:db8:1::2"
+    where = f"{address} {'UDP ' if udp else ''}port {port}"
+    assert f"{where} is prohibited by {firewall} at hop 2." in " ".join(done.stdout.split())
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.root
+def test_a_forged_rst_is_not_said_to_be_of_the_destination(lab: Chain, config: Path) -> None:
+    """A device that rejects with RST uses the destination's address: both are possible."""
+    lab.filter("r2", f"ip daddr {SERVER_V4} tcp dport 443 reject with tcp reset")
+    done = run(lab, config, SERVER_V4)
+    assert (
+        f"is refused by {SERVER_V4}, or in its name by a device at hop 3 or before; {OTHER_V4} on "
+        "the same port replies at hop 4."
+    ) in " ".join(done.stdout.split())
 
 
 @pytest.mark.root
@@ -104,7 +145,7 @@ def test_a_silent_hop_and_udp(lab: Chain, config: Path) -> None:
     lab.mute("r2")
     done = run(lab, config, SERVER_V4, "--udp")
     assert done.returncode == 1, done.stderr
-    assert f"{SERVER_V4} port 4242 is refused by {SERVER_V4} at hop 4." in done.stdout
+    assert f"{SERVER_V4} UDP port 4242 is refused by {SERVER_V4}" in done.stdout
     assert "  2  (no reply)" in done.stdout
 
 
@@ -115,6 +156,7 @@ def test_a_silent_hop_and_udp(lab: Chain, config: Path) -> None:
         (["x:0"], "0 is not a port"),
         (["x", "--flows", "1"], "is not a number of flows"),
         (["x", "--max-hops", "0"], "is not a number of hops"),
+        (["x", "--live"], "standard output is not a terminal"),
         ([], "the following arguments are required: HOST"),
     ],
 )
@@ -139,3 +181,26 @@ def test_silence_alone_shows_nothing() -> None:
     )  # fmt: skip
     assert "later hops may be silent" in conclusion(TraceReport("app.test", some))
     assert any("private" in line for line in trace_lines(TraceReport("app.test", some)))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(24, 80), (10, 40), (6, 20)])
+def test_the_live_screen_fits_a_terminal_of_any_size(rows: int, columns: int) -> None:
+    hops = tuple(
+        hop(ttl, ReplyKind.TIME_EXCEEDED, f"2001:db8:1234:5678:9abc:def0:1234:{ttl}")
+        for ttl in range(1, 31)
+    )
+    path = PathTrace("2001:db8::1", 443, Transport.TCP, hops)
+    lines = live_lines("a-host.example", path, AddressLabels(), columns, rows)
+    assert len(lines) < rows
+    assert max(map(len, lines)) <= columns
+    assert lines[-2].startswith(" 30  2001:")
+    assert lines[-1] == "Ctrl-C ends"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0.000034, "0.03 ms"), (0.0123, "12.3 ms"), (0.5, "500 ms")]
+)
+def test_times_are_shown_with_the_digits_that_matter(seconds: float, shown: str) -> None:
+    reply = HopReply(1, ReplyKind.REACHED, "192.0.2.9", seconds)
+    path = PathTrace("192.0.2.9", 443, Transport.TCP, (Hop(1, (reply,)),))
+    assert shown in "\n".join(trace_lines(TraceReport("app.test", path)))

@@ -90,7 +90,10 @@ async def test_changes_and_the_path_are_kept_announced_and_put_into_words() -> N
     assert facts["path_reached"] is False
     words = dict(investigation_in_words(found))
     assert words["What changed"].startswith("Changed at ")
-    assert words["Path"] == f"a.example port {port} is refused by 127.0.0.1 at hop 1."
+    assert words["Path"] == (
+        f"a.example port {port} is refused by 127.0.0.1, or in its name by a device at hop 1 or "
+        "before."
+    )
 
 
 async def test_a_cause_without_a_place_on_the_path_is_not_traced() -> None:

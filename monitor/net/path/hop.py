@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 from monitor.model.path import HopReply, ReplyKind, Transport
 from monitor.net.sockets.icmp import IcmpError, keep_icmp_errors, read_icmp_error
+from monitor.net.sockets.receive_time import BUFFER as RECEIVE_TIME_SPACE
+from monitor.net.sockets.receive_time import receive_time, request_receive_times
 from monitor.net.sockets.socket_address import family_of
 from monitor.net.sockets.tcp_info import tcp_facts
 
@@ -57,8 +59,8 @@ async def probe_hop(
         sock = _open(destination, ttl, source_port)
     except OSError as error:
         return HopReply(ttl, ReplyKind.NOT_SENT, error=os.strerror(error.errno or 0))
+    begun = _Begun.now()
     try:
-        begun = time.monotonic()
         number = sock.connect_ex((destination.address, destination.port))
         if number not in {0, errno.EINPROGRESS}:
             return _failed(sock, destination, ttl, number, begun)
@@ -71,12 +73,33 @@ async def probe_hop(
         sock.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """The moment immediately before a probe is sent."""
+
+    monotonic: float
+    wall: float
+
+    @classmethod
+    def now(cls) -> _Begun:
+        return cls(time.monotonic(), time.clock_gettime(time.CLOCK_REALTIME))
+
+    def until(self, arrival: float | None) -> float:
+        """Return seconds until ``arrival`` by the kernel (Unix seconds), or until now if that is
+        not known or the clock was set meanwhile."""
+        waited = time.monotonic() - self.monotonic
+        if arrival is None or not 0 <= arrival - self.wall <= waited:
+            return waited
+        return arrival - self.wall
+
+
 def _open(destination: Destination, ttl: int, source_port: int) -> socket.socket:
     family = family_of(destination.address)
     kind = socket.SOCK_STREAM if destination.transport is Transport.TCP else socket.SOCK_DGRAM
     sock = socket.socket(family, kind | socket.SOCK_NONBLOCK)
     try:
         keep_icmp_errors(sock, family)
+        request_receive_times(sock)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_UNICAST_HOPS, ttl)
         else:
@@ -93,7 +116,7 @@ def _open(destination: Destination, ttl: int, source_port: int) -> socket.socket
 
 
 async def _reply(
-    sock: socket.socket, destination: Destination, ttl: int, within: float, begun: float
+    sock: socket.socket, destination: Destination, ttl: int, within: float, begun: _Begun
 ) -> HopReply:
     writing = destination.transport is Transport.TCP
     try:
@@ -102,30 +125,31 @@ async def _reply(
     except TimeoutError:
         return HopReply(ttl, ReplyKind.SILENT)
     number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    rtt = time.monotonic() - begun
     if icmp := read_icmp_error(sock):
-        return _of_icmp(sock, ttl, icmp, rtt)
+        return _of_icmp(sock, ttl, icmp, begun)
     if number:
         return _failed(sock, destination, ttl, number, begun)
     if not writing:
-        sock.recv(_RESPONSE_LIMIT)
+        _, extra, _, _ = sock.recvmsg(_RESPONSE_LIMIT, RECEIVE_TIME_SPACE)
+        rtt = begun.until(receive_time(extra))
         return HopReply(ttl, ReplyKind.REACHED, destination.address, rtt)
-    again, rtt = _retransmission(sock, rtt)
+    again, rtt = _retransmission(sock, begun.until(None))
     return HopReply(ttl, ReplyKind.REACHED, destination.address, rtt, retransmitted=again)
 
 
 def _retransmission(sock: socket.socket, waited: float) -> tuple[bool, float]:
-    """Return whether the reply answers a retransmitted SYN, and the round-trip time in seconds.
+    """Return whether the reply answers a retransmitted SYN, and the round-trip time in seconds by
+    the kernel, else ``waited``.
 
     With TCP timestamps (RFC 7323) the kernel knows which SYN was answered. Without them, a reply
     after a retransmission is taken for an answer to it.
     """
     facts = tcp_facts(sock)
-    if facts is None or not facts.retransmits:
+    if facts is None:
         return False, waited
     if not facts.rtt:
-        return True, waited
-    return waited - facts.rtt > INITIAL_RTO / 2, facts.rtt
+        return facts.retransmits > 0, waited
+    return facts.retransmits > 0 and waited - facts.rtt > INITIAL_RTO / 2, facts.rtt
 
 
 async def _ready(sock: socket.socket, *, writing: bool) -> None:
@@ -148,20 +172,19 @@ def _wake(ready: asyncio.Future[None]) -> None:
 
 
 def _failed(
-    sock: socket.socket, destination: Destination, ttl: int, number: int, begun: float
+    sock: socket.socket, destination: Destination, ttl: int, number: int, begun: _Begun
 ) -> HopReply:
     """Return the reply for an errno. An ICMP error may be queued behind it; a RST carries the
     address of the destination, regardless of its sender."""
-    rtt = time.monotonic() - begun
     if icmp := read_icmp_error(sock):
-        return _of_icmp(sock, ttl, icmp, rtt)
+        return _of_icmp(sock, ttl, icmp, begun)
     if number == errno.ECONNREFUSED:
-        again, rtt = _retransmission(sock, rtt)
+        again, rtt = _retransmission(sock, begun.until(None))
         return HopReply(ttl, ReplyKind.REFUSED, destination.address, rtt, retransmitted=again)
     return HopReply(ttl, ReplyKind.NOT_SENT, error=os.strerror(number))
 
 
-def _of_icmp(sock: socket.socket, ttl: int, icmp: IcmpError, rtt: float) -> HopReply:
+def _of_icmp(sock: socket.socket, ttl: int, icmp: IcmpError, begun: _Begun) -> HopReply:
     message = (icmp.type, icmp.code)
     six = sock.family == socket.AF_INET6
     kind = ReplyKind.UNREACHABLE
@@ -174,4 +197,4 @@ def _of_icmp(sock: socket.socket, ttl: int, icmp: IcmpError, rtt: float) -> HopR
     elif message == ((2, 0) if six else (3, 4)):
         kind = ReplyKind.TOO_BIG
     mtu = icmp.info if kind is ReplyKind.TOO_BIG and icmp.info else None
-    return HopReply(ttl, kind, icmp.sender, rtt, mtu)
+    return HopReply(ttl, kind, icmp.sender, begun.until(icmp.at), mtu)

@@ -6,6 +6,8 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from monitor.net.sockets.receive_time import receive_time
+
 # Linux include/uapi/linux/in.h, in6.h, errqueue.h.
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
 _EXTENDED_ERROR = struct.Struct("=IBBBxII")  # errno, origin, type, code, pad, info, data
@@ -19,13 +21,15 @@ _OPTIONS = {
 @dataclass(frozen=True, slots=True)
 class IcmpError:
     """An ICMP error that came back for what a socket sent. ``sender`` is the router or
-    host that sent it, "" if unknown. ``info`` is the MTU of a message that reports one."""
+    host that sent it, "" if unknown. ``info`` is the MTU of a message that reports one. ``at`` is
+    the time of its arrival (Unix seconds) if the socket requests receive times, else None."""
 
     errno: int
     type: int
     code: int
     sender: str
     info: int = 0
+    at: float | None = None
 
 
 def keep_icmp_errors(sock: socket.socket, family: socket.AddressFamily, *, on: bool = True) -> None:
@@ -45,7 +49,7 @@ def read_icmp_error(sock: socket.socket) -> IcmpError | None:
             number, origin, icmp_type, code, info, _ = _EXTENDED_ERROR.unpack_from(data)
             if origin in {_ORIGIN_ICMP, _ORIGIN_ICMP6}:
                 sender = _offender(data[_EXTENDED_ERROR.size :])
-                return IcmpError(number, icmp_type, code, sender, info)
+                return IcmpError(number, icmp_type, code, sender, info, receive_time(messages))
     return None
 
 

@@ -6,11 +6,11 @@ import asyncio
 import errno
 import os
 import socket
-import struct
 import time
 
 from monitor.net.errors import IcmpOSError
 from monitor.net.sockets.icmp import keep_icmp_errors, read_icmp_error
+from monitor.net.sockets.receive_time import receive_time, request_receive_times
 from monitor.net.sockets.socket_address import (
     family_of,
     local_address_of,
@@ -19,8 +19,6 @@ from monitor.net.sockets.socket_address import (
 )
 from monitor.net.sockets.time_slice import TimeSlice
 
-_SO_TIMESTAMPNS = 35  # Linux include/uapi/asm-generic/socket.h
-_TIMESPEC = struct.Struct("@qq")
 _DATAGRAM_LIMIT = 2048
 LARGEST_DATAGRAM = 65_535
 """Size of the largest datagram in bytes: 65,535."""
@@ -48,7 +46,7 @@ class UdpSocket:
         self.sent = self.received = 0
         try:
             keep_icmp_errors(self._sock, family)
-            self._sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+            request_receive_times(self._sock)
             self._sock.connect(socket_address(address, port))
         except OSError as error:
             self._sock.close()
@@ -121,8 +119,5 @@ def _wake(ready: asyncio.Future[None]) -> None:
 
 
 def _arrival(extra: list[tuple[int, int, bytes]]) -> float:
-    for level, kind, data in extra:
-        if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS) and len(data) >= _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack_from(data)
-            return float(seconds + nanoseconds / 1e9)
-    return time.clock_gettime(time.CLOCK_REALTIME)
+    arrival = receive_time(extra)
+    return time.clock_gettime(time.CLOCK_REALTIME) if arrival is None else arrival

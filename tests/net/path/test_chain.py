@@ -49,7 +49,7 @@ def listen() -> list[socket.socket]:
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind((address, port))
-            sock.listen(128)
+            sock.listen(4096)  # connections that are reset stay in the queue
             sockets.append(sock)
     return sockets
 
