@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from monitor.incidents.fault_model import either
 from monitor.incidents.followup_plan import SMALL_SEGMENT, FollowUpResult, Rival
-from monitor.incidents.wording import remarked
+from monitor.incidents.wording import remarked, without_internal_ids
 from monitor.model.causes import Cause
-from monitor.model.incident import LIKELY, PROVEN, Incident
+from monitor.model.incident import LIKELY, PROVEN, Incident, Scope
 from monitor.model.path import FlowPattern
 from monitor.model.target import Target
 
@@ -73,8 +73,8 @@ def refine(
     return replace(
         incident,
         cause=answer.cause or incident.cause,
-        detail=remarked(answer.detail, evidence),
-        remediation=answer.remediation,
+        detail=remarked(without_internal_ids(answer.detail), evidence),
+        remediation=without_internal_ids(answer.remediation),
         evidence=evidence,
         intermittent=answer.intermittent or incident.intermittent,
         confidence=answer.confidence,
@@ -107,6 +107,8 @@ def _hello(case: _Case) -> _Answer | None:
             "Let ICMP fragmentation-needed (IPv4 type 3 code 4, IPv6 type 2) pass, or clamp the "
             "TCP MSS to the path's on the VPN, transit gateway or firewall.",
         )
+    if case.incident.scope is Scope.PATH:
+        return _hello_of_many(case)
     if other := case.works(Q.OTHER_NAME):
         return _Answer(
             f"TLS to {case.who} {seen} while another name at the same address answers "
@@ -134,6 +136,18 @@ def _hello(case: _Case) -> _Answer | None:
             confidence=either("a device on the path", "a broken endpoint", _ELSEWHERE),
         )
     return _proxy_path(case)
+
+
+def _hello_of_many(case: _Case) -> _Answer | None:
+    """Confirm the sentence about many hosts: one host alone cannot replace it."""
+    incident = case.incident
+    if other := case.works(Q.OTHER_NAME):
+        remark = f"Another name at the same address answers ({other.subject})."
+    elif case.fails(Q.SMALL_SEGMENTS) and incident.confidence not in {LIKELY, PROVEN}:
+        remark = "Small segments do not pass either, so it is no path-MTU hole."
+    else:
+        return None
+    return _Answer(f"{incident.detail} {remark}", incident.remediation)
 
 
 _PATTERNS: Mapping[FlowPattern, tuple[str, str]] = MappingProxyType(

@@ -56,10 +56,15 @@ def incident_of(
 def bounded(text: str) -> str:
     """Return at most ``DETAIL_LIMIT`` characters, cut at the end of a word, without internal ids
     in host names."""
-    text = _INTERNAL_LABEL.sub("*.", text)
+    text = without_internal_ids(text)
     if len(text) <= DETAIL_LIMIT:
         return text
     return text[: DETAIL_LIMIT - 1].rpartition(" ")[0] + "…"
+
+
+def without_internal_ids(text: str) -> str:
+    """Write host names whose first label holds an id as wildcards."""
+    return _INTERNAL_LABEL.sub("*.", text)
 
 
 def remarked(detail: str, evidence: Mapping[str, str]) -> str:

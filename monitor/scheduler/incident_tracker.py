@@ -82,6 +82,7 @@ class IncidentTracker:
         self._explained: set[str] = set()
         self._imposed: set[str] = set()
         self.follow_ups = FollowUpRunner(run_follow_up, self._explain)
+        store.settle = self.settle
 
     def apply(self) -> None:
         """Take over the targets in the store, and judge what is left of the evidence."""
@@ -97,6 +98,20 @@ class IncidentTracker:
         self._stop()
         for _ in self._evaluation():
             pass
+
+    async def settle(self) -> None:
+        """Judge the evidence so far without the usual pause, still in slices."""
+        for _ in range(2):  # what is being judged, and what came since
+            while self._steps is not None:
+                self._slice_now()
+                await asyncio.sleep(0)
+            if self._wanted:
+                self._slice_now()
+
+    def _slice_now(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._slice()
 
     def take_in(self, status: TargetStatus, diagnosis: Diagnosis) -> None:
         """Take in the newest result of a status, with the diagnosis of the result itself."""

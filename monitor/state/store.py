@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from monitor.diagnosis.changes import Change
@@ -29,6 +30,10 @@ CONTEXT_CHANGES_LIMIT = 32
 """Changes of the context kept, to compare the times before and after an incident opened: 32."""
 
 
+async def _nothing_pending() -> None:
+    return
+
+
 @dataclass(slots=True)
 class StateStore:
     """The single state: written by the daemon, read by every view and exporter. ``incidents`` are
@@ -39,7 +44,9 @@ class StateStore:
     does not get to run. ``recent_events`` are the latest events, the oldest
     first. ``investigations`` are by the id of their incident. ``egress_paths`` are the ways out
     with their public addresses, empty if no service is configured. ``context_changes`` are the
-    latest changes of the configuration, the identity, the clock and the public addresses."""
+    latest changes of the configuration, the identity, the clock and the public addresses.
+    ``settle`` waits until the incidents take account of all results so far: a reader that awaits
+    it never sees a target and its incident contradict each other."""
 
     statuses: dict[str, TargetStatus] = field(default_factory=dict)
     self_metrics: SelfMetrics = field(default_factory=SelfMetrics)
@@ -62,3 +69,4 @@ class StateStore:
         default_factory=lambda: deque(maxlen=CONTEXT_CHANGES_LIMIT)
     )
     recent_events: deque[Event] = field(default_factory=lambda: deque(maxlen=EVENTS_LIMIT))
+    settle: Callable[[], Awaitable[None]] = field(default=_nothing_pending, compare=False)

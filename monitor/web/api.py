@@ -142,6 +142,7 @@ def status_view(status: TargetStatus) -> Json:
     view = target_view(status.target, health.state, probe_result, status.diagnosis)
     view["since"] = rounded(health.since) if health.state is not State.UNKNOWN else None
     view["last_probe_at"] = rounded(probe_result.started_at) if probe_result else None
+    view["last_probe_ok"] = probe_result.ok if probe_result else None
     view["flapping"] = health.flapping
     view["usual"] = quality_view(status.quality)
     view["interval_seconds"] = status.target.interval

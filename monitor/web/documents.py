@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -101,7 +101,13 @@ class BodyBudget:
 class Documents:
     """Renders documents one at a time and sends them."""
 
-    def __init__(self, budget: BodyBudget | None = None) -> None:
+    def __init__(
+        self,
+        budget: BodyBudget | None = None,
+        settle: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """``settle`` is awaited before each rendering."""
+        self._settle = settle
         self._turn = asyncio.Lock()
         self._next: dict[Hashable, asyncio.Task[Body]] = {}
         self._budget = budget or BodyBudget()
@@ -155,6 +161,8 @@ class Documents:
             del self._next[key]  # Requests from now on need a rendering that starts later.
         spent = 0.0
         try:
+            if self._settle is not None:
+                await self._settle()
             made, spent = await in_slices(pieces())
             return Body(content_type, made)
         finally:

@@ -133,6 +133,7 @@ _TARGET = _object(
     certificate=_optional(_CERTIFICATE),
     inspected_by=_optional(TEXT),
     last_probe_at=_optional(TIME),
+    last_probe_ok=_optional(FLAG),
     interval_seconds=SECONDS,
     probes=COUNT,
 )

@@ -50,9 +50,13 @@ class Views:
         self._clock = clock
         self._probe_now = probe_now
         budget = BodyBudget()
-        self._documents = Documents(budget)
+        self._documents = Documents(budget, self._settle)
         # Separate, so that a scrape never waits for pages: with 1,000 targets one takes a second.
-        self._scrapes = Documents(budget)
+        self._scrapes = Documents(budget, self._settle)
+
+    async def _settle(self) -> None:
+        """Wait until targets and incidents agree."""
+        await self._store.settle()
 
     async def close(self, _: web.Application) -> None:
         """Cancel renderings in progress."""
@@ -198,6 +202,7 @@ class Views:
         )
 
     async def target(self, request: web.Request) -> web.Response:
+        await self._settle()
         status = self._store.statuses.get(request.match_info["id"])
         if status is None:
             return _missing("no such target")
@@ -211,6 +216,7 @@ class Views:
         return _json(api.history_document(status, self._clock.time(), resolution))
 
     async def incident(self, request: web.Request) -> web.Response:
+        await self._settle()
         incident_record = api.incident_record_of(self._store, request.match_info["id"])
         if incident_record is None:
             return _missing("no such incident")

@@ -299,6 +299,34 @@ def test_what_is_rejected_is_not_blamed_on_filters_that_only_drop(cause: Cause, 
     assert not re.search("(?i)(allow|open) .*(security group|network ACL)", text)
 
 
+@pytest.mark.parametrize(
+    ("cause", "rival", "ok", "confidence", "words"),
+    [
+        (Cause.TLS_RESET_ON_HELLO, Q.OTHER_NAME, True, PROVEN, "Another name at the same address"),
+        (Cause.TLS_RESET_ON_HELLO, Q.OTHER_NAME, False, LIKELY, "It is down."),
+        (Cause.TLS_TIMEOUT_ON_HELLO, Q.SMALL_SEGMENTS, False, PROVEN, "no path-MTU hole"),
+        (Cause.TLS_TIMEOUT_ON_HELLO, Q.SMALL_SEGMENTS, True, PROVEN, "path-MTU hole that"),
+    ],
+)
+def test_the_sentence_about_many_hosts_is_confirmed_and_not_replaced(
+    cause: Cause, rival: Rival, ok: bool, confidence: str, words: str
+):
+    before = "either x or y; z" if rival is Q.SMALL_SEGMENTS else LIKELY
+    told = settled(cause, rival, ok, scope=Scope.PATH, confidence=before)
+    assert (told.confidence, told.cause) == (confidence, cause)
+    assert words in told.detail
+    if not (ok and rival is Q.SMALL_SEGMENTS):
+        assert told.detail.startswith("It is down.")
+        assert told.remediation == "Look."
+
+
+def test_no_answer_shows_an_internal_id():
+    name = "3000--00000000-0000-0000-0000-000000000000.eu01.gitpod.dev"
+    seen = FollowUpResult(Q.OTHER_NAME, f"{name} at 192.0.2.1", True, "answers")
+    told = refine(incident(Cause.TLS_RESET_ON_HELLO, "app"), TARGETS, [seen])
+    assert "*.eu01.gitpod.dev at 192.0.2.1" in told.detail
+
+
 def test_the_sentence_of_what_works_again_stays_in_the_past_tense():
     works = settled(Cause.TCP_TIMEOUT, Q.SAME_PORT, works_now=True)
     assert works.detail == "It is down."

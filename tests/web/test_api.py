@@ -66,6 +66,7 @@ def test_a_state_has_a_since_once_it_is_known() -> None:
     status = next(r for r in store.statuses.values() if r.health.state is State.DOWN)
     known = target_document(status)
     assert (known["since"], known["last_probe_at"]) == (NOW - 50, NOW - 30)
+    assert (known["last_probe_ok"], waiting["last_probe_ok"]) == (False, None)
 
 
 def test_incidents_are_listed() -> None:
