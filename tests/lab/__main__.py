@@ -35,7 +35,7 @@ def main() -> int:
     if arguments.command == "fault":
         return want(arguments.names)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    pace = Pace(arguments.interval, arguments.timeout)
+    pace = Pace(arguments.interval, arguments.timeout, after=arguments.after)
     with laid() as lab:
         match arguments.command:
             case "up":
@@ -56,6 +56,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--interval", type=float, default=Pace.interval, help="seconds")
     parser.add_argument("--timeout", type=float, default=Pace.timeout, help="seconds")
     parser.add_argument("--runs", type=int, default=1, help="how often `report` runs each fault")
+    parser.add_argument("--after", type=float, default=Pace.after, help="seconds of calm watched")
     parser.add_argument("--minutes", type=float, default=5.0, help="how long `calm` takes")
     return parser.parse_intermixed_args()
 
@@ -99,7 +100,16 @@ def report(lab: World, names: list[str], pace: Pace, runs: int) -> int:
             print(summary([result for result in results if result.fault is fault]))
     right = sum(result.right for result in results)
     late = sum(result.right and result.late for result in results)
-    print(f"\n{right} of {len(results)} right, {late} of them late; interval {pace.interval:g} s")
+    opened = [len(result.opened) / (1 + len(result.fault.beside)) for result in results]
+    untrue = sum(len(result.untrue) for result in results)
+    print(
+        f"\n{right} of {len(results)} right, {late} of them late; interval {pace.interval:g} s; "
+        f"{untrue} untrue sentences; incidents opened per fault: mean "
+        f"{sum(opened) / len(opened):.2f}, max {max(opened):g}"
+    )
+    for result in results:
+        if len(result.opened) > 1 + len(result.fault.beside) or result.untrue:
+            print(f"\n{result.fault.name}", *result.opened, *result.untrue, sep="\n  ")
     return int(right < len(results))
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 from tests.internet.imds import Mode
 from tests.internet.nginx import Site
-from tests.internet.process import accepts, wait_until
-from tests.lab.fault import Breakage, Change
+from tests.lab.fault import Breakage, Change, Which
 from tests.lab.network import MIDDLE_IN_V4, RESOLVERS
 from tests.lab.world import BLOCK_PAGE, World
+
+GATE = 5300
+"""Port of a gate before a name server."""
 
 
 def filtered(*rules: str) -> Breakage:
@@ -95,9 +98,7 @@ def middlebox(mode: str, *suffixes: str, issuer: str = "") -> Breakage:
             certificate = [str(issued.chain), str(issued.key)]
         command = w.program("tests.lab.middlebox", "9443", mode, *certificate, *suffixes)
         w.start("middlebox", w.network.middle, command)
-        wait_until(
-            lambda: w.network.middle.call(lambda: accepts(9443, MIDDLE_IN_V4)), "it intercepts"
-        )
+        w.await_port(9443)
         table = "table ip redirected { chain prerouting { type nat hook prerouting priority -100; "
         rule = f"iifname in0 tcp dport {{ 443, 8443 }} dnat to {MIDDLE_IN_V4}:9443; }}; }}"
         w.network.middle.run("nft -f -", text=table + rule)
@@ -231,3 +232,61 @@ def no_descriptors() -> Breakage:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (descriptors, 4096))
 
     return Breakage(lambda w: limit(w, 4), lambda w: limit(w, 1024))
+
+
+def everywhere(which: Which, body: str) -> Breakage:
+    """Every site of some targets answers in another way, with its usual certificate."""
+
+    def apply(w: World) -> None:
+        names = {t.host for t in w.targets if which(t)}
+        certificate = w.authority.issue(*sorted(w.addresses))
+        usual = w.usual_sites(certificate)
+        w.web([replace(s, body=body) for s in usual if names.intersection(s.names)], certificate)
+
+    return Breakage(apply, _usual_web)
+
+
+def gated_resolvers(treatment: str) -> Breakage:
+    """A gate before both name servers treats queries or answers in a way (see ``dnsgate``)."""
+
+    def apply(w: World) -> None:
+        rules = []
+        for server in RESOLVERS:
+            gate = w.program("tests.lab.dnsgate", server, str(GATE), treatment)
+            w.start(f"gate-{server}", w.network.middle, gate)
+            rules.append(f"ip daddr {server} udp dport 53 dnat to {server}:{GATE}")
+        w.await_datagrams(GATE, len(RESOLVERS))
+        chain = f"chain gate {{ type nat hook prerouting priority -100; {'; '.join(rules)}; }}"
+        w.network.middle.run("nft -f -", text=f"table ip gated {{ {chain} }}")
+
+    def lift(w: World) -> None:
+        w.network.middle.run("nft delete table ip gated")
+        for server in RESOLVERS:
+            w.end(f"gate-{server}")
+
+    return Breakage(apply, lift)
+
+
+def distrusting() -> Breakage:
+    """The monitor's CA bundle holds none of the CAs in use."""
+
+    def apply(w: World) -> None:
+        w.bundle.write_text(w.other_authority("Unused CA").file.read_text())
+
+    return Breakage(apply, lambda w: w.write_bundle())
+
+
+def broken_tunnels() -> Breakage:
+    """The proxy accepts every CONNECT and closes the tunnel."""
+
+    def apply(w: World) -> None:
+        w.end("squid")
+        command = w.program("tests.lab.badproxy", MIDDLE_IN_V4, "3128")
+        w.start("badproxy", w.network.middle, command)
+        w.await_port(3128)
+
+    def lift(w: World) -> None:
+        w.end("badproxy")
+        w.proxy()
+
+    return Breakage(apply, lift)

@@ -45,13 +45,14 @@ class Breakage:
 class Setting:
     """How the monitor is configured and what stands beside it: most cases share one.
 
-    ``tables`` is added to its configuration, ``environ`` to its environment; ``prepare``
-    changes the world before the monitor starts and ``dismantle`` undoes that. ``interval``
-    and ``timeout`` (seconds) stand in for the report's; ``warm_up``: seconds that it is to see
-    all well before anything is broken.
+    ``keys`` and ``tables`` are added to its configuration, ``environ`` to its environment;
+    ``prepare`` changes the world before the monitor starts and ``dismantle`` undoes that.
+    ``interval`` and ``timeout`` (seconds) stand in for the report's; ``warm_up``: seconds that it
+    is to see all well before anything is broken.
     """
 
     name: str
+    keys: str = ""
     tables: str = ""
     environ: Mapping[str, str] = field(default_factory=dict)
     interval: float | None = None
@@ -72,6 +73,9 @@ class Fault:
     ``says``: words that the incident's sentence has to hold. ``takes``: seconds that it takes
     to be sure of it, beyond what an outage takes. Without a ``cause`` no incident
     may be opened; ``fact`` then tells whether what has to be shown of it is shown.
+    ``share``: the share of the affected targets that has to be shown, less than 1 for a fault that
+    strikes at random. ``beside`` is what is expected at the same time, of another fault in the same
+    breakage. ``times``: how often it comes and goes.
     """
 
     name: str
@@ -85,11 +89,18 @@ class Fault:
     takes: float = 0.0
     setting: Setting = PLAIN
     fact: Callable[[World], bool] = lambda _: True
+    share: float = 1.0
+    beside: tuple[Fault, ...] = ()
+    times: int = 1
 
     def expected(self, targets: tuple[Target, ...]) -> frozenset[str]:
-        """Return the ids of the affected targets."""
+        """Return the ids of the targets that are affected by this fault alone."""
         named = {t.id for t in targets if self.affected(t)}
         return frozenset(named | {f"dns-{server}" for server in self.servers})
+
+    def all_expected(self, targets: tuple[Target, ...]) -> frozenset[str]:
+        """Return the ids of the targets that are affected by it and by what comes with it."""
+        return frozenset().union(*(f.expected(targets) for f in (self, *self.beside)))
 
     def observed(self, observe: Change) -> Fault:
         """Return the same case, with something done before it is lifted."""
@@ -105,4 +116,5 @@ class Fault:
     @property
     def claim(self) -> str:
         """What is expected, in a table's cell."""
-        return f"{self.cause}, {self.scope}" if self.cause else "no incident"
+        every = (f"{f.cause}, {f.scope}" for f in (self, *self.beside))
+        return "; ".join(every) if self.cause else "no incident"

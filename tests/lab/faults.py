@@ -8,8 +8,6 @@ from monitor.model.causes import Cause
 from monitor.model.endpoint import Protocol
 from monitor.model.incident import Scope
 from monitor.model.state import State
-from monitor.model.target import Target
-from monitor.net.proxy.rules import NoProxy
 from tests.internet.ca import DAY
 from tests.internet.imds import Mode
 from tests.lab.breakages import (
@@ -32,78 +30,22 @@ from tests.lab.breakages import (
     site,
     stopped,
 )
-from tests.lab.fault import Fault, Setting, Which
+from tests.lab.fault import Fault
 from tests.lab.network import MIDDLE_IN_V4, PUBLIC_V6, RESOLVERS
-from tests.lab.world import DUAL_STACK, PROXY, SECOND_NAME_SERVER, SPARE, VICTIM, World
+from tests.lab.settings import (
+    CORPORATE,
+    CORPORATE_TRUST,
+    EVERY_ADDRESS,
+    FARGATE,
+    OFTEN,
+    PROXIED,
+)
+from tests.lab.which import egress, ending, everything, group, host, proxied, secure, speaks
+from tests.lab.wide_faults import WIDE_FAULTS
+from tests.lab.world import DUAL_STACK, SECOND_NAME_SERVER, SPARE, VICTIM, World
 
 C, S = Cause, Scope
 API = "ec2.eu-central-1.amazonaws.com"
-NO_PROXY = ".internal,169.254.0.0/16,app.gitpod.io,.amazonaws.com"
-CORPORATE = "Zscaler Intermediate Root CA"
-
-
-def host(*names: str) -> Which:
-    return lambda t: t.host in names
-
-
-def ending(*suffixes: str) -> Which:
-    return lambda t: t.host.endswith(suffixes)
-
-
-def group(*names: str) -> Which:
-    return lambda t: t.group in names
-
-
-def speaks(*protocols: Protocol, port: int | None = None) -> Which:
-    return lambda t: t.endpoint.protocol in protocols and port in {None, t.port}
-
-
-def everything(_: Target) -> bool:
-    return True
-
-
-def egress(target: Target) -> bool:
-    return target.endpoint.prober != "imds"
-
-
-def secure(target: Target) -> bool:
-    return target.endpoint.protocol in {Protocol.HTTPS, Protocol.TLS}
-
-
-def proxied(target: Target) -> bool:
-    return secure(target) and not NoProxy(NO_PROXY).covers(target.host, target.port)
-
-
-PROXIED = Setting(
-    "proxied",
-    tables=f'[proxy]\nmode = "config"\nhttps = "http://{PROXY}"\nno_proxy = "{NO_PROXY}"',
-    prepare=lambda w: w.proxy(),
-    dismantle=lambda w: w.end("squid"),
-)
-FARGATE = Setting("fargate", environ={"AWS_EXECUTION_ENV": "AWS_ECS_FARGATE"})
-
-
-def trusts_corporate_ca(w: World) -> None:
-    w.trust_store(w.other_authority(CORPORATE))
-
-
-def two_addresses(w: World) -> None:
-    answering(*(f"{VICTIM}. 5 A {a}" for a in (w.addresses[VICTIM], SPARE))).apply(w)
-
-
-EVERY_ADDRESS = Setting(
-    "every address",
-    tables='[groups.vscode]\naddresses = "all"',
-    prepare=two_addresses,
-    dismantle=lambda w: answering().lift(w),
-)
-OFTEN = Setting(
-    "probed often",  # a baseline takes ten answers, and loss twenty
-    interval=3.0,
-    timeout=2.9,
-    warm_up=33.0,
-)
-CORPORATE_TRUST = Setting("corporate CA trusted", prepare=trusts_corporate_ca)
 
 
 def interception_is_shown(w: World) -> bool:
@@ -573,6 +515,7 @@ FAULTS: tuple[Fault, ...] = (
     *METADATA_FAULTS,
     *GRADUAL_FAULTS,
     *PROXY_FAULTS,
+    *WIDE_FAULTS,
 )
 BY_NAME = {fault.name: fault for fault in FAULTS}
 assert len(BY_NAME) == len(FAULTS), "two faults have one name"

@@ -2,7 +2,8 @@
 
 ``python -m tests.lab.middlebox PORT MODE [CERT KEY] NAME-SUFFIX...`` in the middlebox's
 namespace, with TCP redirected to it: names with one of the suffixes get MODE (``reset``,
-``drop``, ``intercept`` with a certificate, ``alert``), all others pass unread.
+``drop``, ``intercept`` with a certificate, ``alert``), all others pass unread. If the first suffix
+is ``!``, names with one of the others pass, and all the rest get MODE.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 class Middlebox:
     def __init__(self, mode: str, certificate: list[str], suffixes: list[str]) -> None:
         self._mode = mode
-        self._suffixes = tuple(suffixes)
+        self._denies = suffixes[:1] == ["!"]
+        self._suffixes = tuple(suffixes[1:] if self._denies else suffixes)
         self._context = None
         if certificate:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -61,7 +63,7 @@ class Middlebox:
         try:
             hello = await reader.read(4096)
             name = server_name(hello) or ""
-            if name.endswith(self._suffixes):
+            if name.endswith(self._suffixes) is not self._denies:
                 await self._treat(hello, reader, writer)
             else:
                 await self._pass_on(hello, reader, writer)

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
 ]
 
-PACE = Pace(interval=3.0, timeout=1.0)
+PACE = Pace(interval=3.0, timeout=1.0, after=1.0)
 FAULTS = (
     "dns-silent",
     "tcp-8443-dropped",

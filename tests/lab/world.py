@@ -46,6 +46,7 @@ class World:
     targets: tuple[Target, ...]
     addresses: dict[str, str]
     addresses_v6: dict[str, str]
+    public_addresses: dict[str, str] = field(default_factory=dict)
     authorities: dict[str, Authority] = field(default_factory=dict)
     trusted: list[Authority] = field(default_factory=list)
     processes: dict[str, Popen[bytes]] = field(default_factory=dict)
@@ -186,6 +187,29 @@ shutdown_lifetime 0 seconds
         """Have the monitor trust one more CA from its next start on."""
         self.trusted.append(authority)
 
+    def await_port(self, port: int) -> None:
+        """Return once the middlebox accepts connections on a port."""
+        middle = self.network.middle
+        wait_until(lambda: middle.call(lambda: accepts(port, MIDDLE_IN_V4)), f"{port} accepts")
+
+    def await_datagrams(self, port: int, count: int) -> None:
+        """Return once ``count`` sockets of the middlebox receive datagrams on a port."""
+
+        def there() -> bool:
+            return self.network.middle.run("ss -Hlun").count(f":{port} ") >= count
+
+        wait_until(there, f"{count} sockets receive on port {port}")
+
+    @property
+    def bundle(self) -> Path:
+        """The CA bundle of the monitor."""
+        return self.folder / "trusted.pem"
+
+    def write_bundle(self) -> None:
+        """Write the bundle of the CAs that the monitor is to trust."""
+        certificates = [a.file.read_text() for a in (self.authority, *self.trusted)]
+        self.bundle.write_text("".join(certificates))
+
     def await_device(self, name: str) -> None:
         """Return once the middlebox has a network device of that name."""
 
@@ -194,14 +218,22 @@ shutdown_lifetime 0 seconds
 
         wait_until(there, f"the device {name} exists")
 
-    def config(self, *, interval: float, timeout: float, tables: str = "", listen: str) -> Path:
+    def config(
+        self,
+        *,
+        interval: float,
+        timeout: float,
+        keys: str = "",
+        tables: str = "",
+        listen: str,
+    ) -> Path:
         """Write the monitor's configuration."""
         path = self.folder / "config.toml"
-        bundle = self.folder / "trusted.pem"
-        bundle.write_text("".join(a.file.read_text() for a in (self.authority, *self.trusted)))
+        self.write_bundle()
         path.write_text(
             f"""region = "{IDENTITY.region}"
 account_id = "{IDENTITY.account_id}"
+{keys}
 [schedule]
 interval = "{1000 * interval:.0f}ms"
 timeout = "{1000 * timeout:.0f}ms"
@@ -211,7 +243,7 @@ timeout = "400ms"
 attempts = 1
 use_hosts_file = false
 [tls]
-ca_file = "{bundle}"
+ca_file = "{self.bundle}"
 system_store = false
 [web]
 listen = "{listen}:9242"

@@ -6,11 +6,13 @@ import heapq
 from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
+from typing import Any
 
 from monitor.diagnosis.causes import diagnose
 from monitor.health.machine import Health, HealthPolicy, advance, calm, confirm
 from monitor.health.packet_loss import policy_after
 from monitor.incidents.inference import Evaluation, EvidenceEngine
+from monitor.incidents.observation import Track
 from monitor.model.incident import Incident
 from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
@@ -211,6 +213,7 @@ class Driver:
                 answered=bool(track.last and track.last.evidence.connected),
                 flight=bool(track.last and track.last.evidence.issuer),
                 resolved=track.last.evidence.resolved if track.last else None,
+                **_features(track),
             )
             for name, health in self.health.items()
             if (track := self.engine.index.tracks.get(name)) is not None
@@ -233,6 +236,21 @@ class Driver:
                 self.story.contradictions.append(f"{self.now:.1f} {name} is {state} in an incident")
 
 
+def _features(track: Track) -> dict[str, Any]:
+    """Return what a target's last result says about the network, for ``Seen``."""
+    if track.last is None:
+        return {}
+    evidence = track.last.evidence
+    return {
+        "verified": bool(evidence.verified),
+        "group": track.target.group,
+        "transport": evidence.transport,
+        "near": evidence.near,
+        "proxied": evidence.proxy is not None,
+        "public": bool(evidence.legs) and all(leg.public for leg in evidence.legs),
+    }
+
+
 def _claim(incident: Incident) -> Claim:
     return Claim(
         incident.id,
@@ -244,6 +262,8 @@ def _claim(incident: Incident) -> Claim:
         incident.detail,
         incident.remediation,
         incident.intermittent,
+        incident.confidence,
+        frozenset(incident.evidence),
     )
 
 

@@ -44,6 +44,28 @@ def test_a_supported_report_has_nothing_untrue() -> None:
         (replace(CLAIM, detail="x" * 500), DOWN, "500 characters"),
         (replace(CLAIM, affected=()), DOWN, "in 0 incidents"),
         (CLAIM, replace(DOWN, state="up"), "in an open incident"),
+        (CLAIM, replace(DOWN, answered=True), "shows silence"),
+        (replace(CLAIM, cause="dns_nxdomain", detail="It does not answer."), DOWN, "is an answer"),
+        (replace(CLAIM, detail="It fails. Still works: a.example."), DOWN, "but it is down"),
+        (
+            replace(CLAIM, detail="It is reset while a.example port 80 connects."),
+            DOWN,
+            "but it is down",
+        ),
+        (
+            replace(CLAIM, detail="It fails while *.test passes."),
+            replace(DOWN, host="a.test"),
+            "but it is down",
+        ),
+        (replace(CLAIM, detail="a came and went once; works now."), DOWN, "fails"),
+        (replace(CLAIM, detail="No route: all 3 hosts tried fail."), DOWN, "counts more"),
+        (replace(CLAIM, confidence="proven"), DOWN, "without a follow-up probe"),
+        (replace(CLAIM, confidence="either a or b"), DOWN, "would separate"),
+        (
+            replace(CLAIM, cause="admin_prohibited", remediation="Allow it in the network ACL."),
+            DOWN,
+            "never refuse",
+        ),
     ],
 )
 def test_what_the_evidence_refutes_is_found(claim: Claim, seen: Seen, problem: str) -> None:
@@ -51,8 +73,38 @@ def test_what_the_evidence_refutes_is_found(claim: Claim, seen: Seen, problem: s
     assert any(problem in found for found in untrue([claim], [seen, *others]))
 
 
+@pytest.mark.parametrize(
+    ("detail", "features"),
+    [
+        ("Nothing outside this subnet answers.", {}),
+        ("Nothing at a public address answers.", {"public": True}),
+        ("Outbound TCP port 443 is refused by all 1 hosts tried.", {"transport": "tcp/443"}),
+        ("Everything in vscode fails in the same way.", {"group": "vscode"}),
+        ("No AWS API of eu-1 answers as it should.", {"host": "s3.eu-1.test"}),
+        ("This host trusts none of the 3 CAs.", {"verified": True}),
+    ],
+)
+def test_a_sentence_about_a_whole_is_refuted_by_any_part(
+    detail: str, features: dict[str, object]
+) -> None:
+    claim = replace(CLAIM, detail=detail)
+    other = replace(UP, **features)  # type: ignore[arg-type]
+    assert any("but b works" in found for found in untrue([claim], [DOWN, other]))
+    assert untrue([claim], [DOWN, replace(other, at=99.0)]) == []
+    for harmless in ({"near": True}, {"proxied": True}):
+        if not features:
+            assert untrue([claim], [DOWN, replace(other, **harmless)]) == []  # type: ignore[arg-type]
+    mostly = replace(claim, detail=f"Most of it fails. {detail}")
+    assert untrue([mostly], [DOWN, other]) == []
+
+
+def test_a_follow_up_probe_is_a_proof() -> None:
+    proven = replace(CLAIM, confidence="proven", evidence=frozenset({"phase", "same_port"}))
+    assert untrue([proven], [DOWN, UP]) == []
+
+
 def test_a_sentence_that_says_how_often_may_speak_of_silence() -> None:
     hedged = replace(CLAIM, detail="a is dropped silently. 2 of the last 5 probes failed.")
     assert untrue([hedged], [replace(DOWN, ok=True, state="degraded"), UP])[:1] == [
-        "i is down, but none of its targets is"
+        "i: is down, but none of its targets is"
     ]

@@ -1,0 +1,69 @@
+"""Watches what the monitor reports: incidents that open, and sentences that are untrue."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.lab.world import World
+from tests.simulation.api_truth import claims_of, seen_of
+from tests.simulation.truth import contradictions, untrue
+
+CHECKED_EVERY = 0.5
+GRACE = 1.0
+"""Seconds for which a sentence may be behind the last result: incidents are judged after it."""
+
+Document = dict[str, Any]
+
+
+class Witness:
+    """Looks at a monitor from now on. ``opened`` are the sentences of incidents by id, ``untrue``
+    the problems found."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known = {i["id"] for i in self._all(self._document())}
+        self._suspected: dict[str, float] = {}
+        self._due = 0.0
+        self.opened: dict[str, str] = {}
+        self.untrue: dict[str, str] = {}
+
+    def look(self) -> list[Document]:
+        """Return the open incidents, and note what opened and what is untrue."""
+        document = self._document()
+        for incident in self._all(document):
+            if incident["id"] not in self._known and incident["cause"] != "starved_host":
+                self.opened[incident["id"]] = f"{incident['scope']}: {incident['detail']}"
+        if time.monotonic() >= self._due:
+            self._check(document)
+            self._due = time.monotonic() + CHECKED_EVERY
+        return list(document.get("incidents", []))
+
+    def _document(self) -> Document:
+        return self._world.get("/api/v1/incidents") or {}
+
+    @staticmethod
+    def _all(document: Document) -> list[Document]:
+        return [*document.get("incidents", []), *document.get("past", [])]
+
+    def _check(self, before: Document) -> None:
+        targets = (self._world.get("/api/v1/targets") or {}).get("targets", [])
+        after = self._document()
+        if not targets or before.get("incidents") != after.get("incidents"):
+            return  # they changed in between: the documents are not of one moment
+        claims, seen = claims_of(after["incidents"]), list(map(seen_of, targets))
+        for problem in contradictions(claims, {s.target: s for s in seen}):
+            self.untrue.setdefault(_kind(problem), problem)
+        now, suspected = time.monotonic(), {}
+        for problem in untrue(claims, seen):
+            kind = _kind(problem)
+            since = suspected[kind] = self._suspected.get(kind, now)
+            if now - since >= GRACE:
+                self.untrue.setdefault(kind, problem)
+        self._suspected = suspected
+
+
+def _kind(problem: str) -> str:
+    """Return an incident or target and the kind of a problem, without its figures."""
+    subject, _, text = problem.partition(": ")
+    return f"{subject}: {' '.join(text.split()[:3])}"
