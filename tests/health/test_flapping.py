@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.health import flapping
@@ -176,6 +176,9 @@ def test_more_of_the_same_changes_nothing_but_the_counts(diagnosis: Diagnosis):
 
 
 @given(st.lists(st.booleans(), max_size=60))
+@example([True] + [False] * LOOK_BACK)
+@example([True] + [False] * (LOOK_BACK - 1))
+@example([True, False] * (CHANGES // 2))
 def test_changes_are_counted_within_the_last_twenty_results(failed: list[bool]):
     flaps = Flaps()
     for bad in failed:

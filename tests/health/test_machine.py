@@ -81,6 +81,7 @@ def test_what_one_lost_packet_can_show_needs_a_second_result(cause: Cause):
     assert after(UP, once, once).state is State.DEGRADED
     assert after(UP, DOWN, once).state is State.DEGRADED
     assert not after(UP, once, once).unconfirmed
+    assert not after(UP).unconfirmed
 
 
 def test_results_are_counted_from_the_first_on():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from monitor.incidents.fault_model import FaultModel, Figures, Hypothesis, Mode
+from monitor.incidents.fault_model import FaultModel, Figures, Hypothesis, Mode, Working
 from monitor.incidents.observation import Evidence, Leg, Observation, Track
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
@@ -79,3 +79,12 @@ def hypothesis(
 
 def nothing_works(_model: str, _key: str, _since: float) -> Sequence[Track]:
     return ()
+
+
+def works(*tracks: Track) -> Working:
+    """What works in every other element."""
+    return lambda _model, _key, _since: tracks
+
+
+def shown(model: FaultModel, seen: Evidence) -> list[tuple[str, bool]]:
+    return list(model.exposures(seen))

@@ -42,7 +42,7 @@ def mutants(source: str) -> Iterator[Mutant]:
     booleans, ``min``/``max`` and ``any``/``all``.
 
     Left out is what decides nothing: docstrings, annotations, decorators, imports, ``strict=`` of
-    ``zip``, and the values of named constants, which tests refer to by name.
+    ``zip``, and the values of named constants and fields, which tests refer to by name.
     """
     offsets = _offsets(source)
     for node in _nodes(ast.parse(source)):
@@ -55,7 +55,7 @@ def mutants(source: str) -> Iterator[Mutant]:
 
 def _nodes(tree: ast.Module) -> Iterator[ast.AST]:
     """Yield the nodes that are mutated, outer nodes first."""
-    waiting: list[ast.AST] = [node for node in tree.body if not _is_named_constant(node)]
+    waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop(0)
         yield node
@@ -68,12 +68,13 @@ def _children(node: ast.AST) -> Iterator[ast.AST]:
             continue
         for child in value if isinstance(value, list) else [value]:
             strict = isinstance(child, ast.keyword) and child.arg == "strict"
-            if isinstance(child, ast.AST) and not strict:
+            named = isinstance(node, ast.Module | ast.ClassDef) and _is_named_constant(child)
+            if isinstance(child, ast.AST) and not strict and not named:
                 yield child
 
 
-def _is_named_constant(node: ast.stmt) -> bool:
-    """Return whether a statement of a module gives a name to a number or to several."""
+def _is_named_constant(node: object) -> bool:
+    """Return whether a statement of a module or class gives a name to a value or to several."""
     if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
         return False
     values = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
