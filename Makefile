@@ -22,10 +22,11 @@ run: venv ## Start the monitor (CONFIG=config.toml)
 test: dev packages ## Run every test (ARGS="-k name" for some)
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: dev ## Check style and English
+lint: dev ## Check style, English and the site of the documents
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@scripts/check-english
+	@$(BIN)/mkdocs --quiet build --strict --clean --site-dir build/site
 
 types: dev ## Check types
 	@$(BIN)/mypy

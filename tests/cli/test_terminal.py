@@ -20,9 +20,9 @@ from tests.internet.process import free_port
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
-def in_terminal(columns: int, rows: int, *arguments: str | Path) -> list[str]:
-    """Return the lines of standard output on a terminal, without colors. The progress bar is on
-    standard error and erases itself."""
+def in_terminal(columns: int, rows: int, *arguments: str | Path, status: int = 1) -> list[str]:
+    """Return the lines of standard output on a terminal, without colors, of a command that ends
+    with ``status``. The progress bar is on standard error and erases itself."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     command = [sys.executable, "-m", "monitor", *map(str, arguments)]
@@ -34,7 +34,7 @@ def in_terminal(columns: int, rows: int, *arguments: str | Path) -> list[str]:
         os.close(slave)
         data = b"".join(_until_closed(master))
         os.close(master)
-        assert process.wait(30) == 1
+        assert process.wait(30) == status
     text = _ESCAPES.sub("", data.decode()).replace("\r\n", "\n")
     return text.splitlines()
 

@@ -28,30 +28,39 @@ def run(command: Sequence[str | Path], **options: object) -> str:
     return str(done.stdout)
 
 
-def base_archive() -> Path:
-    """Return a tar of a small Debian with Python, of the release and from the mirror that
-    this machine has. Made once; later runs find it in the user's cache directory."""
+def base_archive(
+    packages: Sequence[str] = BASE_PACKAGES,
+    later: Sequence[str] = (),
+    leave_out: Sequence[str] = LEFT_OUT,
+) -> Path:
+    """Return a tar of a small Debian with ``packages``, of the release and from the mirror that
+    this machine has. Packages of ``later`` are not installed, but apt-get can do so without a
+    network. Made once; later runs find it in the user's cache directory."""
     release = platform.freedesktop_os_release()["VERSION_CODENAME"]
-    key = hashlib.sha256(repr((release, BASE_PACKAGES, LEFT_OUT)).encode()).hexdigest()[:12]
+    content = repr((release, tuple(packages), *([tuple(later)] if later else []), tuple(leave_out)))
     cache = (
         Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "egress-monitor-tests"
     )
-    archive = cache / f"{release}-{key}.tar"
+    archive = cache / f"{release}-{hashlib.sha256(content.encode()).hexdigest()[:12]}.tar"
     if not archive.exists():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as work:
-            made = _bootstrap(release, Path(work))
+            root, made = Path(work, "root"), Path(work, "base.tar")
+            _bootstrap(release, root, packages, later)
+            patterns = [f"--exclude=./{pattern}" for pattern in leave_out]
+            run(["tar", "--create", "--file", made, "--directory", root, *patterns, "."])
             made.rename(archive)
     return archive
 
 
-def _bootstrap(release: str, work: Path) -> Path:
-    root, archive = work / "root", work / "base.tar"
-    include = f"--include={','.join(BASE_PACKAGES)}"
+def _bootstrap(release: str, root: Path, packages: Sequence[str], later: Sequence[str]) -> None:
+    include = f"--include={','.join(packages)}"
     run([program("debootstrap"), "--variant=minbase", include, release, root, _mirror(release)])
-    leave_out = [f"--exclude=./{pattern}" for pattern in LEFT_OUT]
-    run(["tar", "--create", "--file", archive, "--directory", root, *leave_out, "."])
-    return archive
+    if later:
+        apt_get = ("chroot", root, "apt-get", "--quiet")
+        run([*apt_get, "update"])
+        install = ("install", "--yes", "--no-install-recommends", "--download-only")
+        run([*apt_get, *install, *later])
 
 
 def _mirror(release: str) -> str:
