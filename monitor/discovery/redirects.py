@@ -26,6 +26,10 @@ PER_SOURCE = 4
 
 SOURCES_KEPT = 8
 
+UNRELATED_SITES = 3
+"""Unrelated sites that redirect to one host and show that it is a login page of the network (a
+captive portal), not a missing row: 3."""
+
 _NAME = re.compile(
     r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 )
@@ -100,21 +104,21 @@ def noted(
     """Return the unlisted hosts after one more redirect: added, refreshed ``now`` (Unix seconds),
     or left out because the list is full."""
     place = place_of(redirect_seen.url)
+    targets = tuple(targets)
     listed = _listed(targets)
     if place is None or covered(listed, place.host, place.port):
         return tuple(hosts)
     known = next((h for h in hosts if (h.host, h.port) == (place.host, place.port)), None)
     if known is not None:
         again = replace(known, last_seen=now, sources=_with(known.sources, redirect_seen.source))
+        again = _judged(again, targets, settings)
         return tuple(again if host is known else host for host in hosts)
     of_source = sum(redirect_seen.source in host.sources for host in hosts)
     if len(hosts) >= settings.discovery.max_hosts or of_source >= PER_SOURCE:
         return tuple(hosts)
-    denial_reason = refusal(place.host, address_policy_of(settings))
-    new = UnlistedHost(
-        place.host, place.port, place.protocol, (redirect_seen.source,), now, now, denial_reason
-    )
-    return (*hosts, new)
+    sources = (redirect_seen.source,)
+    new = UnlistedHost(place.host, place.port, place.protocol, sources, now, now)
+    return (*hosts, _judged(new, targets, settings))
 
 
 def remembered(
@@ -124,14 +128,24 @@ def remembered(
     settings: Settings,
 ) -> tuple[UnlistedHost, ...]:
     """Return the hosts that are still unlisted and were redirected to recently."""
+    targets = tuple(targets)
     listed = _listed(targets)
     kept = [
-        replace(host, denial_reason=refusal(host.host, address_policy_of(settings)))
+        _judged(host, targets, settings)
         for host in hosts
         if now - host.last_seen <= settings.discovery.forget_after
         and not covered(listed, host.host, host.port)
     ]
     return tuple(kept[: settings.discovery.max_hosts]) if settings.discovery.audit_redirects else ()
+
+
+def _judged(host: UnlistedHost, targets: Sequence[Target], settings: Settings) -> UnlistedHost:
+    """Return the host with the reason why it is not probed."""
+    reason = refusal(host.host, address_policy_of(settings))
+    sites = {tuple(t.host.split(".")[-2:]) for t in targets if t.id in host.sources}
+    if not reason and len(sites) >= UNRELATED_SITES:
+        reason = "a page that unrelated hosts redirect to, such as a login page of the network"
+    return replace(host, denial_reason=reason)
 
 
 def _listed(targets: Iterable[Target]) -> list[Endpoint]:

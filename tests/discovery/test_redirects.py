@@ -281,3 +281,15 @@ def test_an_internationalized_host_is_the_one_that_go_dials():
     assert place is not None
     assert (place.host, place.port) == ("xn--strae-oqa.example", 8443)
     assert place_of("https://a\u200db.example/") is None
+
+
+def test_a_page_that_unrelated_hosts_redirect_to_is_a_portal_and_is_not_probed() -> None:
+    portal = "https://login.portal.example/guest"
+    sources = ("vscode-server-x64", "jetbrains-download", "app-gitpod-io")
+    (first,) = seen(*(RedirectSeen(name, portal) for name in sources[:2]))
+    assert first.denial_reason == ""
+    hosts = seen(*(RedirectSeen(name, portal) for name in sources))
+    (found,) = hosts
+    assert "login page of the network" in found.denial_reason
+    (kept,) = remembered(hosts, ROWS, 101.0, SETTINGS)
+    assert kept.denial_reason == found.denial_reason
