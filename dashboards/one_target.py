@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 
 from dashboards.panels import (
-    AMBER,
+    BLUE,
     GREEN,
     PER_MINUTE,
     RED,
@@ -102,11 +102,11 @@ def dashboard() -> Dashboard:
         ),
         timeline(
             "HTTP status",
-            "Status of the last response.",
+            "Status of the last response, red from 500. Other errors can be what is expected.",
             f"probe_http_status_code{{{CHOSEN}}}",
             "status",
             words=NO_STATUS,
-            steps=((400, AMBER), (500, RED)),
+            steps=((None, BLUE), (500, RED)),
             empty="Not an HTTP endpoint",
             width=12,
         ),

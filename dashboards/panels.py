@@ -213,15 +213,14 @@ def timeline(
     legend: str,
     *,
     words: Words = STATES,
-    steps: Sequence[tuple[float, str]] = (),
+    steps: Sequence[tuple[float | None, str]] = (),
     empty: str = "No data",
     width: int = 24,
     height: int = 8,
 ) -> statetimeline.Panel:
-    """Return one bar per series, colored by ``words``, and by ``steps`` (a lower bound and a color)
-    for numbers that have no word. Such numbers are written on the bars."""
-    thresholds = [dashboard.Threshold(None, GREEN)]
-    thresholds += [dashboard.Threshold(bound, color) for bound, color in steps]
+    """Return one bar per series, colored by ``words``, and by ``steps`` (a lower bound, None for
+    the lowest, and a color) for numbers that have no word. Such numbers are written on the bars."""
+    thresholds = [dashboard.Threshold(bound, color) for bound, color in steps or ((None, GREEN),)]
     shown = common.VisibilityMode.AUTO if steps else common.VisibilityMode.NEVER
     return (
         statetimeline.Panel()

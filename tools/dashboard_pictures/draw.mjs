@@ -89,12 +89,25 @@ async function write(picture, file, area) {
   await image.png({ palette: true, effort: 10, compressionLevel: 9 }).toFile(join(out, file));
 }
 
+/** Run in the page: whether every panel has what it draws, which tables do last. */
+function isDrawn(expected) {
+  const content = { timeseries: 'canvas', 'state-timeline': 'canvas', table: '[role=gridcell]' };
+  const panels = [...document.querySelectorAll('.panel')];
+  return (
+    panels.length === expected &&
+    panels.every(
+      (panel) =>
+        panel.dataset.empty === 'true' || panel.querySelector(content[panel.dataset.type] ?? 'span'),
+    )
+  );
+}
+
 async function draw(page, name) {
   const dashboard = JSON.parse(await readFile(join(DASHBOARDS, `${name}.json`), 'utf8'));
   const { wanted, cut } = PICTURES[name];
   await page.evaluate((input) => window.draw(input), { url, dashboard, wanted, range });
   const expected = dashboard.panels.filter((panel) => panel.type !== 'row').length;
-  await page.waitForFunction((n) => document.querySelectorAll('.panel').length === n, {}, expected);
+  await page.waitForFunction(isDrawn, {}, expected);
   await page.waitForNetworkIdle();
 
   const element = await page.$('#dashboard');
@@ -104,7 +117,7 @@ async function draw(page, name) {
       all.map((one) => [one.textContent, Math.round(one.getBoundingClientRect().top)]),
     );
     const { width, height } = await element.boundingBox();
-    const top = Object.fromEntries(headings)[cut];
+    const top = Object.fromEntries(headings)[cut] - 8;
     await write(whole, `dashboard-${name}.png`, { left: 0, top: 0, width, height: top });
     const rest = { left: 0, top, width, height: Math.floor(height) - top };
     await write(whole, `dashboard-${name}-network.png`, rest);

@@ -59,8 +59,9 @@ function Panel({ panel, data, timeRange }) {
   const { component: Drawn, padding } = PANELS[panel.type];
   const frames = configured(panel, data, theme, timeZone);
   const isEmpty = panel.type !== 'stat' && !frames.some((frame) => frame.length > 0);
+  const drawn = { 'data-title': panel.title, 'data-type': panel.type, 'data-empty': isEmpty };
   return (
-    <div className="panel" data-title={panel.title} data-empty={isEmpty} style={style}>
+    <div className="panel" {...drawn} style={style}>
       <PanelChrome
         title={panel.title}
         description={panel.description}

@@ -63,8 +63,8 @@ function config(frames, panel, theme, timeRange, timeZone) {
     u.ctx.globalAlpha = panel.fieldConfig.defaults.custom.fillOpacity / 100;
     rows.forEach((row, index) =>
       row.forEach((run) => {
-        const left = u.valToPos(run.from, 'x', true);
-        const right = u.valToPos(run.to, 'x', true);
+        const left = Math.round(u.valToPos(run.from, 'x', true));
+        const right = Math.round(u.valToPos(run.to, 'x', true));
         const top = u.valToPos(index + (1 - share) / 2, 'y', true);
         const bottom = u.valToPos(index + (1 + share) / 2, 'y', true);
         u.ctx.fillStyle = run.color;
