@@ -354,7 +354,12 @@ def _metadata_cause(case: Case) -> Cause:
         "429": C.IMDS_THROTTLED,
         "503": C.IMDS_THROTTLED,
     }
-    return statuses.get(case.failure.code or "", C.IMDS_FOREIGN)
+    code = case.failure.code or ""
+    failed = code.startswith("5") and code != _NETWORK_LOGIN
+    return statuses.get(code, C.IMDS_REJECTED if failed else C.IMDS_FOREIGN)
+
+
+_NETWORK_LOGIN = "511"
 
 
 def _kind(*kinds: FailureKind) -> Callable[[Case], bool]:
@@ -393,7 +398,7 @@ _RULES: tuple[Rule, ...] = (
     (_kind(K.HTTP_FORMAT), C.HTTP_PROTOCOL),
     (_kind(K.HTTP2_BROKEN), C.HTTP2_BROKEN),
     (_kind(K.HTTP_TRUNCATED), C.HTTP_TRUNCATED),
-    (_kind(K.UDP_FORMAT), C.UDP_NO_REPLY),
+    (_kind(K.UDP_FORMAT), C.UDP_NOT_SPOKEN),
     (_kind(K.CLOCK_SKEW), C.CLOCK_SKEW),
     (_kind(K.IMDS_HOP_LIMIT), C.IMDS_HOP_LIMIT),
     (_kind(K.IMDS_DISABLED), C.IMDS_DISABLED),

@@ -15,6 +15,7 @@ from monitor.diagnosis.http_rules import (
     login_text,
     response_of,
 )
+from monitor.diagnosis.imds_texts import imds_text
 from monitor.diagnosis.lookups import family_of_type, other_type, unanswered, waited_for
 from monitor.diagnosis.proxy_texts import proxy_text
 from monitor.diagnosis.tls_rules import certificate_words, tls_text
@@ -57,7 +58,8 @@ def _specific(cause: Cause, target: Target, probe_result: ProbeResult) -> tuple[
     failure, connection = probe_result.failure, failed_connection(probe_result)
     if failure is None:
         return None
-    if told := proxy_text(failure, proxied=probe_result.proxy is not None):
+    told = proxy_text(failure, proxied=probe_result.proxy is not None)
+    if told or (told := imds_text(cause, target.endpoint.prober, failure)):
         return told
     if failure.kind is FailureKind.PROXY_STATUS:
         return login_text((failure.code or "").partition(" ")[2])

@@ -1651,6 +1651,26 @@ class Cause(StrEnum):
         ),
     )
 
+    UDP_NOT_SPOKEN = (
+        "udp_not_spoken",
+        CauseRecord(
+            section=Section.UDP,
+            cause_class=CauseClass.CONTENT,
+            sentence="{host} ({address}) answers on UDP {port}, but not in this protocol: {error}.",
+            remediation=(
+                "Check address and port of {host}: another service, or a device on the path, "
+                "answers there. No rule for UDP {port} is at fault."
+            ),
+            symptom=(
+                "datagrams come back, but none is a reply of the protocol to what was sent: "
+                "another service, a broken server, or forged answers. The path works."
+            ),
+            confirm="`tcpdump -nXi any udp port PORT and host ADDRESS` shows what comes back.",
+            fix="the right address and port; or remove what answers in the endpoint's place.",
+            request="whether a device of theirs answers for UDP `HOST:PORT`.",
+        ),
+    )
+
     UDP_PORT_UNREACHABLE = (
         "udp_port_unreachable",
         CauseRecord(
@@ -1679,7 +1699,7 @@ class Cause(StrEnum):
             section=Section.UDP,
             cause_class=CauseClass.CONTENT,
             sentence=(
-                "{host} answers on UDP {port} but gives no time: it refuses this client ({code})."
+                "{host} answers on UDP {port} but gives no time: it declines with the code {code}."
             ),
             remediation=(
                 "Query it less often if the code is RATE; else ask its owner to allow it, or use "

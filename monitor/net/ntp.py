@@ -12,6 +12,10 @@ _CLIENT, _SERVER = 3, 4
 _VERSION = 4
 _ALARM = 3  # leap indicator: the server's own clock is not set
 _UNSYNCHRONIZED = 16  # stratum; what is above is reserved (figure 11)
+_NO_TIME_YET = frozenset({"INIT", "STEP", ""})
+"""Kiss codes (RFC 5905 figure 13) of a server that is not synchronized yet, or again; an empty one
+is that of a server of an unspecified stratum."""
+
 _EPOCH = 2_208_988_800  # seconds from 1900 to 1970
 _ERA = 2**32
 
@@ -57,7 +61,8 @@ def decode_answer(packet: bytes) -> NtpAnswer:
     flags, stratum, _, _, _, _, reference, _, _, received, sent = _PACKET.unpack_from(packet)
     refusal = ""
     if stratum == 0:
-        refusal = _kiss_code(reference)
+        code = _kiss_code(reference)
+        refusal = "UNSYNCHRONIZED" if code in _NO_TIME_YET else code
     elif flags >> 6 == _ALARM or stratum >= _UNSYNCHRONIZED or not received or not sent:
         refusal = "UNSYNCHRONIZED"
     return NtpAnswer(_unix(received), _unix(sent), refusal)
@@ -66,7 +71,7 @@ def decode_answer(packet: bytes) -> NtpAnswer:
 def _kiss_code(reference: int) -> str:
     """Read the four ASCII letters that a server of stratum 0 has in its reference id."""
     code = reference.to_bytes(4, "big").decode("latin-1").rstrip("\0")
-    return "".join(c if c.isascii() and c.isalnum() else "?" for c in code) or "?"
+    return "".join(c if c.isascii() and c.isalnum() else "?" for c in code)
 
 
 def _unix(timestamp: int) -> float:

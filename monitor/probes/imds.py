@@ -25,6 +25,7 @@ from monitor.probes.context import ProbeContext
 from monitor.probes.measure import ProbeConnection, measure
 
 ADDRESS = "169.254.169.254"
+_TOKEN_REQUIRED, _DISABLED = 401, 403
 
 
 async def probe(target: Target, probe_context: ProbeContext) -> ProbeResult:
@@ -124,7 +125,7 @@ def _check_document(body: bytes) -> None:
 
 
 def _status(status: int) -> ExchangeError:
-    if status == 403:
+    if status == _DISABLED:
         return ExchangeError(FailureKind.IMDS_DISABLED, "instance metadata is disabled", "403")
     message = (
         f"it answered {status}, a redirect" if 300 <= status < 400 else f"it answered {status}"
@@ -133,7 +134,8 @@ def _status(status: int) -> ExchangeError:
 
 
 async def _follow_up_without_token(conn: ProbeConnection) -> None:
-    """Ask without a token: any HTTP answer shows that only the token's own way is cut."""
+    """Ask without a token: an answer of instance metadata shows that only the token's own way is
+    cut."""
     conn.failure_override = Failure(
         Phase.TOKEN, FailureKind.TIMEOUT, "the token request got no answer"
     )
@@ -144,8 +146,21 @@ async def _follow_up_without_token(conn: ProbeConnection) -> None:
         conn.port,
         Stopwatch(conn.probe_context.clock, Phase.IDENTITY),
     )
-    head, _ = await _request(look, Phase.IDENTITY, "GET", DOCUMENT_PATH, {})
+    head, body = await _request(look, Phase.IDENTITY, "GET", DOCUMENT_PATH, {})
     message = f"the token request got no answer, a GET without token {head.status}"
-    conn.failure_override = Failure(
-        Phase.TOKEN, FailureKind.IMDS_HOP_LIMIT, message, code=str(head.status)
-    )
+    kind = FailureKind.IMDS_HOP_LIMIT if _is_own(head, body) else FailureKind.IMDS_FOREIGN
+    if head.status == _DISABLED:
+        kind = FailureKind.IMDS_DISABLED
+    conn.failure_override = Failure(Phase.TOKEN, kind, message, code=str(head.status))
+
+
+def _is_own(head: Head, body: bytes) -> bool:
+    """Whether instance metadata gives such an answer to a GET without a token: 401 if it requires
+    one, else the document."""
+    if head.status != 200:
+        return head.status == _TOKEN_REQUIRED
+    try:
+        json_object(body)
+    except ValueError:
+        return False
+    return True

@@ -55,7 +55,10 @@ def test_what_no_server_sends_answers_no_nonce(packet: bytes):
     [
         (answer(stratum=0, reference=b"RATE"), "RATE"),
         (answer(stratum=0, reference=b"DENY", leap=3), "DENY"),
-        (answer(stratum=0, reference=b"\0\0\0\0"), "?"),
+        (answer(stratum=0, reference=b"\0\0\0\0"), "UNSYNCHRONIZED"),
+        (answer(stratum=0, reference=b"INIT", leap=3), "UNSYNCHRONIZED"),
+        (answer(stratum=0, reference=b"STEP", leap=3), "UNSYNCHRONIZED"),
+        (answer(stratum=0, reference=b"NTSN", leap=3), "NTSN"),
         (answer(stratum=0, reference=b"\n\xe9%s"), "???s"),
         (answer(leap=3), "UNSYNCHRONIZED"),
         (answer(stratum=16), "UNSYNCHRONIZED"),

@@ -153,3 +153,72 @@ async def test_a_token_that_takes_most_of_the_timeout_is_no_failure():
     async with server:
         _, probe_result = await probe(server.sockets[0].getsockname()[1], 4.0)
     assert probe_result.failure is None
+
+
+def answering(put: bytes | None, get: bytes | None) -> Habit:
+    """Return the habit of a server with these answers; None stands for silence."""
+
+    async def habit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        answer = put if request.startswith(b"PUT") else get
+        if answer is None:
+            await asyncio.Event().wait()
+            return
+        writer.write(answer)
+        await writer.drain()
+
+    return habit
+
+
+def response(status: str, body: bytes = b"") -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return head.encode() + body
+
+
+@pytest.mark.parametrize(
+    ("get", "cause"),
+    [
+        (response("401 Unauthorized"), Cause.IMDS_HOP_LIMIT),
+        (response("200 OK", b'{"region": "eu-central-1"}'), Cause.IMDS_HOP_LIMIT),
+        (response("403 Forbidden"), Cause.IMDS_DISABLED),
+        (response("200 OK", b"<html>portal</html>"), Cause.IMDS_FOREIGN),
+        (response("302 Found"), Cause.IMDS_FOREIGN),
+        (response("404 Not Found"), Cause.IMDS_FOREIGN),
+    ],
+)
+async def test_only_an_answer_of_instance_metadata_shows_a_hop_limit(get: bytes, cause: Cause):
+    async with rude(answering(None, get)) as port:
+        target, result = await probe(port, 2.0)
+    assert diagnose(target, result).cause is cause
+
+
+@pytest.mark.parametrize(
+    ("put", "get"),
+    [
+        (None, None),
+        (b"", b""),
+        (b"SSH-2.0-x\r\n", b""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nx", b""),
+        (response("500 Internal Server Error"), b""),
+        (response("200 OK", b"token"), response("502 Bad Gateway")),
+    ],
+)
+async def test_nothing_sends_the_reader_to_an_owner_of_instance_metadata(
+    put: bytes | None, get: bytes | None
+):
+    async with rude(answering(put, get)) as port:
+        target, result = await probe(port, 1.0)
+    told = diagnose(target, result)
+    assert told.cause is not None
+    for wrong in ("owner", "load balancer", "another network", "Something else answers"):
+        assert wrong not in told.detail + told.remediation
+
+
+async def test_a_document_that_is_not_json_is_described_without_words_of_python():
+    many = b'{"a": ' + b"9" * 5_000 + b"}"
+    async with rude(answering(response("200 OK", b"token"), response("200 OK", many))) as port:
+        target, result = await probe(port, 5.0)
+    told = diagnose(target, result)
+    assert told.cause is Cause.IMDS_FOREIGN
+    assert "not a JSON object" in told.detail
+    assert "int" not in told.detail.replace("instance", "")

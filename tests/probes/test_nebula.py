@@ -166,7 +166,11 @@ async def test_what_is_no_proof_is_no_success(answer: Answer, kind: FailureKind)
         probe_result = await probe(target)
     assert probe_result.failure is not None
     assert (probe_result.failure.phase, probe_result.failure.kind) == (Phase.EXCHANGE, kind)
-    assert diagnose(target, probe_result).cause is Cause.UDP_NO_REPLY
+    silent = kind is FailureKind.TIMEOUT
+    cause = Cause.UDP_NO_REPLY if silent else Cause.UDP_NOT_SPOKEN
+    told = diagnose(target, probe_result)
+    assert told.cause is cause
+    assert ("Allow outbound UDP" in told.remediation) is silent
 
 
 async def test_junk_before_the_proof_does_no_harm():

@@ -46,6 +46,8 @@ def json_object(text: bytes) -> Mapping[str, object]:
         value = json.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except ValueError:  # its text is about Python, and may repeat what the peer sent
+        raise ValueError("not a JSON object") from None
     if not isinstance(value, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - the value is bad, not its type
     return value

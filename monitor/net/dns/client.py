@@ -188,6 +188,9 @@ def _answer(
 
 def _failed(error: Exception, question: Question) -> Failure:
     failure = failure_of(error, Phase.RESOLVE)
+    if question.strays and failure.kind is FailureKind.TIMEOUT:
+        what = "message" if question.strays == 1 else "messages"
+        return replace(failure, message=f"only {question.strays} {what} to another question")
     if question.transport == "tcp" and failure.kind is not FailureKind.DNS_FORMAT:
         after = ", after a truncated answer by UDP" if question.was_truncated else ""
         return replace(failure, message=f"{failure.message} (by TCP{after})")
@@ -241,6 +244,7 @@ class Question:
         "refusal",
         "seconds",
         "server",
+        "strays",
         "transport",
         "was_truncated",
     )
@@ -254,6 +258,7 @@ class Question:
         self.qtype = qtype
         self.transport = "tcp" if over_tcp else "udp"
         self.was_truncated = False
+        self.strays = 0
         self.seconds = 0.0
         self.edns_refused = ""
         self.refusal: Message | None = None
@@ -340,6 +345,7 @@ class Question:
                     self.seconds += max(0.0, arrived_at - self._sent_at)
                     self.close()
                     return message
+                self.strays += 1
             raise ExchangeError(FailureKind.DNS_FORMAT, "the server sends what was not asked for")
         except (OSError, ExchangeError):
             self.close()

@@ -170,6 +170,8 @@ async def test_what_is_no_answer(habit: str):
     assert answer.failure is not None
     assert (answer.failure.phase, answer.failure.kind) == (Phase.RESOLVE, kind)
     assert (answer.rcode, answer.addresses) == (None, ())
+    came = habit not in {"silence", "nothing at all"}
+    assert ("no answer in time" not in answer.failure.message) is came
 
 
 async def test_a_forged_answer_before_the_true_one_is_not_believed():
