@@ -1,4 +1,4 @@
-"""Badge and Atom feed: well-formed, and whatever a peer sent stays text."""
+"""The Atom feed is well-formed, and whatever a peer sent stays text."""
 
 from __future__ import annotations
 
@@ -7,26 +7,11 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from monitor.state.store import StateStore
-from monitor.web.badge import badge, overall
 from monitor.web.feed import feed
-from tests.stores import NOW, all_up, hostile_board, lost_egress, realistic_board, remembered
+from tests.stores import NOW, hostile_board, realistic_board, remembered
 from tests.web.serving import client_of
 
 ATOM = "{http://www.w3.org/2005/Atom}"
-
-
-@pytest.mark.parametrize(
-    ("store", "words"),
-    [
-        (all_up(realistic_board()), "up"),
-        (realistic_board(), "down, 6 of 55"),
-        (lost_egress(realistic_board()), "down, 53 of 55"),
-    ],
-)
-def test_the_badge_shows_the_overall_state(store: StateStore, words: str) -> None:
-    drawn = badge(*overall(store))
-    root = ET.fromstring(drawn)
-    assert root.attrib["aria-label"] == f"egress: {words}"
 
 
 @pytest.mark.parametrize("store", [remembered(realistic_board()), hostile_board(), StateStore()])
@@ -43,7 +28,7 @@ def test_the_feed_has_one_entry_per_incident_with_an_id_that_stays(store: StateS
     assert not root.findall(".//script")
 
 
-async def test_both_are_served() -> None:
+async def test_the_badge_and_the_feed_are_served() -> None:
     async with client_of(remembered(realistic_board())) as client:
         async with client.get("/badge.svg") as answer:
             assert (answer.status, answer.content_type) == (200, "image/svg+xml")
