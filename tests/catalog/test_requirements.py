@@ -1,4 +1,7 @@
-"""The catalogue and docs/requirements.md say the same, in both directions."""
+"""The catalogue and docs/requirements.md say the same, in both directions.
+
+Covers: monitor/catalog/groups.py
+"""
 
 from dataclasses import dataclass
 from itertools import takewhile

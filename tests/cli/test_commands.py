@@ -1,4 +1,8 @@
-"""init, explain, completion, and checks of what the command line names."""
+"""init, explain, completion, and checks of what the command line names.
+
+Covers: monitor/cli/ad_hoc.py, monitor/cli/completion.py, monitor/cli/explain.py,
+monitor/cli/init.py, monitor/cli/options.py, monitor/cli/output.py
+"""
 
 from __future__ import annotations
 

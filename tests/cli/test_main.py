@@ -1,4 +1,7 @@
-"""The command line: arguments, the configuration's place, exit statuses, what is imported."""
+"""The command line: arguments, the configuration's place, exit statuses, what is imported.
+
+Covers: monitor/cli/parser.py, monitor/cli/selection.py, monitor/cli/validate.py
+"""
 
 import json
 import subprocess

@@ -1,4 +1,7 @@
-"""``egress-monitor trace`` as an unprivileged user, across four hops."""
+"""``egress-monitor trace`` as an unprivileged user, across four hops.
+
+Covers: monitor/present/trace_view.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""config.toml: what it may say, and that whatever is wrong is said all at once."""
+"""config.toml: what it may say, and that whatever is wrong is said all at once.
+
+Covers: monitor/config/*.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The public address as a user has it: the daemon and ``check`` with a service on loopback."""
+"""The public address as a user has it: the daemon and ``check`` with a service on loopback.
+
+Covers: monitor/probes/egress_address.py, monitor/daemon/app.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The daemon's log output: whatever happens to its reader, probing and /healthz go on."""
+"""The daemon's log output: whatever happens to its reader, probing and /healthz go on.
+
+Covers: monitor/daemon/log_writer.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The daemon as a process, with a real broker: its death, its end, and what it tells between."""
+"""The daemon as a process, with a real broker: its death, its end, and what it tells between.
+
+Covers: monitor/daemon/app.py
+"""
 
 from __future__ import annotations
 

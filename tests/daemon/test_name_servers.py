@@ -1,4 +1,7 @@
-"""The daemon probes the name servers that resolv.conf names now."""
+"""The daemon probes the name servers that resolv.conf names now.
+
+Covers: monitor/daemon/app.py
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """The daemon's process: what is temporary is retried while probing goes on, and nothing else
-ends it."""
+ends it.
+
+Covers: monitor/daemon/page_server.py, monitor/daemon/app.py
+"""
 
 from __future__ import annotations
 

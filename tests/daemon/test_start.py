@@ -1,4 +1,7 @@
-"""Exit status of a start that fails: only an invalid configuration is final."""
+"""Exit status of a start that fails: only an invalid configuration is final.
+
+Covers: monitor/daemon/app.py
+"""
 
 from __future__ import annotations
 

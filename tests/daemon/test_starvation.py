@@ -1,6 +1,8 @@
 """Daemon that does not get to run: stopped, limited to 2 % of a CPU, beside 20 busy programs.
 
 Nothing except the incident about the host may be reported.
+
+Covers: monitor/scheduler/loop_lag.py
 """
 
 from __future__ import annotations

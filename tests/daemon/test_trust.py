@@ -1,4 +1,7 @@
-"""The daemon keeps its trust in step with the files of CAs, and says so once."""
+"""The daemon keeps its trust in step with the files of CAs, and says so once.
+
+Covers: monitor/daemon/app.py
+"""
 
 from __future__ import annotations
 

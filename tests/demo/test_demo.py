@@ -1,4 +1,7 @@
-"""The demonstration, fast-forwarded: every fault is named right, and nothing is left behind."""
+"""The demonstration, fast-forwarded: every fault is named right, and nothing is left behind.
+
+Covers: monitor/demo/*.py
+"""
 
 from __future__ import annotations
 

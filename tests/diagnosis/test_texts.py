@@ -1,4 +1,7 @@
-"""Whatever an attempt holds, diagnosis says one thing about it, fit to print, and no secret."""
+"""Whatever an attempt holds, diagnosis says one thing about it, fit to print, and no secret.
+
+Covers: monitor/diagnosis/evidence.py
+"""
 
 from __future__ import annotations
 

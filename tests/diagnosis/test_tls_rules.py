@@ -1,5 +1,8 @@
 """Every TLS alert and every verification error of OpenSSL has its own words, and the right
-certificate is named."""
+certificate is named.
+
+Covers: monitor/diagnosis/tls_alerts.py, monitor/diagnosis/verify_codes.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The redirect audit: what is reported, what is refused, and that nothing makes it grow."""
+"""The redirect audit: what is reported, what is refused, and that nothing makes it grow.
+
+Covers: monitor/catalog/coverage.py
+"""
 
 from __future__ import annotations
 

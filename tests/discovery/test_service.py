@@ -1,4 +1,7 @@
-"""Discovery in the daemon: what it serves, when it asks again, and what outlives a restart."""
+"""Discovery in the daemon: what it serves, when it asks again, and what outlives a restart.
+
+Covers: monitor/catalog/wildcard_samples.py
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """Each chain of the catalogue against servers that answer as the real ones do, whole and broken
-at every step."""
+at every step.
+
+Covers: monitor/discovery/client.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The correlator: what failures share, without a network."""
+"""The correlator: what failures share, without a network.
+
+Covers: monitor/incidents/inference.py, monitor/incidents/selection.py, monitor/incidents/wording.py
+"""
 
 from __future__ import annotations
 

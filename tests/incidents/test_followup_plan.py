@@ -1,4 +1,7 @@
-"""Second looks: which are taken for what, where they go, and what they settle."""
+"""Second looks: which are taken for what, where they go, and what they settle.
+
+Covers: monitor/incidents/followup_verdict.py
+"""
 
 from __future__ import annotations
 

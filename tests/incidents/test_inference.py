@@ -1,4 +1,7 @@
-"""Incidents over time: onset, corroboration, recovery, flapping and partial faults."""
+"""Incidents over time: onset, corroboration, recovery, flapping and partial faults.
+
+Covers: monitor/incidents/lifecycle.py, monitor/incidents/wording.py
+"""
 
 from __future__ import annotations
 

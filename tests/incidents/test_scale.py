@@ -1,4 +1,7 @@
-"""The work per result does not grow with the number of targets, and judging can be paused."""
+"""The work per result does not grow with the number of targets, and judging can be paused.
+
+Covers: monitor/incidents/selection.py
+"""
 
 from __future__ import annotations
 

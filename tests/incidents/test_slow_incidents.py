@@ -1,4 +1,7 @@
-"""What is slow together is one incident, and not told as a block."""
+"""What is slow together is one incident, and not told as a block.
+
+Covers: monitor/incidents/models/degraded.py
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Measured is the CPU time of the longest callback, which does not depend on how busy the machine
 that runs the tests is.
+
+Covers: monitor/net/sockets/stream.py, monitor/net/sockets/tls_records.py, monitor/net/stopwatch.py
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The text of a check: the verdict first, nothing wider than the terminal, what is up is folded."""
+"""The text of a check: the verdict first, nothing wider than the terminal, what is up is folded.
+
+Covers: monitor/present/endpoint_text.py, monitor/state/check_result.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""View of an incident: title, timeline, commands, contact and ticket as values."""
+"""View of an incident: title, timeline, commands, contact and ticket as values.
+
+Covers: monitor/present/ticket.py, monitor/present/confidence.py
+"""
 
 from __future__ import annotations
 

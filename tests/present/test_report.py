@@ -1,4 +1,7 @@
-"""The documents and tables that commands print: shape, units, and nothing secret."""
+"""The documents and tables that commands print: shape, units, and nothing secret.
+
+Covers: monitor/present/discovery_view.py, monitor/present/terminal.py, monitor/present/formats.py
+"""
 
 import io
 import json

@@ -1,4 +1,7 @@
-"""docs/causes.md, the page that alerts link to: every cause has its section, and all it needs."""
+"""docs/causes.md, the page that alerts link to: every cause has its section, and all it needs.
+
+Covers: monitor/model/causes.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every address of a name: each is probed, and the dead one among several is named."""
+"""Every address of a name: each is probed, and the dead one among several is named.
+
+Covers: monitor/probes/measure.py
+"""
 
 from __future__ import annotations
 

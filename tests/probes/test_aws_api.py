@@ -1,4 +1,7 @@
-"""An AWS API asked without credentials: what proves that AWS itself answered, and what not."""
+"""An AWS API asked without credentials: what proves that AWS itself answered, and what not.
+
+Covers: monitor/probes/http.py
+"""
 
 from __future__ import annotations
 

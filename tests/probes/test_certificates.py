@@ -1,4 +1,7 @@
-"""Certificates at run time: CAs that are swapped, issuers that change, and who opens TLS."""
+"""Certificates at run time: CAs that are swapped, issuers that change, and who opens TLS.
+
+Covers: monitor/probes/tls.py, monitor/net/sockets/trust_store.py
+"""
 
 from __future__ import annotations
 

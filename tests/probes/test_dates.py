@@ -1,4 +1,7 @@
-"""Servers whose Date is off: a real exchange shows that this host's clock is."""
+"""Servers whose Date is off: a real exchange shows that this host's clock is.
+
+Covers: monitor/probes/http.py, monitor/probes/ntp.py
+"""
 
 from __future__ import annotations
 

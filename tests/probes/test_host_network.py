@@ -1,4 +1,7 @@
-"""Faults of the host itself, in a network namespace: routes, families, ports, zones."""
+"""Faults of the host itself, in a network namespace: routes, families, ports, zones.
+
+Covers: monitor/probes/measure.py, monitor/probes/tcp.py, monitor/net/sockets/tcp_info.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""HTTP/2 against real TLS servers: used if negotiated, compared with HTTP/1.1 if it breaks."""
+"""HTTP/2 against real TLS servers: used if negotiated, compared with HTTP/1.1 if it breaks.
+
+Covers: monitor/net/http/http2.py, monitor/net/http/http2_exchange.py,
+monitor/net/http/http2_frames.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Instance metadata v2 in all its moods."""
+"""Instance metadata v2 in all its moods.
+
+Covers: monitor/diagnosis/imds_texts.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A filter that expects the ClientHello in one segment is told from a filter of names."""
+"""A filter that expects the ClientHello in one segment is told from a filter of names.
+
+Covers: monitor/net/sockets/client_hello.py
+"""
 
 from __future__ import annotations
 

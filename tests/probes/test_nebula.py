@@ -1,4 +1,7 @@
-"""The Nebula exchange with a real lighthouse, and with all that is none."""
+"""The Nebula exchange with a real lighthouse, and with all that is none.
+
+Covers: monitor/probes/datagram.py
+"""
 
 from __future__ import annotations
 

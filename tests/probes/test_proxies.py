@@ -1,4 +1,7 @@
-"""Probing through real proxies, squid and tinyproxy, and through what only claims to be one."""
+"""Probing through real proxies, squid and tinyproxy, and through what only claims to be one.
+
+Covers: monitor/probes/proxy_paths.py, monitor/probes/transport.py
+"""
 
 from __future__ import annotations
 

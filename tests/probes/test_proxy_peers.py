@@ -1,4 +1,7 @@
-"""What proxies answer to CONNECT, and what is said of it."""
+"""What proxies answer to CONNECT, and what is said of it.
+
+Covers: monitor/probes/transport.py, monitor/diagnosis/proxy_texts.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A host that a server named is not dialled at an address of a private network."""
+"""A host that a server named is not dialled at an address of a private network.
+
+Covers: monitor/probes/measure.py, monitor/net/sockets/address_policy.py
+"""
 
 from __future__ import annotations
 

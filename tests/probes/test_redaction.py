@@ -1,4 +1,7 @@
-"""Peers that repeat what they were sent: no secret gets into a result, in whatever form."""
+"""Peers that repeat what they were sent: no secret gets into a result, in whatever form.
+
+Covers: monitor/probes/*.py
+"""
 
 from __future__ import annotations
 

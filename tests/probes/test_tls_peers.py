@@ -1,4 +1,7 @@
-"""What TLS peers answer, and what is said of it: client certificates, alerts, plain text."""
+"""What TLS peers answer, and what is said of it: client certificates, alerts, plain text.
+
+Covers: monitor/probes/tls.py, monitor/net/sockets/client_certificate.py
+"""
 
 from __future__ import annotations
 

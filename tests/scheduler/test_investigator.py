@@ -1,4 +1,7 @@
-"""An incident is investigated once when it opens: what changed, and where packets stop."""
+"""An incident is investigated once when it opens: what changed, and where packets stop.
+
+Covers: monitor/state/investigation.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is expensive to probe is probed in its turn, whatever happens to the others."""
+"""What is expensive to probe is probed in its turn, whatever happens to the others.
+
+Covers: monitor/scheduler/incident_tracker.py, monitor/scheduler/rollup.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Pulses check each way out once, start full probes when one changes, and count what they see."""
+"""Pulses check each way out once, start full probes when one changes, and count what they see.
+
+Covers: monitor/state/pulses.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Guard: an exception in one part is counted and logged, and the rest goes on."""
+"""Guard: an exception in one part is counted and logged, and the rest goes on.
+
+Covers: monitor/state/self_metrics.py
+"""
 
 from __future__ import annotations
 

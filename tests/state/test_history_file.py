@@ -1,4 +1,7 @@
-"""What is kept on disk: it comes back as it was, or not at all."""
+"""What is kept on disk: it comes back as it was, or not at all.
+
+Covers: monitor/state/store.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Who may read: password, token, what stays open; and the listener's own TLS."""
+"""Who may read: password, token, what stays open; and the listener's own TLS.
+
+Covers: monitor/web/certificate.py, monitor/web/credentials.py, monitor/web/guard.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""docs/api.md names every field of every document, and no other."""
+"""docs/api.md names every field of every document, and no other.
+
+Covers: monitor/web/documents.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The page in a real browser: clicked through, kept up to date, and judged by axe-core."""
+"""The page in a real browser: clicked through, kept up to date, and judged by axe-core.
+
+Covers: monitor/web/pages/*.py, monitor/web/assets.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""/healthz and the clock: a step of the time of day neither causes nor hides a stall."""
+"""/healthz and the clock: a step of the time of day neither causes nor hides a stall.
+
+Covers: monitor/web/server.py
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """Hostile clients against the real daemon with the whole catalogue: whatever they do, /healthz
-answers, descriptors stay free, memory stays bounded, and the log stays short."""
+answers, descriptors stay free, memory stays bounded, and the log stays short.
+
+Covers: monitor/web/listener.py, monitor/web/connection.py, monitor/web/log_limit.py
+"""
 
 from __future__ import annotations
 

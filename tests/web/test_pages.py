@@ -1,4 +1,7 @@
-"""The pages as values: what they say, in words, and that they are well-formed HTML."""
+"""The pages as values: what they say, in words, and that they are well-formed HTML.
+
+Covers: monitor/web/pages/*.py, monitor/present/alert_runbook.py
+"""
 
 from __future__ import annotations
 

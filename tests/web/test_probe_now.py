@@ -1,4 +1,7 @@
-"""Requested probes: with credentials, from the same origin, within limits."""
+"""Requested probes: with credentials, from the same origin, within limits.
+
+Covers: monitor/web/same_origin.py, monitor/web/api.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A real Prometheus scrapes the server: one ``probe_success`` a target, no scrape fails."""
+"""A real Prometheus scrapes the server: one ``probe_success`` a target, no scrape fails.
+
+Covers: monitor/web/server.py, monitor/export/metrics/exposition.py
+"""
 
 import asyncio
 import time

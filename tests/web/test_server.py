@@ -1,4 +1,7 @@
-"""The server over real sockets: what is served, how it is guarded, how it ends."""
+"""The server over real sockets: what is served, how it is guarded, how it ends.
+
+Covers: monitor/web/views.py
+"""
 
 import asyncio
 import errno

@@ -1,5 +1,8 @@
 """What changed around an incident, and the public addresses: on the page, in the API, in the event
-and in the ticket text."""
+and in the ticket text.
+
+Covers: monitor/diagnosis/changes.py, monitor/state/investigation.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Families: all declared, labels bounded, every sample a number, and the values right."""
+"""Families: all declared, labels bounded, every sample a number, and the values right.
+
+Covers: monitor/export/metrics/family.py, monitor/export/metrics/monitor_families.py,
+monitor/export/metrics/target_families.py
+"""
 
 import math
 from dataclasses import replace

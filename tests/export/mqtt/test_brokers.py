@@ -1,4 +1,7 @@
-"""Real brokers with access rules, limits and restarts."""
+"""Real brokers with access rules, limits and restarts.
+
+Covers: monitor/export/mqtt/exporter.py, monitor/export/mqtt/session.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The private members of aiomqtt and paho that the client reaches into, as it expects them."""
+"""The private members of aiomqtt and paho that the client reaches into, as it expects them.
+
+Covers: monitor/export/mqtt/client.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Publishing to a real broker: what a subscriber sees, whenever it joined and whatever broke."""
+"""Publishing to a real broker: what a subscriber sees, whenever it joined and whatever broke.
+
+Covers: monitor/export/mqtt/connect.py
+"""
 
 from __future__ import annotations
 

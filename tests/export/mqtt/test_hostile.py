@@ -1,4 +1,7 @@
-"""Brokers that flood, lie about lengths or never finish: bounded, logged once, and survived."""
+"""Brokers that flood, lie about lengths or never finish: bounded, logged once, and survived.
+
+Covers: monitor/export/mqtt/client.py, monitor/export/mqtt/transport.py
+"""
 
 from __future__ import annotations
 

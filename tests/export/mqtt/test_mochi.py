@@ -1,4 +1,7 @@
-"""A second real broker of MQTT 5 with limits: what it announces and refuses is respected."""
+"""A second real broker of MQTT 5 with limits: what it announces and refuses is respected.
+
+Covers: monitor/export/mqtt/session.py, monitor/export/mqtt/limits.py
+"""
 
 from __future__ import annotations
 

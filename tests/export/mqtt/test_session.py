@@ -1,4 +1,8 @@
-"""Sessions with a broker that has limits, refuses, answers late, or ends the connection."""
+"""Sessions with a broker that has limits, refuses, answers late, or ends the connection.
+
+Covers: monitor/export/mqtt/client.py, monitor/export/mqtt/notices.py,
+monitor/export/mqtt/outlet.py, monitor/export/mqtt/publisher.py
+"""
 
 from __future__ import annotations
 

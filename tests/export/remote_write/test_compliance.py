@@ -3,6 +3,8 @@
 Each case has the name it has there. The receiver is strict: it notes every violation of the
 specification, and each test fails if there was one. ``NOT_APPLICABLE`` lists the cases that do
 not apply and why; ``DEPARTURES`` those in which the monitor deliberately does otherwise.
+
+Covers: monitor/export/remote_write/*.py
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Hostile receivers: no response holds the event loop, takes long, or ends delivery."""
+"""Hostile receivers: no response holds the event loop, takes long, or ends delivery.
+
+Covers: monitor/export/remote_write/exchange.py, monitor/export/remote_write/response.py
+"""
 
 from __future__ import annotations
 

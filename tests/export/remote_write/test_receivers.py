@@ -1,4 +1,7 @@
-"""Real receivers: Prometheus 2 (1.0), Prometheus 3 (2.0), VictoriaMetrics of Debian and current."""
+"""Real receivers: Prometheus 2 (1.0), Prometheus 3 (2.0), VictoriaMetrics of Debian and current.
+
+Covers: monitor/export/remote_write/delivery.py
+"""
 
 from __future__ import annotations
 

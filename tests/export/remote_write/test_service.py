@@ -1,4 +1,7 @@
-"""Remote write as a whole: sampling, queue and delivery, to a receiver and over restarts."""
+"""Remote write as a whole: sampling, queue and delivery, to a receiver and over restarts.
+
+Covers: monitor/export/metrics/write_families.py, monitor/export/remote_write/destination.py
+"""
 
 from __future__ import annotations
 

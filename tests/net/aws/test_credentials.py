@@ -1,4 +1,7 @@
-"""AWS credentials from the environment, a container's endpoint and instance metadata."""
+"""AWS credentials from the environment, a container's endpoint and instance metadata.
+
+Covers: monitor/net/aws/imds.py
+"""
 
 from __future__ import annotations
 

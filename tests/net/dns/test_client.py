@@ -1,4 +1,7 @@
-"""One question to one name server: a real unbound, and servers with one bad habit each."""
+"""One question to one name server: a real unbound, and servers with one bad habit each.
+
+Covers: monitor/net/clock.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Requests and the response parser: framing, bounds, and rubbish."""
+"""Requests and the response parser: framing, bounds, and rubbish.
+
+Covers: monitor/net/http/fields.py
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Path probes across a chain of namespaces: drops, resets, silent hops, one bad path of several."""
+"""Path probes across a chain of namespaces: drops, resets, silent hops, one bad path of several.
+
+Covers: monitor/net/path/flows.py, monitor/net/path/hop.py, monitor/net/path/reset.py,
+monitor/net/path/trace.py
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 The router r1 sees each probe and answers it with errors that quote other ports or sequence numbers,
 which the kernel must not accept, or with valid ones that claim to be from somewhere else.
+
+Covers: monitor/net/path/hop.py, monitor/net/path/trace.py
 """
 
 from __future__ import annotations

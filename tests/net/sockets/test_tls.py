@@ -1,5 +1,8 @@
 """Errors of a handshake: each alert has its number, plain text is recognized, a certificate
-request is seen."""
+request is seen.
+
+Covers: monitor/net/sockets/tls_alerts.py
+"""
 
 from __future__ import annotations
 

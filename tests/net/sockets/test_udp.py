@@ -1,4 +1,7 @@
-"""Datagram sockets: the kernel's time of arrival, strangers, and ICMP errors told apart."""
+"""Datagram sockets: the kernel's time of arrival, strangers, and ICMP errors told apart.
+
+Covers: monitor/net/sockets/icmp.py, monitor/net/sockets/receive_time.py
+"""
 
 from __future__ import annotations
 

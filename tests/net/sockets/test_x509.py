@@ -1,4 +1,7 @@
-"""The certificate parser: facts as the cryptography library reads them, and rubbish."""
+"""The certificate parser: facts as the cryptography library reads them, and rubbish.
+
+Covers: monitor/net/sockets/der.py
+"""
 
 from __future__ import annotations
 
