@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitor.diagnosis.causes import CLOCK_TOLERANCE, diagnose
 from monitor.diagnosis.evidence import evidence_of
 from monitor.model.causes import Cause
-from monitor.model.endpoint import DEFAULT_PROBERS, Endpoint, Protocol
+from monitor.model.endpoint import DEFAULT_PROBERS, Endpoint, Protocol, Source
 from monitor.model.probe_result import (
     Certificate,
     Connection,
@@ -298,3 +298,55 @@ def test_what_the_kernel_and_the_wire_tell_is_evidence():
     assert evidence["resends"] == "2"
     assert evidence["bytes"] == "48 sent, 0 received"
     assert evidence["code"] == "EHOSTUNREACH"
+
+
+ERRNO, OTHER = errno.ECONNRESET, errno.ENOPROTOOPT
+
+
+@pytest.mark.parametrize(
+    ("failure", "proxy", "cause"),
+    [
+        (os_error(P.TLS, ERRNO), "p:1", C.PROXY_TUNNEL_FAILED),
+        (os_error(P.TLS, errno.ETIMEDOUT), "p:1", C.PROXY_TUNNEL_FAILED),
+        (kind(P.TLS, K.TIMEOUT), "p:1", C.PROXY_TUNNEL_FAILED),
+        (kind(P.TLS, K.CLOSED), "p:1", C.PROXY_TUNNEL_FAILED),
+        (os_error(P.TLS, OTHER), "p:1", C.LOCAL_ERROR),
+        (os_error(P.TLS, ERRNO), None, C.TLS_RESET_ON_HELLO),
+        (os_error(P.FIRST_BYTE, ERRNO), "p:1", C.TCP_RESET),
+        (kind(P.PROXY, K.HTTP_FORMAT), "p:1", C.PROXY_UNREACHABLE),
+        (kind(P.FIRST_BYTE, K.HTTP_FORMAT), "p:1", C.HTTP_PROTOCOL),
+        (kind(P.PROXY, K.PROXY_TLS), "p:1", C.PROXY_UNREACHABLE),
+        (kind(P.RESOLVE, K.DNS_NODATA), "p:1", C.PROXY_UNREACHABLE),
+        (kind(P.RESOLVE, K.DNS_NODATA), None, C.DNS_NODATA),
+    ],
+)
+def test_a_tunnel_breaks_at_the_proxy_and_a_name_of_the_proxy_is_the_proxys(
+    failure: Failure, proxy: str | None, cause: Cause
+):
+    assert diagnose(target(), probe_result(failure, proxy=proxy)).cause is cause
+
+
+@pytest.mark.parametrize(
+    ("source", "public", "anchor", "inspector"),
+    [
+        (Source.CATALOG, False, "CN=Corp CA", "CN=Corp CA"),
+        (Source.CATALOG, False, None, "a CA of this host"),
+        (Source.CATALOG, True, "CN=Public", None),
+        (Source.CATALOG, None, "CN=Unknown", None),
+        (Source.CONFIG, False, "CN=Corp CA", None),
+        (Source.DERIVED, False, "CN=Corp CA", "CN=Corp CA"),
+    ],
+)
+def test_an_added_ca_inspects_public_services_and_may_vouch_for_configured_hosts(
+    source: Source, public: bool | None, anchor: str | None, inspector: str | None
+):
+    made = target()
+    made = replace(made, endpoint=replace(made.endpoint, source=source))
+    tls = TlsFacts("TLSv1.3", None, None, True, None, (), anchor=anchor, anchor_public=public)
+    result = probe_result(None)
+    result = replace(result, connections=(replace(result.connections[0], tls=tls),))
+    diagnosis = diagnose(made, result)
+    assert diagnosis.cause is None
+    assert diagnosis.evidence.get("inspected_by") == inspector
+    failed = replace(result, failure=kind(P.TRANSFER, K.TIMEOUT))
+    assert "inspected_by" not in diagnose(made, failed).evidence

@@ -15,6 +15,7 @@ from monitor.diagnosis.clock import (
     SITES,
     ClockEstimate,
     ClockSource,
+    agrees,
     confirms,
     estimate,
     in_words,
@@ -253,3 +254,114 @@ def test_certificates_of_several_issuers_that_have_all_expired_name_the_clock():
 def test_one_issuer_that_let_its_certificates_lapse_is_not_the_clock():
     statuses = [refused(host, Cause.TLS_EXPIRED, "O=Corp", NOW - 9e6, NOW - 9e5) for host in HOSTS]
     assert all(i.scope is not Scope.HOST for i in correlate(statuses, (), NOW))
+
+
+def server(offset: float, rtt: float = 0.02, at: float = NOW) -> ProbeResult:
+    made = by_time_server(offset)
+    connection = replace(made.connections[0], rtt=rtt)
+    return replace(made, started_at=at, connections=(connection,))
+
+
+def told_by(*results: ProbeResult) -> ClockEstimate | None:
+    return estimate([(f"ntp{n}", result) for n, result in enumerate(results)], NOW)
+
+
+def test_an_answer_counts_for_five_minutes():
+    for age, counts in ((RECENT, True), (RECENT + 1, False), (-RECENT, True), (-RECENT - 1, False)):
+        assert (told_by(server(60.0, at=NOW - age)) is not None) is counts
+
+
+def test_a_time_server_without_a_round_trip_is_left_out():
+    bare = replace(by_time_server(60.0), connections=())
+    assert told_by(bare) is None
+    assert told_by(replace(by_time_server(60.0), clock_offset=None)) is None
+
+
+def test_servers_agree_within_their_uncertainties_and_a_second():
+    near = told_by(server(0.0), server(1.02), server(60.0))
+    assert near is not None
+    assert (near.offset, near.sites) == (0.51, 2)
+    exact = told_by(server(0.0, rtt=0.5), server(1.5, rtt=0.5), server(60.0))
+    assert exact is not None
+    assert exact.sites == 2
+    apart = told_by(server(0.0), server(1.03), server(60.0))
+    assert apart is not None
+    assert apart.sites == 3
+
+
+def test_a_majority_is_more_than_half():
+    two = told_by(server(0.0), server(60.0))
+    assert two is not None
+    assert two.sites == 2
+    assert two.uncertainty == pytest.approx(30.01)
+    three = told_by(server(0.0), server(0.1), server(60.0), server(90.0), server(0.2))
+    assert three is not None
+    assert (three.offset, three.sites) == (0.1, 3)
+
+
+def test_the_uncertainty_is_that_of_the_worst_server_and_their_spread():
+    told = told_by(server(10.0, rtt=0.2), server(10.5, rtt=0.6), server(10.1, rtt=0.2))
+    assert told is not None
+    assert told.offset == 10.1
+    assert told.uncertainty == pytest.approx(0.3 + 0.4)
+
+
+def test_servers_that_agree_with_the_dates_count_and_otherwise_the_more_numerous():
+    dates = answers(60.0, 60.1, 60.2)
+    others = [("b", server(-60.0)), ("c", server(-60.0))]
+    agreeing = estimate([*dates, ("a", server(65.0)), *others], NOW)
+    assert agreeing is not None
+    assert (agreeing.source, agreeing.offset) == (ClockSource.NTP, 65.0)
+    few = estimate([*dates, *others], NOW)
+    assert few is not None
+    assert few.source is ClockSource.DATE
+    many = estimate([*dates, *((f"n{n}", server(-60.0)) for n in range(3))], NOW)
+    assert many is not None
+    assert many.source is ClockSource.NTP
+
+
+@pytest.mark.parametrize(
+    ("offset", "told", "confirmed"),
+    [
+        (60.0, ClockEstimate(ClockSource.NTP, 60.0, 0.1, 1), True),
+        (None, ClockEstimate(ClockSource.NTP, 60.0, 0.1, 1), True),
+        (60.0, None, True),
+        (60.0, ClockEstimate(ClockSource.NTP, 5.1, 0.1, 1), False),
+        (65.1, ClockEstimate(ClockSource.NTP, 60.0, 0.1, 1), True),
+        (65.2, ClockEstimate(ClockSource.NTP, 60.0, 0.1, 1), False),
+        (54.8, ClockEstimate(ClockSource.NTP, 60.0, 0.1, 1), False),
+        (60.0, ClockEstimate(ClockSource.NTP, -60.0, 0.1, 1), False),
+    ],
+)
+def test_a_time_server_is_confirmed_by_what_the_evidence_shares(
+    offset: float | None, told: ClockEstimate | None, *, confirmed: bool
+):
+    result = replace(by_time_server(0.0), clock_offset=offset)
+    assert confirms(result, told) is confirmed
+    assert confirms(None, told)
+
+
+def test_sites_agree_within_five_seconds_and_more_than_half_of_them():
+    assert estimate(answers(55.0, 60.0, 65.0), NOW) is not None
+    assert estimate(answers(54.9, 60.0, 65.0), NOW) is None
+    hosts = [f"app.{n}.test" for n in range(6)]
+    offsets = (60.0, 60.0, 60.0, 0.0, 90.0, 120.0)
+    mixed = [(host, answer(offset)) for host, offset in zip(hosts, offsets, strict=True)]
+    assert estimate(mixed, NOW) is None
+    assert estimate(mixed[:5], NOW) is not None
+
+
+def test_an_answer_agrees_by_its_date_only():
+    told = ClockEstimate(ClockSource.DATE, 60.0, 1.0, 3)
+    assert agrees(answer(65.0), told)
+    assert not agrees(answer(65.1), told)
+    assert not agrees(answer(60.0, verified=False), told)
+    assert not agrees(answer(None), told)
+    assert not agrees(None, told)
+    failure = Failure(Phase.TRANSFER, FailureKind.TIMEOUT, "x")
+    assert not agrees(replace(answer(60.0), failure=failure), told)
+
+
+def test_an_offset_is_worded_by_its_direction_and_source():
+    ahead = ClockEstimate(ClockSource.NTP, -90.4, 0.5, 1)
+    assert in_words(ahead) == "90 s ahead (± 0.5 s, by a time server)"

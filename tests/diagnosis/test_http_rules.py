@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from monitor.diagnosis.causes import diagnose
-from monitor.diagnosis.http_rules import login_text, text_of
+from monitor.diagnosis.http_rules import (
+    Response,
+    front,
+    is_page,
+    login_text,
+    redirect_cause,
+    status_cause,
+    text_of,
+    unproven_cause,
+)
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.endpoint import Endpoint, Expectation, Protocol, Source, StatusSet
@@ -176,3 +185,120 @@ def test_a_body_is_read_in_its_own_charset():
 def test_what_is_seen_behind_a_proxy_says_so():
     told = seen(404, proxy="p:1", statuses="200")
     assert "through the proxy p:1" in told.detail
+
+
+def response(
+    status: int = 403,
+    page: bytes = b"",
+    *,
+    fields: dict[str, str] | None = None,
+    proxied: bool = False,
+    verified: bool | None = None,
+    public: bool | None = None,
+) -> Response:
+    endpoint = Endpoint("git", "g", "git.corp.test", 443, Protocol.HTTPS, "http")
+    tls = None
+    if verified is not None:
+        tls = TlsFacts(None, None, None, verified, None, (), anchor_public=public)
+    http = HttpFacts("1.1", status, fields or {}, None, 0, page)
+    connection = Connection("192.0.2.9", 443, Family.IPV4, {}, tls=tls, http=http)
+    return Response(http, connection, Target(endpoint, 30.0, 10.0), proxied)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "cause"),
+    [
+        ({"x-squid-error": "ERR_ACCESS_DENIED 0"}, 503, Cause.PROXY_DENIED),
+        ({"proxy-status": "p; error=http_request_denied"}, 502, Cause.PROXY_DENIED),
+        ({"proxy-status": "p; error=destination_ip_prohibited"}, 502, Cause.PROXY_DENIED),
+        ({"proxy-status": "p; error=dns_timeout"}, 403, Cause.PROXY_DENIED),
+        ({"proxy-status": "p; error=dns_timeout"}, 404, Cause.PROXY_UPSTREAM_FAILED),
+        ({"x-squid-error": "ERR_DNS_FAIL 0"}, 502, Cause.PROXY_UPSTREAM_FAILED),
+    ],
+)
+def test_a_proxy_denies_by_its_word_or_by_403(fields: dict[str, str], status: int, cause: Cause):
+    assert status_cause(response(status, fields=fields, proxied=True)) is cause
+
+
+@pytest.mark.parametrize(
+    ("made", "cause"),
+    [
+        (response(page=b"<html>hello</html>"), Cause.HTTP_BLOCKED_PAGE),
+        (response(page=b"hello"), Cause.HTTP_STATUS),
+        (response(page=b"<html>", verified=True, public=True), Cause.HTTP_STATUS),
+        (response(page=b"<html>", verified=True, public=False), Cause.HTTP_BLOCKED_PAGE),
+        (response(page=b"<html>", verified=False, public=True), Cause.HTTP_BLOCKED_PAGE),
+        (response(page=b"<html>", fields={"cf-ray": "1"}), Cause.HTTP_STATUS),
+        (response(511, page=b"<html>"), Cause.CAPTIVE_PORTAL),
+        (None, Cause.HTTP_STATUS),
+    ],
+)
+def test_a_page_where_the_service_proves_itself_is_a_strangers(made: Response | None, cause: Cause):
+    assert unproven_cause(made) is cause
+
+
+def test_no_response_has_no_author():
+    assert status_cause(None) is Cause.HTTP_STATUS
+    assert redirect_cause(None) is None
+    assert redirect_cause(response(302)) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "statuses", "cause"),
+    [
+        (302, "302,303", None),
+        (302, "200-399", Cause.HTTP_FOREIGN_REDIRECT),
+        (302, "260-309", None),
+        (302, "260-310", Cause.HTTP_FOREIGN_REDIRECT),
+        (302, "200-399,302", None),
+        (302, "302,200-399", None),
+        (300, "300-399", Cause.HTTP_FOREIGN_REDIRECT),
+        (399, "300-399", Cause.HTTP_FOREIGN_REDIRECT),
+        (299, "200-399", None),
+    ],
+)
+def test_a_redirect_is_expected_by_its_status_or_a_short_range(
+    status: int, statuses: str, cause: Cause | None
+):
+    assert seen(status, redirect=PORTAL, statuses=statuses).cause is cause
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"x-amz-cf-id": "abc"}, "CloudFront"),
+        ({"server": "CloudFront"}, "CloudFront"),
+        ({"cf-ray": "1-FRA"}, "Cloudflare"),
+        ({"server": "cloudflare-nginx"}, "Cloudflare"),
+        ({"server": "nginx"}, "a CDN"),
+    ],
+)
+def test_a_front_is_known_by_one_of_its_fields(fields: dict[str, str], name: str):
+    assert front(response(fields=fields).http) == name
+    assert front(None) == "a CDN"
+
+
+@pytest.mark.parametrize(
+    ("fields", "body", "page"),
+    [
+        ({"content-type": "Text/HTML"}, b"", True),
+        ({"content-type": "application/xhtml+xml; html"}, b"", True),
+        ({"content-type": "text/plain"}, b"<HTML>", True),
+        ({}, b" " * 507 + b"<html>", True),
+        ({}, b" " * 508 + b"<html>", False),
+        ({"content-type": "application/json"}, b"{}", False),
+    ],
+)
+def test_a_page_is_known_by_its_type_or_its_beginning(
+    fields: dict[str, str], body: bytes, *, page: bool
+):
+    assert is_page(HttpFacts("1.1", 200, fields, None, 0, body)) is page
+    assert not is_page(None)
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"),
+    [(499, Cause.HTTP_BLOCKED_PAGE), (500, Cause.HTTP_STATUS), (599, Cause.HTTP_STATUS)],
+)
+def test_only_a_server_error_may_speak_of_denial(status: int, cause: Cause):
+    assert status_cause(response(status, page=BLOCKED.encode())) is cause

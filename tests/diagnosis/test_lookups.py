@@ -8,7 +8,13 @@ import pytest
 
 from monitor.diagnosis.causes import diagnose
 from monitor.diagnosis.evidence import evidence_of
-from monitor.diagnosis.lookups import lookup_used_the_time, unanswered
+from monitor.diagnosis.lookups import (
+    family_of_type,
+    lookup_used_the_time,
+    other_type,
+    unanswered,
+    waited_for,
+)
 from monitor.model.causes import Cause
 from monitor.model.probe_result import (
     Connection,
@@ -115,3 +121,28 @@ def test_a_timeout_after_a_slow_lookup_says_what_the_lookup_took():
     assert diagnosis.cause is Cause.DNS_SLOW
     assert "took 8.2 s of the 10 s" in diagnosis.detail
     assert "first byte" in diagnosis.detail
+
+
+def test_the_longest_wait_for_a_record_type_counts():
+    found = lookup(
+        replace(GOOD, qtype="AAAA", seconds=1.0),
+        replace(GOOD, qtype="AAAA", seconds=3.0),
+        replace(GOOD, qtype="AAAA", seconds=2.0),
+        replace(GOOD, qtype="A", seconds=9.0),
+    )
+    assert waited_for(found, "AAAA") == 3.0
+    assert waited_for(lookup(GOOD), "AAAA") == 0.0
+    assert waited_for(None, "AAAA") == 0.0
+
+
+def test_half_of_the_timeout_is_most_of_it():
+    half = Connection("192.0.2.1", 443, Family.IPV4, {Phase.RESOLVE: 1.5, Phase.CONNECT: 1.5})
+    assert lookup_used_the_time(half, 3.0)
+    assert not lookup_used_the_time(half, 3.1)
+    assert not lookup_used_the_time(None, 3.0)
+
+
+def test_a_record_type_has_a_family_and_another_type():
+    assert [(other_type(q), family_of_type(q)) for q in ("A", "AAAA", "")] == [
+        ("AAAA", "IPv4"), ("A", "IPv6"), ("AAAA", ""),
+    ]  # fmt: skip

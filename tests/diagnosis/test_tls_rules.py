@@ -135,3 +135,58 @@ def test_a_certificate_without_subject_alt_name_says_so():
     told = diagnosis(K.TLS_VERIFY, 62, dataclasses.replace(LEAF, has_names=False))
     assert told.cause is Cause.TLS_CERTIFICATE_UNSUITABLE
     assert "subjectAltName" in told.detail
+
+
+@pytest.mark.parametrize("code", [2, 18, 19, 20, 21, 27])
+def test_an_inspecting_ca_is_seen_by_every_error_of_an_untrusted_chain(code: int):
+    inspected = dataclasses.replace(LEAF, issuer="CN=Zscaler Intermediate")
+    assert diagnosis(K.TLS_VERIFY, code, inspected).cause is Cause.TLS_INTERCEPTED
+    assert diagnosis(K.TLS_VERIFY, code, LEAF, MIDDLE).cause is not Cause.TLS_INTERCEPTED
+
+
+def test_one_name_of_its_own_domain_suffices():
+    names = ("other.test", "*.corp.test", "third.test")
+    mixed = dataclasses.replace(LEAF, names=names)
+    assert diagnosis(K.TLS_VERIFY, 62, mixed).cause is Cause.TLS_NAME_NOT_COVERED
+    assert "exactly one label" in diagnosis(K.TLS_VERIFY, 62, mixed).detail
+    near = dataclasses.replace(LEAF, names=("*.orp.test", "git.us.corp.test"))
+    assert "exactly one label" not in diagnosis(K.TLS_VERIFY, 62, near).detail
+
+
+def test_at_most_three_names_of_a_certificate_are_shown():
+    def detail(count: int) -> str:
+        names = tuple(f"n{n}.test" for n in range(count))
+        return diagnosis(K.TLS_VERIFY, 62, dataclasses.replace(LEAF, names=names)).detail
+
+    assert "n0.test, n1.test, n2.test and 2 more names" in detail(5)
+    assert "more names" not in detail(3)
+    assert "n0.test, n1.test, n2.test and 1 more names" in detail(4)
+
+
+def test_a_certificate_is_valid_at_the_ends_of_its_time():
+    last = dataclasses.replace(LEAF, not_after=NOW)
+    assert diagnosis(K.TLS_VERIFY, 10, last, MIDDLE).cause is Cause.TLS_CA_EXPIRED
+    assert "trust store" in diagnosis(K.TLS_VERIFY, 10, last, MIDDLE).detail
+    over = dataclasses.replace(LEAF, not_after=NOW - 1)
+    assert diagnosis(K.TLS_VERIFY, 10, over, MIDDLE).cause is Cause.TLS_EXPIRED
+    first = dataclasses.replace(LEAF, not_before=NOW)
+    assert "trust store" in diagnosis(K.TLS_VERIFY, 9, first, MIDDLE).detail
+    early = dataclasses.replace(LEAF, not_before=NOW + 3600)
+    told = diagnosis(K.TLS_VERIFY, 9, early, MIDDLE)
+    assert told.cause is Cause.TLS_NOT_YET_VALID
+    assert "2027-01-15 09:00 UTC" in told.detail
+
+
+def test_without_a_certificate_the_number_decides_alone():
+    assert diagnosis(K.TLS_VERIFY, 20).cause is verify_code(20).cause
+    assert diagnosis(K.TLS_VERIFY, 62).cause is verify_code(62).cause
+    assert diagnosis(K.TLS_VERIFY, 10).cause is Cause.TLS_EXPIRED
+    assert diagnosis(K.TLS_VERIFY, 21, LEAF, MIDDLE).cause is Cause.TLS_UNTRUSTED
+
+
+def test_what_the_server_sent_twice_is_no_other_certificate():
+    assert diagnosis(K.TLS_VERIFY, 20, LEAF, LEAF).cause is Cause.TLS_UNTRUSTED
+    own = dataclasses.replace(LEAF, self_issued=True, names_issuer_url=True)
+    assert diagnosis(K.TLS_VERIFY, 20, own).cause is Cause.TLS_UNTRUSTED
+    cased = dataclasses.replace(LEAF, issuer="CN=Issuing")
+    assert diagnosis(K.TLS_VERIFY, 20, cased, ROOT, MIDDLE).cause is Cause.TLS_UNTRUSTED
