@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.health.machine import Health
@@ -90,6 +90,8 @@ def test_a_recovery_has_a_time() -> None:
 
 
 @given(st.lists(st.booleans(), max_size=3 * WINDOW_RESULTS))
+@example([False] * WINDOW_RESULTS + [True] * 5)
+@example([True] + [False] * WINDOW_RESULTS)
 def test_failures_are_counted_within_the_window(outcomes: list[bool]) -> None:
     index = an_index()
     for number, good in enumerate(outcomes):

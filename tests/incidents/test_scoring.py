@@ -212,6 +212,13 @@ def test_a_partial_fault_needs_two_hosts_unless_it_is_about_one() -> None:
     assert partial(index_of(once, Alone()), ELEMENT, (), NOW) is None
 
 
+def test_a_partial_fault_of_one_endpoint_needs_more_than_its_cost() -> None:
+    rare = [("a", 30.0 * turn, turn % 5 != 0) for turn in range(20)]
+    assert partial(index_of(rare, Alone()), ELEMENT, (), 600.0) is None
+    often = [("a", 30.0 * turn, turn % 2 != 0) for turn in range(20)]
+    assert partial(index_of(often, Alone()), ELEMENT, (), 600.0) is not None
+
+
 def test_old_and_cleared_results_do_not_count() -> None:
     index = index_of(flaky())
     assert partial(index, ELEMENT, (), NOW + PARTIAL_SECONDS) is None
@@ -273,6 +280,8 @@ def test_a_reserved_target_is_not_counted_in_a_partial_fault() -> None:
         ("bbbbbggggbbbbb", False),
         ("bbgbggbbgb", True),
         ("bgggggggggggggggggbg", True),
+        ("bbbbbgggggbbbbbggggg", False),
+        ("bbbbggggbbbbggggbbbb", True),
     ],
 )
 def test_independent_failures_alternate_with_successes(outcomes: str, *, independent: bool) -> None:
@@ -365,4 +374,12 @@ def test_a_second_target_of_a_host_that_is_left_keeps_the_host() -> None:
     left = narrowed(found, {"a"})
     assert left is not None
     assert left.figures.failing_hosts == 2
+    assert left.score == pytest.approx(4.0)
+
+
+def test_one_host_of_two_targets_loses_nothing_with_one_of_them() -> None:
+    other = track("a", BAD, of=target("a", name="a2"))
+    found = hypothesis(Alone(), "all", track("a", BAD), other, score=4.0)
+    left = narrowed(found, {"a"})
+    assert left is not None
     assert left.score == pytest.approx(4.0)
