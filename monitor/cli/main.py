@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from monitor.cli.encoding import replace_what_cannot_be_shown
 from monitor.cli.options import EVERY, InitOptions, Options, Overrides, TraceOptions
 from monitor.cli.parser import make_parser
 from monitor.model.settings import ConfigError
@@ -18,6 +19,7 @@ EXIT_CONFIG = 2
 EXIT_INTERRUPTED = 130  # 128 + SIGINT
 EXIT_PIPE = 141  # 128 + SIGPIPE
 
+_WITHOUT_OUTPUT = frozenset({"healthcheck", "run"})
 _WITHOUT_CONFIGURATION = frozenset({"completion", "demo", "explain", "init"})
 
 
@@ -28,11 +30,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: for ``--help``, ``--version`` and invalid arguments.
     """
     arguments = make_parser().parse_args(argv)
+    if sys.stdout is None and arguments.command not in _WITHOUT_OUTPUT:
+        print("standard output: it is closed; open it, or redirect it to a file", file=sys.stderr)
+        return EXIT_CONFIG
+    replace_what_cannot_be_shown(sys.stdout, sys.stderr)
     try:
         status: int = import_module(f"monitor.cli.{arguments.command}").main(
             _options(arguments, os.environ)
         )
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except ConfigError as error:
         _report(error, Format(getattr(arguments, "format", Format.TEXT)))
         return EXIT_CONFIG

@@ -35,10 +35,10 @@ def in_color(stream: TextIO) -> bool:
 
 
 def print_lines(lines: Iterable[Line], stream: TextIO) -> None:
-    """Print lines; characters that the encoding of ``stream`` lacks become ``?``."""
-    color, encoding = in_color(stream), stream.encoding or "utf-8"
+    """Print lines, in color if ``stream`` shows it."""
+    color = in_color(stream)
     for line in lines:
-        text = line.text.encode(encoding, "replace").decode(encoding)
+        text = line.text
         if color and line.state is not None:
             text = f"\x1b[{_COLORS[line.state]}m{text}\x1b[0m"
         stream.write(f"{text}\n")

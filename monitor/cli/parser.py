@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from math import isfinite
 from types import MappingProxyType
+from typing import NoReturn
 
 from monitor import __version__
 from monitor.cli.options import EVERY, NAT_PRICE, SHELLS
@@ -71,9 +72,17 @@ examples:
 _REPORTING = ("check", "endpoints", "validate")
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that reports a wrong argument in one line instead of after its whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print ``message`` and end the process with status 2."""
+        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` shows the arguments\n")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="egress-monitor",
         description="Reports which egress of an Ona runner's subnet broke, where, and why.",
         epilog="egress-monitor COMMAND --help shows the arguments and examples of a command.",
@@ -265,9 +274,16 @@ def destination(text: str) -> tuple[str, int]:
         number = rest.removeprefix(":")
     elif text.count(":") == 1:
         host, _, number = text.partition(":")
-    if "/" in text or not host or any(character.isspace() for character in text):
-        raise argparse.ArgumentTypeError(f"{text} is not HOST or HOST:PORT")
+    if not host or any(character in "/@" or character.isspace() for character in text):
+        raise argparse.ArgumentTypeError(f"{shown(text)!r} is not HOST or HOST:PORT")
     return host, port(number) if number else 0
+
+
+def shown(text: str) -> str:
+    """Return a destination without user, password and query, which may be secret."""
+    scheme, separator, rest = text.partition("://")
+    place = rest.rpartition("@")[2] if separator else text.rpartition("@")[2]
+    return f"{scheme}{separator}{place}".partition("?")[0] if separator else place
 
 
 def port(text: str) -> int:

@@ -211,8 +211,11 @@ def _labels(wanted: TraceOptions) -> AddressLabels:
     try:
         return AddressLabels(own, aws_ranges(wanted.aws_ranges.read_text(encoding="utf-8")))
     except (OSError, RangesError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise _wrong(
-            "--aws-ranges", str(error), "download https://ip-ranges.amazonaws.com/ip-ranges.json"
+            "--aws-ranges",
+            f"{wanted.aws_ranges}: {reason}",
+            "download https://ip-ranges.amazonaws.com/ip-ranges.json",
         ) from None
 
 
