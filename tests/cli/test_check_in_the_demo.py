@@ -17,7 +17,7 @@ from monitor.demo.internet import small_internet
 from monitor.demo.show import catalogue, configuration
 from monitor.model.causes import Cause
 from monitor.present.check_text import PIPED
-from tests.cli.test_terminal import in_terminal
+from tests.cli.test_check import in_terminal
 from tests.daemon.processes import environment
 from tests.documents import blocks
 from tests.internet.process import free_port
