@@ -82,6 +82,13 @@ class DerReader:
         value = self.optional(BOOLEAN)
         return default if value is None else value.rest != b"\x00"
 
+    def is_boolean(self) -> bool:
+        """Whether the next element is a BOOLEAN in DER: false is 0x00, true 0xFF (X.690 section
+        11.1)."""
+        return self._data[self._position : self._end][:2] == b"\x01\x01" and self._data[
+            self._position + 2 : self._position + 3
+        ] in {b"\x00", b"\xff"}
+
     def oid(self) -> str:
         """Read an OBJECT IDENTIFIER as dotted numbers (X.690 section 8.19)."""
         octets = self.read(OID).rest

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from monitor.net.sockets import policies
 from monitor.net.sockets.x509 import ECDSA, ED25519, RSA, X509
 
 SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
@@ -35,6 +36,7 @@ _INSECURE = {
     "1.3.14.3.2.29": "SHA1-RSA",
     "1.2.840.10045.4.1": "ECDSA-SHA1",
 }
+_VISIBLE = re.compile(r"[!-~]+")
 _HOST = re.compile(r"(?!-)[a-z0-9_-]+")
 
 
@@ -72,9 +74,39 @@ def _chain(chain: Sequence[X509]) -> str:
     for child, parent in pairwise(chain):
         if why := _signed_badly(child, parent):
             return why
+    return _use(chain) or _constraint_refusal(chain)
+
+
+def _use(chain: Sequence[X509]) -> str:
     if any(not _serves(c) for c in chain):
         return "certificate specifies an incompatible key usage"
+    path = chain[:-1]
+    self_issued = [c.raw_issuer == c.raw_subject for c in path]
+    if not policies.valid([c.policies for c in path], self_issued):
+        return "no valid chains built: the certificate policies are not valid"
     return ""
+
+
+def _constraint_refusal(chain: Sequence[X509]) -> str:
+    """Return what name constraints of Go forbid and those of OpenSSL do not: a name that is not
+    one, and a wildcard that could stand for an excluded name."""
+    names = [name.lower() for name in chain[0].dns_names]
+    for authority in chain[1:]:
+        if authority.constrains_dns and not all(_is_domain(name) for name in names):
+            return f"{_NOT_AUTHORIZED}: cannot parse dnsName"
+        parents = {name.partition(".")[2] for name in authority.excluded_dns} - {""}
+        wildcards = (name for name in names if name.startswith("*"))
+        if any(name.partition(".")[2] in parents for name in wildcards):
+            return f"{_NOT_AUTHORIZED}: a wildcard is excluded"
+    return ""
+
+
+_NOT_AUTHORIZED = "a root or intermediate certificate is not authorized to sign for this name"
+
+
+def _is_domain(name: str) -> bool:
+    """Whether Go takes a dNSName for one (``domainNameValid`` in crypto/x509)."""
+    return not name or all(label and _VISIBLE.fullmatch(label) for label in name.split("."))
 
 
 def _signed_badly(child: X509, parent: X509) -> str:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from monitor.common.sanitize import sanitize
-from monitor.net.sockets import der
+from monitor.net.sockets import der, policies
 from monitor.net.sockets.der import DerError, DerReader, context_tag
+from monitor.net.sockets.policies import Policies
 
 NAME_LIMIT = 256
 """Length of a name from a certificate: at most 256 characters."""
@@ -58,9 +59,10 @@ class X509:
 
     ``is_ca`` is None without basicConstraints. ``usages`` are the object identifiers of
     extendedKeyUsage, None without that extension. ``names_issuer_url`` is whether it has the URL
-    of its issuer's certificate (authorityInfoAccess). ``defect`` is what Go's parser refuses, ""
-    for a certificate that it accepts. ``unhandled`` is a critical extension that Go does not
-    support.
+    of its issuer's certificate (authorityInfoAccess). ``constrains_dns`` is whether its
+    nameConstraints are about DNS names, ``excluded_dns`` those it excludes. ``defect`` is what
+    Go's parser refuses, "" for a certificate that it accepts. ``unhandled`` is a critical extension
+    that Go does not support.
     """
 
     subject: str
@@ -88,6 +90,9 @@ class X509:
     usages: tuple[str, ...] | None = None
     unhandled: str = ""
     names_issuer_url: bool = False
+    constrains_dns: bool = False
+    excluded_dns: tuple[str, ...] = ()
+    policies: Policies = field(default_factory=Policies)
     defect: str = ""
 
     def __hash__(self) -> int:
@@ -108,6 +113,9 @@ class _Extensions:
     usages: tuple[str, ...] | None = None
     unhandled: str = ""
     names_issuer_url: bool = False
+    constrains_dns: bool = False
+    excluded_dns: list[str] = field(default_factory=list)
+    policies: Policies = field(default_factory=Policies)
     defect: str = ""
 
     def refuse(self, why: str) -> None:
@@ -171,6 +179,9 @@ def parse(certificate: bytes) -> X509:
         usages=extensions.usages,
         unhandled=extensions.unhandled,
         names_issuer_url=extensions.names_issuer_url,
+        constrains_dns=extensions.constrains_dns,
+        excluded_dns=tuple(extensions.excluded_dns),
+        policies=extensions.policies,
         defect=next(filter(None, defects), ""),
     )
 
@@ -291,7 +302,10 @@ def _extensions(body: DerReader, version: int) -> _Extensions:
     extensions = tagged.read(der.SEQUENCE)
     while not extensions.empty:
         extension = extensions.read(der.SEQUENCE)
-        kind, critical = extension.oid(), extension.boolean()
+        kind = extension.oid()
+        if extension.peek() == der.BOOLEAN and not extension.is_boolean():
+            found.refuse("malformed extension critical field")
+        critical = extension.boolean()
         value = extension.read(der.OCTET_STRING).rest
         if kind in seen:
             found.refuse(f'certificate contains duplicate extension with OID "{kind}"')
@@ -311,9 +325,7 @@ def _read_extension(found: _Extensions, kind: str, value: bytes, *, critical: bo
         case "2.5.29.17":
             handled = _read_names(found, value)
         case "2.5.29.19":
-            constraints = DerReader(value).read(der.SEQUENCE)
-            found.is_ca = constraints.boolean()
-            found.path_length = constraints.integer() if not constraints.empty else None
+            _read_basic_constraints(found, value)
         case "2.5.29.15":
             bits = DerReader(value).read(der.BIT_STRING).rest[1:]
             found.may_sign = not any(bits) or bool(bits[0] & _KEY_CERT_SIGN)
@@ -321,6 +333,9 @@ def _read_extension(found: _Extensions, kind: str, value: bytes, *, critical: bo
             found.usages = _oids(value)
         case "1.3.6.1.5.5.7.1.1":
             found.names_issuer_url = _CA_ISSUERS in value
+            _read_information_access(value)
+        case policies.POLICIES | policies.MAPPINGS | policies.CONSTRAINTS | policies.INHIBIT_ANY:
+            found.policies.read(kind, value)
         case "2.5.29.30":
             handled = _read_constraints(found, value)
         case _:
@@ -333,15 +348,38 @@ _HANDLED = frozenset(
     {
         "2.5.29.14",
         "2.5.29.31",
-        "2.5.29.32",
-        "2.5.29.33",
         "2.5.29.35",
-        "2.5.29.36",
-        "2.5.29.54",
         _INFORMATION_ACCESS,
     }
 )
 """Extensions that Go reads besides those that are read here."""
+
+
+def _read_basic_constraints(found: _Extensions, value: bytes) -> None:
+    constraints = DerReader(value).read(der.SEQUENCE)
+    if constraints.peek() == der.BOOLEAN and not constraints.is_boolean():
+        found.refuse("invalid basic constraints")
+    found.is_ca = constraints.boolean()
+    if constraints.peek() == der.INTEGER:
+        found.path_length = constraints.integer()
+        if not 0 <= found.path_length <= _LARGEST_INT:
+            found.refuse("invalid basic constraints")
+
+
+_LARGEST_INT = 2**63 - 1
+
+
+def _read_information_access(value: bytes) -> None:
+    """Read authorityInfoAccess (RFC 5280 section 4.2.2.1) as far as Go does.
+
+    Raises:
+        DerError: if it is not such a list.
+    """
+    descriptions = DerReader(value).read(der.SEQUENCE)
+    while not descriptions.empty:
+        description = descriptions.read(der.SEQUENCE)
+        description.oid()
+        description.optional(context_tag(_URI))
 
 
 def _oids(value: bytes) -> tuple[str, ...]:
@@ -396,6 +434,10 @@ def _read_constraints(found: _Extensions, value: bytes) -> bool:
             elif tag in {context_tag(_DNS), context_tag(_EMAIL), context_tag(_URI)}:
                 if not base.rest.isascii() or base.rest.endswith(b"."):
                     found.refuse("invalid name constraint")
+                if tag == context_tag(_DNS):
+                    found.constrains_dns = True
+                    if number:
+                        found.excluded_dns.append(base.rest.decode("latin-1").lower())
             elif tag != context_tag(_IP):
                 supported = False
     if not count:

@@ -70,3 +70,11 @@ def test_a_year_below_one_is_the_first_year():
     valid = ("00000101000000Z", "20991231235959Z")
     made = build.make(build.Spec(build.name("x"), valid=valid))
     assert parse(made.raw).not_before == -62135596800.0
+
+
+@pytest.mark.parametrize("uri", [b"http://[::1", b"http://a b/", b"spiffe://corp/git", b""])
+def test_a_uri_is_a_name_whatever_it_holds(uri: bytes):
+    names = build.san("git.corp.test", (0x86, uri))
+    made = build.make(build.Spec(build.name("leaf"), extensions=(names,)))
+    parsed = parse(made.raw)
+    assert (parsed.defect, parsed.dns_names) == ("", ("git.corp.test",))

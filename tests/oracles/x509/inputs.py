@@ -28,7 +28,14 @@ _EXTRA = (
     "Go parses every certificate that the server sends; the monitor judges only the path that "
     "verifies (RFC 5280 section 6) and shows the others as extra certificates"
 )
+_ISSUER = (
+    "OpenSSL takes the first issuer that fits by name and key identifier, and tries no other one "
+    "if its key does not fit"
+)
 DIFFERENCES = {
+    "twin-of-the-issuer-first": _ISSUER,
+    "twin-of-the-root": _ISSUER,
+    "other-key-identifier": _ISSUER,
     "usage-any": _PURPOSE,
     "usage-any-of-the-intermediate": _PURPOSE,
     "usage-any-of-the-root": _PURPOSE,
@@ -338,6 +345,83 @@ def _constraints(m: _Maker) -> None:
     under("constraints-empty", b.constraints())
 
 
+def _named(*policies: str) -> bytes:
+    return b.extension("2.5.29.32", b.der(0x30, *(b.der(0x30, b.oid(p)) for p in policies)))
+
+
+def _required(explicit: int | None = None, mapping: int | None = None) -> bytes:
+    limits = [(0x80, explicit), (0x81, mapping)]
+    parts = (b.der(tag, bytes([value])) for tag, value in limits if value is not None)
+    return b.extension("2.5.29.36", b.der(0x30, *parts), critical=True)
+
+
+def _mapped(*pairs: tuple[str, str]) -> bytes:
+    parts = (b.der(0x30, b.oid(issuer), b.oid(subject)) for issuer, subject in pairs)
+    return b.extension("2.5.29.33", b.der(0x30, *parts))
+
+
+def _policies(m: _Maker) -> None:
+    one, two, any_policy = "2.23.140.1.2.1", "2.23.140.1.2.2", "2.5.29.32.0"
+
+    def under(name: str, authority: Sequence[bytes], *leaf: bytes) -> None:
+        middle = m.middle(extensions=(*b.CA_EXTENSIONS, *authority))
+        m.show(name, m.leaf(middle, more=leaf), middle)
+
+    under("policy-required-and-named", (_named(one), _required(0)), _named(one))
+    under("policy-required-and-missing", (_named(one), _required(0)))
+    under("policy-required-and-another-named", (_named(one), _required(0)), _named(two))
+    under("policy-required-below-a-ca-without", (_required(0),), _named(one))
+    under("policy-required-one-later", (_named(one), _required(1)))
+    under("policy-any-of-the-ca", (_named(any_policy), _required(0)), _named(two))
+    under("policy-any-of-the-leaf", (_named(one), _required(0)), _named(any_policy))
+    inhibited = b.extension("2.5.29.54", b.integer(0), critical=True)
+    under("policy-any-inhibited", (_named(one), _required(0), inhibited), _named(any_policy))
+    mapped = (_named(one), _required(0), _mapped((one, two)))
+    under("policy-mapped", mapped, _named(two))
+    under("policy-mapped-away", mapped, _named(one))
+    under("policy-mapping-inhibited-later", (*mapped[:1], _required(0, 0), mapped[2]), _named(two))
+    under("policy-mapped-from-any", (_named(one), _mapped((any_policy, one))), _named(one))
+    under("policy-required-by-the-leaf", (), _required(0))
+    under("policy-named-twice", (), _named(one, one))
+    for kind in ("2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54", "1.3.6.1.5.5.7.1.1"):
+        under(f"malformed-{kind}", (), b.extension(kind, b"\xff\xff"))
+
+
+def _more_constraints(m: _Maker) -> None:
+    def under(name: str, extension: bytes, *names: str) -> None:
+        middle = m.middle(extensions=(*b.CA_EXTENSIONS, extension))
+        m.show(name, m.leaf(middle, *names), middle)
+
+    excluded = b.constraints(excluded=b.der(0x82, b"x.corp.test"))
+    under("constraints-exclude-a-name-of-the-wildcard", excluded, "*.corp.test")
+    under("constraints-exclude-a-name-beside", excluded, HOST)
+    deeper = b.constraints(excluded=b.der(0x82, b"y.x.corp.test"))
+    under("constraints-exclude-below-the-wildcard", deeper, "*.corp.test")
+    permitted = b.constraints(permitted=b.der(0x82, b"corp.test"))
+    under("constraints-permit-the-wildcard", permitted, "*.corp.test")
+    under("constraints-and-a-name-with-a-space", permitted, HOST, "bad name.corp.test")
+    root = m.root("Constrained Root", extensions=(*b.CA_EXTENSIONS, excluded))
+    m.show("constraints-of-the-root", m.leaf(root, "*.corp.test"), root, roots=[root])
+    basic = b.der(0x30, b.der(1, b"\xff"), b.integer(1 << 80))
+    m.show("path-length-over-63-bits", m.leaf(more=(b.extension("2.5.29.19", basic),)))
+    untrue = b.der(0x30, b.der(1, b"\1"))
+    m.show("basic-constraints-of-ber", m.leaf(more=(b.extension("2.5.29.19", untrue),)))
+
+
+def _twins(m: _Maker) -> None:
+    """Issuers of one name without key identifiers: only a signature shows which one it was."""
+    first, second = m.middle(), m.middle()
+    m.show("twin-of-the-issuer-first", m.leaf(first), second, first)
+    m.show("twin-of-the-issuer-last", m.leaf(first), first, second)
+    roots = [m.root("Twin Root") for _ in range(2)]
+    middle = m.middle(roots[0])
+    m.show("twin-of-the-root", m.leaf(middle), middle, roots=list(reversed(roots)))
+    identifier = b.extension("2.5.29.14", b.der(4, b"a" * 20))
+    named = m.middle(extensions=(*b.CA_EXTENSIONS, identifier))
+    wrong = b.extension("2.5.29.35", b.der(0x30, b.der(0x80, b"c" * 20)))
+    m.show("other-key-identifier", m.leaf(named, more=(wrong,)), named)
+
+
 def main() -> None:
     """Make the chains anew."""
     maker = _Maker()
@@ -352,6 +436,9 @@ def main() -> None:
         _keys,
         _extensions,
         _constraints,
+        _policies,
+        _more_constraints,
+        _twins,
     ):
         part(maker)
     (HERE / "chains.json").write_text(json.dumps(maker.shown, indent=1) + "\n")
