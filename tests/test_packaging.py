@@ -90,6 +90,15 @@ def test_links_of_the_description_lead_somewhere_from_an_index_too(wheel: Path) 
         assert not path or (ROOT / path).exists(), link
 
 
+def test_the_sdist_has_no_tool_that_only_draws_pictures(dist: Path) -> None:
+    (path,) = dist.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {Path(*Path(name).parts[1:]) for name in archive.getnames()}
+    assert Path("scripts/tools") in names
+    assert not [name for name in names if name.parts[:1] == ("tools",)]
+    assert not [name for name in names if "node_modules" in name.parts]
+
+
 def test_the_sdist_runs_its_own_tests(dist: Path, tmp_path: Path) -> None:
     (path,) = dist.glob("*.tar.gz")
     with tarfile.open(path) as archive:
