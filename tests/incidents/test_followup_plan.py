@@ -365,3 +365,83 @@ def test_a_handshake_that_the_server_began_is_not_compared_with_another_name():
         heard = replace(s.probe_result.connections[0], received=7)
         begun.append(replace(s, probe_result=replace(s.probe_result, connections=(heard,))))
     assert [f.rival for f in follow_ups_for(incident, begun)] == [Q.SMALL_SEGMENTS]
+
+
+def chosen(cause: Cause, name: str, **changes: object) -> list[tuple[Rival, str, str | None]]:
+    """Follow-up probes of one failing target whose result has some changes."""
+    incident, statuses = incident_of(cause, name)
+    changed = [
+        replace(s, probe_result=replace(s.probe_result, **changes))  # type: ignore[arg-type, type-var]
+        if s.target.id == name and s.probe_result
+        else s
+        for s in statuses
+    ]
+    return [(f.rival, f.target.host, f.target.address) for f in follow_ups_for(incident, changed)]
+
+
+def test_source_ports_are_tried_at_the_address_that_failed():
+    failure = Failure(Phase.CONNECT, FailureKind.TIMEOUT, "x")
+    connections = tuple(
+        Connection(address, 443, Family.IPV4, {}, failed)
+        for address, failed in (("192.0.2.1", None), ("192.0.2.2", failure))
+    )
+    assert (Q.FLOWS, "app.test", "192.0.2.2") in chosen(
+        Cause.TCP_TIMEOUT, "app", connections=connections
+    )
+    assert (Q.FLOWS, "app.test", "192.0.2.1") in chosen(
+        Cause.TCP_TIMEOUT, "app", connections=connections[:1]
+    )
+
+
+def test_nothing_is_tried_at_an_address_that_is_not_known():
+    rivals = [rival for rival, _, _ in chosen(Cause.TCP_TIMEOUT, "app", connections=())]
+    assert Q.FLOWS not in rivals
+    assert chosen(Cause.TLS_TIMEOUT_ON_HELLO, "app", connections=()) == []
+
+
+def test_a_server_that_began_to_answer_is_not_tried_with_another_name():
+    failure = Failure(Phase.TLS, FailureKind.TIMEOUT, "x")
+
+    def tried(received: int) -> list[Rival]:
+        begun = Connection("192.0.2.1", 443, Family.IPV4, {}, failure, received=received)
+        return [r for r, _, _ in chosen(Cause.TLS_TIMEOUT_ON_HELLO, "app", connections=(begun,))]
+
+    assert tried(1) == [Q.SMALL_SEGMENTS]
+    assert tried(0) == [Q.OTHER_NAME, Q.SMALL_SEGMENTS]
+
+
+def test_another_name_is_of_another_domain_and_works_without_a_proxy():
+    incident, statuses = incident_of(Cause.TLS_RESET_ON_HELLO, "gw-us")
+
+    def other_name(changed: list[TargetStatus]) -> list[str]:
+        return [f.target.host for f in follow_ups_for(incident, changed) if f.rival is Q.OTHER_NAME]
+
+    assert other_name(statuses) == ["app.test"]
+    proxied = [
+        replace(s, probe_result=replace(s.probe_result, proxy="p:1"))
+        if s.target.host == "app.test" and s.probe_result
+        else s
+        for s in statuses
+    ]
+    assert other_name(proxied) == ["app2.test"]
+    shared = [
+        replace(
+            s,
+            probe_result=replace(
+                s.probe_result,
+                resolution=replace(s.probe_result.resolution, addresses=(ADDRESSES["gw-us"],)),
+            ),
+        )
+        if s.target.id == "ec2" and s.probe_result and s.probe_result.resolution
+        else s
+        for s in statuses
+    ]
+    assert other_name(shared) == ["ec2.eu-west-1.amazonaws.com"]
+
+
+def test_an_incident_that_comes_and_goes_is_tried_by_source_ports_only():
+    incident, statuses = incident_of(Cause.TCP_TIMEOUT, "app")
+    intermittent = replace(incident, intermittent=True, scope=Scope.PATH)
+    assert [f.rival for f in follow_ups_for(intermittent, statuses)] == [Q.FLOWS]
+    assert follow_ups_for(replace(incident, scope=Scope.ALL_EGRESS), statuses) == ()
+    assert follow_ups_for(replace(incident, affected=("dns-1",)), statuses) == ()
