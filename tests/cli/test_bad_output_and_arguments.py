@@ -1,4 +1,7 @@
-"""Bad input and output of every command: one clear line and an exit status, never a traceback."""
+"""Bad input and output of every command: one clear line and an exit status, never a traceback.
+
+Covers: monitor/cli/encoding.py, monitor/cli/output.py
+"""
 
 from __future__ import annotations
 
