@@ -1,6 +1,6 @@
 """The certificate parser: facts as the cryptography library reads them, and rubbish.
 
-Covers: monitor/net/sockets/der.py
+Covers: monitor/net/sockets/der.py, monitor/net/sockets/policies.py
 """
 
 from __future__ import annotations
