@@ -1,4 +1,7 @@
-"""The HTTP/2 reader against Go's net/http: the same answers are accepted and refused."""
+"""The HTTP/2 reader against Go's net/http: the same answers are accepted and refused.
+
+Covers: monitor/net/http/http2_exchange.py
+"""
 
 from __future__ import annotations
 
