@@ -91,12 +91,14 @@ def catalogue() -> tuple[Target, ...]:
     return build_targets(settings, IDENTITY)
 
 
-def sites(targets: Sequence[Target], port: int, certificate: Issued) -> list[Site]:
+def sites(
+    targets: Sequence[Target], port: int, certificate: Issued, address: str = "127.0.0.1"
+) -> list[Site]:
     """Return a site for each HTTPS host that answers every path as the catalogue expects."""
     secure = [t for t in targets if t.endpoint.protocol is Protocol.HTTPS]
     secure.sort(key=lambda t: t.host)
     return [
-        Site((host,), port, certificate, " ".join(_locations(rows)))
+        Site((host,), port, certificate, " ".join(_locations(rows)), address)
         for host, rows in groupby(secure, lambda t: t.host)
     ]
 
@@ -112,13 +114,23 @@ def _locations(targets: Iterator[Target]) -> Iterator[str]:
     yield from answers.values()
 
 
-@contextmanager
-def whole_internet(folder: Path) -> Iterator[Internet]:
-    """Start everything for the length of the block."""
-    targets = catalogue()
+def addresses_of(targets: Sequence[Target], *, spread: bool) -> dict[str, str]:
+    """Return the address of each name. ``spread``: each name that is reached by TCP only has an
+    address of its own, so that the ways out are as many as outside."""
     names = sorted({t.host for t in targets if t.endpoint.prober != "imds"})
+    udp = {t.host for t in targets if t.endpoint.protocol is Protocol.UDP}
+    own = {name: f"127.0.1.{n}" for n, name in enumerate(names, 1) if spread and name not in udp}
+    return {name: own.get(name, "127.0.0.1") for name in names}
+
+
+@contextmanager
+def whole_internet(folder: Path, *, spread: bool = False) -> Iterator[Internet]:
+    """Start everything for the length of the block. See ``addresses_of`` for ``spread``."""
+    targets = catalogue()
+    addresses = addresses_of(targets, spread=spread)
     authority = Authority(folder)
-    certificate = authority.issue(*names)
+    certificate = authority.issue(*addresses)
+    everywhere = "0.0.0.0" if spread else "127.0.0.1"
     secure, plain, udp = free_port(), free_port(), free_port_of_both()
     ports = {
         Protocol.HTTPS: secure,
@@ -127,9 +139,10 @@ def whole_internet(folder: Path) -> Iterator[Internet]:
         Protocol.HTTP: free_port(),
     }
     with ExitStack() as stack:
-        web = [*sites(targets, secure, certificate), Site(("tcp.test",), plain)]
+        plain_site = Site(("tcp.test",), plain, address=everywhere)
+        web = [*sites(targets, secure, certificate, everywhere), plain_site]
         dns_port = free_port_of_both()
-        records = [f"{name}. A 127.0.0.1" for name in names]
+        records = [f"{name}. A {address}" for name, address in addresses.items()]
         yield Internet(
             folder,
             authority,
