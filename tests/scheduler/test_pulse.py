@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from itertools import pairwise
 from random import Random
 
 import pytest
 
-from monitor.model.pulse import PulseResult
-from monitor.scheduler.pulse import Pulses, late_after
+from monitor.model.pulse import PulseKind, PulsePoint, PulseResult
+from monitor.scheduler.pulse import BATCH, Pulses, _batches, late_after
 from monitor.state.pulses import PulseMetrics
 from monitor.state.store import StateStore
 from tests.scheduler.test_pulse_plan import status_at
@@ -124,3 +125,20 @@ async def test_a_way_out_that_fails_before_its_first_pulse_starts_a_full_probe()
 @pytest.mark.parametrize(("rtt", "seconds"), [(None, 0.5), (0.001, 0.1), (0.05, 0.2), (0.4, 0.5)])
 def test_a_reply_is_late_after_four_round_trips(rtt: float | None, seconds: float) -> None:
     assert late_after(rtt) == seconds
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 5, 31, 200])
+def test_batches_hold_each_way_out_once_and_keep_neighbors_apart(count: int) -> None:
+    points = {
+        PulsePoint(PulseKind.TCP, f"192.0.2.{number}", 443): (str(number),)
+        for number in range(count)
+    }
+    batches = list(_batches(points))
+    assert sorted(p.address for batch in batches for p in batch) == sorted(
+        p.address for p in points
+    )
+    assert all(0 < len(batch) <= BATCH for batch in batches)
+    assert max((len(b) for b in batches), default=0) - min((len(b) for b in batches), default=0) < 2
+    place = {point: number for number, point in enumerate(points)}
+    gaps = [b - a for batch in batches for a, b in pairwise(place[point] for point in batch)]
+    assert all(gap == len(batches) for gap in gaps)
