@@ -112,6 +112,7 @@ class ProbeLoop:
         self._changed = asyncio.Event()
         self._respread: set[str] = set()
         self._pulse_failed: dict[str, float] = {}
+        self._requested_at: dict[str, float] = {}
         self._suspicions, self._recoveries = MinInterval(ROUND_PAUSE), MinInterval(ROUND_PAUSE)
         self._recovered_at = -math.inf
         self._confirmations = TokenBucket(CONFIRMATIONS_PER_SECOND, CONFIRMATIONS_PER_SECOND)
@@ -143,6 +144,7 @@ class ProbeLoop:
         for gone in old.keys() - statuses.keys():
             self._schedule.remove(gone)
             self._pulse_failed.pop(gone, None)
+            self._requested_at.pop(gone, None)
         self._store.statuses = statuses
         self._pipeline.rollup.reload()
         self._incidents.apply()
@@ -230,12 +232,16 @@ class ProbeLoop:
 
     def _probe_soon(self, target_ids: Iterable[str], now: float) -> None:
         """Probe targets now, at a limited rate and with their full timeout: a limit stricter than
-        the configured one would report outages that no client has."""
+        the configured one would report outages that no client has. A target that is being probed
+        is probed once more, because its probe may have begun before what is to be seen."""
         for target_id in target_ids:
             status = self._store.statuses.get(target_id)
             if status is None or status.target.endpoint.interval is not None:
                 continue  # gone, or too expensive to be asked for the sake of another one
-            self._schedule.expedite(target_id, now + self._confirmations.reserve(now))
+            if target_id in self._schedule:
+                self._schedule.expedite(target_id, now + self._confirmations.reserve(now))
+            else:
+                self._requested_at[target_id] = now
         self._changed.set()
 
     def _follow_up(self, status: TargetStatus, before: Health) -> None:
@@ -287,14 +293,17 @@ class ProbeLoop:
 
     def _set_due(self, status: TargetStatus, begun: float, now: float) -> None:
         """Put a target back into the schedule: in its next slot, or soon if its failure is
-        unconfirmed or began before another target recovered. What is down is probed again after
-        some seconds, and then ever more rarely: pulses watch for its recovery."""
+        unconfirmed or its probe began before it was requested or before another target recovered.
+        What is down is probed again after some seconds, and then ever more rarely: pulses watch
+        for its recovery."""
         target, health = status.target, status.health
         due = next_slot(now, target.interval, self._offset(target))
         unconfirmed = health.unconfirmed or (
             0 < health.failures_in_row < self._pipeline.policy.down_after
         )
-        outdated = health.failures_in_row > 0 and self._recovered_at >= begun
+        outdated = self._requested_at.pop(target.id, -math.inf) >= begun or (
+            health.failures_in_row > 0 and self._recovered_at >= begun
+        )
         if unconfirmed or outdated:
             soon = now + self._random.uniform(*CONFIRM_AFTER)
             if outdated:  # a round has just taken what there was: this one queues behind it

@@ -59,6 +59,10 @@ class Schedule:
         self.set(target_id, due)
         return True
 
+    def __contains__(self, target_id: str) -> bool:
+        """Return whether a target is scheduled: one that is being probed is not."""
+        return target_id in self._due
+
     def remove(self, target_id: str) -> None:
         """Remove a target."""
         self._due.pop(target_id, None)

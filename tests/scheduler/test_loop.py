@@ -154,3 +154,30 @@ async def test_what_a_restart_broke_is_probed_again_before_its_next_slot(
                 await recovered.wait()
         probing.cancel()
     assert probed == (3 if soon else 2)
+
+
+async def test_a_target_that_is_requested_while_it_is_probed_is_probed_once_more() -> None:
+    """Its probe may have begun before what the request is to show."""
+    probed = 0
+    begun, go_on, again = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def probe(target: Target, _: object) -> ProbeResult:
+        nonlocal probed
+        probed += 1
+        begun.set()
+        await go_on.wait()
+        if probed == 2:
+            again.set()
+        return probe_result(target.id, started_at=SystemClock().time())
+
+    loop = loop_with(probe, StateStore())
+    loop.apply([replace(target(CHEAP), interval=3600.0)])
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        probing = group.create_task(loop.probe_forever(group))
+        await begun.wait()
+        loop.suspect_way_out([CHEAP])
+        go_on.set()
+        await again.wait()
+        await asyncio.sleep(0.5)
+        probing.cancel()
+    assert probed == 2
