@@ -96,7 +96,7 @@ class EvidenceIndex:
             track.failures += 1
         elif track.bad:
             track.recovered_at = seen.at
-        window.append(seen)
+        track.append(seen)
 
     def _expose(self, track: Track, fresh: dict[Element, bool]) -> None:
         at, name = track.window[-1].at, track.target.id

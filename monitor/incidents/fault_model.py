@@ -59,7 +59,8 @@ class Hypothesis:
     """A fault model applied to one element, with the evidence for it and against it.
 
     ``onset`` is Unix seconds. ``failing`` are the targets that it explains, ``working`` those
-    within the element that work since the onset. ``score`` is in nats.
+    within the element that work since the onset. ``score`` is in nats; ``gains`` are the parts of
+    it by target id, of a fault that fails a share of the results.
     """
 
     model: FaultModel
@@ -72,11 +73,17 @@ class Hypothesis:
     score: float
     figures: Figures = Figures()
     evidence: Mapping[str, str] = field(default_factory=dict)
+    gains: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[str, str, str]:
         """Identity of the incident: model, element and part."""
         return self.model.name, self.key, self.part
+
+    @property
+    def kinship(self) -> tuple[str, str]:
+        """Element, whether it fails in full or in part."""
+        return self.model.counterpart or self.model.name, self.key
 
     @property
     def bad(self) -> tuple[Track, ...]:
@@ -99,6 +106,9 @@ class FaultModel:
     alone: ClassVar[bool] = False
     """Whether the model is about one endpoint alone; it is tried when nothing shared is left."""
 
+    counterpart: ClassVar[str] = ""
+    """Name of the model of the same element that fails in full, "" if there is none."""
+
     soft: ClassVar[bool] = False
     """Whether results count that reached their endpoint (one family failed, a foreign page)."""
 
@@ -108,6 +118,10 @@ class FaultModel:
     def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
         """Return what a result shows about the elements that the model knows."""
         raise NotImplementedError
+
+    def stratum(self, track: Track) -> str:
+        """Return what else, beside the element, the share of failures of a target depends on."""
+        return ""
 
     def parts(self, failing: Sequence[Track]) -> Iterable[tuple[str, Sequence[Track]]]:
         """Split what fails within one element, if different causes are different faults."""

@@ -61,13 +61,15 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True)
 class FollowUpResult:
-    """Result of a follow-up probe. ``answered``: the probed thing works, as far as it matters."""
+    """Result of a follow-up probe. ``answered``: the probed thing works, as far as it matters.
+    ``target_id`` is the target whose failure is followed up with ``flows``."""
 
     rival: Rival
     subject: str
     answered: bool
     said: str
     flows: FlowTest | None = None
+    target_id: str = ""
 
 
 Outcome = ProbeResult | FlowTest
@@ -129,7 +131,8 @@ def _flow_result(follow_up: FollowUp, test: FlowTest) -> FollowUpResult:
     tried = 2 * len(test.flows)
     failed = sum(test.failed_rounds) if test.flows else 0
     said = f"{failed} of {tried} tries fail ({test.pattern.value})" if tried else "not tried"
-    return FollowUpResult(follow_up.rival, follow_up.subject, failed < tried, said, test)
+    name = follow_up.target.id.removesuffix(f"/{Rival.FLOWS}")
+    return FollowUpResult(follow_up.rival, follow_up.subject, failed < tried, said, test, name)
 
 
 def _hello_follow_ups(

@@ -17,6 +17,7 @@ from monitor.incidents.followup_plan import (
 from monitor.incidents.followup_verdict import refine
 from monitor.model.causes import Cause
 from monitor.model.incident import Incident
+from monitor.model.path import FlowTest
 from monitor.model.probe_result import ProbeResult
 
 LIMIT = 3
@@ -28,11 +29,18 @@ _Key = tuple[str, Cause]
 
 class FollowUpRunner:
     """Keeps the results of follow-up probes per open incident. ``explained`` is called with the
-    id of an incident when its results are there."""
+    id of an incident when its results are there, and ``on_flows`` before with the id of a target
+    and the test of connections to it by source port: that is evidence, too."""
 
-    def __init__(self, take: Take, explained: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        take: Take,
+        explained: Callable[[str], None],
+        on_flows: Callable[[str, FlowTest], None] = lambda _, __: None,
+    ) -> None:
         self._take = take
         self._explained = explained
+        self._on_flows = on_flows
         self._waiting: dict[_Key, tuple[FollowUp, ...]] = {}
         self._seen: dict[_Key, tuple[FollowUpResult, ...]] = {}
         self._wanted = asyncio.Event()
@@ -72,6 +80,9 @@ class FollowUpRunner:
                 follow_up_results = await run_all(self._waiting.pop(key), self._take)
                 if follow_up_results and key in self._seen:
                     self._seen[key] = follow_up_results
+                    for found in follow_up_results:
+                        if found.flows is not None:
+                            self._on_flows(found.target_id, found.flows)
                     self._explained(key[0])
 
 

@@ -16,10 +16,12 @@ from monitor.health.status import TargetStatus
 from monitor.incidents.evidence_index import EvidenceIndex
 from monitor.incidents.fault_model import Hypothesis, Mode
 from monitor.incidents.lifecycle import Episode, Incidents
+from monitor.incidents.observation import FlowCount
 from monitor.incidents.selection import choose
 from monitor.incidents.wording import incident_of
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Incident
+from monitor.model.path import FlowTest
 from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
@@ -69,6 +71,12 @@ class EvidenceEngine:
         track = self.index.observe(target, result, diagnosis, health, slow)
         return bool(self.incidents.open or self.index.troubled) or track.state is not State.UP
 
+    def observe_flows(self, target_id: str, test: FlowTest, now: float) -> None:
+        """Take in connections from chosen source ports that a follow-up probe tried."""
+        track = self.index.tracks.get(target_id)
+        if track is not None and test.flows:
+            track.flows = FlowCount(now, 2 * len(test.flows), sum(test.failed_rounds))
+
     def settle(self, target_id: str, health: Health) -> None:
         """Take over a health state that changed without a new result."""
         track = self.index.tracks.get(target_id)
@@ -89,10 +97,12 @@ class EvidenceEngine:
 
     def steps(self, now: float) -> Iterator[Evaluation | None]:
         """Yield None at points at which to pause, and the evaluation at the end."""
-        reserved, calmed = self.incidents.recover(self.index, now)
+        waiting, calmed = self.incidents.recover(self.index, now)
+        reserved = waiting.shared | waiting.alone
         favored = self.incidents.identities()
         chosen: list[Hypothesis] = []
-        for found in choose(self.index, reserved, favored, now):
+        recent = self.incidents.recent(now)
+        for found in choose(self.index, waiting, favored, recent, now):
             if found is None:
                 yield None
             else:

@@ -7,11 +7,11 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from monitor.incidents import scoring
 from monitor.incidents.evidence_index import EvidenceIndex
 from monitor.incidents.fault_model import Hypothesis, Mode
 from monitor.incidents.observation import Track
-from monitor.incidents.selection import SLICE, Identity
+from monitor.incidents.partial import PARTIAL_SECONDS, partial
+from monitor.incidents.selection import SLICE, Identity, Reserved
 from monitor.model.incident import Incident
 
 RECURRENCE = 1800.0
@@ -57,27 +57,33 @@ class Incidents:
         """Return the identities of the open incidents."""
         return {episode.identity for episode in self.open.values()}
 
-    def recover(self, index: EvidenceIndex, now: float) -> tuple[set[str], set[str]]:
-        """Return the targets of incidents that recover whose last result is older than that:
-        nothing is known about them yet, and nothing narrower is claimed of them. Return also
+    def recent(self, now: float) -> set[tuple[str, str]]:
+        """Return the elements of incidents that are open or closed a short time ago."""
+        closed = self._closed.values()
+        ended = [e for e in closed if now - (e.ended_at or 0.0) <= PARTIAL_SECONDS]
+        return {episode.hypothesis.kinship for episode in (*self.open.values(), *ended)}
+
+    def recover(self, index: EvidenceIndex, now: float) -> tuple[Reserved, set[str]]:
+        """Return the targets of incidents that recover about which nothing is known yet, and
         those whose partial fault is over."""
-        kept: set[str] = set()
+        reserved = Reserved()
         calmed: set[str] = set()
         for episode in self.open.values():
+            kept = reserved.alone if episode.hypothesis.model.alone else reserved.shared
+            kept |= _failing_otherwise_once(episode, index)
             if episode.hypothesis.mode is Mode.TOTAL:
                 _note_recovery(episode, index)
-                kept |= _failing_otherwise_once(episode, index)
             elif episode.recovering_at is None and self._is_over(episode, index, now):
                 episode.recovering_at = now
                 calmed |= _clear(episode, index, now)
             if episode.recovering_at is not None:
                 kept |= _pending(episode, index, episode.recovering_at)
-        return kept, calmed
+        return reserved, calmed
 
     @staticmethod
     def _is_over(episode: Episode, index: EvidenceIndex, now: float) -> bool:
         model, key, _ = episode.identity
-        return scoring.partial(index, (model, key), (), now, going_on=True) is None
+        return partial(index, (model, key), (), now, going_on=True) is None
 
     def advance(
         self,
@@ -136,13 +142,22 @@ class Incidents:
         return heirs
 
     def _come_back(self, found: Hypothesis, now: float) -> Episode | None:
-        episode = self._closed.get(found.identity)
+        episode = self._closed.get(found.identity) or self._counterpart(found)
         if episode is None or now - (episode.ended_at or 0.0) > RECURRENCE:
             return None
-        del self._closed[found.identity]
+        del self._closed[episode.identity]
         episode.ended_at = None
         episode.works = True
         return episode
+
+    def _counterpart(self, found: Hypothesis) -> Episode | None:
+        """Return the last closed incident about the same element, if one of the two fails a share
+        of the results and the other one all."""
+        for episode in reversed(self._closed.values()):
+            same = episode.hypothesis.kinship == found.kinship
+            if same and Mode.PARTIAL in {found.mode, episode.hypothesis.mode}:
+                return episode
+        return None
 
     def _begin(self, found: Hypothesis, now: float, going_on: Container[str]) -> Episode:
         started = min(found.onset, now)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import accumulate
 
 from monitor.diagnosis.causes import CLOCK_TOLERANCE, LOCAL_ERRNOS
 from monitor.diagnosis.clock import SKEWED
@@ -118,6 +120,41 @@ class Observation:
     exposures: Mapping[tuple[str, str], bool] = field(default_factory=dict)
 
 
+class Outcomes:
+    """Results of a window that show something about one element, the oldest first."""
+
+    __slots__ = ("ats", "bads", "sums")
+
+    def __init__(self, window: Iterable[Observation], element: tuple[str, str]) -> None:
+        seen = [(o.at, b) for o in window if (b := o.exposures.get(element)) is not None]
+        self.ats = [at for at, _ in seen]
+        self.bads = [bad for _, bad in seen]
+        self.sums = list(accumulate(self.bads, initial=0))
+
+    def since(self, at: float) -> tuple[int, int]:
+        """Return the number of results that began at ``at`` (Unix seconds) or later, and of bad
+        ones among them."""
+        first = bisect_left(self.ats, at)
+        return len(self.ats) - first, self.sums[-1] - self.sums[first]
+
+    def first_bad(self, at: float) -> float | None:
+        """Return the start of the first bad result that began at ``at`` or later."""
+        first = bisect_left(self.ats, at)
+        if self.sums[-1] == self.sums[first]:
+            return None
+        return self.ats[self.bads.index(True, first)]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowCount:
+    """Connections from chosen source ports to one target: the time (Unix seconds) at which the
+    test ended, the number tried, and the number that failed."""
+
+    at: float
+    tried: int
+    failed: int
+
+
 @dataclass(slots=True)
 class Track:
     """Recent evidence of one target.
@@ -139,6 +176,20 @@ class Track:
     failures: int = 0
     recovered_at: float = 0.0
     cleared_at: float = 0.0
+    flows: FlowCount | None = None
+    _outcomes: dict[tuple[str, str], Outcomes] = field(default_factory=dict)
+
+    def append(self, seen: Observation) -> None:
+        """Add the newest observation."""
+        self.window.append(seen)
+        self._outcomes.clear()
+
+    def outcomes(self, element: tuple[str, str]) -> Outcomes:
+        """Return what the window shows about an element."""
+        known = self._outcomes.get(element)
+        if known is None:
+            known = self._outcomes[element] = Outcomes(self.window, element)
+        return known
 
     @property
     def last(self) -> Observation | None:

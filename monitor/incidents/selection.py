@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from monitor.incidents import scoring
 from monitor.incidents.evidence_index import Element, EvidenceIndex
 from monitor.incidents.fault_model import Hypothesis, Mode
 from monitor.incidents.observation import Track
+from monitor.incidents.partial import PARTIAL_PART, partial
 
 KEEP = 2.0
 """Bonus in nats of a hypothesis that an open incident has: another one replaces it only if it is
@@ -22,15 +23,32 @@ SLICE = 64
 Identity = tuple[str, str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Targets of incidents that recover, by id, whose last result is older than the recovery:
+    nothing is known about them yet, and nothing narrower is claimed of them. Those in ``alone``
+    are in incidents of one endpoint, which a partial fault of several may explain better."""
+
+    shared: set[str] = field(default_factory=set)
+    alone: set[str] = field(default_factory=set)
+
+
+Ranked = tuple[float, Identity, int, Hypothesis]
+"""A hypothesis behind what it is ordered by: its value (negated), and its identity among equals, so
+that the order of targets decides nothing."""
+
+
 def candidates(
     index: EvidenceIndex,
-    reserved: Collection[str],
+    reserved: Reserved,
     favored: Collection[Identity],
+    recent: Collection[Element],
     now: float,
     *,
     alone: bool,
 ) -> Iterator[Hypothesis | None]:
     """Yield the hypotheses with evidence for them; None at points at which to pause."""
+    everything = reserved.shared | reserved.alone
     elements: dict[Element, None] = {}
     for number, track in enumerate(tuple(index.troubled.values())):
         if number % SLICE == 0:
@@ -41,12 +59,14 @@ def candidates(
         if wide or number % SLICE == 0:
             yield None
         if element in index.bad:
-            yield from scoring.total(index, element, reserved)
+            yield from scoring.total(index, element, everything)
         if wide:
             yield None
         if Mode.PARTIAL in index.models[element[0]].modes:
-            going_on = (*element, scoring.PARTIAL_PART) in favored
-            yield scoring.partial(index, element, reserved, now, going_on=going_on)
+            going_on = (*element, PARTIAL_PART) in favored
+            known = alone and (index.models[element[0]].counterpart, element[1]) in recent
+            kept = everything if alone else reserved.shared
+            yield partial(index, element, kept, now, going_on=going_on, known=known)
 
 
 def _wanted(index: EvidenceIndex, element: Element, alone: bool) -> bool:
@@ -62,26 +82,28 @@ def _elements(index: EvidenceIndex, track: Track) -> Iterator[Element]:
 
 def choose(
     index: EvidenceIndex,
-    reserved: Collection[str],
+    reserved: Reserved,
     favored: Collection[Identity],
+    recent: Collection[Element],
     now: float,
 ) -> Iterator[Hypothesis | None]:
     """Yield the chosen hypotheses, the best first; None at points at which to pause."""
-    claimed: set[str] = set(reserved)
+    claimed: set[str] = set(reserved.shared)
     for alone in (False, True):
-        heap: list[tuple[float, int, Hypothesis]] = []
+        claimed.update(reserved.alone if alone else ())
+        heap: list[Ranked] = []
         order = count()
-        for found in candidates(index, reserved, favored, now, alone=alone):
+        for found in candidates(index, reserved, favored, recent, now, alone=alone):
             if found is None:
                 yield None
             elif (value := _value(found, favored)) > 0 or alone:
-                heapq.heappush(heap, (-value, next(order), found))
+                heapq.heappush(heap, (-value, found.identity, next(order), found))
         yield None
         yield from _best_first(heap, order, claimed, favored, alone)
 
 
 def _best_first(
-    heap: list[tuple[float, int, Hypothesis]],
+    heap: list[Ranked],
     order: Iterator[int],
     claimed: set[str],
     favored: Collection[Identity],
@@ -94,14 +116,14 @@ def _best_first(
             return
         if turn % SLICE == 0:
             yield None
-        _, _, found = heapq.heappop(heap)
+        _, _, _, found = heapq.heappop(heap)
         left = scoring.narrowed(found, claimed)
         if left is None:
             continue
         if left is not found:
             worth = _value(left, favored)
             if worth > 0 or alone:
-                heapq.heappush(heap, (-worth, next(order), left))
+                heapq.heappush(heap, (-worth, left.identity, next(order), left))
             continue
         members = tuple(t for t in found.model.claims(found) if t.target.id not in claimed)
         if members and (not alone or _is_confirmed(found)):

@@ -20,6 +20,7 @@ from monitor.incidents.starved_host import starved_host
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.incident import Incident, Scope
+from monitor.model.path import FlowTest
 from monitor.model.starvation import HostStarvation
 from monitor.model.state import State
 from monitor.net.clock import Clock
@@ -81,7 +82,7 @@ class IncidentTracker:
         self._wanted = False
         self._explained: set[str] = set()
         self._imposed: set[str] = set()
-        self.follow_ups = FollowUpRunner(run_follow_up, self._explain)
+        self.follow_ups = FollowUpRunner(run_follow_up, self._explain, self._take_in_flows)
         store.settle = self.settle
 
     def apply(self) -> None:
@@ -259,6 +260,10 @@ class IncidentTracker:
         pairs = ((s.target, s.state) for s in self._store.statuses.values())
         self._store.redundant_groups = after = redundancy.rollup(pairs, before, now)
         self._events.publish(*redundant_groups_changed(before, after, now))
+
+    def _take_in_flows(self, target_id: str, test: FlowTest) -> None:
+        """Take in connections by source port: if only some fail, the fault is a partial one."""
+        self._engine.observe_flows(target_id, test, self._clock.time())
 
     def _explain(self, incident_id: str) -> None:
         """Judge again with the new follow-up results of an incident, and publish it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
@@ -13,11 +14,16 @@ from monitor.health.machine import Health, HealthPolicy, advance, calm, confirm
 from monitor.health.packet_loss import policy_after
 from monitor.incidents.inference import Evaluation, EvidenceEngine
 from monitor.incidents.observation import Track
-from monitor.model.incident import Incident
+from monitor.model.incident import Incident, Scope
+from monitor.model.path import FlowTest
 from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
+from monitor.scheduler.loop import EXTENT_TARGETS, PROBED_PER_PULSE, PULSE_VALID
+from monitor.scheduler.schedule import recheck_delay
 from monitor.scheduler.spacing import Spacing
+from tests.simulation.followups import FlowFollowUps
+from tests.simulation.pulses import Point, SimulatedPulses
 from tests.simulation.truth import Claim, Seen, untrue
 from tests.simulation.world import World
 
@@ -55,12 +61,19 @@ class Driver:
         self._due: dict[str, float] = {}
         self._flying: set[str] = set()
         self._forced: set[str] = set()
-        self._suspected_at = self._recovered_at = -1e9
+        self._suspected_at = self._recovered_at = self._round_at = -1e9
         self._evaluation_due = False
+        self._results: dict[str, ProbeResult] = {}
+        self._pulse_failed: dict[str, float] = {}
+        self._pulses = SimulatedPulses(
+            world, self._push, self._results.get, self._suspect_way_out, self._way_out_changed
+        )
+        self._flows = FlowFollowUps(world, self._push)
         self._spacing = Spacing()
         self._spacing.place(world.targets)
         for target in world.targets:
             self._plan(target.id, start + self._offset(target))
+        self._pulses.start(start)
 
     def _push(self, at: float, kind: str, *more: object) -> None:
         heapq.heappush(self._heap, (at, next(self._order), kind, more))
@@ -137,6 +150,30 @@ class Driver:
             if self._due.get(target.id, 0.0) > due:
                 self._plan(target.id, due)
 
+    def _suspect_way_out(self, names: Sequence[str]) -> None:
+        self._soon([self.targets[name] for name in names[:PROBED_PER_PULSE]])
+
+    def _way_out_changed(self, names: Sequence[str], ok: bool) -> None:
+        for name in names:
+            if ok:
+                self._pulse_failed.pop(name, None)
+            else:
+                self._pulse_failed[name] = self.now
+        self._suspect_way_out(names)
+
+    def _on_pulse(self, point: Point) -> None:
+        self._pulses.send(point, self.now)
+
+    def _on_late_pulse(self, point: Point) -> None:
+        self._pulses.late(point)
+
+    def _on_pulse_done(self, point: Point, ok: bool, repeated: bool) -> None:
+        self._pulses.done(point, ok, repeated, self.now)
+
+    def _on_flows(self, name: str, test: FlowTest) -> None:
+        self.engine.observe_flows(name, test, self.now)
+        self._evaluate_soon()
+
     def _on_finish(self, name: str, result: ProbeResult) -> None:
         self._flying.discard(name)
         target = self.targets[name]
@@ -148,23 +185,40 @@ class Driver:
         diagnosis = diagnose(target, result)
         before = self.health[name]
         policy = policy_after(HealthPolicy(), target, result, before)
-        health = self.health[name] = advance(before, diagnosis, self.now, policy)
-        if self.engine.observe(target, result, diagnosis, health) and not self._evaluation_due:
-            self._evaluation_due = True
-            self._push(self.now + EVALUATE_AFTER, "evaluate")
-        if health.failures_in_row:
+        health = advance(before, diagnosis, self.now, policy)
+        pulsed = abs(self._pulse_failed.get(name, -1e9) - result.started_at) <= PULSE_VALID
+        if pulsed and health.failures_in_row:
+            health = confirm(health, diagnosis, self.now)
+        self.health[name], self._results[name] = health, result
+        if self.engine.observe(target, result, diagnosis, health):
+            self._evaluate_soon()
+        self._follow_up(name, before)
+        self._plan(name, self._next_due(target, health, result))
+
+    def _follow_up(self, name: str, before: Health) -> None:
+        if self.health[name].failures_in_row:
             self._on_suspect(name)
-        elif (
-            before.state in {State.DOWN, State.DEGRADED}
-            and self.now - self._recovered_at > ROUND_PAUSE
-        ):
+        elif before.state is State.DOWN:
             self._recovered_at = self.now
-            self._soon([t for t in self.world.targets if self.health[t.id].state is State.DOWN])
+            if self.now - self._round_at > ROUND_PAUSE:
+                self._round_at = self.now
+                self._soon([t for t in self.world.targets if self.health[t.id].state is State.DOWN])
+
+    def _next_due(self, target: Target, health: Health, result: ProbeResult) -> float:
         offset = self._offset(target)
         slot = ((self.now - offset) // target.interval + 1) * target.interval + offset
-        if health.unconfirmed or 0 < health.failures_in_row < 2:
-            slot = min(slot, self.now + self.random.uniform(0.05, 0.2))
-        self._plan(name, slot)
+        unconfirmed = health.unconfirmed or 0 < health.failures_in_row < 2
+        outdated = health.failures_in_row > 0 and self._recovered_at >= result.started_at
+        if unconfirmed or outdated:
+            return min(slot, self.now + self.random.uniform(0.05, 0.2))
+        if health.failures_in_row:
+            return min(slot, self.now + recheck_delay(health.failures_in_row, 2))
+        return slot
+
+    def _evaluate_soon(self) -> None:
+        if not self._evaluation_due:
+            self._evaluation_due = True
+            self._push(self.now + EVALUATE_AFTER, "evaluate")
 
     def _on_evaluate(self) -> None:
         self._evaluation_due = False
@@ -192,14 +246,27 @@ class Driver:
         incidents = evaluation.incidents
         last = self.story.snapshots[-1][1] if self.story.snapshots else ()
         ids, before = {i.id for i in incidents}, {i.id for i in last}
-        for name in ids - before:
-            self.story.opened.setdefault(name, self.now)
+        for incident in incidents:
+            if incident.id not in before:
+                self.story.opened.setdefault(incident.id, self.now)
+                if incident.scope not in {Scope.ENDPOINT, Scope.HOST}:
+                    self._probe_extent(incident)
+        self._flows.consider(incidents, self.health, self._results, self.now)
         for name in before - ids:
             self.story.closed[name] = self.now
         if incidents != last:
             self.story.snapshots.append((self.now, incidents))
         self._check(evaluation)
         self.story.untrue += untrue(list(map(_claim, incidents)), self._seen(evaluation))
+
+    def _probe_extent(self, incident: Incident) -> None:
+        waiting = [
+            t
+            for t in self.world.targets
+            if self.health[t.id].state is State.UP
+            and self.engine.index.tracks[t.id].at < incident.started_at
+        ]
+        self._soon(waiting[:EXTENT_TARGETS])
 
     def _seen(self, evaluation: Evaluation) -> list[Seen]:
         """Return the targets as a report shows them."""

@@ -52,6 +52,7 @@ def make_world(seed: int, kind: str) -> tuple[World, list[Fault], Random]:
             proxied=random.random() < 0.2,
             interval=interval,
             timeout=timeout,
+            pulse=random.choice([5.0, 5.0, 5.0, 0.0]),
         )
         faults = _faults(world, random, kind)
         if faults:

@@ -27,6 +27,7 @@ from monitor.model.probe_result import (
 )
 from monitor.model.settings import Settings
 from monitor.model.target import Target
+from monitor.scheduler.pulse import WAIT
 from tests.simulation.fault import Contact, Effect, Fault, is_literal
 from tests.simulation.noise import Noise
 
@@ -43,6 +44,7 @@ _ERRNO = {
     "unrouted": (101, "ENETUNREACH"),
     "rst": (104, "ECONNRESET"),
 }
+_NO_REPLY = frozenset({"silent", "refuse", "unrouted", "prohibited", "local", "rst"})
 RTT = 0.012
 
 
@@ -67,7 +69,8 @@ def _timed(target: Target, interval: float, timeout: float) -> Target:
 
 @dataclass
 class World:
-    """Targets, their addresses, and what is broken when."""
+    """Targets, their addresses, and what is broken when. ``pulse`` is seconds between the pulses
+    of a way out, 0 for none."""
 
     random: Random
     noise: Noise
@@ -75,6 +78,7 @@ class World:
     proxied: bool = False
     interval: float = 30.0
     timeout: float = 3.0
+    pulse: float = 0.0
     faults: Sequence[Fault] = ()
     targets: tuple[Target, ...] = ()
     v4: dict[str, str] = field(default_factory=dict)
@@ -122,6 +126,43 @@ class World:
             target.id, at, took, resolution, tuple(leg for leg, _ in legs), failure,
             proxy=PROXY if proxied else None,
         )  # fmt: skip
+
+    def pulse_reply(
+        self, target: Target, address: str, port: int, phase: Phase, at: float, *, proxied: bool
+    ) -> tuple[float, bool]:
+        """Return after how many seconds a pulse has a result, and whether it is a reply."""
+        effect = None
+        if self.faults:
+            contact = self._contact(target, address, port, at, proxied=proxied)
+            effect = self._effect(phase, contact)
+        if effect is not None and effect.kind in _NO_REPLY:
+            return (WAIT if effect.kind == "silent" else 0.01), False
+        took, lost = self.noise.exchange(self.random, at, phase, effect)
+        return (WAIT, False) if lost or took > WAIT else (took, True)
+
+    def flow(self, target: Target, address: str, at: float, source_port: int) -> bool:
+        """Whether a connection from a chosen source port works within the timeout."""
+        contact = self._contact(target, address, target.port, at, source_port=source_port)
+        effect = self._effect(Phase.CONNECT, contact)
+        if effect is not None and effect.kind in _NO_REPLY - {"refuse"}:
+            return False
+        took, lost = self.noise.exchange(self.random, at, Phase.CONNECT, effect)
+        return not lost and took <= self.timeout
+
+    def _contact(
+        self,
+        target: Target,
+        address: str,
+        port: int,
+        at: float,
+        *,
+        proxied: bool = False,
+        source_port: int | None = None,
+    ) -> Contact:
+        family = Family.IPV6 if ":" in address else Family.IPV4
+        if source_port is None:
+            source_port = self.random.randrange(1024, 65536)
+        return Contact(target, address, family, port, at, self.random, proxied, source_port)
 
     def _effect(self, phase: Phase, contact: Contact) -> Effect | None:
         for fault in self.faults:

@@ -191,6 +191,7 @@ class FlakyPath(_Flaky):
     """A share of all new connections fails, whatever the host."""
 
     name = "flaky_path"
+    counterpart = "all_egress"
     scope = Scope.PATH
     cost = 9.0
     min_hosts = 3
@@ -206,6 +207,11 @@ class FlakyPath(_Flaky):
     def cause(self, found: Hypothesis) -> Cause:
         return _flow_cause(found)
 
+    def stratum(self, track: Track) -> str:
+        """Return the transport: a datagram that is sent three times fails less often than a
+        connection that takes several round trips."""
+        return track.last.evidence.transport if track.last else ""
+
     def subject(self, found: Hypothesis) -> str:
         return "new connections"
 
@@ -220,6 +226,7 @@ class FlakyProxy(_Flaky):
     """A share of what goes through a proxy fails."""
 
     name = "flaky_proxy"
+    counterpart = "proxy"
     scope = Scope.PROXY
     cost = 9.0
     min_hosts = 3
@@ -239,6 +246,7 @@ class FlakyPort(_Flaky):
     """A share of what uses one port fails, and other ports do not."""
 
     name = "flaky_port"
+    counterpart = "port"
     scope = Scope.PORT
     cost = 10.0
     min_hosts = 2
@@ -262,6 +270,7 @@ class FlakyResolver(_Flaky):
     """A share of all lookups fails."""
 
     name = "flaky_resolver"
+    counterpart = "resolver"
     scope = Scope.RESOLVER
     cost = 8.5
     min_hosts = 3
@@ -297,6 +306,7 @@ class FlakyRegion(_Flaky):
     """A share of the requests to the AWS APIs of a region fails."""
 
     name = "flaky_region"
+    counterpart = "region"
     scope = Scope.REGION
     cost = 10.0
     min_hosts = 3
@@ -316,6 +326,7 @@ class FlakyGroup(_Flaky):
     """A share of the requests to one provider fails."""
 
     name = "flaky_group"
+    counterpart = "group"
     scope = Scope.GROUP
     cost = 11.0
     min_hosts = 2

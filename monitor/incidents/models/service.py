@@ -220,6 +220,7 @@ class FlakyEndpoint(FaultModel):
     """A share of the connections to one host fails while others succeed."""
 
     name = "flaky_endpoint"
+    counterpart = "endpoint"
     scope = Scope.ENDPOINT
     cost = 6.0
     min_hosts = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 from typing import ClassVar
+from zlib import crc32
 
 from monitor.incidents.observation import is_public
 from monitor.model.causes import Cause
@@ -136,7 +137,8 @@ class PathOfSeveral(_Path):
         return not self.world.proxied
 
     def strikes(self, contact: Contact) -> bool:
-        flow = hash((contact.source_port, contact.address, contact.port, self.salt))
+        text = f"{contact.source_port} {contact.address} {contact.port} {self.salt}"
+        flow = crc32(text.encode())
         return egress(contact.target) and not contact.proxied and flow % self.paths == 0
 
     def hits(self, target: Target) -> bool:
