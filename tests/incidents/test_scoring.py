@@ -17,20 +17,16 @@ from hypothesis import strategies as st
 from monitor.incidents.evidence_index import EvidenceIndex
 from monitor.incidents.fault_model import Exposure, FaultModel, Figures, Hypothesis, Mode
 from monitor.incidents.observation import Evidence, Observation
-from monitor.incidents.scoring import (
-    EXEMPT,
-    LEAST_SHARE,
-    OWN_FAULT,
+from monitor.incidents.partial import (
     PARTIAL_SECONDS,
-    SUSPECT,
+    _alternates,
+    _Count,
     _entropy,
     _gain,
-    _independent,
     _steadily_bad,
-    narrowed,
     partial,
-    total,
 )
+from monitor.incidents.scoring import EXEMPT, LEAST_SHARE, OWN_FAULT, SUSPECT, narrowed, total
 from monitor.model.causes import Cause
 from monitor.model.incident import Scope
 from monitor.model.state import State
@@ -286,7 +282,7 @@ def test_a_reserved_target_is_not_counted_in_a_partial_fault() -> None:
 )
 def test_independent_failures_alternate_with_successes(outcomes: str, *, independent: bool) -> None:
     merged = [(float(n), outcome == "b") for n, outcome in enumerate(outcomes)]
-    assert _independent(merged) is independent
+    assert _alternates(Shared(), merged, ()) is independent
 
 
 def test_entropy_is_the_cost_of_naming_which_results_are_bad() -> None:
@@ -296,21 +292,30 @@ def test_entropy_is_the_cost_of_naming_which_results_are_bad() -> None:
     assert _entropy(4, 1) == pytest.approx(_entropy(4, 3))
 
 
+def gain(n: int, k: int, share: float) -> float:
+    return _gain([_Count(track("a"), n, k)], min(max(share, 0.001), 0.999))
+
+
 @given(st.integers(1, 30), st.integers(0, 30), st.floats(0, 1))
 def test_a_common_share_gains_most_for_a_target_that_has_it(n: int, k: int, share: float) -> None:
     k = min(k, n)
-    assert _gain(n, k, share) <= _gain(n, k, k / n) + 1e-9
+    assert gain(n, k, share) <= gain(n, k, k / n) + 1e-9
     if k == 0:
-        assert -EXEMPT <= _gain(n, k, share) <= 0.0
+        assert -EXEMPT <= gain(n, k, share) <= 0.0
 
 
 def test_a_gain_is_what_separate_noise_or_an_own_fault_would_cost() -> None:
     # One bad result of ten: noise explains it at 4.6 nats, a common share of 10 % at 3.25.
-    assert _gain(10, 1, 0.1) == pytest.approx(4.6 - _entropy(10, 1))
+    assert gain(10, 1, 0.1) == pytest.approx(4.6 - _entropy(10, 1))
     # Five of ten: a fault of its own is cheaper than noise five times.
-    assert _gain(10, 5, 0.5) == pytest.approx(OWN_FAULT)
-    assert _gain(2, 0, 0.5) == pytest.approx(-2 * math.log(2))
-    assert _gain(20, 0, 0.5) == -EXEMPT
+    assert gain(10, 5, 0.5) == pytest.approx(OWN_FAULT)
+    assert gain(2, 0, 0.5) == pytest.approx(-2 * math.log(2))
+    assert gain(20, 0, 0.5) == -EXEMPT
+
+
+def test_two_targets_of_a_host_that_only_fails_are_one_fault_of_its_own() -> None:
+    counts = [_Count(track("a"), 3, 3), _Count(track("a"), 3, 3)]
+    assert _gain(counts, 0.5) == pytest.approx(OWN_FAULT - 6 * math.log(2))
 
 
 @pytest.mark.parametrize(
@@ -352,9 +357,10 @@ def test_hosts_that_work_are_paid_for_once_more_by_what_is_left() -> None:
     left = narrowed(found, {"a"})
     assert left is not None
     assert left.score == pytest.approx((10.0 + 8.0 + 2 * EXEMPT) * 3 / 4 - 8.0 - 2 * EXEMPT)
-    part = narrowed(replace(found, mode=Mode.PARTIAL), {"a"})
+    gains = {t.target.id: number for number, t in enumerate(failing, 1)}
+    part = narrowed(replace(found, mode=Mode.PARTIAL, gains=gains), {"a"})
     assert part is not None
-    assert part.score == pytest.approx((10.0 + 8.0) * 3 / 4 - 8.0)
+    assert part.score == pytest.approx(10.0 - 1)
 
 
 def test_too_little_that_is_left_is_nothing() -> None:

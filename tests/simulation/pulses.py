@@ -17,7 +17,7 @@ from tests.simulation.fault import is_literal
 from tests.simulation.world import PROXY, World
 
 SUSPECT_AFTER = 0.1
-"""Seconds after which the targets are probed while a pulse waits: four round trips, at least 0.1 s."""
+"""Seconds after which the targets are probed while a pulse waits: four round trips or 0.1 s."""
 
 _PATH_PHASES = frozenset({Phase.CONNECT, Phase.EXCHANGE})
 _STREAMS = frozenset({Protocol.HTTPS, Protocol.TLS, Protocol.HTTP, Protocol.TCP})
