@@ -83,11 +83,13 @@ def partial(
     *,
     going_on: bool = False,
     known: bool = False,
+    steady: bool = True,
 ) -> Hypothesis | None:
     """Return the hypothesis that a share of the results in an element fails, if it holds.
 
     ``going_on``: an incident has that hypothesis already; it then holds until it is over.
     ``known``: an incident is about the same endpoint, which fails in full as far as is known.
+    ``steady``: targets that have not worked again so far count, too.
     """
     model = index.models[element[0]]
     hit = _hit(index, element, reserved, now)
@@ -95,6 +97,8 @@ def partial(
         return None
     merged = _merged((track for track, _ in hit), element, now)
     onset = min(at for _, at in hit)
+    if not model.alone and not steady and not _recover_by_themselves(element, hit):
+        return None
     if not going_on and not _is_partial(model, index, element, hit, now):
         return None
     counts = _counts(index, element, reserved, onset, now)
@@ -130,8 +134,6 @@ def _is_partial(
     """
     onset = min(at for _, at in hit)
     hosts = len({t.target.host for t, _ in hit})
-    if not model.alone and not _recover_by_themselves(element, hit):
-        return False
     if not model.alone and hosts >= YOUNG_HOSTS and now - onset <= YOUNG:
         tracks = index.members[element].values()
         if _alternates(model, _merged(tracks, element, onset + PARTIAL_SECONDS), hit):
@@ -142,7 +144,7 @@ def _is_partial(
 
 def _recover_by_themselves(element: Element, hit: Sequence[tuple[Track, float]]) -> bool:
     """Whether enough of the targets that failed worked again afterwards: targets that fail
-    steadily, next to others that work, have a total fault of their own."""
+    steadily, next to others that work, may have a total fault of their own."""
     tried = mixed = 0
     for track, first in hit:
         results, bad = track.outcomes(element).since(first)

@@ -66,7 +66,25 @@ def candidates(
             going_on = (*element, PARTIAL_PART) in favored
             known = alone and (index.models[element[0]].counterpart, element[1]) in recent
             kept = everything if alone else reserved.shared
-            yield partial(index, element, kept, now, going_on=going_on, known=known)
+            yield partial(index, element, kept, now, going_on=going_on, known=known, steady=False)
+
+
+def _left_over(
+    index: EvidenceIndex, claimed: Collection[str], favored: Collection[Identity], now: float
+) -> Iterator[Hypothesis | None]:
+    """Yield partial faults of what no total fault of several explains, although none of it has
+    worked again so far: hosts that began to fail together, next to others that work."""
+    left = [t for t in tuple(index.troubled.values()) if t.target.id not in claimed and t.failures]
+    elements = {
+        e: None
+        for t in left
+        for e in t.exposures
+        if Mode.PARTIAL in index.models[e[0]].modes and not index.models[e[0]].alone
+    }
+    for element in elements:
+        yield None
+        going_on = (*element, PARTIAL_PART) in favored
+        yield partial(index, element, claimed, now, going_on=going_on)
 
 
 def _wanted(index: EvidenceIndex, element: Element, alone: bool) -> bool:
@@ -89,17 +107,30 @@ def choose(
 ) -> Iterator[Hypothesis | None]:
     """Yield the chosen hypotheses, the best first; None at points at which to pause."""
     claimed: set[str] = set(reserved.shared)
-    for alone in (False, True):
-        claimed.update(reserved.alone if alone else ())
-        heap: list[Ranked] = []
-        order = count()
-        for found in candidates(index, reserved, favored, recent, now, alone=alone):
-            if found is None:
-                yield None
-            elif (value := _value(found, favored)) > 0 or alone:
-                heapq.heappush(heap, (-value, found.identity, next(order), found))
-        yield None
-        yield from _best_first(heap, order, claimed, favored, alone)
+    shared = candidates(index, reserved, favored, recent, now, alone=False)
+    yield from _chosen(shared, claimed, favored, alone=False)
+    yield from _chosen(_left_over(index, claimed, favored, now), claimed, favored, alone=False)
+    claimed.update(reserved.alone)
+    single = candidates(index, reserved, favored, recent, now, alone=True)
+    yield from _chosen(single, claimed, favored, alone=True)
+
+
+def _chosen(
+    found_ones: Iterator[Hypothesis | None],
+    claimed: set[str],
+    favored: Collection[Identity],
+    *,
+    alone: bool,
+) -> Iterator[Hypothesis | None]:
+    heap: list[Ranked] = []
+    order = count()
+    for found in found_ones:
+        if found is None:
+            yield None
+        elif (value := _value(found, favored)) > 0 or alone:
+            heapq.heappush(heap, (-value, found.identity, next(order), found))
+    yield None
+    yield from _best_first(heap, order, claimed, favored, alone)
 
 
 def _best_first(

@@ -196,7 +196,7 @@ def test_an_incident_recovers_with_its_first_good_result() -> None:
     course.index.tracks["c"].recovered_at = BEGUN - 500
     kept, calmed = course.incidents.recover(course.index, BEGUN + 61)
     assert episode.recovering_at == BEGUN + 60
-    assert (kept, calmed) == ({"a", "c"}, set())
+    assert (kept.shared, kept.alone, calmed) == ({"a", "c"}, set(), set())
     assert course.index.tracks["b"].cleared_at == BEGUN + 60
 
 
@@ -216,7 +216,7 @@ def test_a_target_is_waited_for_until_two_results_since_the_recovery() -> None:
     waiting = course.index.tracks["a"]
     for at, expected in ((BEGUN + 60, {"a", "c"}), (BEGUN + 90, {"c"})):
         waiting.window.append(Observation(at, evidence(waiting.target, BAD)))
-        assert course.incidents.recover(course.index, at)[0] == expected
+        assert course.incidents.recover(course.index, at)[0].shared == expected
 
 
 def test_a_recovery_ends_once_enough_targets_fail_after_it() -> None:
