@@ -105,7 +105,10 @@ class Pulses:
         return self._worked.get(point, True)
 
     def _record(self, point: PulsePoint, result: PulseResult) -> None:
-        metrics = self._store.pulses.setdefault(point.labels, PulseMetrics())
+        labels = point.labels
+        metrics = self._store.pulses.get(labels)
+        if metrics is None:  # setdefault would make one for each pulse
+            metrics = self._store.pulses[labels] = PulseMetrics()
         metrics.sent += 1
         metrics.failed += not result.ok
         metrics.retransmits += result.retransmits
