@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import structlog
 
 from monitor.catalog import build_targets
+from monitor.catalog.regions import misspelled
 from monitor.cli import one_shot_discovery as discovery
 from monitor.cli.ad_hoc import GROUP as NAMED
 from monitor.cli.ad_hoc import ad_hoc_targets
 from monitor.cli.extras import has, require
 from monitor.cli.one_shot import OnResult, check_all, explained, incidents_of
 from monitor.cli.options import Options
-from monitor.cli.output import height_of, print_lines, width_of
+from monitor.cli.output import height_of, print_lines, print_warning, width_of
 from monitor.cli.selection import select, switched_on
 from monitor.daemon.identity import discover, from_environment, merge
 from monitor.daemon.logging import redact
@@ -60,6 +61,7 @@ def main(options: Options) -> int:
         ConfigError: if the configuration or ``--only`` is wrong.
     """
     settings = options.settings()
+    print_warning(misspelled(settings.region))
     _log_to_standard_error()
     if options.watch:
         checked = _watch(settings, options)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from random import SystemRandom
 
 from monitor.catalog import build_targets
+from monitor.catalog.regions import misspelled
 from monitor.cli.extras import has
 from monitor.cli.one_shot_discovery import known
 from monitor.cli.options import Options
+from monitor.cli.output import print_warning, width_of
 from monitor.cli.selection import select
 from monitor.daemon.identity import discover
 from monitor.model.target import Target
 from monitor.net.clock import SystemClock
 from monitor.net.dns.resolver import DnsResolver
+from monitor.present.endpoints_text import TABLE_FITS, endpoint_lines
 from monitor.present.formats import Format
 from monitor.present.report import encode, endpoints_document, unknown_lines
 from monitor.present.traffic import traffic_json, traffic_lines, traffic_of
@@ -28,6 +31,7 @@ def main(options: Options) -> int:
         ConfigError: if the configuration or ``--only`` is wrong.
     """
     settings = options.settings()
+    print_warning(misspelled(settings.region))
     identity = asyncio.run(discover(settings, options.environ))
     resolver = DnsResolver.from_settings(settings.dns, SystemClock(), SystemRandom())
     targets = build_targets(
@@ -52,9 +56,18 @@ def main(options: Options) -> int:
         for line in unknown_lines(enabled):
             print(line, file=sys.stderr)
         return 0
+    _print_list(chosen)
+    return 0
+
+
+def _print_list(chosen: Sequence[Target]) -> None:
+    """Print a list on a terminal that is too narrow for the table, the table elsewhere."""
+    if sys.stdout.isatty() and (width := width_of(sys.stdout)) < TABLE_FITS:
+        print("\n".join(endpoint_lines(chosen, width)))
+        return
     if not has("rich"):
         print("\n".join(_plain_lines(chosen)))
-        return 0
+        return
     from monitor.present.terminal import (  # noqa: PLC0415 - costs rich
         WHOLE_LINES,
         console_for,
@@ -62,7 +75,6 @@ def main(options: Options) -> int:
     )
 
     print_endpoints(console_for(sys.stdout, WHOLE_LINES), chosen)
-    return 0
 
 
 def _plain_lines(targets: Iterable[Target]) -> Iterator[str]:

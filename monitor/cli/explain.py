@@ -12,7 +12,7 @@ from monitor.cli.options import Options
 from monitor.cli.output import print_lines, width_of
 from monitor.model.causes import Cause, Section
 from monitor.model.settings import ConfigError, Problem
-from monitor.present.check_text import WIDEST, Line
+from monitor.present.check_text import NARROWEST, WIDEST, Line
 
 
 def main(options: Options) -> int:
@@ -40,13 +40,14 @@ def _list(width: int) -> Iterator[Line]:
     for section in Section:
         yield Line(section.value)
         names = [cause.value for cause in Cause if cause.record.section is section]
-        for line in textwrap.wrap(", ".join(names), max(20, width - 2)):
+        for line in textwrap.wrap(", ".join(names), max(18, width - 2)):
             yield Line(f"  {line}")
 
 
 def _entry(cause: Cause, width: int) -> Iterator[Line]:
     record = cause.record
-    yield Line(f"{cause.value} ({record.section.value}; {record.severity.value})")
+    title = f"{cause.value} ({record.section.value}; {record.severity.value})"
+    yield from map(Line, textwrap.wrap(title, max(NARROWEST, width), break_on_hyphens=False))
     parts = (
         ("Looks like", record.symptom),
         ("Confirm", record.confirm),
@@ -55,7 +56,7 @@ def _entry(cause: Cause, width: int) -> Iterator[Line]:
     )
     for title, text in parts:
         yield Line("")
-        yield Line(title)
+        yield from map(Line, textwrap.wrap(title, max(NARROWEST, width)))
         plain = re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text)
-        for line in textwrap.wrap(plain, max(20, width - 2), break_on_hyphens=False):
+        for line in textwrap.wrap(plain, max(18, width - 2), break_on_hyphens=False):
             yield Line(f"  {line}")

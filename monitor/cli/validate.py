@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from monitor.catalog import build_targets
 from monitor.cli.options import Options
+from monitor.cli.output import print_wrapped
 from monitor.cli.selection import select
 from monitor.daemon.identity import from_environment
 from monitor.net.proxy.audit import audit_proxies
@@ -33,5 +36,5 @@ def main(options: Options) -> int:
     if options.format is Format.JSON:
         print(encode(validation_document(settings, targets, warnings)))
     else:
-        print("\n".join(validation_lines(settings, targets, warnings)))
+        print_wrapped(validation_lines(settings, targets, warnings), sys.stdout)
     return 0

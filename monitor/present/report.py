@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from monitor.catalog.groups import rank
+from monitor.catalog.regions import misspelled
 from monitor.diagnosis.proxy_path import ProxyPath, proxy_path_of
 from monitor.health.status import TargetStatus
 from monitor.health.summary import Summary
@@ -136,7 +137,9 @@ def warnings_of(
 ) -> tuple[str, ...]:
     """Return settings that are allowed but probably not intended, each with a remediation."""
     probed = [target for target in targets if target.endpoint.enabled]
-    return (*unknown_lines(probed), *_too_much(settings, probed), *proxies.warnings)
+    region = misspelled(settings.region)
+    others = (*unknown_lines(probed), *_too_much(settings, probed), *proxies.warnings)
+    return (region, *others) if region else others
 
 
 def notes_of(statuses: Iterable[TargetStatus], proxies: ProxyAudit) -> tuple[str, ...]:

@@ -159,3 +159,14 @@ def test_a_host_that_does_not_exist_is_a_verdict(folder: Path) -> None:
     done = run(folder, ["check", "nowhere.invalid:443"], "")
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith("✘ 1 required endpoint was not reached.\n")
+
+
+@pytest.mark.parametrize("command", ["check", "endpoints"])
+def test_a_misspelled_region_is_a_warning_next_to_the_verdict(folder: Path, command: str) -> None:
+    done = run(folder, [command, "--region", "eu-centrl-1"], "")
+    assert done.returncode == COMMANDS[command]
+    assert done.stderr == (
+        "warning: region eu-centrl-1 is not an AWS region that this version knows; "
+        "did you mean eu-central-1?\n"
+    )
+    assert done.stdout

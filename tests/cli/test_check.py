@@ -65,3 +65,16 @@ def test_the_verdict_is_on_the_first_and_on_the_last_screen(
     assert any(line.startswith(totals) for line in lines[: rows - 1])
     assert any(line.startswith(totals) for line in lines[1 - rows :])
     assert not any("\x1b" in line or "?" in line for line in lines)
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80])
+@pytest.mark.parametrize("command", ["endpoints", "explain", "explain tls_expired", "validate"])
+def test_other_commands_fit_a_narrow_terminal_too(
+    tmp_path: Path, columns: int, command: str
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(QUIET + endpoints(2, free_port()))
+    named = () if command.startswith("explain") else ("--config", config)
+    lines = in_terminal(columns, 24, *command.split(), *named, status=0)
+    assert lines
+    assert max(map(len, lines)) <= columns
