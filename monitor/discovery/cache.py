@@ -86,7 +86,7 @@ def load(directory: Path | None) -> Kept:
 
 
 def _check(kept: Kept) -> None:
-    """Check what the types do not say.
+    """Check what the types do not express.
 
     Raises:
         ValueError: if discovery does not find such values.

@@ -144,7 +144,7 @@ def _hello_of_many(case: _Case) -> _Answer | None:
     if other := case.works(Q.OTHER_NAME):
         remark = f"Another name at the same address answers ({other.subject})."
     elif case.fails(Q.SMALL_SEGMENTS) and incident.confidence not in {LIKELY, PROVEN}:
-        remark = "Small segments do not pass either, so it is no path-MTU hole."
+        remark = "Small segments do not pass either, which rules out a path-MTU hole."
     else:
         return None
     return _Answer(f"{incident.detail} {remark}", incident.remediation)

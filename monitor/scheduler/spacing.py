@@ -102,7 +102,7 @@ class Places:
             insort(self._taken.setdefault(name, []), fraction)
 
     def move(self, target: Target, candidates: int) -> None:
-        """Put a target at the best of so many fractions, beginning at the one it has."""
+        """Put a target at the best of ``candidates`` fractions, beginning at the one it has."""
         start = self.fractions.pop(target.id, None)
         if start is None:
             start = preferred_fraction(target.id)

@@ -110,7 +110,7 @@ def _valid(text: str) -> str:
 
 
 def _check(remembered: Remembered) -> None:
-    """Check what the types do not say.
+    """Check what the types do not express.
 
     Raises:
         ValueError: if ``encode`` does not write such values.

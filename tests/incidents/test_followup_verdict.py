@@ -71,7 +71,7 @@ def test_a_filter_for_many_names_keeps_its_sentence() -> None:
     named = refine(many, TARGETS, [result(Q.OTHER_NAME)])
     assert named.detail == "It fails. Another name at the same address answers (the other)."
     small = refine(many, TARGETS, [result(Q.SMALL_SEGMENTS, ok=False)])
-    assert small.detail.endswith("so it is no path-MTU hole.")
+    assert small.detail.endswith("which rules out a path-MTU hole.")
     assert small.confidence == PROVEN
     for certain in (LIKELY, PROVEN):
         sure = incident(C.TLS_RESET_ON_HELLO, scope=Scope.PATH, confidence=certain)

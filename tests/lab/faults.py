@@ -473,12 +473,13 @@ GRADUAL_FAULTS = (
         takes=20.0,
         setting=OFTEN,
     ),
+    # The relay delays IPv4: hosts with IPv6 are reached by it first, without delay (RFC 8305).
     Fault(
         "all-slow-by-200-ms",
         relayed(delay=0.1),
         C.SLOW,
         S.ALL_EGRESS,
-        egress,
+        lambda target: egress(target) and target.host not in DUAL_STACK,
         state=State.DEGRADED,
         takes=20.0,
         setting=OFTEN,

@@ -65,7 +65,7 @@ class AddressLabels:
 
 def own_networks(folder: Path = Path("/proc/net")) -> tuple[Network, ...]:
     """Return the networks that this host is on: its routes without a gateway (proc(5)). Empty if
-    the kernel does not tell."""
+    the kernel does not list them."""
     return tuple(
         network
         for network in (*_routes(folder / "route", _v4), *_routes(folder / "ipv6_route", _v6))
