@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -110,8 +111,8 @@ def noted(
         return tuple(hosts)
     known = next((h for h in hosts if (h.host, h.port) == (place.host, place.port)), None)
     if known is not None:
-        again = replace(known, last_seen=now, sources=_with(known.sources, redirect_seen.source))
-        again = _judged(again, targets, settings)
+        sources = _with(known.sources, redirect_seen.source, targets)
+        again = _judged(replace(known, last_seen=now, sources=sources), targets, settings)
         return tuple(again if host is known else host for host in hosts)
     of_source = sum(redirect_seen.source in host.sources for host in hosts)
     if len(hosts) >= settings.discovery.max_hosts or of_source >= PER_SOURCE:
@@ -142,7 +143,7 @@ def remembered(
 def _judged(host: UnlistedHost, targets: Sequence[Target], settings: Settings) -> UnlistedHost:
     """Return the host with the reason why it is not probed."""
     reason = refusal(host.host, address_policy_of(settings))
-    sites = {tuple(t.host.split(".")[-2:]) for t in targets if t.id in host.sources}
+    sites = {_site(t) for t in targets if t.id in host.sources}
     if not reason and len(sites) >= UNRELATED_SITES:
         reason = "a page that unrelated hosts redirect to, such as a login page of the network"
     return replace(host, denial_reason=reason)
@@ -153,10 +154,23 @@ def _listed(targets: Iterable[Target]) -> list[Endpoint]:
     return [t.endpoint for t in targets if t.endpoint.enabled and t.group != REDIRECTS]
 
 
-def _with(sources: tuple[str, ...], source: str) -> tuple[str, ...]:
-    if source in sources or len(sources) >= SOURCES_KEPT:
+def _with(sources: tuple[str, ...], source: str, targets: Sequence[Target]) -> tuple[str, ...]:
+    """Add a source. If there is no room, one of another site replaces one whose site has more."""
+    if source in sources:
         return sources
-    return tuple(sorted((*sources, source)))
+    kept = list(sources)
+    if len(kept) >= SOURCES_KEPT:
+        sites = {t.id: _site(t) for t in targets}
+        counts = Counter(sites.get(name) for name in kept)
+        spare = max(kept, key=lambda name: counts[sites.get(name)])
+        if sites.get(source) in counts or counts[sites.get(spare)] < 2:
+            return sources
+        kept.remove(spare)
+    return tuple(sorted((*kept, source)))
+
+
+def _site(target: Target) -> tuple[str, ...]:
+    return tuple(target.host.split(".")[-2:])
 
 
 def _is_address(host: str) -> bool:

@@ -208,7 +208,9 @@ class IncidentTracker:
             self._store.incidents = incidents
             log = updated_incident_log(self._store.incident_log, incidents, now)
             self._store.incident_log = log
-        events += [incident_explained(i, now) for i in incidents if i.id in self._explained]
+        shown = {event.subject for event in events if "confidence" in event.facts}
+        explained = self._explained - shown
+        events += [incident_explained(i, now) for i in incidents if i.id in explained]
         self._explained.clear()
         return events
 

@@ -294,5 +294,10 @@ def test_a_page_that_unrelated_hosts_redirect_to_is_a_portal_and_is_not_probed()
     hosts = seen(*(RedirectSeen(name, portal) for name in sources))
     (found,) = hosts
     assert "login page of the network" in found.denial_reason
+    many = [t.id for t in ROWS if t.host == "releases.gitpod.io"][:SOURCES_KEPT]
+    assert len(many) == SOURCES_KEPT
+    (late,) = seen(*(RedirectSeen(name, portal) for name in (*many, *sources)))
+    assert late.denial_reason == found.denial_reason
+    assert len(late.sources) == SOURCES_KEPT
     (kept,) = remembered(hosts, ROWS, 101.0, SETTINGS)
     assert kept.denial_reason == found.denial_reason

@@ -150,7 +150,7 @@ class SlowGroup(_Slow):
         return f"Everything in {found.key} is slower than usual: {names(found.failing)}."
 
     def remediation(self, found: Hypothesis) -> str:
-        return "Ask the service's owner or check its status page; the rest is as fast as ever."
+        return "Ask the service's owner or check its status page."
 
 
 class _Flaky(FaultModel):
@@ -169,8 +169,8 @@ class _Flaky(FaultModel):
         )
 
     def alternative(self, found: Hypothesis) -> str:
-        if self.cause(found) not in _FLOW_CAUSES:
-            return ""
+        if self.cause(found) is not C.TCP_TIMEOUT:
+            return ""  # Only a SYN without an answer can be tried again from the same source port.
         return either(
             "one broken path of several",
             "packet loss",
@@ -338,4 +338,4 @@ class FlakyGroup(_Flaky):
         return f"{_failed(found, f'probes of {found.key}')}: {names(found.failing)}."
 
     def remediation(self, found: Hypothesis) -> str:
-        return "Ask the service's owner or check its status page; the rest works."
+        return "Ask the service's owner or check its status page."

@@ -234,7 +234,7 @@ class FlakyEndpoint(FaultModel):
         figures = found.figures
         return (
             f"{shorten(found.key)} comes and goes: {figures.bad} of the last {figures.results} "
-            f"probes failed, most with {self.cause(found)}; other hosts do not."
+            f"probes failed, most with {self.cause(found)}."
         )
 
     def remediation(self, found: Hypothesis) -> str:
@@ -245,12 +245,19 @@ class FlakyEndpoint(FaultModel):
 
 
 def _so_far(found: Hypothesis) -> str:
-    """Return how many of the last probes failed, if some of them worked since the first failure."""
-    window = sorted((o.at, o.evidence.ok) for t in found.failing for o in t.window)
-    since = [ok for _, ok in window][next((n for n, (_, ok) in enumerate(window) if not ok), 0) :]
-    if True not in since or False not in since:
+    """Return how many of the last probes failed in this way, if some of them worked since the
+    first one that did. What failed in another way before was another fault."""
+    cause = found.model.cause(found)
+    window = sorted(
+        ((o.at, o.evidence.ok, o.evidence.cause) for t in found.failing for o in t.window),
+        key=lambda seen: seen[0],
+    )
+    first = next((n for n, seen in enumerate(window) if seen[2] is cause), len(window))
+    since = window[first:]
+    failed = sum(seen[2] is cause for seen in since)
+    if not any(ok for _, ok, _ in since):
         return ""
-    return f" {since.count(False)} of the last {len(since)} probes failed."
+    return f" {failed} of the last {len(since)} probes failed."
 
 
 def _said(found: Hypothesis) -> Diagnosis | None:
