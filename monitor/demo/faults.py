@@ -128,5 +128,5 @@ FAULTS = (
         _cut_off,
     ),
 )
-"""In the order they come. No target falls more than twice before the last one, or the monitor
-would rightly report flapping (``monitor.health.flapping``)."""
+"""In the order they come, again and again. In the first round no target falls more than twice;
+later the monitor reports that targets flap (``monitor.health.flapping``)."""

@@ -6,6 +6,8 @@ import asyncio
 import json
 import signal
 import time
+from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,11 +24,10 @@ from monitor.daemon.logging import configure
 from monitor.demo.faults import FAULTS, Fault
 from monitor.demo.internet import METADATA, NAME_SERVER, Internet, small_internet
 from monitor.model.identity import Identity
-from monitor.model.incident import Incident
 from monitor.model.settings import ConfigError, LogSettings, Problem, Settings
 from monitor.model.state import State
 from monitor.model.target import Target
-from monitor.state.store import StateStore
+from monitor.state.events import Event, EventKind, Fact
 from monitor.web.server import build_app, not_listening, serve
 
 HOST = "127.0.0.1"
@@ -37,11 +38,6 @@ BROKEN = 0.6
 FIRST_AFTER = 2.0
 """Seconds for which everything works before the first fault."""
 
-SETTLED_AFTER = 1.5
-"""Seconds for which an incident must be stable before it is printed: while a fault starts or ends,
-the page changes quickly."""
-
-POLL = 0.25
 IDENTITY = Identity(region="eu-central-1", account_id="123456789012")
 _OWN = 'scm = ["github.example.com"]\nsso = ["example.okta.com"]\n'
 
@@ -60,8 +56,7 @@ async def demonstrate(console: Console, port: int, every: float) -> None:
         folder = Path(name)
         async with small_internet(catalogue(folder), folder) as internet:
             settings = configuration(internet, folder, port, f"{INTERVAL:g}s")
-            while True:
-                await _one_round(settings, internet, Narrator(console, every))
+            await _show(settings, internet, Narrator(console, every))
 
 
 def catalogue(folder: Path) -> tuple[Target, ...]:
@@ -85,11 +80,11 @@ runner_id = "demo"
 address_family = "ipv4"
 [schedule]
 interval = "{interval}"
-timeout = "800ms"
+timeout = "1800ms"
 max_connections_per_second = 200
 [dns]
 servers = ["{NAME_SERVER}:{internet.dns_port}"]
-timeout = "300ms"
+timeout = "900ms"
 attempts = 1
 use_hosts_file = false
 [discovery]
@@ -110,23 +105,21 @@ endpoint = "http://{METADATA}:{internet.metadata_port}"
     return load_settings(path, {})
 
 
-async def _one_round(settings: Settings, internet: Internet, narrator: Narrator) -> None:
-    """Cause each fault once. The next round starts with a new monitor, because this one would
-    rightly report targets that failed three times as flapping."""
-    monitor, done = Monitor(settings, {}), asyncio.Event()
+async def _show(settings: Settings, internet: Internet, narrator: Narrator) -> None:
+    """Cause one fault after the other until cancelled, and print each event of the one monitor as
+    it comes. From the second round on, targets come and go often enough to flap."""
+    monitor = Monitor(settings, {})
     try:
         serving = serve(build_app(monitor.store, monitor.clock, settings.web), settings.web)
         async with serving, asyncio.TaskGroup() as group:
-            group.create_task(monitor.run(done, asyncio.Event()))
+            group.create_task(monitor.run(asyncio.Event(), asyncio.Event()))
             narrator.begin(len(FAULTS), settings.web.port)
             await _all_up(monitor)
             narrator.well(len(monitor.store.statuses))
-            listening = group.create_task(narrator.listen(monitor.store))
+            monitor.events.subscribe(narrator.take_in)
             await asyncio.sleep(FIRST_AFTER)
-            for fault in FAULTS:
+            for fault in cycle(FAULTS):
                 await _have(fault, internet, narrator)
-            listening.cancel()
-            done.set()
     except OSError as error:
         what = not_listening(settings.web, error)
         remediation = (
@@ -181,32 +174,24 @@ class Narrator:
         """Print that the fault ended."""
         self._say("mend", "magenta", "It works again.")
 
-    async def listen(self, store: StateStore) -> None:
-        """Print the monitor's incidents until cancelled."""
-        told: dict[str, Incident] = {}
-        seen: dict[str, tuple[Incident, float]] = {}
-        while True:
-            now = time.monotonic()
-            for incident in store.incidents:
-                first, since = seen.get(incident.id, (incident, now))
-                same = _same(first, incident)
-                seen[incident.id] = (incident, since if same else now)
-                known = told.get(incident.id)
-                new = known is None or not _same(known, incident)
-                if new and same and now - since >= SETTLED_AFTER:
-                    told[incident.id] = incident
-                    self._tell(incident)
-            for gone in told.keys() - {incident.id for incident in store.incidents}:
-                lasted = time.time() - told.pop(gone).started_at
-                self._say("says", "green", f"over, after {lasted:.0f} s")
-            await asyncio.sleep(POLL)
+    def take_in(self, event: Event) -> None:
+        """Print an event about an incident."""
+        facts = event.facts
+        match event.kind:
+            case EventKind.INCIDENT_OPENED:
+                self._tell("opens", facts)
+            case EventKind.INCIDENT_CHANGED:
+                self._tell("more", facts)
+            case EventKind.INCIDENT_CLOSED:
+                self._say("over", "green", f"{facts['scope']}, after {facts['seconds']} s")
 
-    def _tell(self, incident: Incident) -> None:
-        count = len(incident.affected)
-        self._say("says", "bold red", incident.detail)
-        what = f"{incident.cause}, {incident.scope} {incident.subject}"
-        self._more(f"{what}; affects {count} target{'s' if count != 1 else ''}")
-        self._more(f"What to do: {incident.remediation}")
+    def _tell(self, what: str, facts: Mapping[str, Fact]) -> None:
+        count = facts["affected"]
+        self._say(what, "bold red", str(facts["detail"]))
+        where = f"{facts['cause']}, {facts['scope']} {facts['subject']}"
+        self._more(f"{where}; affects {count} target{'s' if count != 1 else ''}")
+        self._more(f"Confidence: {facts['confidence']}")
+        self._more(f"What to do: {facts['remediation']}")
 
     def _say(self, who: str, style: str, text: str) -> None:
         minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
@@ -216,8 +201,3 @@ class Narrator:
 
     def _more(self, text: str) -> None:
         self._console.print(Padding(Text(text), (0, 0, 0, 14)))
-
-
-def _same(one: Incident, other: Incident) -> bool:
-    """Return whether two states of an incident describe the same fault."""
-    return (one.cause, one.scope) == (other.cause, other.scope)

@@ -108,8 +108,9 @@ def report(lab: World, names: list[str], pace: Pace, runs: int) -> int:
         f"{sum(opened) / len(opened):.2f}, max {max(opened):g}"
     )
     for result in results:
-        if len(result.opened) > 1 + len(result.fault.beside) or result.untrue:
-            print(f"\n{result.fault.name}", *result.opened, *result.untrue, sep="\n  ")
+        if not result.right or len(result.opened) > 1 + len(result.fault.beside):
+            last = [f"at the end: {i['detail']}" for i in result.incidents]
+            print(f"\n{result.fault.name}", *result.opened, *last, *result.untrue, sep="\n  ")
     return int(right < len(results))
 
 

@@ -257,7 +257,7 @@ def gated_resolvers(treatment: str) -> Breakage:
             rules.append(f"ip daddr {server} udp dport 53 dnat to {server}:{GATE}")
         w.await_datagrams(GATE, len(RESOLVERS))
         chain = f"chain gate {{ type nat hook prerouting priority -100; {'; '.join(rules)}; }}"
-        w.network.middle.run("nft -f -", text=f"table ip gated {{ {chain} }}")
+        w.network.middle.run("nft -f -", text=f"table ip gated {{ {chain}; }}")
 
     def lift(w: World) -> None:
         w.network.middle.run("nft delete table ip gated")

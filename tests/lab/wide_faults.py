@@ -69,7 +69,7 @@ WHOLE_FAULTS = (
         C.TLS_RESET_ON_HELLO,
         S.PATH,
         both(secure, but(ending(".amazonaws.com"))),
-        says="denies by default",
+        says="filter by server name",
         setting=IPV4_ONLY,
     ),
     Fault(

@@ -6,27 +6,21 @@ import time
 from typing import Any
 
 from tests.lab.world import World
-from tests.simulation.api_truth import claims_of, seen_of
-from tests.simulation.truth import contradictions, untrue
+from tests.simulation.api_truth import Checker
 
 CHECKED_EVERY = 0.5
-GRACE = 1.0
-"""Seconds for which a sentence may be behind the last result: incidents are judged after it."""
-
 Document = dict[str, Any]
 
 
 class Witness:
-    """Looks at a monitor from now on. ``opened`` are the sentences of incidents by id, ``untrue``
-    the problems found."""
+    """Looks at a monitor from now on. ``opened`` are the sentences of incidents by id."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._known = {i["id"] for i in self._all(self._document())}
-        self._suspected: dict[str, float] = {}
+        self._checker = Checker()
         self._due = 0.0
         self.opened: dict[str, str] = {}
-        self.untrue: dict[str, str] = {}
 
     def look(self) -> list[Document]:
         """Return the open incidents, and note what opened and what is untrue."""
@@ -51,19 +45,9 @@ class Witness:
         after = self._document()
         if not targets or before.get("incidents") != after.get("incidents"):
             return  # they changed in between: the documents are not of one moment
-        claims, seen = claims_of(after["incidents"]), list(map(seen_of, targets))
-        for problem in contradictions(claims, {s.target: s for s in seen}):
-            self.untrue.setdefault(_kind(problem), problem)
-        now, suspected = time.monotonic(), {}
-        for problem in untrue(claims, seen):
-            kind = _kind(problem)
-            since = suspected[kind] = self._suspected.get(kind, now)
-            if now - since >= GRACE:
-                self.untrue.setdefault(kind, problem)
-        self._suspected = suspected
+        self._checker.check(after["incidents"], targets, time.monotonic())
 
-
-def _kind(problem: str) -> str:
-    """Return an incident or target and the kind of a problem, without its figures."""
-    subject, _, text = problem.partition(": ")
-    return f"{subject}: {' '.join(text.split()[:3])}"
+    @property
+    def untrue(self) -> dict[str, str]:
+        """The problems found, by kind."""
+        return self._checker.untrue

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from monitor.incidents.observation import RESOLVER_GROUP, is_near, is_public
-from tests.simulation.truth import Claim, Seen, untrue
+from tests.simulation.truth import Claim, Seen, contradictions, untrue
+
+GRACE = 1.0
+"""Time for which a sentence may be behind the last result: 1 s. Incidents are judged after it."""
 
 Document = Mapping[str, Any]
 _DATAGRAMS = frozenset({"udp", "dns", "ntp"})
@@ -56,9 +59,32 @@ def seen_of(target: Document) -> Seen:
     )
 
 
-def problems_of(incidents: Sequence[Document], targets: Sequence[Document]) -> list[str]:
-    """Return what is wrong with a report of the API."""
-    return untrue(claims_of(incidents), map(seen_of, targets))
+class Checker:
+    """Collects what is wrong with the reports of one moment each, one after the other. ``untrue``
+    holds one problem of each kind."""
+
+    def __init__(self) -> None:
+        self.untrue: dict[str, str] = {}
+        self._suspected: dict[str, float] = {}
+
+    def check(self, incidents: Sequence[Document], targets: Sequence[Document], now: float) -> None:
+        """Check a report as of ``now`` (seconds of any clock)."""
+        claims, seen = claims_of(incidents), list(map(seen_of, targets))
+        for problem in contradictions(claims, {s.target: s for s in seen}):
+            self.untrue.setdefault(_kind(problem), problem)
+        suspected: dict[str, float] = {}
+        for problem in untrue(claims, seen):
+            kind = _kind(problem)
+            since = suspected[kind] = self._suspected.get(kind, now)
+            if now - since >= GRACE:
+                self.untrue.setdefault(kind, problem)
+        self._suspected = suspected
+
+
+def _kind(problem: str) -> str:
+    """Return an incident or target and the kind of a problem, without its figures."""
+    subject, _, text = problem.partition(": ")
+    return f"{subject}: {' '.join(text.split()[:3])}"
 
 
 def _transport(protocol: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.simulation.api_truth import Checker
 from tests.simulation.truth import Claim, Seen, untrue
 
 CLAIM = Claim(
@@ -96,6 +97,28 @@ def test_a_sentence_about_a_whole_is_refuted_by_any_part(
             assert untrue([claim], [DOWN, replace(other, **harmless)]) == []  # type: ignore[arg-type]
     mostly = replace(claim, detail=f"Most of it fails. {detail}")
     assert untrue([mostly], [DOWN, other]) == []
+
+
+def test_a_sentence_may_be_behind_the_last_result_for_a_second_and_a_state_may_not() -> None:
+    incident = {
+        "id": "i", "cause": "tcp_timeout", "scope": "endpoint", "state": "down", "started_at": 1.0,
+        "affected": ["a"], "detail": "TCP 443 to a.example is dropped silently.",
+        "remediation": "", "intermittent": False, "confidence": "likely", "evidence": {},
+    }  # fmt: skip
+    target = {
+        "id": "a", "host": "a.example", "state": "down", "certificate": None, "proxy": None,
+        "addresses": ["192.0.2.1"], "addresses_tried": 1, "addresses_failed": [], "port": 443,
+        "last_probe_ok": True, "last_probe_at": 2.0, "rtt_seconds": 0.1, "group": "vscode",
+        "protocol": "https",
+    }  # fmt: skip
+    checker = Checker()
+    for now in (0.0, 0.9):
+        checker.check([incident], [target], now)
+    assert checker.untrue == {}
+    checker.check([incident], [target], 1.1)
+    assert [p.partition(",")[0] for p in checker.untrue.values()] == ["i: shows silence"]
+    checker.check([incident], [target | {"state": "up"}], 1.2)
+    assert any("in an open incident" in problem for problem in checker.untrue.values())
 
 
 def test_a_follow_up_probe_is_a_proof() -> None:
