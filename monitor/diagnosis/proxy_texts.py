@@ -22,8 +22,8 @@ _TLS = (
     "runner's CA bundle (SSL_CERT_FILE, AWS_CA_BUNDLE).",
 )
 _NO_ANSWER = (
-    "The proxy {proxy} accepted the connection, but did not answer CONNECT to {host}:{port}: "
-    "{error}.",
+    "The proxy {proxy} accepted the connection, but gave no complete answer to CONNECT to "
+    "{host}:{port}: {error}.",
     "Check that an HTTP proxy listens on that port; if it does, ask its operators whether it "
     "reaches {host}:{port}. If {host} may be reached directly, add it to NO_PROXY.",
 )

@@ -99,7 +99,7 @@ async def test_a_sentence_says_no_more_than_the_status_that_a_proxy_answers(
 async def test_a_proxy_that_closes_without_an_answer_is_not_said_to_fail_upstream():
     told = await through(proxying(b""))
     assert told.cause is Cause.PROXY_UPSTREAM_FAILED
-    assert "did not answer CONNECT" in told.detail
+    assert "no complete answer to CONNECT" in told.detail
     assert "can't reach" not in told.detail
 
 

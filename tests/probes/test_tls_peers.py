@@ -141,6 +141,19 @@ async def test_a_server_that_only_speaks_tls_1_1_is_refused(authority: Authority
     assert "does not speak TLS 1.2 or 1.3" in diagnosis.detail
 
 
+@pytest.mark.parametrize(("tickets", "accepted"), [(16, True), (17, False)])
+async def test_as_many_session_tickets_are_read_as_by_go(
+    authority: Authority, tickets: int, accepted: bool
+):
+    """Go 1.26 gives up after 16 records that hold no data (``maxUselessRecords``)."""
+    context = serving(authority)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.num_tickets = tickets
+    with blocking(context, answering) as port:
+        result, _ = await probed(Protocol.HTTPS, port, authority)
+    assert result.ok is accepted
+
+
 HALF = b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03"
 """The beginning of a ServerHello."""
 

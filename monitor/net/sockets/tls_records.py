@@ -11,9 +11,9 @@ _HEADER_SIZE = 5
 RECORDS_AT_ONCE = 16
 """Records handed to OpenSSL between two chances to yield: 16. A KeyUpdate costs about 50 µs."""
 
-USELESS_RECORDS_LIMIT = 32
+USELESS_RECORDS_LIMIT = 16
 """Consecutive records without data (KeyUpdate, NewSessionTicket, empty records) that are read
-after the handshake: 32. Go's crypto/tls gives up after 16 (``maxUselessRecords``)."""
+after the handshake: 16, as in Go's crypto/tls (``maxUselessRecords``)."""
 
 _RECORDS_FREE = 4_096
 _AVERAGE_RECORD = 256
@@ -58,7 +58,9 @@ class RecordReader:
                 sends for so little data.
         """
         ahead, position, started = self._ahead, 0, self.records
-        while position < len(ahead) and self.records - started < RECORDS_AT_ONCE:
+        # Near the limit one by one, so that data right behind the last useless record counts.
+        at_once = 1 if self._useless >= USELESS_RECORDS_LIMIT else RECORDS_AT_ONCE
+        while position < len(ahead) and (self._body_left or self.records - started < at_once):
             position = self._step(ahead, position)
         piece, self._ahead = ahead[:position], ahead[position:]
         self.wire += len(piece)
@@ -109,9 +111,10 @@ class RecordReader:
         Raises:
             ExchangeError: TLS_PROTOCOL, if there were too many.
         """
-        if self._useless > USELESS_RECORDS_LIMIT:
+        useless = self._useless - bool(self._body_left)  # without the one under way
+        if useless > USELESS_RECORDS_LIMIT:
             raise ExchangeError(
                 FailureKind.TLS_PROTOCOL,
-                f"the peer sent {self._useless} TLS records in a row without data",
+                f"the peer sent {useless} TLS records in a row without data",
                 "RECORDS_WITHOUT_END",
             )
