@@ -64,7 +64,9 @@ class Proxy(FaultModel):
     def detail(self, found: Hypothesis, working: Working) -> str:
         cause = self.cause(found)
         how = _PROXY_WORDS.get(cause, f"fails what goes through it ({cause})")
-        return f"Proxy {found.key} {how}: {names(found.failing)}.{still_works(found)}"
+        return (
+            f"Proxy {found.key} {how}{_error(found)}: {names(found.failing)}.{still_works(found)}"
+        )
 
     def remediation(self, found: Hypothesis) -> str:
         told = {t.diagnosis.remediation for t in found.bad if t.diagnosis}
@@ -74,8 +76,16 @@ class Proxy(FaultModel):
         )
 
 
+def _error(found: Hypothesis) -> str:
+    """Return in parentheses what was observed, without the host, if it is the same for all."""
+    told = {t.diagnosis.evidence.get("error", "") for t in found.bad if t.diagnosis}
+    errors = {text.partition(" to CONNECT ")[0] for text in told}
+    error = errors.pop() if len(errors) == 1 else ""
+    return f" ({error})" if error else ""
+
+
 _PROXY_WORDS = {
-    C.PROXY_UNREACHABLE: "cannot be reached",
+    C.PROXY_UNREACHABLE: "cannot be reached or used",
     C.PROXY_AUTH_REQUIRED: "wants a login",
     C.PROXY_DENIED: "denies CONNECT",
     C.PROXY_UPSTREAM_FAILED: "does not get through to what is asked of it",

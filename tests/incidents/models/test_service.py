@@ -15,6 +15,7 @@ from monitor.incidents.models.service import (
     Proxy,
     Region,
 )
+from monitor.incidents.observation import Track
 from monitor.model.causes import Cause
 from monitor.model.diagnosis import Diagnosis
 from monitor.model.groups import RESOLVER_GROUP
@@ -77,6 +78,23 @@ def test_a_proxy_is_worded_by_its_cause() -> None:
     assert model.remediation(hypothesis(model, PROXY, denied[0])) == "Repair a.example."
     other = hypothesis(model, PROXY, track("a.example", C.HTTP_STATUS))
     assert "fails what goes through it (http_status)" in model.detail(other, nothing_works)
+
+
+def test_a_proxy_is_worded_by_what_was_observed_if_that_is_the_same_for_all() -> None:
+    model = Proxy()
+
+    def answered(host: str, status: int) -> Track:
+        failing = track(host, C.PROXY_DENIED)
+        error = f"the proxy answered {status} to CONNECT {host}:443"
+        failing.diagnosis = Diagnosis(C.PROXY_DENIED, "", "", {"error": error})
+        return failing
+
+    alike = hypothesis(model, PROXY, answered("a.example", 405), answered("b.example", 405))
+    assert model.detail(alike, nothing_works) == (
+        "Proxy proxy.test:3128 denies CONNECT (the proxy answered 405): a.example, b.example."
+    )
+    mixed = hypothesis(model, PROXY, answered("a.example", 405), answered("b.example", 403))
+    assert "answered" not in model.detail(mixed, nothing_works)
 
 
 def test_a_region_is_taken_from_the_name_of_the_api() -> None:
