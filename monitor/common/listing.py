@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+NO_TARGET = "no target"
+"""What an incident of the host itself affects."""
+
 
 def listed(names: Sequence[str], limit: int) -> str:
     """Return at most ``limit`` names and the number of the others: ``a, b and 3 more``."""

@@ -155,7 +155,7 @@ def _listed(targets: Iterable[Target]) -> list[Endpoint]:
 
 
 def _with(sources: tuple[str, ...], source: str, targets: Sequence[Target]) -> tuple[str, ...]:
-    """Add a source. If there is no room, one of another site replaces one whose site has more."""
+    """Add a source. In a full list, one of another site replaces one whose site has more."""
     if source in sources:
         return sources
     kept = list(sources)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from monitor.common.csv_text import csv_text
+from monitor.common.listing import NO_TARGET
 from monitor.common.sanitize import sanitize
 from monitor.health.status import TargetStatus
 from monitor.model.incident import Incident
@@ -45,7 +46,7 @@ def markdown(
             f"- **{_md(incident.detail)}**",
             f"  {_md(incident.remediation)}",
             f"  ({incident.cause}, {incident.scope} {_md(incident.subject)}; "
-            f"affects {_md(', '.join(incident.affected))}; "
+            f"affects {_md(', '.join(incident.affected) or NO_TARGET)}; "
             f"confidence: {_md(confidence_in_words(incident))})",
         ]
     diagnosis = discovery_lines(findings.chains, findings.unlisted)

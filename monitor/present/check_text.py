@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from monitor.common.listing import listed
+from monitor.common.listing import NO_TARGET, listed
 from monitor.common.sanitize import sanitize
 from monitor.diagnosis.proxy_path import proxy_paths_of
 from monitor.health.status import TargetStatus
@@ -140,7 +140,9 @@ def _incident(incident: Incident, width: int) -> Iterator[Line]:
     head = f"{MARKS[incident.state]} {incident.state}  {incident.detail}"
     yield from _wrapped(head, width, incident.state, indent=4)
     what = f"{incident.cause}, {_place(incident)}"
-    yield from _wrapped(f"    {what}; affects {listed(incident.affected, _NAMED)}", width, indent=4)
+    yield from _wrapped(
+        f"    {what}; affects {listed(incident.affected, _NAMED) or NO_TARGET}", width, indent=4
+    )
     yield from _wrapped(f"    Confidence: {confidence_in_words(incident)}", width, indent=4)
     if incident.remediation:
         yield from _wrapped(f"    What to do: {incident.remediation}", width, indent=4)

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from monitor.common.listing import listed
+from monitor.common.listing import NO_TARGET, listed
 from monitor.common.sanitize import sanitize
 from monitor.diagnosis.proxy_path import proxy_paths_of
 from monitor.health.status import TargetStatus
@@ -150,7 +150,7 @@ def _duration(probe_result: ProbeResult | None) -> float | None:
 def _incident(incident: Incident) -> Text:
     head = _state(incident.state) + _clean(f"  {incident.detail}", "bold")
     what = f"{incident.cause}, {incident.scope} {incident.subject}"
-    lines = [head, _clean(f"    {what}; affects {listed(incident.affected, _NAMED)}")]
+    lines = [head, _clean(f"    {what}; affects {listed(incident.affected, _NAMED) or NO_TARGET}")]
     lines.append(_clean(f"    Confidence: {confidence_in_words(incident)}"))
     if incident.remediation:
         lines.append(_clean(f"    What to do: {incident.remediation}"))

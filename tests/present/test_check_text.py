@@ -150,3 +150,9 @@ def test_a_listed_target_shows_its_address_and_who_inspects_its_tls() -> None:
     assert "    https://a.example:443, inspected by CN=Proxy CA" in shown(
         report(status), everything=True
     )
+
+
+def test_an_incident_of_the_host_itself_affects_no_target() -> None:
+    (incident,) = incidents_of([DOWN], 1000.0)
+    lines = shown(report(DOWN, incidents=(replace(incident, affected=()),)))
+    assert any(line.endswith("; affects no target") for line in lines)

@@ -363,3 +363,12 @@ def test_a_length_of_time_without_a_measurement_is_named() -> None:
 
 def test_a_made_up_host_is_shown_as_its_wildcard() -> None:
     assert "3000--" not in overview(realistic_board()).text
+
+
+def test_an_incident_of_the_host_itself_affects_no_target() -> None:
+    store = realistic_board()
+    incident = replace(store.incidents[0], affected=())
+    store.incidents = (incident,)
+    assert "Affects no target" in overview(store).text
+    page = Outline(incident_page(store, IncidentRecord(incident), NOW))
+    assert "Affected targetsNone." in page.text

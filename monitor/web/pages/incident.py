@@ -145,6 +145,8 @@ def _ticket(view: IncidentView) -> Node:
 def _affected(store: StateStore, record: IncidentRecord, now: float) -> Node:
     rows = (_row(store, name, now) for name in record.incident.affected)
     columns = ("Target", "Group", "Now", "Last result")
+    if not record.incident.affected:
+        return section[h2["Affected targets"], p["None."]]
     return section[
         h2["Affected targets"],
         table("Affected targets and their present state", columns, rows, "targets"),

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from htpy import Element, Node, a, article, code, details, h3, p, span, strong, summary, td, th, tr
 
+from monitor.common.listing import NO_TARGET
 from monitor.incidents.incident_log import IncidentRecord
 from monitor.model.incident import Incident
 from monitor.present.confidence import confidence_in_words
@@ -75,6 +76,8 @@ def scope(incident: Incident) -> Node:
 def affected(incident: Incident, root: str, known: Collection[str]) -> Node:
     """Return the number of targets that an incident affects, and the first of them."""
     names = incident.affected
+    if not names:
+        return NO_TARGET
     links: list[Node] = [
         target_link(name, root) if name in known else span[text(name)] for name in names[:_NAMED]
     ]
