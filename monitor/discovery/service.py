@@ -20,7 +20,7 @@ from monitor.catalog.wildcard_samples import DiscoveryState
 from monitor.common.state_file import StateFile
 from monitor.discovery.cache import NAME, CacheError, Kept, encode, load
 from monitor.discovery.client import asking
-from monitor.discovery.redirects import noted, redirect_seen_in, remembered
+from monitor.discovery.redirects import noted, place_of, redirect_seen_in, remembered
 from monitor.discovery.walk import Outcome, RedirectSeen, merged, state_after, walk, wanted
 from monitor.health.status import TargetStatus
 from monitor.model.discovery import ChainState, UnlistedHost
@@ -81,6 +81,7 @@ class Discovery:
         self._due: dict[str, float] = {}
         self._failures: dict[str, int] = {}
         self._redirects_seen: dict[RedirectSeen, None] = {}
+        self._portals: set[str] = set()
         self._awake = asyncio.Event()
 
     def load(self) -> None:
@@ -116,8 +117,19 @@ class Discovery:
     def look_at(self, status: TargetStatus) -> None:
         """Take in the result of a probe; its redirect is processed later."""
         redirect_seen = redirect_seen_in(status.target, status.probe_result, status.diagnosis)
+        if redirect_seen is None and status.health.imposed is not None:
+            self._note_portal(status)
         if redirect_seen is not None and len(self._redirects_seen) < _REDIRECTS_SEEN:
             self._redirects_seen[redirect_seen] = None
+            self._awake.set()
+
+    def _note_portal(self, status: TargetStatus) -> None:
+        """Note the page that an incident shows to answer for this target: it is not missing from
+        the allow-list."""
+        led = redirect_seen_in(status.target, status.probe_result)
+        place = place_of(led.url) if led is not None else None
+        if place is not None and len(self._portals) < _REDIRECTS_SEEN:
+            self._portals.add(place.host)
             self._awake.set()
 
     async def run(self) -> None:
@@ -187,6 +199,7 @@ class Discovery:
             for redirect_seen in self._redirects_seen:
                 hosts = noted(hosts, redirect_seen, self._rows.values(), now, self._settings)
         self._redirects_seen.clear()
+        hosts = tuple(host for host in hosts if host.host not in self._portals)
         hosts = remembered(hosts, self._rows.values(), now, self._settings)
         known = {(host.host, host.port) for host in before}
         new = [host for host in hosts if (host.host, host.port) not in known]

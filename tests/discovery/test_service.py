@@ -18,9 +18,13 @@ from monitor.catalog.wildcard_samples import REDIRECTS
 from monitor.discovery import service
 from monitor.discovery.cache import NAME
 from monitor.discovery.service import Discovery
+from monitor.health.machine import Health
 from monitor.health.status import TargetStatus
+from monitor.model.causes import Cause
+from monitor.model.diagnosis import Diagnosis
 from monitor.model.discovery import FoundBy
 from monitor.model.settings import DiscoverySettings, Shard, TargetSettings
+from monitor.model.state import State
 from monitor.model.target import Target
 from monitor.scheduler.shard import owns, share_of
 from monitor.state.events import Event, EventKind, Events
@@ -233,6 +237,28 @@ async def test_an_unlisted_host_is_told_once_and_probed_and_the_configuration_ca
         house.settings = replace(ONLY, targets={name: off})
         house.apply()
         assert name not in house.targets
+
+
+async def test_a_page_that_an_incident_calls_a_portal_is_probed_no_longer(
+    web: Origins, authority: Authority
+) -> None:
+    house = House(web, authority.file)
+    portal = "login.portal.example"
+    async with house.running():
+        house.sees("vscode-server-x64", f"https://{portal}/guest")
+        await house.until(lambda: f"redirect-{portal}" in house.targets)
+        target = house.targets["vscode-server-x64"]
+        blocked = Diagnosis(Cause.HTTP_BLOCKED_PAGE, "A login page answers.", "Log in.")
+        house.discovery.look_at(
+            TargetStatus(
+                target,
+                health=Health(State.DOWN, imposed=State.DOWN),
+                probe_result=answered(f"https://{portal}/guest"),
+                diagnosis=blocked,
+            )
+        )
+        await house.until(lambda: f"redirect-{portal}" not in house.targets)
+        assert house.store.unlisted == ()
 
 
 async def test_a_registrys_data_host_is_reported_though_no_probe_is_redirected_there(

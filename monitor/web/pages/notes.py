@@ -46,7 +46,7 @@ def egress_addresses(store: StateStore, now: float) -> Node:
     rows = [_egress_address(path, now) for path in store.egress_paths]
     return section("#part-egress-addresses", aria_labelledby="egress-addresses")[
         h2("#egress-addresses")["Public addresses"],
-        table("Public address of each way out", columns, rows, "egress-addresses"),
+        table("Public address of each way out", columns, rows, "wide"),
     ]
 
 
