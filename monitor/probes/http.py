@@ -20,7 +20,13 @@ from monitor.net.http.date import date_offset
 from monitor.net.http.fields import Head
 from monitor.net.http.proxy_fields import authentication_schemes
 from monitor.net.http.request import authority, encode_request
-from monitor.net.http.response import BODY_LIMIT, ResponseParser, decoded, read_response
+from monitor.net.http.response import (
+    BODY_LIMIT,
+    ResponseParser,
+    check_gzip,
+    decoded,
+    read_response,
+)
 from monitor.net.sockets.stream import Stream, TlsStream
 from monitor.probes.context import ProbeContext
 from monitor.probes.http2 import HTTP1_ONLY, exchange_by_schedule, talk_http2
@@ -103,6 +109,7 @@ async def _exchange_once(conn: ProbeConnection, asking: Asking, alpn: Sequence[s
             head, body = await talk_http2(conn, stream, _headers(conn, asking.headers))
             conn.http = _facts(conn, head, body)
             _judge(conn.target.endpoint, head)
+            _check_coding(asking, head, body, whole=len(body) < BODY_LIMIT)
             return True
         parser = ResponseParser(conn.target.endpoint.method, asking.body_limit)
         try:
@@ -113,8 +120,15 @@ async def _exchange_once(conn: ProbeConnection, asking: Asking, alpn: Sequence[s
     if parser.head is not None:
         _judge(conn.target.endpoint, parser.head)
         _look_for_a_denial(parser.head, decoded(parser.head, parser.body, _BODY_KEPT))
+        _check_coding(asking, parser.head, parser.body, whole=not parser.capped)
         asking.on_answer(parser)
     return False
+
+
+def _check_coding(asking: Asking, head: Head, body: bytes | bytearray, *, whole: bool) -> None:
+    """Check the coding of a body that Go's client would decode: the one that it asked for."""
+    if asking is _PLAIN and 200 <= head.status <= 299:
+        check_gzip(head, body, whole=whole)
 
 
 async def _talk(

@@ -318,3 +318,15 @@ async def test_endless_blank_lines_between_chunks_are_bounded():
 def test_a_redirect_shows_scheme_host_and_path_of_a_host_that_can_be(location: str, shown: str):
     endpoint = make_target(Protocol.HTTPS, "a.test").endpoint
     assert http._redirect(endpoint, Head("1.1", 302, {"location": location})) == shown
+
+
+@pytest.mark.parametrize(("status", "kind"), [(200, FailureKind.HTTP_FORMAT), (302, None)])
+async def test_a_body_that_gos_client_cannot_decode_is_a_failure(
+    status: int, kind: FailureKind | None
+):
+    """The body of a redirect is not read."""
+    answer = f"HTTP/1.1 {status} x\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain"
+    async with rude(saying(answer.encode())) as port:
+        target = make_target(HTTP, "good.test", port, address="127.0.0.1", timeout=30.0)
+        result = await prober("http")(target, make_probe_context())
+    assert (result.failure.kind if result.failure else None) is kind

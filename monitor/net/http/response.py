@@ -237,6 +237,35 @@ async def read_response(stream: Stream, parser: ResponseParser) -> Head:
     return parser.head
 
 
+def check_gzip(head: Head, body: bytes | bytearray, *, whole: bool) -> None:
+    """Check a body that is coded with gzip, as far as it yields 64 KiB: Go, which asks for that
+    coding, fails to read one that is damaged. ``whole``: all of the body was received.
+
+    Raises:
+        ExchangeError: HTTP_FORMAT, if it is not gzip; HTTP_TRUNCATED, if it ends early.
+    """
+    if head.headers.get("content-encoding", "").strip().lower() != "gzip":
+        return
+    rest, room = bytes(body), BODY_LIMIT
+    for _ in range(_MEMBERS_LIMIT):
+        if not rest or room <= 0:
+            return
+        member = zlib.decompressobj(_WINDOW_BITS["gzip"])
+        try:
+            room -= len(member.decompress(rest, room))
+        except zlib.error:
+            raise bad("a damaged body, or one that is not gzip as announced") from None
+        if not member.eof:
+            if whole and room > 0 and not member.unconsumed_tail:
+                raise ExchangeError(FailureKind.HTTP_TRUNCATED, "its gzip coding ends early")
+            return
+        rest = member.unused_data
+
+
+_MEMBERS_LIMIT = 64
+"""Members of a gzip body (RFC 1952 section 2.2) that are checked: 64."""
+
+
 def decoded(head: Head, body: bytes | bytearray, limit: int = BODY_LIMIT) -> bytes:
     """Return a body without its content coding (RFC 9110 section 8.4), at most ``limit`` bytes.
 

@@ -16,7 +16,7 @@ from monitor.model.probe_result import FailureKind
 from monitor.net.errors import ExchangeError
 from monitor.net.http.fields import Head
 from monitor.net.http.request import authority, encode_request
-from monitor.net.http.response import HEAD_LIMIT, ResponseParser, decoded
+from monitor.net.http.response import HEAD_LIMIT, ResponseParser, check_gzip, decoded
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: x\r\n\r\nhello"
 CHUNKED = (
@@ -169,3 +169,40 @@ def test_a_decoded_body_is_bounded_and_may_be_cut_short():
     assert len(decoded(head, bomb, 4096)) == 4096
     half = decoded(head, gzip.compress(bytes(range(256)) * 40)[:-40])
     assert bytes(range(256)).startswith(half[:256])
+
+
+_GZIP = gzip.compress(b"hello world" * 10)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (_GZIP, None),
+        (_GZIP + _GZIP, None),
+        (b"", None),
+        (gzip.compress(b"\0" * 10_000_000), None),
+        (b"not gzip at all", FailureKind.HTTP_FORMAT),
+        (_GZIP[:-8] + bytes(4) + _GZIP[-4:], FailureKind.HTTP_FORMAT),
+        (_GZIP + b"junk behind", FailureKind.HTTP_FORMAT),
+        (_GZIP[:-6], FailureKind.HTTP_TRUNCATED),
+        (_GZIP[:10], FailureKind.HTTP_TRUNCATED),
+        (b"\x1f", FailureKind.HTTP_TRUNCATED),
+    ],
+)
+def test_a_gzip_body_is_read_or_refused_as_by_gos_client(body: bytes, kind: FailureKind | None):
+    head = Head("1.1", 200, {"content-encoding": "GZIP"})
+    if kind is None:
+        check_gzip(head, body, whole=True)
+        return
+    with pytest.raises(ExchangeError) as error:
+        check_gzip(head, body, whole=True)
+    assert error.value.kind is kind
+
+
+def test_a_gzip_body_that_was_not_read_to_its_end_may_end_early():
+    check_gzip(Head("1.1", 200, {"content-encoding": "gzip"}), _GZIP[:20], whole=False)
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "x-gzip", "gzip, gzip", "deflate", "br"])
+def test_other_codings_are_left_to_the_reader_as_go_does(coding: str):
+    check_gzip(Head("1.1", 200, {"content-encoding": coding}), b"anything", whole=True)
