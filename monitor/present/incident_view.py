@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import groupby, islice
 
 from monitor.common.listing import listed
 from monitor.health.redundancy import covered_by_redundancy
@@ -222,16 +222,37 @@ def timeline(events: Iterable[Event], record: IncidentRecord) -> tuple[Entry, ..
     entries = [Entry(incident.started_at, f"First failure: {title_of(incident)}")]
     until = ended + _AFTER if ended is not None else float("inf")
     names = frozenset(incident.affected)
-    entries += [
-        Entry(event.at, text)
+    shown = [
+        event
         for event in list(events)
         if incident.started_at - _BEFORE <= event.at <= until
-        and (text := _event_text(event, incident.id, names))
+        and _event_text(event, incident.id, names)
     ]
+    in_order = sorted(shown, key=lambda event: event.at)
+    for state, run in groupby(in_order, _state_in_words):
+        if state:
+            entries.append(_merged(list(run), state))
+        else:
+            entries += [Entry(e.at, _event_text(e, incident.id, names)) for e in run]
     if ended is not None:
         entries.append(Entry(ended, "Over: the affected targets work again, or were removed"))
     entries.sort(key=lambda entry: entry.at or 0.0)
     return _shortened(entries)
+
+
+def _state_in_words(event: Event) -> str:
+    """Return the new state of a target with its cause, "" for other events."""
+    if event.kind is not EventKind.TARGET_STATE:
+        return ""
+    cause = f" ({event.facts['cause']})" if event.facts.get("cause") else ""
+    return f"{event.facts.get('state')}{cause}"
+
+
+def _merged(changes: Sequence[Event], state: str) -> Entry:
+    """Return one entry for targets that took the same state one after the other."""
+    names = list(dict.fromkeys(change.subject for change in changes))
+    verb = "is" if len(names) == 1 else "are"
+    return Entry(changes[0].at, f"{listed(names, _TITLE_NAMES)} {verb} {state}")
 
 
 def _shortened(entries: list[Entry]) -> tuple[Entry, ...]:
@@ -253,8 +274,7 @@ def _event_text(event: Event, incident_id: str, names: frozenset[str]) -> str:
         case EventKind.INCIDENT_INVESTIGATED if event.subject == incident_id:
             return _investigation_text(facts)
         case EventKind.TARGET_STATE if event.subject in names:
-            cause = f" ({facts['cause']})" if facts.get("cause") else ""
-            return f"{event.subject} is {facts.get('state')}{cause}"
+            return f"{event.subject} is {_state_in_words(event)}"
         case EventKind.ISSUER_CHANGED if event.subject in names:
             return f"{event.subject} shows a certificate of another issuer: {facts['new_issuer']}"
     return _context_text(event)

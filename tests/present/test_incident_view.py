@@ -85,8 +85,8 @@ def test_a_ticket_has_everything_that_its_reader_needs() -> None:
 
 def test_a_timeline_is_in_order_bounded_and_about_this_incident() -> None:
     events = [
-        Event(EventKind.TARGET_STATE, NOW - n, INCIDENT.affected[0], "", facts={"state": "down"})
-        for n in range(60)
+        Event(EventKind.TARGET_STATE, NOW - n, INCIDENT.affected[0], "", facts={"state": state})
+        for n, state in enumerate(["down", "up"] * 30)
     ]
     events.append(Event(EventKind.TARGET_STATE, NOW, "another", "", facts={"state": "down"}))
     events.append(
@@ -100,6 +100,25 @@ def test_a_timeline_is_in_order_bounded_and_about_this_incident() -> None:
     assert entries[-1].text.startswith("Over: ")
     (left_out,) = [entry.text for entry in entries if entry.at is None]
     assert left_out == "39 more entries"
+
+
+def test_targets_that_take_the_same_state_together_are_one_entry() -> None:
+    incident = replace(INCIDENT, affected=("a", "b", "c", "d", "e"), started_at=NOW - 5)
+
+    def change(name: str, at: float, state: str, **facts: object) -> Event:
+        return Event(EventKind.TARGET_STATE, at, name, "", facts={"state": state, **facts})
+
+    events = [change(name, NOW - 9, "up") for name in ("a", "b")]
+    events += [change(name, NOW, "down", cause="tcp_timeout") for name in "abcde"]
+    events += [change("a", NOW + 1, "down", cause="dns_timeout"), change("a", NOW + 2, "up")]
+    texts = [entry.text for entry in timeline(events, IncidentRecord(incident))]
+    assert texts == [
+        "a, b are up",
+        f"First failure: {incident.detail.rstrip('.')}",
+        "a, b, c and 2 more are down (tcp_timeout)",
+        "a is down (dns_timeout)",
+        "a is up",
+    ]
 
 
 def test_a_timeline_shows_what_the_investigation_found() -> None:
