@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from monitor.health.machine import Health, HealthPolicy, advance, confirm
-from monitor.incidents.inference import Evaluation, EvidenceEngine
+from monitor.incidents.inference import Evaluation, EvidenceEngine, judge
 from monitor.incidents.wording import bounded
 from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
@@ -214,3 +214,62 @@ def test_one_failure_of_another_kind_does_not_leave_a_shared_fault():
     story.result("app", 40.0, Cause.DNS_TIMEOUT)
     again = one(story.incidents(41.0))
     assert (again.id, set(again.affected)) == (whole.id, set(EGRESS))
+
+
+def test_a_result_may_change_the_incidents_while_anything_is_in_trouble():
+    story = Story()
+
+    def observed(name: str, at: float, cause: Cause | None = None) -> bool:
+        made = status(name, cause, at=at)
+        assert made.probe_result is not None
+        assert made.diagnosis is not None
+        state = Health(State.UP if cause is None else State.DOWN)
+        return story.engine.observe(made.target, made.probe_result, made.diagnosis, state)
+
+    assert not observed("app", 10.0)
+    assert observed("app", 20.0, Cause.TCP_TIMEOUT)
+    assert observed("s3", 30.0), "a target that is in trouble"
+    quiet = Story()
+    made = status("app", at=10.0)
+    assert made.probe_result is not None
+    assert made.diagnosis is not None
+    assert quiet.engine.observe(made.target, made.probe_result, made.diagnosis, Health())
+
+
+def test_a_target_that_is_held_without_an_incident_is_calmed():
+    story = Story()
+    story.result("app", 10.0, Cause.TCP_TIMEOUT)
+    story.result("app", 20.0)
+    tracks = story.engine.index.tracks
+    assert story.judge(21.0).calmed == ()
+    tracks["app"].held = True
+    assert story.judge(22.0).calmed == ("app",)
+    story.result("app", 30.0, Cause.TCP_TIMEOUT)
+    tracks["app"].held = True
+    assert story.judge(31.0).calmed == ()
+    story.result("app", 40.0, Cause.TCP_TIMEOUT)
+    one(story.judge(41.0).incidents)
+    story.result("app", 50.0)
+    tracks["app"].held = True
+    held = story.judge(51.0)
+    assert one(held.incidents).affected == ("app",)
+    assert held.calmed == ()
+
+
+def test_a_status_without_a_result_or_a_diagnosis_is_not_judged():
+    failing = [status(name, Cause.TCP_TIMEOUT) for name in ("app", "s3", "gw-us")]
+    assert judge(failing, 110.0).incidents
+    assert judge([replace(s, diagnosis=None) for s in failing], 110.0) == Evaluation()
+    assert judge([replace(s, probe_result=None) for s in failing], 110.0) == Evaluation()
+
+
+def test_a_shared_fault_ends_once_a_target_fails_in_another_way_twice():
+    story = Story()
+    egress_down(story, 10.0)
+    for at in (40.0, 50.0):
+        story.result("app", at, Cause.HTTP_STATUS)
+    found = story.incidents(51.0)
+    assert {i.affected for i in found} == {
+        ("app",),
+        tuple(sorted(name for name in EGRESS if name != "app")),
+    }

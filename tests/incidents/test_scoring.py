@@ -269,6 +269,7 @@ def test_a_reserved_target_is_not_counted_in_a_partial_fault() -> None:
         ("", False),
         ("b", False),
         ("bb", False),
+        ("bgb" + "g" * 3 + "b", True),
         ("bgbg", True),
         ("gggbgbg", True),
         ("bgb", False),
@@ -389,3 +390,30 @@ def test_one_host_of_two_targets_loses_nothing_with_one_of_them() -> None:
     left = narrowed(found, {"a"})
     assert left is not None
     assert left.score == pytest.approx(4.0)
+
+
+def test_results_of_exactly_ten_minutes_ago_still_count() -> None:
+    assert partial(index_of(flaky(turns=8)), ELEMENT, (), PARTIAL_SECONDS) is not None
+    first = [(host, 0.0, False) for host in "abcd"]
+    later = [(host, 30.0 + n, n % 2 == 0) for n, host in enumerate("abcd" * 3)]
+    found = partial(index_of([*first, *later]), ELEMENT, (), PARTIAL_SECONDS)
+    assert found is not None
+    assert found.onset == 0.0
+    late = partial(index_of([*first, *later]), ELEMENT, (), PARTIAL_SECONDS + 1)
+    assert late is None or late.onset > 0.0
+
+
+def test_a_soft_result_alone_is_only_a_suspicion() -> None:
+    index = index_of([(host, 10.0, False) for host in "abc"], Soft())
+    for made in index.tracks.values():
+        seen = made.window[-1]
+        made.window[-1] = replace(seen, evidence=evidence(made.target))
+        made.state = State.UP
+    found = one_total(index)
+    assert found is not None
+    assert found.score == pytest.approx(3 * SUSPECT - 8.0)
+    for made in index.tracks.values():
+        made.window.append(made.window[-1])
+    again = one_total(index)
+    assert again is not None
+    assert again.score == pytest.approx(3 * SUSPECT - 8.0), "the same result twice"

@@ -96,3 +96,10 @@ def test_interception_of_one_host_has_to_be_named() -> None:
     assert model.cause(named) is C.TLS_INTERCEPTED
     assert "intercepts TLS: a.one." in model.detail(named, nothing_works)
     assert "Exempt these hosts" in model.remediation(named)
+
+
+def test_one_host_that_names_the_interception_suffices() -> None:
+    model = Interception()
+    named = untrusted("a.one", "CN=Corp", C.TLS_INTERCEPTED)
+    other = untrusted("a.one", "CN=Corp")
+    assert model.admits(hypothesis(model, "CN=Corp", named, other), nothing_works)

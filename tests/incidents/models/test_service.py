@@ -218,3 +218,15 @@ def test_a_flaky_endpoint_is_told_with_its_share() -> None:
         "a.example comes and goes: 6 of the last 20 probes failed, most with tcp_timeout."
     )
     assert "load balancer" in model.remediation(found)
+
+
+def test_a_dead_address_of_a_group_is_its_own_fault() -> None:
+    for cause in (C.ADDRESS_FAILED, C.INTERNAL_ERROR):
+        assert shown(Group(), evidence(cause=cause)) == []
+
+
+def test_failures_are_counted_from_the_first_one_on() -> None:
+    model = EndpointFault()
+    mixed = track("a.example", None, None, C.TCP_TIMEOUT, None, None)
+    found = hypothesis(model, "a.example", mixed)
+    assert model.detail(found, nothing_works).endswith("1 of the last 3 probes failed.")
