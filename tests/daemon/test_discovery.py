@@ -1,7 +1,8 @@
 """Discovery as a user has it: the daemon, ``check`` and ``endpoints`` against origins that answer
 as the real ones do.
 
-Covers: monitor/daemon/app.py, monitor/cli/endpoints.py, monitor/cli/one_shot_discovery.py
+Covers: monitor/daemon/app.py, monitor/cli/endpoints.py, monitor/cli/one_shot_discovery.py,
+monitor/present/endpoints_text.py
 """
 
 from __future__ import annotations
