@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from monitor.incidents.fault_model import Hypothesis
-from monitor.incidents.selection import KEEP, choose
+from monitor.incidents.selection import KEEP, Reserved, choose
 from monitor.model.causes import Cause
 from monitor.model.state import State
 from tests.incidents.test_inference import EGRESS, Story
@@ -14,7 +14,8 @@ from tests.incidents.test_inference import EGRESS, Story
 def chosen(
     story: Story, now: float, favored: Collection[tuple[str, str, str]] = (), reserved: str = ""
 ) -> list[Hypothesis]:
-    found = choose(story.engine.index, {reserved}, favored, now)
+    kept = Reserved({reserved}, {reserved})
+    found = choose(story.engine.index, kept, favored, (), now)
     return [hypothesis for hypothesis in found if hypothesis is not None]
 
 
