@@ -307,7 +307,7 @@ def test_what_is_rejected_is_not_blamed_on_filters_that_only_drop(cause: Cause, 
     [
         (Cause.TLS_RESET_ON_HELLO, Q.OTHER_NAME, True, PROVEN, "Another name at the same address"),
         (Cause.TLS_RESET_ON_HELLO, Q.OTHER_NAME, False, LIKELY, "It is down."),
-        (Cause.TLS_TIMEOUT_ON_HELLO, Q.SMALL_SEGMENTS, False, PROVEN, "no path-MTU hole"),
+        (Cause.TLS_TIMEOUT_ON_HELLO, Q.SMALL_SEGMENTS, False, PROVEN, "rules out a path-MTU hole"),
         (Cause.TLS_TIMEOUT_ON_HELLO, Q.SMALL_SEGMENTS, True, PROVEN, "path-MTU hole that"),
     ],
 )
