@@ -162,8 +162,11 @@ def _network_cause(case: Case, number: int) -> Cause:
         return C.PROXY_UNREACHABLE
     if number == errno.ECONNREFUSED and failure.phase is Phase.EXCHANGE:
         return C.UDP_PORT_UNREACHABLE
-    broken = _BROKEN.get(failure.phase, C.TCP_RESET) if number in _BROKEN_ERRNOS else C.LOCAL_ERROR
-    return _ROUTE_ERRNOS.get(number, broken)
+    if number in _BROKEN_ERRNOS:
+        return _BROKEN.get(failure.phase, C.TCP_RESET)
+    # An ICMP error of another kind comes from a router all the same, not from this host.
+    other = C.LOCAL_ERROR if failure.icmp is None else C.HOST_UNREACHABLE
+    return _ROUTE_ERRNOS.get(number, other)
 
 
 LOCAL_ERRNOS: Mapping[int, Cause] = MappingProxyType(

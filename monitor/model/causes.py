@@ -509,8 +509,9 @@ class Cause(StrEnum):
             cause_class=CauseClass.PATH,
             sentence="A firewall rejects {transport} {port} to {host} by an ICMP error.",
             remediation=(
-                "Allow outbound {transport} {port} from the runner's subnet to {host}: "
-                "security group, network ACL (with the ports of the answers) and firewall."
+                "Allow outbound {transport} {port} from the runner's subnet to {host} on the "
+                "firewall or router that sends the error: {error}. Security groups and network "
+                "ACLs drop silently, so they are not at fault."
             ),
             symptom=(
                 "a firewall rejects by an ICMP error (administratively prohibited), or "

@@ -112,6 +112,8 @@ CASES = [
     (os_error(P.CONNECT, errno.EHOSTUNREACH, (3, 13)), {}, C.ADMIN_PROHIBITED),
     (os_error(P.CONNECT, errno.EHOSTUNREACH, (1, 1)), {}, C.ADMIN_PROHIBITED),
     (os_error(P.CONNECT, errno.EACCES, (1, 1)), {}, C.ADMIN_PROHIBITED),
+    (os_error(P.CONNECT, errno.ENOPROTOOPT, (3, 2)), {}, C.HOST_UNREACHABLE),
+    (os_error(P.EXCHANGE, errno.ENONET, (3, 8)), {}, C.HOST_UNREACHABLE),
     (os_error(P.CONNECT, errno.EACCES), {}, C.LOCAL_ROUTE_DISCARDS),
     (os_error(P.CONNECT, errno.EINVAL), {}, C.LOCAL_ROUTE_DISCARDS),
     (os_error(P.EXCHANGE, errno.EINVAL), {}, C.LOCAL_ROUTE_DISCARDS),
@@ -350,3 +352,10 @@ def test_an_added_ca_inspects_public_services_and_may_vouch_for_configured_hosts
     assert diagnosis.evidence.get("inspected_by") == inspector
     failed = replace(result, failure=kind(P.TRANSFER, K.TIMEOUT))
     assert "inspected_by" not in diagnose(made, failed).evidence
+
+
+def test_an_icmp_error_is_not_blamed_on_this_host_or_on_filters_that_send_none():
+    other = diagnose(target(), probe_result(os_error(P.CONNECT, errno.ENOPROTOOPT, (3, 2))))
+    assert other.detail.startswith("A router reports")
+    prohibited = diagnose(target(), probe_result(os_error(P.CONNECT, errno.EHOSTUNREACH, (3, 13))))
+    assert "drop silently, so they are not at fault" in prohibited.remediation
