@@ -445,3 +445,61 @@ def test_an_incident_that_comes_and_goes_is_tried_by_source_ports_only():
     assert [f.rival for f in follow_ups_for(intermittent, statuses)] == [Q.FLOWS]
     assert follow_ups_for(replace(incident, scope=Scope.ALL_EGRESS), statuses) == ()
     assert follow_ups_for(replace(incident, affected=("dns-1",)), statuses) == ()
+
+
+def tried(cause: Cause, name: str, *others: TargetStatus) -> list[tuple[Rival, str]]:
+    """The follow-up probes of a failing target beside these others."""
+    (failing,) = placed([status(name, cause)])
+    found = replace(incident(cause, name), cause=cause)
+    return [(f.rival, f.subject) for f in follow_ups_for(found, [failing, *others])]
+
+
+def beside(name: str, **endpoint: object) -> TargetStatus:
+    (made,) = placed([status(name)])
+    changed = replace(made.target.endpoint, **endpoint)  # type: ignore[arg-type]
+    return replace(made, target=replace(made.target, endpoint=changed))
+
+
+def test_another_port_of_the_same_host_is_tried_at_the_same_address():
+    other = beside("gw-us", host="app.test")
+    assert (Q.OTHER_PORT, "port 8443") in tried(Cause.TCP_TIMEOUT, "app", other)
+    for unfit in (beside("gw-us"), beside("app2", host="app.test"), beside("lh-us-udp")):
+        assert Q.OTHER_PORT not in dict(tried(Cause.TCP_TIMEOUT, "app", unfit))
+
+
+def test_the_same_port_is_tried_at_a_host_that_works_directly_and_elsewhere():
+    assert (Q.SAME_PORT, "app2.test port 443") in tried(Cause.TCP_TIMEOUT, "app", beside("app2"))
+    down = placed([status("app2", Cause.TCP_TIMEOUT)])[0]
+    (proxied,) = placed([status("app2")], "p:1")
+    same_host, other_port = beside("app2", host="app.test"), beside("gw-us")
+    for unfit in (down, proxied, same_host, other_port, beside("imds", port=443)):
+        assert Q.SAME_PORT not in dict(tried(Cause.TCP_TIMEOUT, "app", unfit))
+
+
+def test_only_addresses_of_the_same_family_are_tried():
+    (failing,) = placed([status("app", Cause.TCP_TIMEOUT)])
+    assert failing.probe_result is not None
+    assert failing.probe_result.resolution is not None
+    own = ADDRESSES["app"]
+    addresses = (own, "2001:db8::1", "192.0.2.200")
+    resolution = replace(failing.probe_result.resolution, addresses=addresses)
+    changed = replace(failing, probe_result=replace(failing.probe_result, resolution=resolution))
+    follow_ups = follow_ups_for(incident(Cause.TCP_TIMEOUT, "app"), [changed])
+    found = [f.subject for f in follow_ups if f.rival is Q.OTHER_ADDRESS]
+    assert found == ["192.0.2.200"]
+
+
+def test_tcp_is_tried_at_the_same_host_only():
+    tcp, elsewhere = beside("lh-us-tcp"), beside("lh-eu-tcp")
+    expected = [(Q.TCP, "TCP 4242 of lh.us.test")]
+    assert tried(Cause.UDP_NO_REPLY, "lh-us-udp", elsewhere, tcp) == expected
+    assert tried(Cause.UDP_NO_REPLY, "lh-us-udp", elsewhere) == []
+    assert tried(Cause.UDP_NO_REPLY, "lh-us-udp", beside("dns-1", host="lh.us.test")) == []
+
+
+def test_a_name_server_that_was_not_asked_is_asked():
+    asked, other, sixth = beside("dns-1"), beside("dns-2"), beside("dns-2", host="2001:db8::53")
+    assert tried(Cause.DNS_NXDOMAIN, "app", asked) == []
+    found = tried(Cause.DNS_NXDOMAIN, "app", asked, other, sixth)
+    assert found[0] == (Q.OTHER_SERVER, "10.0.0.3")
+    assert all(rival is Q.OTHER_SERVER for rival, _ in found)

@@ -215,3 +215,13 @@ def test_a_port_is_worded_by_its_cause(cause: Cause, words: str, remediation: st
 def test_counts_name_the_hosts_that_fail_and_all_of_them() -> None:
     found = hypothesis(Port(), "tcp/443", track(), figures=Figures(9, 5, 3, 2))
     assert "3 of 5 hosts" in Port().detail(found, nothing_works)
+
+
+def test_a_family_of_a_target_that_works_over_the_other_one_is_claimed() -> None:
+    model = AddressFamily()
+    both = (leg(V4, ok=False), leg(V6))
+    up = track("a.example", None, legs=both)
+    assert model.claims(hypothesis(model, "ipv4", up)) == [up]
+    only = track("b.example", C.TCP_TIMEOUT, legs=(leg(V4, ok=False),), ok=False)
+    assert model.claims(hypothesis(model, "ipv4", only)) == [only]
+    assert model.claims(hypothesis(model, "ipv4", track("c.example"))) != []
