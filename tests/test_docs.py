@@ -42,3 +42,9 @@ def test_every_page_is_in_the_navigation_and_in_the_index():
     assert named == pages
     index = (ROOT / "docs" / "index.md").read_text()
     assert [name for name in pages - {"index.md"} if f"({name})" not in index] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_fenced_block_is_indented(path: Path):
+    """MkDocs shows an indented one as running text, and ends the list around it."""
+    assert not re.search(r"^ +```", path.read_text(encoding="utf-8"), re.MULTILINE)
