@@ -359,3 +359,16 @@ def test_an_icmp_error_is_not_blamed_on_this_host_or_on_filters_that_send_none()
     assert other.detail.startswith("A router reports")
     prohibited = diagnose(target(), probe_result(os_error(P.CONNECT, errno.EHOSTUNREACH, (3, 13))))
     assert "drop silently, so they are not at fault" in prohibited.remediation
+
+
+@pytest.mark.parametrize(
+    ("icmp", "prohibited"),
+    [((3, 9), True), ((3, 10), True), ((3, 13), True), ((1, 1), True), ((3, 1), False),
+     ((3, 8), False), ((3, 11), False), ((1, 0), False)],
+)  # fmt: skip
+def test_administrative_prohibition_is_known_by_type_and_code(
+    icmp: tuple[int, int], prohibited: bool
+):
+    failure = os_error(P.CONNECT, errno.EHOSTUNREACH, icmp)
+    expected = C.ADMIN_PROHIBITED if prohibited else C.HOST_UNREACHABLE
+    assert diagnose(target(), probe_result(failure)).cause is expected

@@ -302,3 +302,9 @@ def test_a_page_is_known_by_its_type_or_its_beginning(
 )
 def test_only_a_server_error_may_speak_of_denial(status: int, cause: Cause):
     assert status_cause(response(status, page=BLOCKED.encode())) is cause
+
+
+def test_a_legal_block_is_a_filters_only_if_it_names_who_blocks():
+    assert status_cause(response(451, fields={"link": "blocked-by"})) is Cause.HTTP_BLOCKED_PAGE
+    assert status_cause(response(451)) is Cause.HTTP_STATUS
+    assert status_cause(response(403, fields={"link": "blocked-by"})) is Cause.HTTP_STATUS

@@ -1,4 +1,4 @@
-"""Sentences about instance metadata that answers wrongly."""
+"""Sentences about instance metadata: nobody owns it, and no firewall is on the path."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from monitor.diagnosis.imds_texts import imds_text
 from monitor.model.causes import Cause
 from monitor.model.probe_result import Failure, FailureKind, Phase
 
-C, K = Cause, FailureKind
+C = Cause
 
 
-def failure(kind: FailureKind, code: str | None = None) -> Failure:
-    return Failure(Phase.TOKEN, kind, "x", code=code)
+def text(cause: Cause, code: str | None = None, prober: str = "imds") -> tuple[str, str] | None:
+    failure = Failure(Phase.FIRST_BYTE, FailureKind.IMDS_STATUS, "x", code=code)
+    return imds_text(cause, prober, failure)
+
+
+def test_an_unfinished_exchange_has_its_own_words() -> None:
+    for cause in imds_texts._OF_A_STREAM:
+        assert text(cause) == imds_texts._UNFINISHED
+        assert text(cause, prober="http") is None
 
 
 @pytest.mark.parametrize(
     ("cause", "code", "expected"),
     [
-        (C.HTTP_TIMEOUT, None, imds_texts._UNFINISHED),
-        (C.TCP_RESET, "ECONNRESET", imds_texts._UNFINISHED),
         (C.IMDS_REJECTED, "500", imds_texts._FAILS),
-        (C.IMDS_REJECTED, "401", None),
-        (C.TCP_TIMEOUT, None, None),
+        (C.IMDS_REJECTED, "400", None),
+        (C.IMDS_REJECTED, None, None),
+        (C.IMDS_THROTTLED, "503", None),
     ],
 )
-def test_only_what_the_record_would_word_wrongly_has_a_text_of_its_own(
-    cause: Cause, code: str | None, expected: tuple[str, str] | None
-):
-    assert imds_text(cause, "imds", failure(K.IMDS_STATUS, code)) == expected
-
-
-def test_other_probers_are_left_alone():
-    assert imds_text(C.HTTP_TIMEOUT, "http", failure(K.TIMEOUT)) is None
+def test_an_error_of_the_service_itself_is_told_as_such(
+    cause: Cause, code: str | None, expected: object
+) -> None:
+    assert text(cause, code) == expected
+    assert text(cause, code, prober="http") is None
