@@ -1,4 +1,4 @@
-"""The tests mirror the modules name for name, or say which modules they cover.
+"""The tests mirror the modules name for name, or name the modules that they cover.
 
 A line ``Covers: monitor/web/pages/*.py`` in the docstring of a test file names modules that are
 tested as a whole there: a page by its HTML, a protocol by a real peer.

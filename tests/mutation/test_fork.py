@@ -1,4 +1,4 @@
-"""A trial passes only if its function says so."""
+"""A trial passes only if its function returns that."""
 
 from __future__ import annotations
 
