@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from errno import ESPIPE
 from random import Random
 
 import structlog
@@ -358,7 +357,10 @@ class Monitor:
         self._notifier.reloading()
         try:
             if self._source.path is not None and self._source.path.is_fifo():
-                raise OSError(ESPIPE, "a pipe cannot be read again")
+                raise ValueError(
+                    f"{self._source.path}: a pipe cannot be read again; name a regular file with "
+                    "--config"
+                )
             settings = await asyncio.to_thread(
                 load_settings, self._source, self._environ, wait_for_files=True
             )

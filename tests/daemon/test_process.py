@@ -352,6 +352,7 @@ def test_a_pipe_as_configuration_is_read_once(monitor: Daemon, tmp_path: Path) -
     pipe.write_text(monitor.config.read_text())
     monitor.wait_healthy()
     monitor.process.send_signal(signal.SIGHUP)
-    monitor.wait(lambda: "a pipe cannot be read again" in monitor.said(), "it is kept")
+    kept = f"{pipe}: a pipe cannot be read again; name a regular file"
+    monitor.wait(lambda: kept in monitor.said(), "it is kept")
     assert monitor.get("/healthz")[0] == 200
     assert monitor.stop()[0] == 0
