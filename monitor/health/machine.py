@@ -59,6 +59,8 @@ class HealthPolicy:
     """Number of consecutive results that change a state. A first result that is a success
     decides alone; an endpoint that was never reached needs several failures.
 
+    ``lasting`` is the time in seconds for which failures have to last at least.
+
     A target that flaps is degraded, and down only once it has failed for
     ``flapping_down_after`` seconds: shorter gaps are what flapping means.
     """
@@ -66,6 +68,7 @@ class HealthPolicy:
     down_after: int = 2
     up_after: int = 1
     flapping_down_after: float = 60.0
+    lasting: float = 0.0
 
 
 def advance(health: Health, diagnosis: Diagnosis, now: float, policy: HealthPolicy) -> Health:
@@ -164,7 +167,7 @@ def _is_settled(
 
 
 def _may_fall(seen: Health, now: float, policy: HealthPolicy) -> bool:
-    if seen.failures_in_row < policy.down_after:
+    if seen.failures_in_row < policy.down_after or now - seen.failing_since < policy.lasting:
         return False
     lasted = now - seen.failing_since >= policy.flapping_down_after
     return lasted or not seen.flapping or seen.state is State.DOWN

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from monitor.health import redundancy
 from monitor.health.machine import Health, state_of
 from monitor.health.redundancy import RedundantGroup
+from monitor.health.restart import REFUSALS, RESTART
 from monitor.health.status import TargetStatus
 from monitor.incidents.evidence_index import EvidenceIndex
 from monitor.incidents.fault_model import Hypothesis, Mode
@@ -107,7 +108,7 @@ class EvidenceEngine:
                 yield None
             else:
                 chosen.append(found)
-        confirmed = [h for h in chosen if _is_confirmed(h)]
+        confirmed = [h for h in chosen if _is_confirmed(h, now)]
         corroborated = tuple(_corroborate(confirmed))
         yield from self.incidents.advance(confirmed, self.index, reserved, now)
         spared = self._spared(now)
@@ -174,13 +175,16 @@ class EvidenceEngine:
         return states
 
 
-def _is_confirmed(found: Hypothesis) -> bool:
+def _is_confirmed(found: Hypothesis, now: float) -> bool:
     """Whether a hypothesis may be reported: a failure is confirmed, or several hosts confirm
-    each other, or a share of many results fails."""
-    if found.mode is Mode.PARTIAL or found.model.soft:
+    each other, or a share of many results fails. Refusals that began a moment ago may be those of
+    a server that restarts, whatever number of hosts it serves."""
+    if found.model.soft or any(t.failing for t in found.failing):
         return True
+    if found.model.cause(found) in REFUSALS and now - found.onset < RESTART:
+        return False
     hosts = {t.target.host for t in found.failing}
-    return any(t.failing for t in found.failing) or len(hosts) >= JOINT_HOSTS
+    return found.mode is Mode.PARTIAL or len(hosts) >= JOINT_HOSTS
 
 
 def _corroborate(chosen: Sequence[Hypothesis]) -> Iterator[str]:

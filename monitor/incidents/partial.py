@@ -134,12 +134,21 @@ def _is_partial(
     """
     onset = min(at for _, at in hit)
     hosts = len({t.target.host for t, _ in hit})
-    if not model.alone and hosts >= YOUNG_HOSTS and now - onset <= YOUNG:
+    merged = _merged((track for track, _ in hit), element, now)
+    young = hosts >= YOUNG_HOSTS and now - onset <= YOUNG
+    if not model.alone and young and not _is_one_outage(merged):
         tracks = index.members[element].values()
         if _alternates(model, _merged(tracks, element, onset + PARTIAL_SECONDS), hit):
             return True
-    merged = _merged((track for track, _ in hit), element, now)
     return hosts >= model.min_hosts and _alternates(model, merged, hit)
+
+
+def _is_one_outage(merged: Sequence[tuple[float, bool]]) -> bool:
+    """Whether everything that failed worked again afterwards at once: an outage that is over."""
+    last = max(at for at, bad in merged if bad)
+    first = min(at for at, bad in merged if bad)
+    later = [at for at, bad in merged if not bad and at >= first]
+    return bool(later) and min(later) > last
 
 
 def _recover_by_themselves(element: Element, hit: Sequence[tuple[Track, float]]) -> bool:
@@ -234,10 +243,10 @@ def _alternates(
     """
     first = next((n for n, (_, bad) in enumerate(merged) if bad), len(merged))
     outcomes = [bad for _, bad in merged[first:]]
+    at_random = _entropy(len(outcomes), sum(outcomes)) < _outages(outcomes)
     if model.alone:
-        mixed = any(_mixed_flows(t) for t, _ in hit)
-        return mixed or _entropy(len(outcomes), sum(outcomes)) < _outages(outcomes)
-    if len(outcomes) < 2:
+        return at_random or any(_mixed_flows(t) for t, _ in hit)
+    if len(outcomes) < 2 or not at_random:
         return False
     share = sum(outcomes) / len(outcomes)
     changes = sum(a is not b for a, b in pairwise(outcomes))

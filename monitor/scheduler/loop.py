@@ -49,6 +49,9 @@ SUSPECT_AFTER = (0.4, 1.0)
 """Seconds without a result after which a target that was up is suspect: three times its last
 duration, within this range."""
 
+REFUSED_PAUSE = 0.4
+"""Additional delay, in seconds, from the second failure on of a target that fails at once."""
+
 CORROBORATING_TARGETS = 8
 EXTENT_TARGETS = 75
 """Targets probed when a wide incident opens: the full catalog, within three seconds."""
@@ -306,6 +309,8 @@ class ProbeLoop:
         )
         if unconfirmed or outdated:
             soon = now + self._random.uniform(*CONFIRM_AFTER)
+            if health.failures_in_row >= 2 and _failed_at_once(status):
+                soon += REFUSED_PAUSE  # a restart takes a second: a few looks are enough
             if outdated:  # a round has just taken what there was: this one queues behind it
                 soon += self._confirmations.reserve(now)
             if soon < due and (outdated or self._confirmations.try_take(now)):
@@ -334,6 +339,12 @@ class ProbeLoop:
 def _took(status: TargetStatus) -> float:
     """Return the duration of the last successful probe; 0 if it failed."""
     return status.probe_result.duration if status.probe_result and status.probe_result.ok else 0.0
+
+
+def _failed_at_once(status: TargetStatus) -> bool:
+    """Whether the last probe failed without waiting for an answer."""
+    result = status.probe_result
+    return result is not None and not result.ok and result.duration < SUSPECT_AFTER[0]
 
 
 def _suspect_after(status: TargetStatus) -> float:

@@ -14,6 +14,7 @@ import structlog
 from monitor.health.machine import Health, HealthPolicy, advance, confirm
 from monitor.health.packet_loss import policy_after
 from monitor.health.quality import assess, unsettled
+from monitor.health.restart import may_confirm, policy_for_refusals
 from monitor.health.status import TargetStatus
 from monitor.health.timeline import HOUR, WEEK, observe
 from monitor.model.diagnosis import Diagnosis
@@ -120,8 +121,9 @@ class Pipeline:
         policy = self.policy
         if status.probe_result is not None:
             policy = policy_after(policy, status.target, status.probe_result, status.health)
+            policy = policy_for_refusals(policy, status.probe_result, status.health)
         health = advance(status.health, diagnosis, now, policy)
-        if corroborated and health.failures_in_row:
+        if corroborated and health.failures_in_row and may_confirm(health, policy, now):
             health = confirm(health, diagnosis, now)
         status.health = health
         if health.flapping and diagnosis.cause is None and status.last_failure is not None:

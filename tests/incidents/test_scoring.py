@@ -276,7 +276,7 @@ def test_a_reserved_target_is_not_counted_in_a_partial_fault() -> None:
         ("bbbbgggg", False),
         ("bbbbbggggbbbbb", False),
         ("bbgbggbbgb", True),
-        ("bgggggggggggggggggbg", True),
+        ("bgggggggggggggggggbg", False),
         ("bbbbbgggggbbbbbggggg", False),
         ("bbbbggggbbbbggggbbbb", True),
     ],

@@ -12,6 +12,7 @@ from typing import Any
 from monitor.diagnosis.causes import diagnose
 from monitor.health.machine import Health, HealthPolicy, advance, calm, confirm
 from monitor.health.packet_loss import policy_after
+from monitor.health.restart import may_confirm, policy_for_refusals
 from monitor.incidents.inference import Evaluation, EvidenceEngine
 from monitor.incidents.observation import Track
 from monitor.model.incident import Incident, Scope
@@ -19,7 +20,12 @@ from monitor.model.path import FlowTest
 from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from monitor.model.target import Target
-from monitor.scheduler.loop import EXTENT_TARGETS, PROBED_PER_PULSE, PULSE_VALID
+from monitor.scheduler.loop import (
+    EXTENT_TARGETS,
+    PROBED_PER_PULSE,
+    PULSE_VALID,
+    REFUSED_PAUSE,
+)
 from monitor.scheduler.schedule import recheck_delay
 from monitor.scheduler.spacing import Spacing
 from tests.simulation.followups import FlowFollowUps
@@ -63,6 +69,7 @@ class Driver:
         self._forced: set[str] = set()
         self._suspected_at = self._recovered_at = self._round_at = -1e9
         self._evaluation_due = False
+        self.clock_steps: list[tuple[float, float]] = []
         self._results: dict[str, ProbeResult] = {}
         self._pulse_failed: dict[str, float] = {}
         self._pulses = SimulatedPulses(
@@ -91,6 +98,21 @@ class Driver:
 
     def _offset(self, target: Target) -> float:
         return self._spacing.fraction(target.id) * target.interval
+
+    def remember(self, name: str, result: ProbeResult) -> None:
+        """Take over the last result of a target from before the start."""
+        self._results[name] = result
+
+    def probe_at(self, name: str, at: float) -> None:
+        """Probe a target at a time, beside its slots."""
+        self._push(at, "extra", name)
+
+    def _on_extra(self, name: str) -> None:
+        self._soon([self.targets[name]])
+
+    def clock(self) -> float:
+        """Return what the host's clock shows."""
+        return self.now + sum(step for at, step in self.clock_steps if at <= self.now)
 
     def force_bad(self, name: str, at: float) -> None:
         """Probe a target at a time, and let that probe fail as by lost packets."""
@@ -182,13 +204,17 @@ class Driver:
             self._plan(name, self.now + 1.0 + self.random.random())
             return
         self.story.results += 1
+        begun, now = result.started_at, self.clock()
+        if now != self.now:
+            result = replace(result, started_at=begun + now - self.now)
         diagnosis = diagnose(target, result)
         before = self.health[name]
         policy = policy_after(HealthPolicy(), target, result, before)
-        health = advance(before, diagnosis, self.now, policy)
-        pulsed = abs(self._pulse_failed.get(name, -1e9) - result.started_at) <= PULSE_VALID
-        if pulsed and health.failures_in_row:
-            health = confirm(health, diagnosis, self.now)
+        policy = policy_for_refusals(policy, result, before)
+        health = advance(before, diagnosis, now, policy)
+        pulsed = abs(self._pulse_failed.get(name, -1e9) - begun) <= PULSE_VALID
+        if pulsed and health.failures_in_row and may_confirm(health, policy, now):
+            health = confirm(health, diagnosis, now)
         self.health[name], self._results[name] = health, result
         if self.engine.observe(target, result, diagnosis, health):
             self._evaluate_soon()
@@ -210,7 +236,10 @@ class Driver:
         unconfirmed = health.unconfirmed or 0 < health.failures_in_row < 2
         outdated = health.failures_in_row > 0 and self._recovered_at >= result.started_at
         if unconfirmed or outdated:
-            return min(slot, self.now + self.random.uniform(0.05, 0.2))
+            pause = self.random.uniform(0.05, 0.2)
+            if health.failures_in_row >= 2 and result.duration < 0.4:
+                pause += REFUSED_PAUSE
+            return min(slot, self.now + pause)
         if health.failures_in_row:
             return min(slot, self.now + recheck_delay(health.failures_in_row, 2))
         return slot
@@ -223,7 +252,7 @@ class Driver:
     def _on_evaluate(self) -> None:
         self._evaluation_due = False
         for _ in range(2):
-            evaluation = self.engine.evaluate(self.now)
+            evaluation = self.engine.evaluate(self.clock())
             self.story.evaluations += 1
             changed = False
             for name in evaluation.corroborated:

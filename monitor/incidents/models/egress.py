@@ -226,6 +226,11 @@ class Port(FaultModel):
 
     def remediation(self, found: Hypothesis) -> str:
         transport, _, port = found.key.partition("/")
+        if self.cause(found) is C.ADMIN_PROHIBITED:
+            return (
+                f"Open outbound {transport.upper()} {port} from the runner's subnet in the "
+                "firewall on the path: it rejects the packets and reports that by ICMP."
+            )
         if self.cause(found) in {C.TCP_REFUSED, C.UDP_PORT_UNREACHABLE}:
             return (
                 f"Check whether a firewall answers for {transport.upper()} {port} (security groups "
