@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from monitor.incidents.starved_host import starved_host
 from monitor.model.causes import Cause
 from monitor.model.incident import Scope
@@ -44,3 +46,15 @@ async def test_one_incident_opens_and_closes_however_long_it_lasts():
     assert {e.kind for e in heard} >= {EventKind.INCIDENT_OPENED, EventKind.INCIDENT_CLOSED}
     assert sum(e.kind is EventKind.INCIDENT_OPENED for e in heard) == 1
     assert sum(e.kind is EventKind.INCIDENT_CLOSED for e in heard) == 1
+
+
+def test_an_incident_of_another_cause_is_not_continued():
+    starvation = HostStarvation(Starvation.STOPPED, 1000.0, 0.5, 4.2, 20.0, 2)
+    (first,) = starved_host(starvation, ())
+    other = replace(first, id="other", cause=Cause.TCP_TIMEOUT, started_at=5.0)
+    later = replace(starvation, since=2000.0)
+    assert [(i.id, i.started_at) for i in starved_host(later, (other, first))] == [
+        (first.id, 1000.0)
+    ]
+    (new,) = starved_host(later, (other,))
+    assert (new.id, new.started_at) == ("host-starved-2000", 2000.0)
