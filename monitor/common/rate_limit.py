@@ -48,3 +48,7 @@ class MinInterval:
             return False
         self._last = now
         return True
+
+    def remaining(self, now: float) -> float:
+        """Return the seconds until the interval is over; 0 if it is."""
+        return max(0.0, self._last + self.seconds - now)

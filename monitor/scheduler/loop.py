@@ -66,6 +66,10 @@ ROUND_PAUSE = 5.0
 """Minimum interval between two rounds of corroborating probes, in seconds: an outage must not cause
 a storm of probes."""
 
+RECOVERY_PAUSE = 3.0
+"""Minimum interval between two rounds of probes of what is down, in seconds: a server that restarts
+answers to some before it answers to all."""
+
 CONFIRMATIONS_PER_SECOND = 25.0
 LATE = 1.0
 
@@ -116,7 +120,8 @@ class ProbeLoop:
         self._respread: set[str] = set()
         self._pulse_failed: dict[str, float] = {}
         self._requested_at: dict[str, float] = {}
-        self._suspicions, self._recoveries = MinInterval(ROUND_PAUSE), MinInterval(ROUND_PAUSE)
+        self._suspicions, self._recoveries = MinInterval(ROUND_PAUSE), MinInterval(RECOVERY_PAUSE)
+        self._next_recovery: asyncio.TimerHandle | None = None
         self._recovered_at = -math.inf
         self._confirmations = TokenBucket(CONFIRMATIONS_PER_SECOND, CONFIRMATIONS_PER_SECOND)
         self.follow_ups = self._incidents.follow_ups
@@ -252,10 +257,20 @@ class ProbeLoop:
         if status.health.failures_in_row:
             self._suspect(status)
         elif before.measured is State.DOWN:
-            self._recovered_at = now = asyncio.get_running_loop().time()
-            if self._recoveries.over(now):
-                down = [r for r in self._store.statuses.values() if r.health.measured is State.DOWN]
-                self._probe_soon((r.target.id for r in down), now)
+            self._recovered_at = asyncio.get_running_loop().time()
+            self._probe_what_is_down()
+
+    def _probe_what_is_down(self) -> None:
+        """Probe what is down because something recovered, once per ``RECOVERY_PAUSE``: at once, or
+        at the end of the pause."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._recoveries.over(now):
+            down = [r for r in self._store.statuses.values() if r.health.measured is State.DOWN]
+            self._probe_soon((r.target.id for r in down), now)
+        elif self._next_recovery is None or self._next_recovery.when() <= now:
+            delay = self._recoveries.remaining(now)
+            self._next_recovery = loop.call_later(delay, self._probe_what_is_down)
 
     def suspect_way_out(self, target_ids: Sequence[str]) -> None:
         """Probe targets whose way out does not answer a pulse, with their full timeout."""

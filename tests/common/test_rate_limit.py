@@ -25,3 +25,10 @@ def test_a_pause_keeps_events_apart():
     assert [pause.over(now) for now in (0.0, 1.0, 4.9, 5.0, 9.0, 10.0)] == [
         True, False, False, True, False, True
     ]  # fmt: skip
+
+
+def test_a_pause_tells_how_much_of_it_is_left():
+    pause = MinInterval(5.0)
+    assert pause.remaining(2.0) == 0.0
+    pause.over(2.0)
+    assert [pause.remaining(now) for now in (2.0, 6.0, 7.0, 9.0)] == [5.0, 1.0, 0.0, 0.0]

@@ -181,3 +181,36 @@ async def test_a_target_that_is_requested_while_it_is_probed_is_probed_once_more
         await asyncio.sleep(0.5)
         probing.cancel()
     assert probed == 2
+
+
+async def test_what_stays_down_in_a_round_of_recovery_has_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that restarts answers to one target, and a moment later to the others."""
+    monkeypatch.setattr("monitor.scheduler.schedule.RECHECK_AFTER", 3600.0)
+    monkeypatch.setattr("monitor.scheduler.loop.RECOVERY_PAUSE", 0.5)
+    working: set[str] = set()
+
+    async def probe(target: Target, _: object) -> ProbeResult:
+        return probe_result(target.id, ok=target.id in working, started_at=SystemClock().time())
+
+    store = StateStore()
+    loop = loop_with(probe, store)
+    loop.apply([replace(target(name), interval=3600.0) for name in ("one", "two", "three")])
+
+    async def until(state: State, *names: str) -> None:
+        while any(  # noqa: ASYNC110 - the store has no event
+            store.statuses[name].health.measured is not state for name in names
+        ):
+            await asyncio.sleep(0.02)
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        probing = group.create_task(loop.probe_forever(group))
+        await until(State.DOWN, "one", "two", "three")
+        for name in ("one", "two"):
+            working.add(name)
+            loop.way_out_changed([name], ok=True)
+            await until(State.UP, name)
+        working.add("three")
+        await until(State.UP, "three")
+        probing.cancel()
