@@ -23,7 +23,7 @@ from monitor.model.causes import Cause
 from monitor.model.incident import Scope
 
 C = Cause
-_FLOW_CAUSES = PATH_CAUSES | {
+_FLOW_CAUSES = PATH_CAUSES - {C.DNS_TIMEOUT} | {
     C.TLS_TIMEOUT_ON_HELLO,
     C.HTTP_TIMEOUT,
     C.TCP_RESET,
@@ -254,7 +254,7 @@ class FlakyPort(_Flaky):
     def exposures(self, evidence: Evidence) -> Iterable[Exposure]:
         if evidence.near or evidence.proxy:
             return
-        if evidence.cause in _FLOW_CAUSES and evidence.cause is not C.DNS_TIMEOUT:
+        if evidence.cause in _FLOW_CAUSES:
             yield evidence.transport, True
         elif evidence.ok:
             yield evidence.transport, False

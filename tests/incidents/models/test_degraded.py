@@ -90,7 +90,7 @@ def test_slow_egress_says_whether_all_of_it_is_slow() -> None:
     ("model", "seen", "expected"),
     [
         (FlakyPath(), evidence(cause=C.TCP_TIMEOUT), [("egress", True)]),
-        (FlakyPath(), evidence(cause=C.DNS_TIMEOUT), [("egress", True)]),
+        (FlakyPath(), evidence(cause=C.DNS_TIMEOUT), []),
         (FlakyPath(), evidence(cause=C.HTTP_STATUS), []),
         (FlakyPath(), evidence(cause=C.CLOCK_SKEW, ok=True), [("egress", False)]),
         (FlakyPath(), evidence(), [("egress", False)]),
