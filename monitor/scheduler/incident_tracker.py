@@ -40,6 +40,10 @@ CORRELATION_SHARE = 1 / 20
 """Upper bound of the share of time spent on judging the evidence. With 80 targets it is judged
 after every result; when 2,000 targets fail at once, about twice a second."""
 
+GATHER = 0.3
+"""Seconds for which results are gathered after a target begins to fail, before an incident opens:
+what one fault breaks at the same time is one incident from the start."""
+
 SLICE = 0.005
 """Time for which the event loop is held at once: 5 ms. The rest is done in later slices."""
 
@@ -77,7 +81,7 @@ class IncidentTracker:
         self._restored = False
         self._steps: Iterator[None] | None = None
         self._timer: asyncio.Handle | None = None
-        self._not_before = self._clock_due = -math.inf
+        self._not_before = self._gather_until = self._clock_due = -math.inf
         self._spent = 0.0
         self._wanted = False
         self._explained: set[str] = set()
@@ -101,7 +105,9 @@ class IncidentTracker:
             pass
 
     async def settle(self) -> None:
-        """Judge the evidence so far without the usual pause, still in slices."""
+        """Judge the evidence so far without the usual pause, still in slices; what begins to fail
+        is gathered first."""
+        await asyncio.sleep(self._gather_until - asyncio.get_running_loop().time())
         for _ in range(2):  # what is being judged, and what came since
             while self._steps is not None:
                 self._slice_now()
@@ -127,6 +133,8 @@ class IncidentTracker:
         if now >= self._clock_due:
             self._clock_due = now + CLOCK_PAUSE * len(self._store.statuses)
             self._estimate_clock()
+        if changed and status.health.failures_in_row == 1 and now >= self._gather_until + GATHER:
+            self._gather_until = now + GATHER
         if changed or self._store.incidents:
             self._evaluate_soon()
 
@@ -134,7 +142,8 @@ class IncidentTracker:
         self._wanted = True
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(max(self._not_before, loop.time()), self._slice)
+            at = max(self._not_before, self._gather_until, loop.time())
+            self._timer = loop.call_at(at, self._slice)
 
     def take_in_starvation(self, starvation: HostStarvation | None) -> None:
         """Take in whether this process gets to run, and open or close the incident about it."""

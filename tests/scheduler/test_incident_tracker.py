@@ -75,3 +75,22 @@ async def test_a_document_is_rendered_after_settling() -> None:
     body = await documents.rendered("x", "text/plain", lambda: [str(watched.agree)])
     assert body.content == b"True"
     await documents.close()
+
+
+async def test_what_begins_to_fail_at_the_same_time_is_one_incident_from_the_start() -> None:
+    watched = Watched(3)
+    names = list(watched.store.statuses)
+    for name in names:
+        watched.result(name, ok=True)
+    await watched.store.settle()
+    reader = None
+    for name in names:
+        watched.result(name, ok=False)
+        reader = reader or asyncio.create_task(watched.store.settle())
+        await asyncio.sleep(0.02)
+        assert watched.store.incidents == (), "a reader waits, too"
+    assert reader is not None
+    await reader
+    (incident,) = watched.store.incidents
+    assert set(incident.affected) == set(names)
+    assert len(watched.store.incident_log) == 1
