@@ -29,7 +29,7 @@ from monitor.scheduler.engine import Engine
 from monitor.scheduler.incident_tracker import IncidentTracker
 from monitor.scheduler.pipeline import Pipeline
 from monitor.scheduler.probe_request import ProbeRequest, ProbeRequests
-from monitor.scheduler.pulse_plan import wants_fewer_requests
+from monitor.scheduler.pulse_plan import limits_rate, wants_fewer_requests
 from monitor.scheduler.schedule import Schedule, next_slot, recheck_delay, slots_between
 from monitor.scheduler.spacing import Spacing
 from monitor.state.events import Events
@@ -316,8 +316,8 @@ class ProbeLoop:
         for its recovery."""
         target, health = status.target, status.health
         due = next_slot(now, target.interval, self._offset(target))
-        unconfirmed = health.unconfirmed or (
-            0 < health.failures_in_row < self._pipeline.policy.down_after
+        unconfirmed = not limits_rate(status) and (
+            health.unconfirmed or 0 < health.failures_in_row < self._pipeline.policy.down_after
         )
         outdated = self._requested_at.pop(target.id, -math.inf) >= begun or (
             health.failures_in_row > 0 and self._recovered_at >= begun

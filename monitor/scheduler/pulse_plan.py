@@ -32,11 +32,14 @@ def pulse_points(statuses: Iterable[TargetStatus]) -> Mapping[PulsePoint, tuple[
 
 def wants_fewer_requests(status: TargetStatus) -> bool:
     """Return whether a target is probed in its slots only: it has an interval of its own, or its
-    server answered 429 (RFC 6585, section 4)."""
+    server limits the rate of requests."""
+    return status.target.endpoint.interval is not None or limits_rate(status)
+
+
+def limits_rate(status: TargetStatus) -> bool:
+    """Return whether the server answered the last probe with 429 (RFC 6585, section 4)."""
     connections = status.probe_result.connections if status.probe_result else ()
-    return status.target.endpoint.interval is not None or any(
-        c.http is not None and c.http.status == _TOO_MANY_REQUESTS for c in connections
-    )
+    return any(c.http is not None and c.http.status == _TOO_MANY_REQUESTS for c in connections)
 
 
 def _points_of(status: TargetStatus) -> Iterable[PulsePoint]:

@@ -21,6 +21,15 @@ def test_a_supported_report_has_nothing_untrue() -> None:
     assert untrue([CLAIM], [DOWN, UP]) == []
 
 
+def test_a_remediation_may_state_that_own_rules_do_not_reject() -> None:
+    advice = (
+        "Allow TCP 443 to a.example on the firewall. Security groups and network ACLs drop "
+        "silently, so they are not at fault."
+    )
+    claim = replace(CLAIM, cause="admin_prohibited", remediation=advice, detail="It is rejected.")
+    assert untrue([claim], [DOWN, UP]) == []
+
+
 @pytest.mark.parametrize(
     ("claim", "seen", "problem"),
     [

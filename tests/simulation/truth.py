@@ -33,6 +33,7 @@ _MTU = re.compile(r"path-MTU hole")
 _INTERNAL_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}")
 _OWN_RULES = re.compile(r"security group|network ACL", re.IGNORECASE)
 _OPEN_OWN_RULES = re.compile(r"(?:open|allow) .*(?:security group|network ACL)", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"(?<=[.;])\s")
 _NEVER_FILTERED = re.compile(r"169\.254\.169\.(?:253|254|123)|fd00:ec2::(?:253|254|123)")
 _REJECTED = frozenset(
     {"tcp_refused", "tcp_reset", "tls_reset_on_hello", "udp_port_unreachable", "admin_prohibited"}
@@ -196,7 +197,8 @@ def _size(claim: Claim, targets: Targets) -> Problems:
 def _remediation(claim: Claim, targets: Targets) -> Problems:
     """AWS: security groups and network ACLs drop, and filter no link-local service."""
     members = _members(claim, targets)
-    if claim.cause in _REJECTED and _OPEN_OWN_RULES.search(claim.remediation):
+    sentences = _SENTENCE_END.split(claim.remediation)
+    if claim.cause in _REJECTED and any(map(_OPEN_OWN_RULES.search, sentences)):
         yield f"{claim.id}: security groups and network ACLs never refuse: {claim.remediation}"
     near = members and all(_NEVER_FILTERED.search(s.host) for s in members)
     if near and _OWN_RULES.search(claim.remediation):
