@@ -11,6 +11,7 @@ from monitor.incidents.fault_model import (
     Hypothesis,
     Mode,
     Working,
+    cause_of,
     either,
     hosts_of,
     most_common,
@@ -29,6 +30,9 @@ _FLOW_CAUSES = PATH_CAUSES - {C.DNS_TIMEOUT} | {
     C.TCP_RESET,
     C.ADDRESS_FAILED,
 }
+
+_LOOKUP_CAUSES = frozenset(C) - {C.DNS_PARTIAL}
+"""Causes that a share of failed lookups is named after: what a client noticed most."""
 
 
 class _Slow(FaultModel):
@@ -182,9 +186,9 @@ def _flow_cause(found: Hypothesis) -> Cause:
     return most_common(found.failing, frozenset(_FLOW_CAUSES - {C.ADDRESS_FAILED}))
 
 
-def _failed(found: Hypothesis, what: str) -> str:
+def _failed(found: Hypothesis, what: str, verb: str = "failed") -> str:
     figures = found.figures
-    return f"{figures.bad} of the last {figures.results} {what} failed ({figures.share:.0%})"
+    return f"{figures.bad} of the last {figures.results} {what} {verb} ({figures.share:.0%})"
 
 
 class FlakyPath(_Flaky):
@@ -267,7 +271,7 @@ class FlakyPort(_Flaky):
 
 
 class FlakyResolver(_Flaky):
-    """A share of all lookups fails."""
+    """A share of all lookups fails, or lacks the response to one of its queries."""
 
     name = "flaky_resolver"
     counterpart = "resolver"
@@ -279,14 +283,21 @@ class FlakyResolver(_Flaky):
         if evidence.target.group == RESOLVER_GROUP:
             yield "names", not evidence.ok
         elif evidence.resolved is not None:
-            yield "names", not evidence.resolved
+            yield "names", not evidence.resolved or evidence.cause is C.DNS_PARTIAL
+
+    def cause(self, found: Hypothesis) -> Cause:
+        failed = any(cause_of(track) in _LOOKUP_CAUSES for track in found.failing)
+        return most_common(found.failing, _LOOKUP_CAUSES if failed else None)
 
     def subject(self, found: Hypothesis) -> str:
         asked = {s for t in found.failing for o in t.window for s, _ in o.evidence.servers}
         return ", ".join(sorted(asked)) or "name servers"
 
     def detail(self, found: Hypothesis, working: Working) -> str:
-        return f"{_failed(found, 'lookups')}, whatever the name; asked: {self.subject(found)}."
+        incomplete = any(cause_of(track) is C.DNS_PARTIAL for track in found.failing)
+        verb = "failed or lacked a response" if incomplete else "failed"
+        share = _failed(found, "lookups", verb)
+        return f"{share}, whatever the name; asked: {self.subject(found)}."
 
     def remediation(self, found: Hypothesis) -> str:
         return (

@@ -108,6 +108,7 @@ def test_slow_egress_says_whether_all_of_it_is_slow() -> None:
         (FlakyResolver(), evidence(NEAR, C.DNS_TIMEOUT), [("names", True)]),
         (FlakyResolver(), evidence(resolved=True), [("names", False)]),
         (FlakyResolver(), evidence(cause=C.DNS_TIMEOUT, resolved=False), [("names", True)]),
+        (FlakyResolver(), evidence(cause=C.DNS_PARTIAL, resolved=True), [("names", True)]),
         (FlakyResolver(), evidence(), []),
         (FlakyRegion(), evidence(API, C.HTTP_STATUS), [("eu-west-1", True)]),
         (FlakyRegion(), evidence(), []),
@@ -201,3 +202,13 @@ def test_the_subject_of_lookups_is_who_was_asked() -> None:
     assert model.subject(flaky(model, "names")) == "10.0.0.2"
     assert model.subject(hypothesis(model, "names", track("a.example"))) == "name servers"
     assert FlakyPath().subject(flaky(FlakyPath(), "egress")) == "new connections"
+
+
+def test_lookups_that_lack_a_response_are_told_and_name_the_cause_only_alone() -> None:
+    model = FlakyResolver()
+    partial = [track(f"{n}.example", C.DNS_PARTIAL) for n in "abc"]
+    alone = flaky(model, "names", C.DNS_PARTIAL)
+    assert model.cause(alone) is C.DNS_PARTIAL
+    assert "lookups failed or lacked a response (25%)" in model.detail(alone, nothing_works)
+    mixed = hypothesis(model, "names", *partial, track("d.example", C.DNS_TIMEOUT))
+    assert model.cause(mixed) is C.DNS_TIMEOUT
