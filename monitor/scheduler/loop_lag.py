@@ -10,9 +10,7 @@ from time import process_time
 from monitor.health.starvation import STALL, Stall, affecting, lasting, reason_of
 from monitor.model.starvation import HostStarvation, Starvation
 from monitor.net.cpu_accounting import CpuAccounting, CpuSample, load_average, usable_cpus
-
-_PERIOD = 0.1
-"""Time between two heartbeats: 100 ms."""
+from monitor.scheduler.beat import next_beat, sleep_until
 
 _KEPT = 2_400
 """Stalls and samples kept: 2,400, four minutes of a host that always stalls."""
@@ -57,8 +55,8 @@ class LagMeter:
         self._counters, self._used = self._accounting.read(), process_time()
         try:
             while True:
-                self._planned = loop.time() + _PERIOD
-                await asyncio.sleep(_PERIOD)
+                self._planned = next_beat(loop.time())
+                await sleep_until(self._planned)
                 self._beat(loop.time(), self._planned)
         finally:
             self._planned = None

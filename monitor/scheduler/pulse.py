@@ -13,6 +13,7 @@ from random import Random
 
 from monitor.model.pulse import PulsePoint, PulseResult
 from monitor.probes.pulse import pulse
+from monitor.scheduler.beat import beat_at, sleep_until
 from monitor.scheduler.pulse_plan import pulse_points
 from monitor.state.pulses import PulseMetrics
 from monitor.state.store import StateStore
@@ -69,10 +70,14 @@ class Pulses:
                     await asyncio.sleep(IDLE)
                     continue
                 pause = max(_HASTE * interval() / len(points), 1 / PER_SECOND)
+                loop = asyncio.get_running_loop()
+                due = loop.time()
                 for batch in _batches(points):
                     for point in batch:
                         group.create_task(self._send(point, points[point]))
-                    await asyncio.sleep(pause * len(batch))
+                    # A stall of the host is not made up for.
+                    due = max(due, loop.time() - pause) + pause * len(batch)
+                    await sleep_until(beat_at(due))
 
     async def _send(self, point: PulsePoint, targets: tuple[str, ...]) -> None:
         """Send a pulse, and another one at once if this one is the first to fail: if that works,
