@@ -15,6 +15,7 @@ from monitor.model.path import FlowPattern
 from monitor.model.target import Target
 
 C, Q = Cause, Rival
+_OF_MANY_HOSTS = frozenset({Scope.ALL_EGRESS, Scope.ADDRESS_FAMILY, Scope.PATH})
 _ELSEWHERE = "a connection to it from outside this network"
 _BROKEN_ENDPOINT = either("a rule for the address or name", "a broken endpoint", _ELSEWHERE)
 
@@ -206,6 +207,8 @@ def _flows(case: _Case) -> _Answer | None:
 
 
 def _stream(case: _Case) -> _Answer | None:
+    if case.incident.scope in _OF_MANY_HOSTS:
+        return _proxy_path(case)  # what one host shows is no sentence about all of them
     port, rules = case.target.port, _rules(case)
     failing = f"TCP {port} to {case.who} {_STREAM_WORDS[case.incident.cause]}"
     if other := case.works(Q.OTHER_PORT):

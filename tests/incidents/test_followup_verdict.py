@@ -79,6 +79,18 @@ def test_a_filter_for_many_names_keeps_its_sentence() -> None:
         assert told.detail == "It fails."
 
 
+@pytest.mark.parametrize("scope", [Scope.ALL_EGRESS, Scope.ADDRESS_FAMILY, Scope.PATH])
+@pytest.mark.parametrize("cause", [C.TCP_TIMEOUT, C.TCP_REFUSED, C.ADMIN_PROHIBITED])
+def test_what_one_host_shows_is_no_sentence_about_many(scope: Scope, cause: Cause) -> None:
+    """Public addresses are dropped, AWS APIs answer through VPC endpoints."""
+    many = incident(cause, "a", "b", scope=scope)
+    for rival in (Q.SAME_PORT, Q.OTHER_PORT, Q.OTHER_ADDRESS):
+        told = refine(many, TARGETS, [result(rival)])
+        assert (told.detail, told.remediation) == ("It fails.", "Look.")
+        assert told.confidence == LIKELY
+        assert told.evidence == {rival.value: "the other: answers"}
+
+
 @pytest.mark.parametrize(
     ("outcomes", "words", "confidence"),
     [
