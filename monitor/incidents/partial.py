@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from monitor.incidents.evidence_index import Element, EvidenceIndex
 from monitor.incidents.fault_model import FaultModel, Figures, Hypothesis, Mode
-from monitor.incidents.observation import Track
+from monitor.incidents.observation import Observation, Track
 from monitor.incidents.scoring import EXEMPT, NOISE, OWN_FAULT
 
 PARTIAL_SECONDS = 600.0
@@ -104,7 +104,7 @@ def partial(
     counts = _counts(index, element, reserved, onset, now)
     figures = _figures(counts)
     enough = (figures.bad >= PARTIAL_LEAST or known) and figures.results > figures.bad
-    if not (enough or going_on) or _is_over(index, element, merged, figures.share, now):
+    if not (enough or going_on) or _is_over(index, element, merged, counts, now):
         return None
     claimed = tuple(t for t, _ in hit if not _steadily_bad(t, figures.share))
     score, gains = _score(model, counts, figures)
@@ -270,25 +270,36 @@ def _is_over(
     index: EvidenceIndex,
     element: Element,
     merged: Sequence[tuple[float, bool]],
-    share: float,
+    counts: Sequence[_Count],
     now: float,
 ) -> bool:
-    """Whether good results since the last bad one are too many for the fault to go on. Those of
-    the last timeout do not count: a failure that began meanwhile is not known yet."""
+    """Whether good results since the last bad one are too many for the fault to go on.
+
+    The share that it fails is that up to its last failure: what came after must not make the
+    fault look rarer the longer it is over. Results of the last timeout do not count: a failure that
+    began meanwhile is not known yet.
+    """
     model = index.models[element[0]]
     last = max(at for at, bad in merged if bad)
-    least = OWN_OVER if model.alone else OVER
-    needed = least / math.log(1 - min(max(share, 0.001), 0.99))
     good = 0
     for track in index.members.get(element, {}).values():
         until = now - track.target.timeout
-        for o in reversed(track.window):
-            if o.at <= last:
-                break
-            good += o.at <= until
-        if good > needed:
-            return True
+        good += sum(o.at <= until for o in _since(track, last))
+    bad = sum(count.bad for count in counts)
+    before = sum(c.results - sum(1 for _ in _since(c.track, last)) for c in counts)
+    share = bad / max(before, bad, 1)
+    least = OWN_OVER if model.alone else OVER
+    if good > least / math.log(1 - min(max(share, 0.001), 0.99)):
+        return True
     return model.alone and good > 0 and now - last >= OWN_CALM
+
+
+def _since(track: Track, last: float) -> Iterator[Observation]:
+    """Yield the results after a time, the newest first."""
+    for seen in reversed(track.window):
+        if seen.at <= last:
+            break
+        yield seen
 
 
 def _steadily_bad(track: Track, share: float) -> bool:

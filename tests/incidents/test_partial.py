@@ -108,6 +108,24 @@ def test_hosts_that_begin_to_fail_in_part_together_open_one_incident():
     assert (incident.scope, incident.intermittent) == (Scope.PATH, True)
 
 
+def test_a_rare_partial_fault_is_over_after_a_run_that_its_share_does_not_explain():
+    """What comes after the last failure does not make the fault look rarer."""
+    story = Story()
+    for turn in range(8):
+        for number, name in enumerate(EGRESS):
+            bad = (turn + number) % 8 == 0
+            story.result(name, 10.0 + turn * 30 + number, Cause.TCP_TIMEOUT if bad else None)
+    assert one(story.incidents(250.0)).intermittent
+    for turn in range(16):
+        for number, name in enumerate(EGRESS):
+            story.result(name, 260.0 + turn * 30 + number)
+        closed = not story.incidents(290.0 + turn * 30)
+        if closed:
+            break
+    assert closed
+    assert turn >= 2, "a few good results show nothing"
+
+
 def test_a_member_that_fails_once_for_another_reason_stays_in_the_partial_incident():
     story = Story()
     for turn in range(8):
