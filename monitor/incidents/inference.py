@@ -6,7 +6,7 @@ evidence again and can be paused; ``evaluate`` does it in one go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.health import redundancy
@@ -121,7 +121,7 @@ class EvidenceEngine:
         yield Evaluation(
             tuple(sorted(incidents, key=lambda i: (i.started_at, i.id))),
             corroborated,
-            self._states(),
+            self._states(calmed),
             tuple(sorted(calmed | self._orphans())),
         )
 
@@ -159,7 +159,9 @@ class EvidenceEngine:
             if track.held and not track.bad and name not in affected
         }
 
-    def _states(self) -> Mapping[str, State]:
+    def _states(self, calmed: Collection[str]) -> Mapping[str, State]:
+        """Return the states of members whose own ones do not show that they are affected, or
+        will not once they are ``calmed``."""
         states: dict[str, State] = {}
         for episode in self.incidents.open.values():
             forced = episode.hypothesis.model.state
@@ -170,7 +172,7 @@ class EvidenceEngine:
                     continue
                 if forced is not None and not episode.works:
                     states[name] = forced
-                elif part or track.state is State.UP:
+                elif part or track.state is State.UP or name in calmed:
                     states[name] = State.DEGRADED
         return states
 

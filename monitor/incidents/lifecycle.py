@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 
 from monitor.incidents.evidence_index import EvidenceIndex
 from monitor.incidents.fault_model import Hypothesis, Mode
+from monitor.incidents.models.egress import PATH_CAUSES
 from monitor.incidents.observation import Track
 from monitor.incidents.partial import PARTIAL_SECONDS, partial
 from monitor.incidents.selection import SLICE, Identity, Reserved
+from monitor.incidents.settling import AT_ONCE, SETTLING, may_be_one
 from monitor.model.incident import Incident
 
 RECURRENCE = 1800.0
@@ -24,8 +26,9 @@ REMEMBERED = 200
 @dataclass(slots=True)
 class Episode:
     """An incident as it goes on. ``members`` are ids of targets. ``starts`` are the times (Unix
-    seconds) at which it began, each after it had worked in between. ``recovering_at`` is the
-    start of the first good result of a member since it failed, None if there is none."""
+    seconds) at which it began, each after it had worked in between. ``opened_at`` is the time at
+    which it was last opened. ``recovering_at`` is the start of the first good result of a member
+    since it failed, None if there is none."""
 
     id: str
     hypothesis: Hypothesis
@@ -35,6 +38,7 @@ class Episode:
     recovering_at: float | None = None
     ended_at: float | None = None
     works: bool = False
+    opened_at: float = 0.0
 
     @property
     def identity(self) -> Identity:
@@ -98,15 +102,21 @@ class Incidents:
         yield
         going_on: dict[str, Episode] = {}
         claimed = {track.target.id for found in chosen for track in found.failing}
-        for number, found in enumerate(chosen, 1):
+        ordered = sorted(chosen, key=lambda found: id(found) not in heirs)
+        few = len(chosen) - len(heirs) <= AT_ONCE
+        for number, found in enumerate(ordered, 1):
+            if few or number % SLICE == 0:
+                yield
             episode = heirs.get(id(found)) or self._come_back(found, now)
             if episode is None:
+                settling = self._settling(found, index, going_on, now) if few else None
+                if settling is not None:
+                    settling.members |= {track.target.id for track in found.failing}
+                    continue
                 episode = self._begin(found, now, going_on)
             self._continue(episode, found, index, reserved, claimed)
             claimed |= episode.members
             going_on[episode.id] = episode
-            if number % SLICE == 0:
-                yield
         for episode in self.open.values():
             if episode.id in going_on:
                 continue
@@ -117,9 +127,28 @@ class Incidents:
                 self._close(episode, now)
         self.open = going_on
 
+    def _settling(
+        self,
+        found: Hypothesis,
+        index: EvidenceIndex,
+        going_on: Mapping[str, Episode],
+        now: float,
+    ) -> Episode | None:
+        """Return an incident that opened a moment ago and may be part of the same fault: what one
+        wider fault would explain as well waits there until it is known."""
+        if found.mode is not Mode.TOTAL or found.model.soft or self._is_restored(found):
+            return None
+        young = (e for e in going_on.values() if now - e.opened_at <= SETTLING)
+        for episode in islice(young, AT_ONCE):
+            known = episode.hypothesis
+            if known.mode is Mode.TOTAL and may_be_one(index, known.failing, found.failing):
+                return episode
+        return None
+
     def _heirs(self, chosen: Sequence[Hypothesis]) -> dict[int, Episode]:
-        """Match hypotheses with open incidents: the same identity first, then the incident with
-        most targets in common, the oldest of equals."""
+        """Match hypotheses with open incidents: the same identity first, then the same element that
+        fails in another way, then the incident with most targets in common, the oldest of
+        equals."""
         unclaimed = dict(self.open)
         same = {episode.identity: episode for episode in reversed(self.open.values())}
         heirs: dict[int, Episode] = {}
@@ -127,49 +156,66 @@ class Incidents:
             episode = same.get(found.identity)
             if episode is not None and episode.id in unclaimed:
                 heirs[id(found)] = unclaimed.pop(episode.id)
+        related: dict[tuple[str, str], list[Episode]] = {}
+        for episode in unclaimed.values():
+            related.setdefault(episode.hypothesis.kinship, []).append(episode)
+        for found in chosen:
+            kin = None if id(found) in heirs else _kin(found, related.get(found.kinship, ()))
+            if kin is not None and kin.id in unclaimed:
+                heirs[id(found)] = unclaimed.pop(kin.id)
         owners: dict[str, Episode] = {name: e for e in unclaimed.values() for name in e.members}
         for found in chosen:
             if id(found) in heirs:
                 continue
-            counts: dict[str, int] = {}
-            for track in found.failing:
-                owner = owners.get(track.target.id)
-                if owner is not None and owner.id in unclaimed:
-                    counts[owner.id] = counts.get(owner.id, 0) + 1
-            if counts:
-                best = max(counts, key=lambda name: (counts[name], -unclaimed[name].started_at))
+            if (best := _most_in_common(found, owners, unclaimed)) is not None:
                 heirs[id(found)] = unclaimed.pop(best)
         return heirs
 
     def _come_back(self, found: Hypothesis, now: float) -> Episode | None:
+        if (part := self._explained(found)) is not None:
+            del self._closed[part.identity]
+            part.ended_at, part.opened_at = None, now
+            return part
         episode = self._closed.get(found.identity) or self._counterpart(found)
         if episode is None or now - (episode.ended_at or 0.0) > RECURRENCE:
             return None
         del self._closed[episode.identity]
-        episode.ended_at = None
+        episode.ended_at, episode.opened_at = None, now
         episode.works = True
         return episode
 
-    def _counterpart(self, found: Hypothesis) -> Episode | None:
-        """Return the last closed incident about the same element, if one of the two fails a share
-        of the results and the other one all."""
+    def _explained(self, found: Hypothesis) -> Episode | None:
+        """Return the last closed incident of one endpoint, if a partial fault of several explains
+        its failures, too: it was the first sign of that fault."""
+        if found.mode is not Mode.PARTIAL or found.model.alone:
+            return None
+        explained = {track.target.id for track in found.failing}
         for episode in reversed(self._closed.values()):
-            same = episode.hypothesis.kinship == found.kinship
-            if same and Mode.PARTIAL in {found.mode, episode.hypothesis.mode}:
+            within = episode.hypothesis.model.alone and episode.members <= explained
+            if within and episode.started_at >= found.onset:
                 return episode
         return None
+
+    def _counterpart(self, found: Hypothesis) -> Episode | None:
+        """Return the last closed incident about the same element that fails in another way."""
+        return _kin(found, reversed(self._closed.values()))
 
     def _begin(self, found: Hypothesis, now: float, going_on: Container[str]) -> Episode:
         started = min(found.onset, now)
         if (known := self._restored_by(found)) is not None:
-            return Episode(known.id, found, known.started_at, set(), [known.started_at])
+            starts = [known.started_at]
+            return Episode(known.id, found, known.started_at, set(), starts, opened_at=now)
         text = "|".join((*found.identity, f"{started:.3f}"))
         texts = (f"{text}|{number}".encode("utf-8", "replace") for number in count())
         ids = (hashlib.blake2b(text, digest_size=6).hexdigest() for text in texts)
         closed = {episode.id for episode in self._closed.values()}
         places = (closed, self.open, self._restored, going_on)
         name = next(x for x in ids if not any(x in taken for taken in places))
-        return Episode(name, found, started, set(), [started])
+        return Episode(name, found, started, set(), [started], opened_at=now)
+
+    def _is_restored(self, found: Hypothesis) -> bool:
+        members = {t.target.id for t in found.failing}
+        return any(members & set(incident.affected) for incident in self._restored.values())
 
     def _restored_by(self, found: Hypothesis) -> Incident | None:
         """Return the incident from before a restart that a hypothesis goes on with, once."""
@@ -239,6 +285,37 @@ class Incidents:
         self._closed[episode.identity] = episode
         while len(self._closed) > REMEMBERED:
             del self._closed[next(iter(self._closed))]
+
+
+def _most_in_common(
+    found: Hypothesis, owners: Mapping[str, Episode], unclaimed: Mapping[str, Episode]
+) -> str | None:
+    """Return the id of the incident that has most of the targets, the oldest of equals."""
+    counts: dict[str, int] = {}
+    for track in found.failing:
+        owner = owners.get(track.target.id)
+        if owner is not None and owner.id in unclaimed:
+            counts[owner.id] = counts.get(owner.id, 0) + 1
+    if not counts:
+        return None
+    return max(counts, key=lambda name: (counts[name], -unclaimed[name].started_at))
+
+
+def _kin(found: Hypothesis, episodes: Iterable[Episode]) -> Episode | None:
+    """Return the first incident about the same element, if one of the two fails a share of the
+    results and the other one all, or if one host is cut off in another way."""
+    for episode in episodes:
+        known = episode.hypothesis
+        if known.kinship == found.kinship and (
+            Mode.PARTIAL in {found.mode, known.mode} or (_is_cut_off(found) and _is_cut_off(known))
+        ):
+            return episode
+    return None
+
+
+def _is_cut_off(found: Hypothesis) -> bool:
+    """Whether nothing of one endpoint answers."""
+    return found.model.alone and found.model.cause(found) in PATH_CAUSES
 
 
 def _failing_otherwise_once(episode: Episode, index: EvidenceIndex) -> set[str]:

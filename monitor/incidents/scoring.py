@@ -6,7 +6,7 @@ that each host failed on its own; a hypothesis is worth assuming if its score is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from monitor.incidents.evidence_index import Element, EvidenceIndex
@@ -82,6 +82,11 @@ def _best_onset(
     score, number, position = best
     chosen = failing[:number]
     hosts = {t.target.host for t in chosen}
+    for track in _caught(failing[number:], element, chosen[-1].since.get(element, 0.0)):
+        chosen.append(track)
+        if track.target.host not in hosts:
+            hosts.add(track.target.host)
+            score += _worth(track, element, model)
     spared = tuple(t for t in working[:position] if t.target.host not in hosts)
     onset = min(t.since.get(element, 0.0) for t in chosen)
     figures = Figures(
@@ -93,6 +98,14 @@ def _best_onset(
     return Hypothesis(
         model, element[1], part, Mode.TOTAL, tuple(chosen), spared, onset, score, figures
     )
+
+
+def _caught(earlier: Iterable[Track], element: Element, onset: float) -> Iterator[Track]:
+    """Yield the targets whose failing probe began before the onset and was still waiting then."""
+    for track in earlier:
+        took = track.probe_result.duration if track.probe_result else 0.0
+        if track.since.get(element, 0.0) + took > onset:
+            yield track
 
 
 def _worth(track: Track, element: Element, model: FaultModel) -> float:

@@ -50,6 +50,7 @@ def candidates(
     """Yield the hypotheses with evidence for them; None at points at which to pause."""
     everything = reserved.shared | reserved.alone
     elements: dict[Element, None] = {}
+    parts = _failing_in_part(index, favored)
     for number, track in enumerate(tuple(index.troubled.values())):
         if number % SLICE == 0:
             yield None
@@ -59,7 +60,10 @@ def candidates(
         if wide or number % SLICE == 0:
             yield None
         if element in index.bad:
-            yield from scoring.total(index, element, everything)
+            in_part = element in parts
+            for found in scoring.total(index, element, everything):
+                if not (in_part and found.working):
+                    yield found
         if wide:
             yield None
         if Mode.PARTIAL in index.models[element[0]].modes:
@@ -67,6 +71,23 @@ def candidates(
             known = alone and (index.models[element[0]].counterpart, element[1]) in recent
             kept = everything if alone else reserved.shared
             yield partial(index, element, kept, now, going_on=going_on, known=known, steady=False)
+
+
+def _in_part(index: EvidenceIndex, favored: Collection[Identity]) -> Iterator[Identity]:
+    """Yield the identities of partial faults of the hosts that open incidents are about: the same
+    incident goes on if a share of the results turns out to fail."""
+    partly = {m.counterpart: m.name for m in index.models.values() if m.alone and m.counterpart}
+    for name, key, _ in favored:
+        if name in partly:
+            yield partly[name], key, PARTIAL_PART
+
+
+def _failing_in_part(index: EvidenceIndex, favored: Collection[Identity]) -> set[Element]:
+    """Return the elements that open incidents show to fail in part: as long as something within
+    them works, that explains their failures."""
+    models = index.models
+    partly = ((models[name], key) for name, key, part in favored if part == PARTIAL_PART)
+    return {(model.counterpart, key) for model, key in partly if not model.alone}
 
 
 def _left_over(
@@ -107,12 +128,13 @@ def choose(
 ) -> Iterator[Hypothesis | None]:
     """Yield the chosen hypotheses, the best first; None at points at which to pause."""
     claimed: set[str] = set(reserved.shared)
+    known = {*favored, *_in_part(index, favored)}
     shared = candidates(index, reserved, favored, recent, now, alone=False)
-    yield from _chosen(shared, claimed, favored, alone=False)
-    yield from _chosen(_left_over(index, claimed, favored, now), claimed, favored, alone=False)
+    yield from _chosen(shared, claimed, known, alone=False)
+    yield from _chosen(_left_over(index, claimed, favored, now), claimed, known, alone=False)
     claimed.update(reserved.alone)
     single = candidates(index, reserved, favored, recent, now, alone=True)
-    yield from _chosen(single, claimed, favored, alone=True)
+    yield from _chosen(single, claimed, known, alone=True)
 
 
 def _chosen(

@@ -256,6 +256,15 @@ def test_a_target_that_is_held_without_an_incident_is_calmed():
     assert held.calmed == ()
 
 
+def test_a_target_that_is_calmed_in_an_open_incident_is_not_up():
+    story = Story()
+    for at in (10.0, 20.0):
+        story.result("app", at, Cause.TCP_TIMEOUT)
+    assert one(story.incidents(21.0)).affected == ("app",)
+    assert story.engine._states(set()) == {}
+    assert story.engine._states({"app"}) == {"app": State.DEGRADED}
+
+
 def test_a_status_without_a_result_or_a_diagnosis_is_not_judged():
     failing = [status(name, Cause.TCP_TIMEOUT) for name in ("app", "s3", "gw-us")]
     assert judge(failing, 110.0).incidents

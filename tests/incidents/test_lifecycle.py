@@ -10,9 +10,10 @@ import pytest
 from monitor.incidents.evidence_index import EvidenceIndex
 from monitor.incidents.fault_model import Hypothesis, Mode
 from monitor.incidents.lifecycle import RECURRENCE, REMEMBERED, Episode, Incidents
-from monitor.incidents.models.egress import Port
-from monitor.incidents.models.service import EndpointFault
+from monitor.incidents.models.egress import AllEgress, Port
+from monitor.incidents.models.service import EndpointFault, FlakyEndpoint
 from monitor.incidents.observation import Observation, Track
+from monitor.incidents.settling import AT_ONCE, SETTLING
 from monitor.model.causes import Cause
 from monitor.model.incident import Incident, Scope
 from monitor.model.state import State
@@ -251,3 +252,104 @@ def test_what_one_endpoint_did_before_it_recovered_still_counts() -> None:
     course.incidents.recover(course.index, BEGUN + 61)
     assert episode.recovering_at == BEGUN + 60
     assert a.cleared_at == 0.0
+
+
+def indexed(course: Course, *working: str) -> None:
+    """Show all targets of a course to the fault model of all egress; some of them worked before."""
+    model = AllEgress()
+    element = (model.name, "egress")
+    course.index.models = {model.name: model}
+    for made in course.index.tracks.values():
+        made.exposures = {element: made.bad}
+        made.since = {element: made.at}
+        course.index.members.setdefault(element, {})[made.target.id] = made
+        if made.bad:
+            course.index.bad.setdefault(element, {})[made.target.id] = made
+    for name in working:
+        seen = course.index.tracks[name].window
+        seen[-1] = replace(seen[-1], at=BEGUN - 30.0)
+
+
+def alone(made: Track, *, mode: Mode = Mode.TOTAL, onset: float = BEGUN) -> Hypothesis:
+    model = FlakyEndpoint() if mode is Mode.PARTIAL else EndpointFault()
+    part = "partial" if mode is Mode.PARTIAL else "tcp_timeout"
+    found = hypothesis(model, made.target.host, made, mode=mode)
+    return replace(found, part=part, onset=onset)
+
+
+def test_what_one_wider_fault_would_explain_waits_in_the_first_incident() -> None:
+    a, b, c = failing("a"), failing("b"), failing("c", BEGUN, None, None)
+    course = Course(a, b, c)
+    indexed(course, "c")
+    (first,) = course.judged(BEGUN, alone(a), alone(b))
+    assert first.members == {"a", "b"}
+    (same,) = course.judged(BEGUN + 1, alone(b), alone(a))
+    assert (same.id, same.members) == (first.id, {"a", "b"})
+    wide = replace(hypothesis(AllEgress(), "egress", a, b), onset=BEGUN)
+    (heir,) = course.judged(BEGUN + 2, wide)
+    assert heir.id == first.id
+
+
+def test_after_the_first_seconds_another_fault_has_an_incident_of_its_own() -> None:
+    a, b, c = failing("a"), failing("b"), failing("c", BEGUN, None, None)
+    course = Course(a, b, c)
+    indexed(course, "c")
+    course.judged(BEGUN, alone(a), alone(b))
+    first, second = course.judged(BEGUN + SETTLING + 0.1, alone(a), alone(b))
+    assert (first.members, second.members) == ({"a"}, {"b"})
+
+
+def test_many_incidents_at_once_do_not_wait_for_each_other() -> None:
+    hosts = [failing(f"h{n}") for n in range(AT_ONCE + 1)]
+    course = Course(*hosts, failing("c", BEGUN, None, None))
+    indexed(course, "c")
+    assert len(course.judged(BEGUN, *map(alone, hosts))) == AT_ONCE + 1
+    restored = Course(*hosts[:2], failing("c", BEGUN, None, None))
+    indexed(restored, "c")
+    known = Incident(
+        "i" * 12, BAD, Scope.ENDPOINT, "h1", State.DOWN, BEGUN, ("h1",), "h1 fails.", "Repair it."
+    )
+    restored.incidents.restore([known])
+    assert {e.id for e in restored.judged(BEGUN, *map(alone, hosts[:2]))} > {known.id}
+
+
+def test_one_host_that_turns_out_to_fail_in_part_is_the_same_incident() -> None:
+    udp, tcp = failing("a"), failing("b", BEGUN, BAD, None, BAD)
+    tcp.target = replace(tcp.target, endpoint=replace(tcp.target.endpoint, host=udp.target.host))
+    course = Course(udp, tcp)
+    (first,) = course.judged(BEGUN, alone(udp))
+    flaky = replace(alone(tcp, mode=Mode.PARTIAL), key=udp.target.host)
+    (same,) = course.judged(BEGUN + 1, flaky)
+    assert (same.id, same.members) == (first.id, {"b"})
+
+
+def test_one_host_that_is_cut_off_in_another_way_is_the_same_incident() -> None:
+    a = failing("a")
+    course = Course(a)
+    (first,) = course.judged(BEGUN, alone(a))
+    assert course.judged(BEGUN + 30) == []
+    other = failing("b", BEGUN + 60, Cause.UDP_NO_REPLY, Cause.UDP_NO_REPLY)
+    course.index.tracks["b"] = other
+    back = replace(alone(other, onset=BEGUN + 60), key="a", part="udp_no_reply")
+    (again,) = course.judged(BEGUN + 60, back)
+    assert (again.id, again.starts) == (first.id, [BEGUN, BEGUN + 60])
+    course.judged(BEGUN + 90)
+    status = failing("c", BEGUN + 120, Cause.HTTP_STATUS, Cause.HTTP_STATUS)
+    course.index.tracks["c"] = status
+    (another,) = course.judged(BEGUN + 120, replace(alone(status), key="a", part="http_status"))
+    assert another.id != first.id
+
+
+def test_the_first_sign_of_a_partial_fault_of_several_is_the_same_incident() -> None:
+    a, b = failing("a"), failing("b")
+    course = Course(a, b)
+    (first,) = course.judged(BEGUN + 2, alone(a, onset=BEGUN + 1))
+    assert course.judged(BEGUN + 5) == []
+    wide = port("tcp/443", a, b, mode=Mode.PARTIAL)
+    (same,) = course.judged(BEGUN + 6, wide)
+    assert (same.id, same.starts, same.works) == (first.id, [BEGUN + 1], False)
+    later = Course(a, b)
+    (old,) = later.judged(BEGUN, alone(a))
+    later.judged(BEGUN + 5)
+    (new,) = later.judged(BEGUN + 60, replace(wide, onset=BEGUN + 50))
+    assert new.id != old.id, "it began after that"

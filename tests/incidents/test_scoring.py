@@ -29,6 +29,7 @@ from monitor.incidents.partial import (
 from monitor.incidents.scoring import EXEMPT, LEAST_SHARE, OWN_FAULT, SUSPECT, narrowed, total
 from monitor.model.causes import Cause
 from monitor.model.incident import Scope
+from monitor.model.probe_result import ProbeResult
 from monitor.model.state import State
 from tests.incidents.evidence import TIMEOUT, evidence, hypothesis, target, track
 
@@ -132,6 +133,21 @@ def test_what_failed_long_before_is_left_to_a_reason_of_its_own() -> None:
     without = one_total(index_of([*old, *failing]))
     assert without is not None
     assert without.onset == 10.0
+
+
+def test_a_probe_that_was_waiting_at_the_onset_fails_for_the_same_reason() -> None:
+    results = [("slow", 8.0, False), *((h, 9.0, True) for h in "uvwxyz")]
+    results += [(h, 10.0, False) for h in "abc"]
+    index = index_of(results)
+    found = one_total(index)
+    assert found is not None
+    assert {t.target.id for t in found.failing} == set("abc")
+    index.tracks["slow"].probe_result = ProbeResult("slow", 8.0, 3.0, None, (), None)
+    waited = one_total(index)
+    assert waited is not None
+    assert {t.target.id for t in waited.failing} == {*"abc", "slow"}
+    assert (waited.onset, waited.score) == (8.0, found.score + OWN_FAULT)
+    assert waited.figures == Figures(4, 4, 4, 0)
 
 
 def test_a_target_that_is_reserved_counts_neither_way() -> None:

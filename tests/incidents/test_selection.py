@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from monitor.incidents.fault_model import Hypothesis
-from monitor.incidents.selection import KEEP, Reserved, choose
+from monitor.incidents.partial import PARTIAL_PART
+from monitor.incidents.selection import (
+    KEEP,
+    Reserved,
+    _failing_in_part,
+    _in_part,
+    candidates,
+    choose,
+)
 from monitor.model.causes import Cause
 from monitor.model.state import State
 from tests.incidents.test_inference import EGRESS, Story
@@ -67,3 +75,36 @@ def test_a_failure_of_one_endpoint_has_to_be_confirmed() -> None:
     (found,) = chosen(story, 41.0)
     assert found.model.name == "endpoint"
     assert found.failing[0].state is State.DOWN
+
+
+def whole(story: Story, *favored: tuple[str, str, str]) -> list[Hypothesis]:
+    """Hypotheses that everything outside fails."""
+    found = candidates(story.engine.index, Reserved(), favored, (), 31.0, alone=False)
+    return [h for h in found if h is not None and h.model.name == "all_egress"]
+
+
+def test_while_a_share_is_known_to_fail_all_of_it_fails_only_if_nothing_works() -> None:
+    flaky = ("flaky_path", "egress", PARTIAL_PART)
+    story = failing(*(name for name in EGRESS if name != "app2"))
+    assert len(whole(story)) == len(whole(story, flaky)) == 1
+    story.result("app2", 25.0)
+    assert len(whole(story)) == 1
+    assert whole(story, flaky) == []
+
+
+def test_one_host_that_fails_in_part_inherits_the_bonus_of_its_incident() -> None:
+    index = failing("app").engine.index
+    host = index.tracks["app"].target.host
+    favored = {("endpoint", host, "tcp_timeout")}
+    assert set(_in_part(index, favored)) == {("flaky_endpoint", host, PARTIAL_PART)}
+    assert list(_in_part(index, {("port", "tcp/443", "")})) == []
+
+
+def test_an_element_fails_in_part_while_an_incident_shows_that() -> None:
+    index = failing("app").engine.index
+    favored = {
+        ("flaky_resolver", "names", PARTIAL_PART),
+        ("flaky_endpoint", "a.example", PARTIAL_PART),
+        ("port", "tcp/443", ""),
+    }
+    assert _failing_in_part(index, favored) == {("resolver", "names")}

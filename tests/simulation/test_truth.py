@@ -140,3 +140,9 @@ def test_a_sentence_that_says_how_often_may_speak_of_silence() -> None:
     assert untrue([hedged], [replace(DOWN, ok=True, state="degraded"), UP])[:1] == [
         "i: is down, but none of its targets is"
     ]
+
+
+def test_a_remark_that_aws_is_not_at_fault_is_no_request_to_open_its_rules() -> None:
+    text = "Allow outbound TCP 443 on the router. Security groups drop, so they are not at fault."
+    rejected = replace(CLAIM, cause="admin_prohibited", remediation=text)
+    assert untrue([rejected], [DOWN, UP]) == []

@@ -15,7 +15,7 @@ from monitor.incidents.fault_model import (
     names,
     still_works,
 )
-from monitor.incidents.observation import Evidence, Leg, Track
+from monitor.incidents.observation import Evidence, Leg, Observation, Track
 from monitor.model.causes import Cause
 from monitor.model.incident import Scope
 from monitor.model.probe_result import Family
@@ -132,6 +132,10 @@ class PublicEgress(AllEgress):
         )
 
 
+MOST = 0.5
+"""Share of the targets of a lost address family that have to work over the other one: 50 %."""
+
+
 class AddressFamily(FaultModel):
     """Connections over one address family fail while the other one works."""
 
@@ -152,10 +156,14 @@ class AddressFamily(FaultModel):
                 yield family.value, True
 
     def admits(self, found: Hypothesis, working: Working) -> bool:
-        return bool(working(self.name, _other(found.key), found.onset)) and bool(self.claims(found))
+        claimed = self.claims(found)
+        alone = [t for t in claimed if not _both(t.last)]
+        most = len(alone) >= MOST * max(1, len(claimed))
+        return most and bool(working(self.name, _other(found.key), found.onset))
 
     def claims(self, found: Hypothesis) -> Sequence[Track]:
-        """All but those that fail over both families: the other one needs another reason."""
+        """All but those that fail over both families: the other one needs another reason. One
+        result of several may be a packet lost over the other one."""
         return [t for t in found.failing if not _fails_by_both(t)]
 
     def cause(self, found: Hypothesis) -> Cause:
@@ -166,7 +174,8 @@ class AddressFamily(FaultModel):
         family, other = _shown(found.key), _shown(_other(found.key))
         unrouted = self.cause(found) is C.NETWORK_UNREACHABLE
         how = f"has no route for {family}" if unrouted else f"gets no answer over {family}"
-        down = [t for t in self.claims(found) if t.bad and t.last and not t.last.evidence.ok]
+        claimed = [t for t in self.claims(found) if t.bad and t.last and not t.last.evidence.ok]
+        down = [t for t in claimed if not _both(t.last)]
         left = f" {names(down)} have only {family} and are down." if down else ""
         return f"This host {how} while {other} works: {names(self.claims(found))}.{left}"
 
@@ -185,8 +194,16 @@ def _legs(track: Track, family: str) -> list[Leg]:
 
 
 def _fails_by_both(track: Track) -> bool:
-    last = track.last
-    return bool(last and not last.evidence.ok and len({x.family for x in last.evidence.legs}) > 1)
+    """Whether a target fails over both families, and not only in one of several results."""
+    seen = list(track.window)[-2:]
+    return bool(seen) and all(map(_both, seen))
+
+
+def _both(seen: Observation | None) -> bool:
+    """Whether a result failed although both families were tried."""
+    return bool(
+        seen and not seen.evidence.ok and len({leg.family for leg in seen.evidence.legs}) > 1
+    )
 
 
 def _other(family: str) -> str:

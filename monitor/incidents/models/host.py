@@ -28,6 +28,10 @@ HOST_CAUSES = frozenset(
 LEAST_ISSUERS = 3
 """Unrelated issuers whose certificates all fail before the CA bundle is blamed: 3."""
 
+VERIFIED_SHARE = 0.2
+"""Upper bound of hosts whose certificates are verified, per host that fails, if the CA bundle is to
+blame: 0.2."""
+
 TRUST_CAUSES = frozenset({Cause.TLS_INTERCEPTED, Cause.TLS_UNTRUSTED})
 
 
@@ -88,14 +92,20 @@ class TrustStore(FaultModel):
     def admits(self, found: Hypothesis, working: Working) -> bool:
         shown = {(t.last.evidence.issuer, t.target.host) for t in found.failing if t.last}
         issuers = Counter(issuer for issuer, _ in shown)
-        spread = len(issuers) >= LEAST_ISSUERS
-        return spread and len(domains(found.failing)) >= 3 and not found.working
+        few = found.figures.working_hosts <= VERIFIED_SHARE * found.figures.failing_hosts
+        return few and len(issuers) >= LEAST_ISSUERS and len(domains(found.failing)) >= 3
 
     def cause(self, found: Hypothesis) -> Cause:
         return Cause.TLS_UNTRUSTED
 
     def detail(self, found: Hypothesis, working: Working) -> str:
         issuers = {t.last.evidence.issuer for t in found.failing if t.last}
+        if found.working:
+            return (
+                f"This host does not trust {len(issuers)} CAs, which issued the certificates of "
+                f"{names(found.failing)}: its CA bundle is incomplete. Still verified: "
+                f"{names(found.working)}."
+            )
         return (
             f"This host trusts none of the {len(issuers)} CAs that issued the certificates of "
             f"{names(found.failing)}: its CA bundle is empty, missing or incomplete."

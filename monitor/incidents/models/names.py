@@ -47,14 +47,21 @@ _SAID = {
     C.DNS_TIMEOUT: "no answer in time",
     C.DNS_SERVFAIL: "SERVFAIL",
     C.DNS_REFUSED: "REFUSED",
-    C.DNS_NXDOMAIN: "every name is reported not to exist",
-    C.DNS_NODATA: "no name has an address",
+    C.DNS_NXDOMAIN: "they are reported not to exist",
+    C.DNS_NODATA: "they have no address",
     C.DNS_SINKHOLED: "answers that cannot be right",
 }
 
+LEAST_UNRESOLVED = 3
+"""Hosts whose names do not resolve before all names are reported not to, although some do: 3."""
+
+ANSWERED_SHARE = 0.2
+"""Upper bound of names that resolve, per name that does not, if the name server answers: 0.2. If
+more resolve, it is a filter by name."""
+
 
 class Resolver(FaultModel):
-    """No name resolves any more."""
+    """No name resolves any more, or hardly any; or no name server answers."""
 
     name = "resolver"
     scope = Scope.RESOLVER
@@ -72,12 +79,15 @@ class Resolver(FaultModel):
 
     def admits(self, found: Hypothesis, working: Working) -> bool:
         unresolved = _unresolved(found.failing)
-        if found.working or not unresolved:
-            return False
+        hosts = len(hosts_of(unresolved))
+        if not unresolved:  # lookups wait for their timeout while the servers are known to fail
+            return not found.working and len(hosts_of(found.failing)) >= 2
         if most_common(unresolved) in RESOLVER_CAUSES:
-            servers = len(unresolved) < len(found.failing)
-            return servers or len(hosts_of(unresolved)) >= 2
-        return len(hosts_of(unresolved)) >= 3 and len(domains(unresolved)) >= 2
+            if found.working:
+                return hosts >= LEAST_UNRESOLVED
+            return len(unresolved) < len(found.failing) or hosts >= 2
+        few = found.figures.working_hosts <= ANSWERED_SHARE * found.figures.failing_hosts
+        return few and hosts >= LEAST_UNRESOLVED and len(domains(unresolved)) >= 2
 
     def subject(self, found: Hypothesis) -> str:
         broken = {t.target.host for t in found.failing if t.target.group == RESOLVER_GROUP}
@@ -91,9 +101,15 @@ class Resolver(FaultModel):
         subject = self.subject(found)
         several = "," in subject
         said = _SAID.get(self.cause(found), self.cause(found).value)
+        head = f"Name server{'s' if several else ''} {subject}"
+        unresolved = _unresolved(found.failing)
+        if not unresolved:
+            return f"{head} {'fail' if several else 'fails'} ({said})."
+        left = f" Still resolved: {names(found.working)}." if found.working else ""
+        what = "most names" if found.working else "names"
         return (
-            f"Name server{'s' if several else ''} {subject} {'do' if several else 'does'} not "
-            f"resolve names ({said}): {names(_unresolved(found.failing))}."
+            f"{head} {'do' if several else 'does'} not resolve {what} ({said}): "
+            f"{names(unresolved)}.{left}"
         )
 
     def remediation(self, found: Hypothesis) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from monitor.incidents.fault_model import Figures, Hypothesis
@@ -168,6 +170,36 @@ def test_what_fails_over_both_families_needs_another_reason() -> None:
         "This host gets no answer over IPv6 while IPv4 works: b.example. b.example have only IPv6 "
         "and are down."
     )
+
+
+def test_one_packet_lost_over_the_other_family_does_not_need_another_reason() -> None:
+    model, family = AddressFamily(), family_fault()
+    failed = (leg(V4, ok=False), leg(V6, ok=False))
+    once = track("c.example", None, C.TCP_TIMEOUT)
+    once.window[-1] = replace(
+        once.window[-1], evidence=evidence(once.target, C.TCP_TIMEOUT, legs=failed, ok=False)
+    )
+    found = replace(family, failing=(*family.failing, once))
+    assert model.claims(found) == list(found.failing)
+    assert model.detail(found, nothing_works) == (
+        "This host gets no answer over IPv6 while IPv4 works: a.example, b.example, c.example."
+    )
+    once.window.append(once.window[-1])
+    assert model.claims(found) == list(family.failing)
+
+
+def test_a_family_is_not_lost_if_most_fail_over_both() -> None:
+    model, family = AddressFamily(), family_fault()
+    failed = (leg(V4, ok=False), leg(V6, ok=False))
+    both = []
+    for name in "cde":
+        made = track(f"{name}.example", None, C.TCP_TIMEOUT)
+        seen = evidence(made.target, C.TCP_TIMEOUT, legs=failed, ok=False)
+        made.window[-1] = replace(made.window[-1], evidence=seen)
+        both.append(made)
+    working = works(track("x.example", None))
+    assert not model.admits(replace(family, failing=(*family.failing, *both)), working)
+    assert model.admits(replace(family, failing=(*family.failing, *both[:2])), working)
 
 
 def test_a_family_without_a_route_is_told_as_such() -> None:

@@ -78,6 +78,18 @@ def test_the_ca_bundle_is_blamed_for_unrelated_issuers_only(
     assert "ca-certificates" in model.remediation(found)
 
 
+def test_one_certificate_that_is_verified_does_not_clear_the_ca_bundle() -> None:
+    model = TrustStore()
+    failing = [untrusted(f"{n}.{n}{n}", f"CN={n}") for n in "abcde"]
+    found = hypothesis(model, "trust store", *failing, working=[track("y.why", None)])
+    assert model.admits(found, nothing_works)
+    assert model.detail(found, nothing_works).endswith(
+        "its CA bundle is incomplete. Still verified: y.why."
+    )
+    two = [track("y.why", None), track("z.zed", None)]
+    assert not model.admits(hypothesis(model, "trust store", *failing, working=two), nothing_works)
+
+
 def test_interception_is_one_untrusted_issuer() -> None:
     model = Interception()
     seen = evidence(cause=C.TLS_INTERCEPTED, issuer="CN=Corp")

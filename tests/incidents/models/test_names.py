@@ -65,6 +65,41 @@ def test_the_resolver_is_blamed_only_for_names_of_several_zones(
     assert not model.admits(working, nothing_works)
 
 
+def test_one_lookup_that_works_does_not_clear_the_name_servers() -> None:
+    model = Resolver()
+    failing = [unresolved(f"{n}.example") for n in "abc"]
+    found = hypothesis(model, "names", *failing, working=[track("x.example", None)])
+    assert model.admits(found, nothing_works)
+    assert model.detail(found, nothing_works) == (
+        "Name server 10.0.0.2 does not resolve most names (no answer in time): a.example, "
+        "b.example, c.example. Still resolved: x.example."
+    )
+
+
+@pytest.mark.parametrize(("working", "admitted"), [(1, True), (2, False)])
+def test_a_server_that_answers_is_blamed_if_hardly_any_name_resolves(
+    working: int, *, admitted: bool
+) -> None:
+    model = Resolver()
+    failing = [unresolved(f"{n}.{n}.test", C.DNS_NXDOMAIN) for n in "abcde"]
+    up = [track(f"x{n}.example", None) for n in range(working)]
+    found = hypothesis(model, "names", *failing, working=up)
+    assert model.admits(found, nothing_works) is admitted
+
+
+def test_two_servers_that_fail_before_a_lookup_has_ended_are_one_fault() -> None:
+    model = Resolver()
+    servers = [server(f"10.0.0.{n}", C.DNS_TIMEOUT) for n in (2, 3)]
+    found = hypothesis(model, "names", *servers)
+    assert model.admits(found, nothing_works)
+    assert model.cause(found) is C.DNS_TIMEOUT
+    assert model.detail(found, nothing_works) == (
+        "Name servers 10.0.0.2, 10.0.0.3 fail (no answer in time)."
+    )
+    working = hypothesis(model, "names", *servers, working=[track("x.example", None)])
+    assert not model.admits(working, nothing_works), "a third one answers"
+
+
 def test_the_resolver_is_named_by_its_broken_servers_or_by_those_asked() -> None:
     model = Resolver()
     names = [unresolved("a.example"), unresolved("b.example")]
