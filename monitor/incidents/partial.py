@@ -87,7 +87,8 @@ def partial(
 ) -> Hypothesis | None:
     """Return the hypothesis that a share of the results in an element fails, if it holds.
 
-    ``going_on``: an incident has that hypothesis already; it then holds until it is over.
+    ``going_on``: an incident has that hypothesis already; it then holds until it is over. While it
+    is young, targets had no time to work again by themselves.
     ``known``: an incident is about the same endpoint, which fails in full as far as is known.
     ``steady``: targets that have not worked again so far count, too.
     """
@@ -97,7 +98,8 @@ def partial(
         return None
     merged = _merged((track for track, _ in hit), element, now)
     onset = min(at for _, at in hit)
-    if not model.alone and not steady and not _recover_by_themselves(element, hit):
+    begun = going_on and now - onset <= YOUNG
+    if not (model.alone or steady or begun or _recover_by_themselves(element, hit)):
         return None
     if not going_on and not _is_partial(model, index, element, hit, now):
         return None

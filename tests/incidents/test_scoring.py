@@ -19,6 +19,7 @@ from monitor.incidents.fault_model import Exposure, FaultModel, Figures, Hypothe
 from monitor.incidents.observation import Evidence, Observation
 from monitor.incidents.partial import (
     PARTIAL_SECONDS,
+    YOUNG,
     _alternates,
     _Count,
     _entropy,
@@ -262,6 +263,17 @@ def test_a_fault_that_goes_on_needs_no_new_evidence() -> None:
     assert found.score >= 1.0
     assert [t.target.host for t in found.failing] == ["a"]
     assert [t.target.host for t in found.working] == ["b"]
+
+
+def test_a_young_partial_fault_goes_on_before_its_targets_work_again_by_themselves() -> None:
+    results = [(host, at, False) for host in "abc" for at in (0.0, 1.0)]
+    results += [(host, 0.5, True) for host in "uvwxyz"]
+    index = index_of(results)
+    found = partial(index, ELEMENT, (), YOUNG, going_on=True, steady=False)
+    assert found is not None
+    assert {t.target.id for t in found.failing} == set("abc")
+    assert partial(index, ELEMENT, (), YOUNG + 0.1, going_on=True, steady=False) is None
+    assert partial(index, ELEMENT, (), YOUNG, steady=False) is None
 
 
 def test_a_target_that_only_fails_is_not_claimed_by_a_partial_fault() -> None:

@@ -59,7 +59,8 @@ class HelloPath(FaultModel):
                 f"TCP connects, but TLS to {counted(found)} is {ends} after the ClientHello, "
                 "whatever the name."
             )
-        passing = ", ".join(f"*.{d}" for d in domains(found.working)[:2])
+        up = [t for t in found.working if not t.bad] or found.working
+        passing = ", ".join(f"*.{d}" for d in domains(up)[:2])
         return (
             f"TLS to {counted(found)} is {ends} after the ClientHello while {passing} "
             f"passes: a filter by server name that denies by default. Stopped: "
@@ -113,10 +114,11 @@ class DenyList(FaultModel):
 
     def detail(self, found: Hypothesis, working: Working) -> str:
         passing = working("tls_path", found.key, found.onset)
+        up = [t for t in passing if not t.bad] or passing
         ends = "reset" if found.key == "reset" else "left without an answer"
         return (
             f"TLS to {len(hosts_of(found.failing))} hosts is {ends} after the ClientHello "
-            f"({names(found.failing)}), while {names(passing, 1)} pass: probably a filter by "
+            f"({names(found.failing)}), while {names(up, 1)} pass: probably a filter by "
             "server name."
         )
 

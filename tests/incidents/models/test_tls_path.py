@@ -111,3 +111,15 @@ def test_a_deny_list_needs_several_names_that_pass() -> None:
     assert "is left without an answer after" in model.detail(silent, works(*passing))
     assert (model.subject(found), model.cause(silent)) == ("name filter", C.TLS_TIMEOUT_ON_HELLO)
     assert "deny rules" in model.remediation(found)
+
+
+def test_names_that_pass_a_filter_and_fail_later_are_not_named_as_passing() -> None:
+    expired = track("w.old.test", C.TLS_EXPIRED)
+    passing = [expired, *(track(f"{n}.ok.test", None) for n in "xy")]
+    failing = [stopped("a.corp.one"), stopped("b.two.example")]
+    denied = DenyList().detail(hypothesis(DenyList(), "reset", *failing), works(*passing))
+    assert "while x.ok.test and y.ok.test pass" in denied or "while x.ok.test and 1 more" in denied
+    allowed = hypothesis(HelloPath(), "reset", *failing, working=passing)
+    assert "while *.ok.test passes" in HelloPath().detail(allowed, nothing_works)
+    only = DenyList().detail(hypothesis(DenyList(), "reset", *failing), works(expired))
+    assert "while w.old.test pass" in only
