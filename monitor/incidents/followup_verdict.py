@@ -208,7 +208,7 @@ def _flows(case: _Case) -> _Answer | None:
 
 def _stream(case: _Case) -> _Answer | None:
     if case.incident.scope in _OF_MANY_HOSTS:
-        return _proxy_path(case)  # what one host shows is no sentence about all of them
+        return _proxy_path(case)  # what one host shows is not true of all of them
     port, rules = case.target.port, _rules(case)
     failing = f"TCP {port} to {case.who} {_STREAM_WORDS[case.incident.cause]}"
     if other := case.works(Q.OTHER_PORT):

@@ -1,6 +1,6 @@
 """A common beat for what the daemon does all the time.
 
-Waking an idle process costs more CPU than a pulse or a look at the clock. Periodic work that waits
+Waking an idle process costs more CPU than a pulse or a check of the clock. Periodic work that waits
 for the same beat wakes it once: timers for the same time run in one iteration of the event loop.
 """
 
