@@ -6,7 +6,7 @@ that each host failed on its own; a hypothesis is worth assuming if its score is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from monitor.incidents.evidence_index import Element, EvidenceIndex
@@ -87,16 +87,28 @@ def _best_onset(
         if track.target.host not in hosts:
             hosts.add(track.target.host)
             score += _worth(track, element, model)
-    spared = tuple(t for t in working[:position] if t.target.host not in hosts)
-    onset = min(t.since.get(element, 0.0) for t in chosen)
+    spared = [t for t in working[:position] if t.target.host not in hosts]
+    return _hypothesis(model, element, chosen, spared, part=part, score=score)
+
+
+def _hypothesis(
+    model: FaultModel,
+    element: Element,
+    chosen: Sequence[Track],
+    spared: Sequence[Track],
+    *,
+    part: str,
+    score: float,
+) -> Hypothesis:
     figures = Figures(
         results=len(chosen) + len(spared),
         bad=len(chosen),
-        failing_hosts=len(hosts),
+        failing_hosts=len({t.target.host for t in chosen}),
         working_hosts=len({t.target.host for t in spared}),
     )
+    onset = min(t.since.get(element, 0.0) for t in chosen)
     return Hypothesis(
-        model, element[1], part, Mode.TOTAL, tuple(chosen), spared, onset, score, figures
+        model, element[1], part, Mode.TOTAL, tuple(chosen), tuple(spared), onset, score, figures
     )
 
 
