@@ -117,15 +117,15 @@ class Discovery:
     def look_at(self, status: TargetStatus) -> None:
         """Take in the result of a probe; its redirect is processed later."""
         redirect_seen = redirect_seen_in(status.target, status.probe_result, status.diagnosis)
-        if redirect_seen is None and status.health.imposed is not None:
+        if redirect_seen is None and (status.health.imposed is not None or status.cause):
             self._note_portal(status)
         if redirect_seen is not None and len(self._redirects_seen) < _REDIRECTS_SEEN:
             self._redirects_seen[redirect_seen] = None
             self._awake.set()
 
     def _note_portal(self, status: TargetStatus) -> None:
-        """Note the page that an incident shows to answer for this target: it is not missing from
-        the allow-list."""
+        """Note the page that answers for this target, by its own diagnosis or by an incident: it
+        is not missing from the allow-list."""
         led = redirect_seen_in(status.target, status.probe_result)
         place = place_of(led.url) if led is not None else None
         if place is not None and len(self._portals) < _REDIRECTS_SEEN:

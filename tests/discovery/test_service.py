@@ -239,9 +239,11 @@ async def test_an_unlisted_host_is_told_once_and_probed_and_the_configuration_ca
         assert name not in house.targets
 
 
-async def test_a_page_that_an_incident_calls_a_portal_is_probed_no_longer(
-    web: Origins, authority: Authority
+@pytest.mark.parametrize("imposed", [State.DOWN, None])
+async def test_a_page_that_is_called_a_portal_is_probed_no_longer(
+    web: Origins, authority: Authority, imposed: State | None
 ) -> None:
+    """By an incident about many targets, or by the diagnosis of the target itself."""
     house = House(web, authority.file)
     portal = "login.portal.example"
     async with house.running():
@@ -252,7 +254,7 @@ async def test_a_page_that_an_incident_calls_a_portal_is_probed_no_longer(
         house.discovery.look_at(
             TargetStatus(
                 target,
-                health=Health(State.DOWN, imposed=State.DOWN),
+                health=Health(State.DOWN, imposed=imposed),
                 probe_result=answered(f"https://{portal}/guest"),
                 diagnosis=blocked,
             )
