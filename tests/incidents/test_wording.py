@@ -52,6 +52,8 @@ def test_a_sentence_is_cut_at_the_end_of_a_word() -> None:
     fitting = "a" * 100 + " " + "b" * 197 + " cc"
     assert len(fitting) == DETAIL_LIMIT + 1
     assert bounded(fitting) == "a" * 100 + " " + "b" * 197 + "…"
+    for shift in range(8):
+        assert len(bounded("y" * shift + " letters" * DETAIL_LIMIT)) <= DETAIL_LIMIT
 
 
 @pytest.mark.parametrize(
