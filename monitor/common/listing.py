@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 NO_TARGET = "no target"
-"""What an incident of the host itself affects."""
+"""Affected targets of an incident of the host itself, in words."""
 
 
 def listed(names: Sequence[str], limit: int) -> str:

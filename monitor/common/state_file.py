@@ -13,9 +13,6 @@ import structlog
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError)
-"""Errors that reading a damaged or foreign JSON document raises."""
-
 log = structlog.get_logger(__name__)
 
 

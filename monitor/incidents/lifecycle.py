@@ -136,7 +136,9 @@ class Incidents:
     ) -> Episode | None:
         """Return an incident that opened a moment ago and may be part of the same fault: what one
         wider fault would explain as well waits there until it is known."""
-        if found.mode is not Mode.TOTAL or found.model.soft or self._is_restored(found):
+        if found.mode is not Mode.TOTAL or found.model.soft:
+            return None
+        if self._restored_match(found) is not None:
             return None
         young = (e for e in going_on.values() if now - e.opened_at <= SETTLING)
         for episode in islice(young, AT_ONCE):
@@ -213,17 +215,16 @@ class Incidents:
         name = next(x for x in ids if not any(x in taken for taken in places))
         return Episode(name, found, started, set(), [started], opened_at=now)
 
-    def _is_restored(self, found: Hypothesis) -> bool:
-        members = {t.target.id for t in found.failing}
-        return any(members & set(incident.affected) for incident in self._restored.values())
-
     def _restored_by(self, found: Hypothesis) -> Incident | None:
         """Return the incident from before a restart that a hypothesis goes on with, once."""
+        name = self._restored_match(found)
+        return None if name is None else self._restored.pop(name)
+
+    def _restored_match(self, found: Hypothesis) -> str | None:
+        """Return the id of the first incident from before a restart that shares a target."""
         members = {t.target.id for t in found.failing}
-        for name, incident in self._restored.items():
-            if members & set(incident.affected):
-                return self._restored.pop(name)
-        return None
+        matches = (n for n, i in self._restored.items() if not members.isdisjoint(i.affected))
+        return next(matches, None)
 
     def _continue(
         self,

@@ -283,12 +283,13 @@ def _is_over(
     """
     model = index.models[element[0]]
     last = max(at for at, bad in merged if bad)
-    good = 0
-    for track in index.members.get(element, {}).values():
-        until = now - track.target.timeout
-        good += sum(o.at <= until for o in _since(track, last))
+    good, after = 0, dict[str, int]()
+    for name, track in index.members.get(element, {}).items():
+        recent = tuple(_since(track, last))
+        after[name] = len(recent)
+        good += sum(o.at <= now - track.target.timeout for o in recent)
     bad = sum(count.bad for count in counts)
-    before = sum(c.results - sum(1 for _ in _since(c.track, last)) for c in counts)
+    before = sum(count.results - after[count.track.target.id] for count in counts)
     share = bad / max(before, bad, 1)
     least = OWN_OVER if model.alone else OVER
     if good > least / math.log(1 - min(max(share, 0.001), 0.99)):
